@@ -1,0 +1,84 @@
+// The configuration as the gateway uses it: checked, resolved, with defaults. Each field's comment is the source of
+// docs/configuration.md. load.h makes one from YAML; nothing here knows of YAML.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/message/message.h"
+#include "server/mqtt/driver.h"
+#include "server/route/route.h"
+#include "server/runtime/clock.h"
+
+namespace sluice {
+
+struct RouteConfig {
+  std::string id;
+  std::string connection;
+  std::string filter;  // Without $share/GROUP/.
+  std::string share;   // Empty: not shared.
+  Qos qos = Qos::kAtMostOnce;
+  std::vector<std::string> from_processors;
+  std::vector<std::string> to_processors;
+  std::string target;  // "ID", "ID:startNode", with ${…} a template; the "chain:" prefix is gone.
+};
+
+struct RepliesConfig {
+  // Topic filters a reply's topic must match one of. Empty: everything but topics that begin with `$`.
+  std::vector<std::string> allow;
+  // Lets replies go to topics that one of the gateway's own routes on the same broker takes in again.
+  bool allow_loops = false;
+  // Largest payload of a reply, in bytes.
+  size_t max_payload_bytes = 256u << 20;
+  // How long a worker that asked waits for an outcome before it is told TIMEOUT.
+  Millis result_timeout{30'000};
+  // Replies not yet confirmed by a broker, over all connections. At a bound no more is delivered to workers.
+  size_t max_outstanding_messages = 10'000;
+  size_t max_outstanding_bytes = 64u << 20;
+};
+
+struct WorkersConfig {
+  // HOST:PORT, or unix:PATH.
+  std::string listen = "127.0.0.1:7443";
+  struct Tls {
+    std::string cert_file;
+    std::string key_file;
+    std::string client_ca_file;  // Set: workers must show a certificate of this CA (mTLS).
+  };
+  std::optional<Tls> tls;
+  bool insecure = false;  // Plain text. Exactly one of tls and insecure.
+  Millis heartbeat{10'000};
+  // Largest frame of the worker stream, in bytes; holds the largest MQTT packet.
+  size_t max_frame_bytes = 260u << 20;
+  // The most a worker gets of what its window asks for.
+  uint32_t max_window_messages = 10'000;
+  uint64_t max_window_bytes = 256u << 20;
+  size_t max_streams = 1'000;
+};
+
+struct HttpConfig {
+  std::string listen = "127.0.0.1:9090";  // HOST:PORT; port 0 picks a free one; empty: no HTTP.
+};
+
+struct LogConfig {
+  std::string level = "info";   // debug, info, warning, error
+  std::string format = "auto";  // auto: text on a terminal, else json
+};
+
+struct GatewayConfig {
+  std::map<std::string, MqttOptions> connections;
+  std::vector<RouteConfig> routes;
+  ChainOptions chain_defaults;
+  std::map<std::string, ChainOptions> chains;
+  RepliesConfig replies;
+  WorkersConfig workers;
+  HttpConfig http;
+  LogConfig log;
+  Millis shutdown_drain{20'000};
+  // Said at start, e.g. a plain-text listener, or a random client id with a persistent session.
+  std::vector<std::string> warnings;
+};
+
+}  // namespace sluice

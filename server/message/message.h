@@ -1,0 +1,62 @@
+// An MQTT message on its way through the gateway: made once at intake, never changed, shared by all who need it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "server/runtime/clock.h"
+
+namespace sluice {
+
+// MQTT 5.0 §4.3.
+enum class Qos : uint8_t { kAtMostOnce = 0, kAtLeastOnce = 1, kExactlyOnce = 2 };
+
+using UserProperties = std::vector<std::pair<std::string, std::string>>;
+
+// MQTT 5.0 §3.3.2.3. Empty strings stand for absent properties, save where absent and empty differ.
+struct Properties {
+  std::string content_type;
+  std::string response_topic;
+  std::optional<std::string> correlation_data;
+  UserProperties user;
+  std::optional<uint32_t> expiry_s;
+};
+
+// Immutable once shared.
+struct Message {
+  std::string_view topic;    // The actual topic, valid UTF-8, without wildcards.
+  std::string_view payload;  // Any bytes.
+  Qos qos = Qos::kAtMostOnce;
+  bool retain = false;
+  bool dup = false;
+  std::unique_ptr<const Properties> properties;  // Null when there are none: the usual case.
+  SteadyTime received;
+  int64_t received_unix_ms = 0;
+  // Keeps the bytes behind topic and payload alive.
+  std::shared_ptr<const void> storage;
+
+  // What the bounds on bytes count: topic, payload and properties.
+  size_t bytes() const;
+  // When it expires (MQTT 5.0 §3.3.2.3.3): kNever without an expiry interval.
+  SteadyTime expires() const;
+};
+
+using MessagePtr = std::shared_ptr<const Message>;
+
+// A message to be published, by value: a worker's reply or a dead letter.
+struct OutboundMessage {
+  std::string topic;
+  std::string payload;
+  Qos qos = Qos::kAtMostOnce;
+  bool retain = false;
+  std::unique_ptr<const Properties> properties;  // Null when there are none.
+
+  size_t bytes() const;
+};
+
+}  // namespace sluice

@@ -1,0 +1,135 @@
+// What the gateway asks of an MQTT client: intake that hands over batches, and egress that takes them. The drivers
+// (paho/) implement it; nothing else knows which one is in use.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "server/message/message.h"
+
+namespace sluice {
+
+// ---------------------------------------------------------------------------------------------- intake
+
+struct InboundMessage {
+  MessagePtr message;
+  // MQTT 5 subscription identifiers it was sent for, 0 … n; empty with 3.1.1: match the topic instead.
+  std::vector<uint32_t> subscription_ids;
+};
+
+// Consumer of what a connection takes in.
+class InboundSink {
+ public:
+  virtual ~InboundSink() = default;
+  // What one read of the socket brought (with Paho: one message). On OK the gateway answers for the messages and the
+  // driver may acknowledge them; on an error it must not. Called from the driver's thread, one batch at a time per
+  // connection; must not wait for anything but the journal, must not call the driver.
+  virtual absl::Status OnMessages(std::span<InboundMessage> batch) = 0;
+};
+
+struct Subscription {
+  std::string filter;  // As sent: with $share/GROUP/ where shared.
+  Qos qos = Qos::kAtMostOnce;
+  uint32_t id = 0;  // MQTT 5 subscription identifier, 1 … 268,435,455.
+  bool shared() const { return filter.starts_with("$share/"); }
+};
+
+// For /readyz, metrics and people.
+struct ConnectionState {
+  std::string name;    // "plant" or "plant (replies)".
+  bool ready = false;  // Connected, and every subscription granted. A pause on purpose is not ready either.
+  std::string detail;  // Why not: "connection refused", "subscription 'a/#' refused: 0x87 not authorized", "paused: …".
+};
+
+// One intake connection to a broker, with its subscriptions. Thread-safe.
+class IntakeConnection {
+ public:
+  virtual ~IntakeConnection() = default;
+  // Connects in the background and keeps trying; subscribes whenever the session is not present.
+  virtual void Start() = 0;
+  // Intake rests (Paho: disconnects; the broker keeps the session's messages), until Resume. Idempotent, return at
+  // once. `reason` is shown to people.
+  virtual void Pause(std::string reason) = 0;
+  virtual void Resume() = 0;
+  // Shutdown, first step: leaves shared subscriptions, so that other replicas take over. Waits for the broker's answer
+  // until `deadline`; then true if it came. Private subscriptions hold in the broker's session.
+  virtual bool UnsubscribeShared(SteadyTime deadline) = 0;
+  // Disconnects, at the latest at `deadline`; no OnMessages runs or follows after it returns. Idempotent.
+  virtual void Stop(SteadyTime deadline) = 0;
+  virtual ConnectionState State() const = 0;
+};
+
+// ---------------------------------------------------------------------------------------------- egress
+
+struct Outgoing {
+  uint64_t token = 0;  // The caller's name for it, given back in the outcome.
+  std::shared_ptr<const OutboundMessage> message;
+  bool wait_for_connection = false;  // QoS 0 only: hold it while disconnected instead of failing it.
+};
+
+struct PublishOutcome {
+  enum class Code : uint8_t { kOk, kNotConnected, kRefused, kTooLarge, kInvalidQos };
+  uint64_t token = 0;
+  Code code = Code::kOk;
+  uint8_t mqtt_reason_code = 0;  // With kRefused (MQTT 5.0 §2.4).
+};
+
+class PublishListener {
+ public:
+  virtual ~PublishListener() = default;
+  // One outcome for each Outgoing, in batches: confirmed (PUBACK, PUBCOMP; QoS 0: written) or failed for good. From a
+  // driver's thread; must not block.
+  virtual void OnOutcomes(std::span<const PublishOutcome> outcomes) = 0;
+};
+
+// One egress connection to a broker. Keeps what is handed over, in order, until the broker has confirmed it, over any
+// number of reconnects; publishes within a window below the broker's Receive Maximum. The caller bounds
+// how much it hands over. Thread-safe.
+class Publisher {
+ public:
+  virtual ~Publisher() = default;
+  virtual void Start() = 0;
+  // Returns at once.
+  virtual void Publish(std::vector<Outgoing> batch) = 0;
+  // Waits until everything handed over has had its outcome, or `deadline`; returns what is still open.
+  virtual size_t Flush(SteadyTime deadline) = 0;
+  // Disconnects, at the latest at `deadline`; no OnOutcomes follows. Idempotent.
+  virtual void Stop(SteadyTime deadline) = 0;
+  virtual ConnectionState State() const = 0;
+};
+
+// ---------------------------------------------------------------------------------------------- options
+
+struct MqttTls {
+  bool enabled = false;
+  std::string ca_file;    // Empty: the system's.
+  std::string cert_file;  // Both or neither.
+  std::string key_file;
+  bool verify_hostname = true;
+};
+
+// Where and how to connect. Checked when the configuration is read.
+struct MqttOptions {
+  std::string name;  // Of the connection in the configuration.
+  // tcp:// ssl:// ws:// wss:// HOST:PORT[/PATH]
+  std::string uri;
+  MqttTls tls;
+  std::string username;
+  std::string password;  // A secret: never logged.
+  std::string client_id;
+  bool mqtt5 = true;
+  bool clean_session = false;
+  uint32_t session_expiry_s = 86'400;
+  uint32_t keep_alive_s = 30;
+  Millis connect_timeout{10'000};
+  Millis max_reconnect_interval{60'000};
+  uint32_t max_packet_bytes = 256u << 20;
+  uint16_t receive_maximum = 1'000;  // Intake: how much the broker may send unacknowledged.
+  uint16_t publish_window = 100;     // Egress: own bound, further held below the broker's Receive Maximum.
+};
+
+}  // namespace sluice

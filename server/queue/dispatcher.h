@@ -1,0 +1,150 @@
+// The chain queues and who gets what from them: windows, leases, ordering keys, retries. Pure logic under one mutex
+// that is taken once per batch; time comes as a parameter, deliveries leave through DeliverySink.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "server/journal/journal.h"
+#include "server/route/route.h"
+#include "server/runtime/clock.h"
+#include "server/runtime/ticker.h"
+#include "server/telemetry/metrics.h"
+
+namespace sluice {
+
+using SessionId = uint64_t;  // One worker stream; never 0, never reused.
+
+// How much may be in flight on a session at once. bytes 0: no limit of its own.
+struct Window {
+  uint32_t messages = 0;
+  uint64_t bytes = 0;
+};
+
+// One attempt, as the worker's stream needs it. Cheap to move; shares the message.
+struct Delivery {
+  uint64_t id = 0;
+  MessagePtr message;
+  const Route* route = nullptr;
+  const Chain* chain = nullptr;
+  std::string start_node;
+  std::string_view ordering_key;
+  MessageId message_id;
+  uint32_t attempt = 0;
+  Millis lease{0};
+};
+
+// A worker's stream, as the dispatcher sees it.
+class DeliverySink {
+ public:
+  virtual ~DeliverySink() = default;
+  // Takes over a batch: writes it when it can. Called without the dispatcher's lock, from any thread, possibly
+  // still while or after the session is being removed (the batch is then to be forgotten: the dispatcher has put it
+  // back). Must not block or throw.
+  virtual void Deliver(std::vector<Delivery> batch) = 0;
+};
+
+enum class Verdict : uint8_t { kAck, kRetry, kReject, kDrop };
+
+// Why a message goes to the dead letters.
+struct DeadLetter {
+  RoutedMessage message;
+  std::string reason;  // "rejected: …", "gave up after 5 attempts: …"
+  std::string worker;  // Name of the session that had it last; may be empty.
+};
+
+// What the dispatcher tells. Called without its lock, from any thread; must not block.
+class DispatcherListener {
+ public:
+  virtual ~DispatcherListener() = default;
+  // The chain's queue has reached its high watermark (4/5 of a bound), or has fallen to its low one (1/2 of both)
+  // again.
+  virtual void OnPressure(const Chain& chain, bool high) = 0;
+  // These have used up their attempts. Their ordering keys are already released.
+  virtual void OnDeadLetters(std::vector<DeadLetter> letters) = 0;
+  // These expired or were dropped while they waited: their journal records end.
+  virtual void OnForgotten(std::span<const RecordId> records) = 0;
+};
+
+struct SessionOptions {
+  std::string worker;                // "name/instance", for dead letters and logs.
+  std::vector<const Chain*> chains;  // At least one.
+  Window window;
+  Millis lease{0};  // 0: each chain's own. Held to 1 s … the chain's max_lease.
+};
+
+// Thread-safe.
+class Dispatcher final : public Tickable {
+ public:
+  // `listener`, `metrics` and `clock` outlive it. `wake_by` asks the ticker for a Tick. `seed` is for back-off jitter.
+  Dispatcher(const Clock& clock, MetricsRegistry& metrics, DispatcherListener& listener,
+             std::function<void(SteadyTime)> wake_by, uint64_t seed);
+  ~Dispatcher() override;
+  Dispatcher(const Dispatcher&) = delete;
+  Dispatcher& operator=(const Dispatcher&) = delete;
+
+  // ---- from intake
+  // Takes all of them. Over a chain's bound: the oldest waiting QoS 0 message is dropped and counted, the new one
+  // itself if none waits; QoS 1 and 2 are always taken (their bound is held by OnPressure, which pauses intake).
+  void Enqueue(std::span<RoutedMessage> batch);
+
+  // ---- from worker streams
+  SessionId AddSession(SessionOptions options, std::shared_ptr<DeliverySink> sink);
+  void SetWindow(SessionId session, Window window);
+  // No new deliveries; what is in flight stays.
+  void DrainSession(SessionId session);
+  // What is in flight goes back to the front of its queues. `began`: ids up to and including this one (ids of a session
+  // grow) may have been seen by the worker, so their attempt counts; for those after it, it does not.
+  // With `counts` false (drain) none counts. Unknown sessions are ignored.
+  void RemoveSession(SessionId session, bool counts, uint64_t began);
+  bool HasInFlight(SessionId session) const;
+
+  // Settling is two steps, so that replies stand in the outbox before the ordering key is free: Claim takes the
+  // delivery out of flight (lease ends, window and key stay held), Finish releases it. nullopt: stale.
+  struct Claimed {
+    uint64_t delivery_id = 0;
+    RoutedMessage message;
+  };
+  // Results in the order of `ids`.
+  std::vector<std::optional<Claimed>> Claim(SessionId session, std::span<const uint64_t> ids);
+  struct Finished {
+    Claimed claimed;
+    Verdict verdict = Verdict::kAck;  // kAck, kDrop: gone. kReject: dead letter. kRetry: again, or dead letter.
+    Millis retry_after{0};            // kRetry: 0 means the back-off of the attempt.
+    std::string reason;
+  };
+  void Finish(SessionId session, std::vector<Finished> finished);
+
+  // The message of a delivery that is in flight on `session`, for replies ahead of their settle; null: stale.
+  struct InFlightInfo {
+    MessagePtr message;
+    const Route* route = nullptr;
+  };
+  std::vector<std::optional<InFlightInfo>> Peek(SessionId session, std::span<const uint64_t> ids) const;
+  // False: stale.
+  bool Extend(SessionId session, uint64_t delivery_id, Millis lease);
+
+  // ---- from the gateway
+  // While paused nothing is delivered (the outbox is full, or the gateway drains). Reasons are counted: as many
+  // Resume as Pause.
+  void Pause();
+  void Resume();
+  // Nothing in flight anywhere.
+  bool Idle() const;
+  // Waiting and in flight, over all chains.
+  size_t Backlog() const;
+
+  // Leases, retries, expiry.
+  SteadyTime Tick(SteadyTime now) override;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sluice

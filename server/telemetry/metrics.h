@@ -1,0 +1,108 @@
+// Counters, gauges and histograms that cost the path one relaxed atomic each. The exposition (prometheus-cpp,
+// exposition.cc) reads them when it is asked; nothing here knows of it.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "server/runtime/mutex.h"
+
+namespace sluice {
+
+// Only grows. Thread-safe.
+class Counter {
+ public:
+  void Add(uint64_t n = 1) { value_.fetch_add(n, std::memory_order_relaxed); }
+  uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
+
+// Goes up and down. Thread-safe.
+class Gauge {
+ public:
+  void Set(int64_t value) { value_.store(value, std::memory_order_relaxed); }
+  void Add(int64_t n) { value_.fetch_add(n, std::memory_order_relaxed); }
+  int64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<int64_t> value_{0};
+};
+
+// Durations in powers of two from 2^-14 s (61 µs) to 2^9 s (512 s), so that finding the bucket is one
+// instruction. Thread-safe; a reader may see an observation's bucket before its sum.
+class Histogram {
+ public:
+  static constexpr int kLowestExponent = -14;
+  static constexpr size_t kBuckets = 24;  // Upper bounds 2^-14 … 2^9 s, then +Inf.
+
+  void ObserveNanos(int64_t nanos, uint64_t times = 1);
+  // Upper bound of bucket `i` < kBuckets, in seconds.
+  static double UpperBound(size_t i);
+  uint64_t bucket(size_t i) const { return buckets_[i].load(std::memory_order_relaxed); }  // i <= kBuckets
+  double SumSeconds() const { return 1e-9 * static_cast<double>(sum_nanos_.load(std::memory_order_relaxed)); }
+
+ private:
+  std::array<std::atomic<uint64_t>, kBuckets + 1> buckets_{};
+  std::atomic<int64_t> sum_nanos_{0};
+};
+
+// Label names and values, in the order they are shown.
+using Labels = std::vector<std::pair<std::string, std::string>>;
+
+// Owns all metrics of a process. References it hands out live as long as it does; asking again with equal
+// name and labels gives the same object. Thread-safe; look-ups take a lock and belong into set-up, not on
+// the path.
+class MetricsRegistry {
+ public:
+  enum class Kind { kCounter, kGauge, kHistogram };
+
+  MetricsRegistry() = default;
+  MetricsRegistry(const MetricsRegistry&) = delete;
+  MetricsRegistry& operator=(const MetricsRegistry&) = delete;
+
+  // `name` as Prometheus wants it: sluice_…_total for counters, …_seconds for histograms. The first call for a
+  // name fixes its help text.
+  Counter& GetCounter(std::string_view name, std::string_view help, Labels labels = {});
+  Gauge& GetGauge(std::string_view name, std::string_view help, Labels labels = {});
+  Histogram& GetHistogram(std::string_view name, std::string_view help, Labels labels = {});
+
+  // A gauge whose value is asked for at exposition. `read` must stay callable until the registry dies.
+  void AddCallbackGauge(std::string_view name, std::string_view help, Labels labels, std::function<int64_t()> read);
+
+  struct Series {
+    Labels labels;
+    Counter* counter = nullptr;
+    Gauge* gauge = nullptr;
+    Histogram* histogram = nullptr;
+    std::function<int64_t()> read;
+  };
+  struct Family {
+    Kind kind;
+    std::string help;
+    std::vector<Series> series;
+  };
+  // For the exposition: each family once, under the registry's lock; `visit` must not call back.
+  void Visit(const std::function<void(const std::string& name, const Family&)>& visit) const;
+
+ private:
+  Series& Find(Kind kind, std::string_view name, std::string_view help, Labels labels)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  mutable Mutex mutex_;
+  std::map<std::string, Family, std::less<>> families_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Counter> counters_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Gauge> gauges_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Histogram> histograms_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace sluice
