@@ -5,6 +5,10 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
+
+#include "server/telemetry/json_string.h"
+
 namespace sluice::log {
 namespace {
 
@@ -22,47 +26,13 @@ spdlog::level::level_enum ToSpdlog(Level level) {
   return spdlog::level::info;
 }
 
-void AppendJsonString(std::string& out, std::string_view text) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  out += '"';
-  for (char c : text) {
-    auto byte = static_cast<unsigned char>(c);
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        if (byte < 0x20 || byte == 0x7f) {
-          out += "\\u00";
-          out += kHex[byte >> 4];
-          out += kHex[byte & 15];
-        } else {
-          out += c;
-        }
-    }
-  }
-  out += '"';
-}
-
 bool NeedsQuotes(std::string_view text) {
-  if (text.empty()) return true;
-  for (char c : text) {
+  // From 0x80 on it may be a C1 control character or no UTF-8 at all: quoting sees to both.
+  auto special = [](char c) {
     auto byte = static_cast<unsigned char>(c);
-    if (byte <= 0x20 || c == '"' || c == '=' || c == '\\' || byte == 0x7f) return true;
-  }
-  return false;
+    return byte <= 0x20 || byte >= 0x7f || c == '"' || c == '=' || c == '\\';
+  };
+  return text.empty() || std::any_of(text.begin(), text.end(), special);
 }
 
 // The process's logger, made at first use. `json` is set before threads start and constant from then on.

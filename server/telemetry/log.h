@@ -6,6 +6,7 @@
 // written as they are.
 #pragma once
 
+#include <cmath>
 #include <concepts>
 #include <initializer_list>
 #include <string>
@@ -22,9 +23,12 @@ struct Field {
   Field(std::string_view k, const std::string& v) : Field(k, std::string_view(v)) {}
   Field(std::string_view k, const char* v) : Field(k, std::string_view(v)) {}
   Field(std::string_view k, bool v) : key(k), value(v ? "true" : "false"), quoted(false) {}
-  template <typename Number>
-    requires(std::integral<Number> || std::floating_point<Number>) && (!std::same_as<Number, bool>)
+  template <std::integral Number>
+    requires(!std::same_as<Number, bool>)
   Field(std::string_view k, Number v) : key(k), text(std::to_string(v)), value(text), quoted(false) {}
+  // JSON has no word for infinities and NaN: they are quoted.
+  template <std::floating_point Number>
+  Field(std::string_view k, Number v) : key(k), text(std::to_string(v)), value(text), quoted(!std::isfinite(v)) {}
   Field(const Field&) = delete;
   Field& operator=(const Field&) = delete;
 

@@ -1,18 +1,21 @@
 #include "server/telemetry/metrics.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
 namespace sluice {
 
 void Histogram::ObserveNanos(int64_t nanos, uint64_t times) {
-  // 2^-14 s in nanoseconds, rounded up: the first bucket's bound.
-  constexpr uint64_t kFirstBound = 61'036;
+  // The first bound, 2^-14 s, is 1953125/32 ns: counting in 32nds of a nanosecond keeps every bound exact.
+  constexpr uint64_t kParts = 32;
+  constexpr uint64_t kFirstBound = 1'953'125;
+  constexpr int64_t kLargest = INT64_MAX / static_cast<int64_t>(kParts);
   size_t i = 0;
+  nanos = std::clamp<int64_t>(nanos, 0, kLargest);
   if (nanos > 0) {
-    uint64_t ratio = (static_cast<uint64_t>(nanos) - 1) / kFirstBound;
-    i = static_cast<size_t>(std::bit_width(ratio));
-    if (i > kBuckets) i = kBuckets;
+    uint64_t ratio = (static_cast<uint64_t>(nanos) * kParts - 1) / kFirstBound;
+    i = std::min(static_cast<size_t>(std::bit_width(ratio)), kBuckets);
   }
   buckets_[i].fetch_add(times, std::memory_order_relaxed);
   sum_nanos_.fetch_add(nanos * static_cast<int64_t>(times), std::memory_order_relaxed);
@@ -51,15 +54,19 @@ Histogram& MetricsRegistry::GetHistogram(std::string_view name, std::string_view
   return *series.histogram;
 }
 
-void MetricsRegistry::AddCallbackGauge(std::string_view name, std::string_view help, Labels labels,
-                                       std::function<int64_t()> read) {
+void MetricsRegistry::AddCallback(Kind kind, std::string_view name, std::string_view help, Labels labels,
+                                  std::function<double()> read) {
   MutexLock lock(mutex_);
-  Find(Kind::kGauge, name, help, std::move(labels)).read = std::move(read);
+  Find(kind, name, help, std::move(labels)).read = std::move(read);
 }
 
 void MetricsRegistry::Visit(const std::function<void(const std::string& name, const Family&)>& visit) const {
-  MutexLock lock(mutex_);
-  for (const auto& [name, family] : families_) visit(name, family);
+  std::map<std::string, Family, std::less<>> copy;
+  {
+    MutexLock lock(mutex_);
+    copy = families_;
+  }
+  for (const auto& [name, family] : copy) visit(name, family);
 }
 
 }  // namespace sluice

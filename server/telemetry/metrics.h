@@ -45,6 +45,7 @@ class Histogram {
   static constexpr int kLowestExponent = -14;
   static constexpr size_t kBuckets = 24;  // Upper bounds 2^-14 … 2^9 s, then +Inf.
 
+  // Negative durations (a clock was set back) count as 0.
   void ObserveNanos(int64_t nanos, uint64_t times = 1);
   // Upper bound of bucket `i` < kBuckets, in seconds.
   static double UpperBound(size_t i);
@@ -76,25 +77,34 @@ class MetricsRegistry {
   Gauge& GetGauge(std::string_view name, std::string_view help, Labels labels = {});
   Histogram& GetHistogram(std::string_view name, std::string_view help, Labels labels = {});
 
-  // A gauge whose value is asked for at exposition. `read` must stay callable until the registry dies.
-  void AddCallbackGauge(std::string_view name, std::string_view help, Labels labels, std::function<int64_t()> read);
+  // A gauge, or a counter that something else keeps, whose value is asked for at exposition. `read` is called from any
+  // thread and without the registry's lock, so it may take locks of its own; it must stay callable until the last
+  // exposition.
+  void AddCallbackGauge(std::string_view name, std::string_view help, Labels labels, std::function<double()> read) {
+    AddCallback(Kind::kGauge, name, help, std::move(labels), std::move(read));
+  }
+  void AddCallbackCounter(std::string_view name, std::string_view help, Labels labels, std::function<double()> read) {
+    AddCallback(Kind::kCounter, name, help, std::move(labels), std::move(read));
+  }
 
   struct Series {
     Labels labels;
     Counter* counter = nullptr;
     Gauge* gauge = nullptr;
     Histogram* histogram = nullptr;
-    std::function<int64_t()> read;
+    std::function<double()> read;  // Set: the value comes from here.
   };
   struct Family {
     Kind kind;
     std::string help;
     std::vector<Series> series;
   };
-  // For the exposition: each family once, under the registry's lock; `visit` must not call back.
+  // For the exposition: each family once, in the order of names. Works on a copy, without the registry's lock.
   void Visit(const std::function<void(const std::string& name, const Family&)>& visit) const;
 
  private:
+  void AddCallback(Kind kind, std::string_view name, std::string_view help, Labels labels,
+                   std::function<double()> read);
   Series& Find(Kind kind, std::string_view name, std::string_view help, Labels labels)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
