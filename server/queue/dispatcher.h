@@ -28,24 +28,25 @@ struct Window {
 
 // One attempt, as the worker's stream needs it. Cheap to move; shares the message.
 struct Delivery {
-  uint64_t id = 0;
+  uint64_t id = 0;  // Never 0, never reused; grows from one attempt on a session to the next.
   MessagePtr message;
   const Route* route = nullptr;
   const Chain* chain = nullptr;
   std::string start_node;
-  std::string_view ordering_key;
+  std::string_view ordering_key;  // Into the message's topic.
   MessageId message_id;
-  uint32_t attempt = 0;
-  Millis lease{0};
+  uint32_t attempt = 0;  // From 1.
+  Millis lease{0};       // Counted by the gateway from here on.
 };
 
 // A worker's stream, as the dispatcher sees it.
 class DeliverySink {
  public:
   virtual ~DeliverySink() = default;
-  // Takes over a batch: writes it when it can. Called without the dispatcher's lock, from any thread, possibly
-  // still while or after the session is being removed (the batch is then to be forgotten: the dispatcher has put it
-  // back). Must not block or throw.
+  // Takes over a batch: writes it when it can. Called without the dispatcher's lock, from any thread, by several at
+  // once (batches of one session may then come in another order than their ids), before AddSession has returned the
+  // session's id, and still while or after the session is being removed: such a batch is to be forgotten, the
+  // dispatcher has put it back. Must not block or throw. May call the dispatcher.
   virtual void Deliver(std::vector<Delivery> batch) = 0;
 };
 
@@ -54,7 +55,7 @@ enum class Verdict : uint8_t { kAck, kRetry, kReject, kDrop };
 // Why a message goes to the dead letters.
 struct DeadLetter {
   RoutedMessage message;
-  std::string reason;  // "rejected: …", "gave up after 5 attempts: …"
+  std::string reason;  // "rejected: …"; "gave up after 5 attempts: …" (the worker's words, lease expired, worker lost).
   std::string worker;  // Name of the session that had it last; may be empty.
 };
 
@@ -63,7 +64,7 @@ class DispatcherListener {
  public:
   virtual ~DispatcherListener() = default;
   // The chain's queue has reached its high watermark (4/5 of a bound), or has fallen to its low one (1/2 of both)
-  // again.
+  // again. Told once per change, one at a time, in the order in which it happened.
   virtual void OnPressure(const Chain& chain, bool high) = 0;
   // These have used up their attempts. Their ordering keys are already released.
   virtual void OnDeadLetters(std::vector<DeadLetter> letters) = 0;
@@ -78,7 +79,16 @@ struct SessionOptions {
   Millis lease{0};  // 0: each chain's own. Held to 1 s … the chain's max_lease.
 };
 
-// Thread-safe.
+// Thread-safe. Every call delivers at once what it makes possible: there is no thread of its own between a message's
+// arrival and its worker's stream.
+//
+// Who gets the next message of a chain: the session with the least in flight relative to its window, by messages or
+// bytes, whichever is tighter; equally loaded ones take turns, and so do the chains of a session. Messages of one
+// ordering key follow each other on one session while that has room. A message too large for what is left of any
+// window waits for the least loaded session, which then takes nothing else until it fits.
+//
+// QoS 0 is at most once: what a worker may have seen when its lease or stream was lost is dropped and counted. Only
+// the worker itself can have it again (kRetry).
 class Dispatcher final : public Tickable {
  public:
   // `listener`, `metrics` and `clock` outlive it. `wake_by` asks the ticker for a Tick. `seed` is for back-off jitter.
@@ -89,19 +99,24 @@ class Dispatcher final : public Tickable {
   Dispatcher& operator=(const Dispatcher&) = delete;
 
   // ---- from intake
-  // Takes all of them. Over a chain's bound: the oldest waiting QoS 0 message is dropped and counted, the new one
-  // itself if none waits; QoS 1 and 2 are always taken (their bound is held by OnPressure, which pauses intake).
+  // Takes all of them and delivers what workers have room for. What then waits over a chain's bound: the oldest of QoS
+  // 0 are dropped and counted, the new ones themselves if no other waits; QoS 1 and 2 are always taken (their bound is
+  // held by OnPressure, which pauses intake).
   void Enqueue(std::span<RoutedMessage> batch);
 
   // ---- from worker streams
+  // Deliveries begin before it returns.
   SessionId AddSession(SessionOptions options, std::shared_ptr<DeliverySink> sink);
+  // Held to 1,048,576 messages. Takes nothing back.
   void SetWindow(SessionId session, Window window);
   // No new deliveries; what is in flight stays.
   void DrainSession(SessionId session);
-  // What is in flight goes back to the front of its queues. `began`: ids up to and including this one (ids of a session
-  // grow) may have been seen by the worker, so their attempt counts; for those after it, it does not.
-  // With `counts` false (drain) none counts. Unknown sessions are ignored.
+  // What is in flight goes back to the front of its queues, in order of arrival. `began`: ids up to and including this
+  // one (ids of a session grow) may have been seen by the worker, so their attempt counts, and those of QoS 0 are
+  // dropped; for those after it, neither. With `counts` false (drain) no attempt counts. What is claimed stays with its
+  // claimer, who still calls Finish. Unknown sessions are ignored.
   void RemoveSession(SessionId session, bool counts, uint64_t began);
+  // Claimed but not finished counts as in flight, here and in Idle().
   bool HasInFlight(SessionId session) const;
 
   // Settling is two steps, so that replies stand in the outbox before the ordering key is free: Claim takes the
@@ -110,7 +125,7 @@ class Dispatcher final : public Tickable {
     uint64_t delivery_id = 0;
     RoutedMessage message;
   };
-  // Results in the order of `ids`.
+  // Results in the order of `ids`. The second of two equal ids is stale.
   std::vector<std::optional<Claimed>> Claim(SessionId session, std::span<const uint64_t> ids);
   struct Finished {
     Claimed claimed;
@@ -118,6 +133,7 @@ class Dispatcher final : public Tickable {
     Millis retry_after{0};            // kRetry: 0 means the back-off of the attempt.
     std::string reason;
   };
+  // `finished` are what Claim gave, their messages included; anything else is ignored.
   void Finish(SessionId session, std::vector<Finished> finished);
 
   // The message of a delivery that is in flight on `session`, for replies ahead of their settle; null: stale.
@@ -126,6 +142,7 @@ class Dispatcher final : public Tickable {
     const Route* route = nullptr;
   };
   std::vector<std::optional<InFlightInfo>> Peek(SessionId session, std::span<const uint64_t> ids) const;
+  // The lease ends `lease` (held to 1 s … the chain's max_lease) from now, at the latest max_lease after the delivery.
   // False: stale.
   bool Extend(SessionId session, uint64_t delivery_id, Millis lease);
 
@@ -139,7 +156,8 @@ class Dispatcher final : public Tickable {
   // Waiting and in flight, over all chains.
   size_t Backlog() const;
 
-  // Leases, retries, expiry.
+  // Leases, retries, expiry. Wants to be called no more often than every 10 ms, save after a tick that had too much
+  // to do and let go of the lock in between.
   SteadyTime Tick(SteadyTime now) override;
 
  private:

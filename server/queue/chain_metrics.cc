@@ -1,0 +1,66 @@
+#include "server/queue/chain_metrics.h"
+
+namespace sluice {
+namespace {
+
+// One counter per value of the label, in the order of the enumeration.
+template <size_t N>
+std::array<Counter*, N> PerValue(MetricsRegistry& registry, std::string_view name, std::string_view help,
+                                 const std::string& chain, std::string_view label,
+                                 const std::array<std::string_view, N>& values) {
+  std::array<Counter*, N> counters{};
+  for (size_t i = 0; i < N; ++i) {
+    counters[i] = &registry.GetCounter(name, help, {{"chain", chain}, {std::string(label), std::string(values[i])}});
+  }
+  return counters;
+}
+
+}  // namespace
+
+ChainMetrics::ChainMetrics(MetricsRegistry& registry, const std::string& chain) {
+  deliveries_metric_ = &registry.GetCounter(
+      "sluice_deliveries_total", "Deliveries handed to worker streams; each attempt counts.", {{"chain", chain}});
+  settled_metric_ = PerValue<4>(registry, "sluice_settled_total", "Deliveries settled by workers, by outcome.", chain,
+                                "outcome", {"ack", "retry", "reject", "drop"});
+  returned_metric_ = PerValue<5>(
+      registry, "sluice_redelivered_total",
+      "Deliveries that go back into their queue, by reason: the worker's retry, a lease that ended, a stream lost with "
+      "the message or before it was sent, the deadline of a drain.",
+      chain, "reason", {"retry", "lease_expired", "lost_worker", "undelivered", "drain"});
+  lost_metric_ = PerValue<4>(
+      registry, "sluice_messages_dropped_total",
+      "Messages dropped, by reason; lease_expired and lost_worker are of QoS 0 and may have been acted upon.", chain,
+      "reason", {"queue_full", "expired", "lease_expired", "lost_worker"});
+  dead_metric_ = PerValue<4>(registry, "sluice_dead_letters_total",
+                             "Messages that went to the dead letters, by what ended their last attempt.", chain,
+                             "reason_kind", {"rejected", "retry", "lease_expired", "lost_worker"});
+  backlog_ = &registry.GetGauge("sluice_backlog_messages", "Messages that wait or are in flight; scale workers on it.",
+                                {{"chain", chain}});
+  waiting_ = &registry.GetGauge("sluice_queue_messages", "Messages that wait for a worker.", {{"chain", chain}});
+  waiting_bytes_ =
+      &registry.GetGauge("sluice_queue_bytes", "Bytes (topic, payload, properties) of messages that wait for a worker.",
+                         {{"chain", chain}});
+  in_flight_ = &registry.GetGauge("sluice_in_flight_messages", "Messages delivered to a worker and not yet settled.",
+                                  {{"chain", chain}});
+  queue_time_.histogram = &registry.GetHistogram(
+      "sluice_queue_seconds", "Time from receiving a message to its first delivery.", {{"chain", chain}});
+  settle_time_.histogram = &registry.GetHistogram(
+      "sluice_settle_seconds", "Time from receiving a message to its acknowledgement by a worker.", {{"chain", chain}});
+}
+
+void ChainMetrics::Publish(size_t waiting, size_t waiting_bytes, size_t in_flight) {
+  if (deliveries_ != 0) deliveries_metric_->Add(deliveries_);
+  deliveries_ = 0;
+  for (size_t i = 0; i < settled_.size(); ++i) {
+    if (settled_[i] != 0) settled_metric_[i]->Add(settled_[i]);
+    settled_[i] = 0;
+  }
+  queue_time_.Flush();
+  settle_time_.Flush();
+  backlog_->Set(static_cast<int64_t>(waiting + in_flight));
+  waiting_->Set(static_cast<int64_t>(waiting));
+  waiting_bytes_->Set(static_cast<int64_t>(waiting_bytes));
+  in_flight_->Set(static_cast<int64_t>(in_flight));
+}
+
+}  // namespace sluice

@@ -1,0 +1,72 @@
+// What is counted for one chain. Changes are gathered and published once per batch.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "server/queue/dispatcher.h"
+#include "server/telemetry/metrics.h"
+
+namespace sluice {
+
+// Why a message that was with a worker goes back into its queue.
+enum class Return : uint8_t { kRetry, kLeaseExpired, kLostWorker, kUndelivered, kDrain };
+// Why a message ends without a settle.
+enum class Loss : uint8_t { kQueueFull, kExpired, kLeaseExpired, kLostWorker };
+// What used up the last attempt.
+enum class Death : uint8_t { kRejected, kRetry, kLeaseExpired, kLostWorker };
+
+// Single-threaded; what it publishes into is thread-safe.
+class ChainMetrics {
+ public:
+  // Looks its series up: set-up, not for the path.
+  ChainMetrics(MetricsRegistry& registry, const std::string& chain);
+
+  void CountDelivery() { ++deliveries_; }
+  void CountSettle(Verdict verdict) { ++settled_[static_cast<size_t>(verdict)]; }
+  // Rare: published at once.
+  void CountReturn(Return reason) { returned_metric_[static_cast<size_t>(reason)]->Add(); }
+  void CountLoss(Loss reason) { lost_metric_[static_cast<size_t>(reason)]->Add(); }
+  void CountDeath(Death reason) { dead_metric_[static_cast<size_t>(reason)]->Add(); }
+
+  void ObserveQueueTime(int64_t nanos) { queue_time_.Observe(nanos); }
+  void ObserveSettleTime(int64_t nanos) { settle_time_.Observe(nanos); }
+
+  void Publish(size_t waiting, size_t waiting_bytes, size_t in_flight);
+
+ private:
+  // Messages of one read of the socket have equal times: they are one observation.
+  struct Run {
+    Histogram* histogram = nullptr;
+    int64_t nanos = 0;
+    uint64_t times = 0;
+
+    void Observe(int64_t value) {
+      if (value != nanos) Flush();
+      nanos = value;
+      ++times;
+    }
+    void Flush() {
+      if (times != 0) histogram->ObserveNanos(nanos, times);
+      times = 0;
+    }
+  };
+
+  uint64_t deliveries_ = 0;
+  std::array<uint64_t, 4> settled_{};
+  Run queue_time_;
+  Run settle_time_;
+
+  Counter* deliveries_metric_;
+  std::array<Counter*, 4> settled_metric_;
+  std::array<Counter*, 5> returned_metric_;
+  std::array<Counter*, 4> lost_metric_;
+  std::array<Counter*, 4> dead_metric_;
+  Gauge* backlog_;
+  Gauge* waiting_;
+  Gauge* waiting_bytes_;
+  Gauge* in_flight_;
+};
+
+}  // namespace sluice

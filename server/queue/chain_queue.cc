@@ -1,0 +1,120 @@
+#include "server/queue/chain_queue.h"
+
+#include <algorithm>
+
+namespace sluice {
+
+void ChainQueue::Add(Entry& entry) {
+  Join(entry);
+  if (!entry.message.ordering_key.empty()) {
+    auto [key, has_turn] = keys_.FindOrInsert(entry.message.ordering_key);
+    entry.key = key;
+    if (!has_turn) {
+      entry.place = Place::kBehind;
+      key->behind.PushBack(entry);
+      return;
+    }
+  }
+  entry.place = Place::kReady;
+  ready_.PushBack(entry);
+}
+
+void ChainQueue::PutBack(std::vector<Entry*>& entries) {
+  std::sort(entries.begin(), entries.end(), [](const Entry* a, const Entry* b) { return a->sequence < b->sequence; });
+  Entry* position = returned_.front();
+  for (Entry* entry : entries) {
+    while (position != nullptr && position->sequence < entry->sequence) position = returned_.Next(*position);
+    returned_.InsertBefore(position, *entry);
+    entry->place = Place::kReturned;
+    Join(*entry);
+  }
+}
+
+void ChainQueue::Delay(Entry& entry, SteadyTime due) {
+  entry.place = Place::kDelayed;
+  timers_.due.Push(entry, due);
+  Join(entry);
+}
+
+void ChainQueue::ReleaseDue(Entry& entry) {
+  timers_.due.Remove(entry);
+  Leave(entry);
+}
+
+void ChainQueue::TakeFront() {
+  List& list = returned_.empty() ? ready_ : returned_;
+  Entry& entry = *list.front();
+  list.Remove(entry);
+  Leave(entry);
+}
+
+void ChainQueue::Drop(Entry& entry) {
+  const Place place = entry.place;
+  Leave(entry);
+  switch (place) {
+    case Place::kOut:
+      break;
+    case Place::kBehind:
+      entry.key->behind.Remove(entry);
+      break;
+    case Place::kDelayed:
+      timers_.due.Remove(entry);
+      Release(entry);
+      break;
+    case Place::kReturned:
+      returned_.Remove(entry);
+      if (entry.key != nullptr) PassTurn(*entry.key, ready_.front());
+      break;
+    case Place::kReady: {
+      // The next of the key inherits the place in the line.
+      Entry* position = ready_.Next(entry);
+      ready_.Remove(entry);
+      if (entry.key != nullptr) PassTurn(*entry.key, position);
+      break;
+    }
+  }
+}
+
+void ChainQueue::Release(Entry& entry) {
+  if (entry.key != nullptr) PassTurn(*entry.key, nullptr);
+}
+
+std::optional<bool> ChainQueue::PressureChange() {
+  if (!pressed_) {
+    const size_t high_messages = std::max<size_t>(options_.max_messages - options_.max_messages / 5, 1);
+    const size_t high_bytes = std::max<size_t>(options_.max_bytes - options_.max_bytes / 5, 1);
+    if (messages_ < high_messages && bytes_ < high_bytes) return std::nullopt;
+  } else if (messages_ > options_.max_messages / 2 || bytes_ > options_.max_bytes / 2) {
+    return std::nullopt;
+  }
+  pressed_ = !pressed_;
+  return pressed_;
+}
+
+void ChainQueue::Join(Entry& entry) {
+  ++messages_;
+  bytes_ += entry.bytes;
+  if (entry.qos0) (entry.was_out ? qos0_returned_ : qos0_).PushBack(entry);
+  if (entry.expires != kNever) timers_.expiry.Push(entry, entry.expires);
+}
+
+void ChainQueue::Leave(Entry& entry) {
+  --messages_;
+  bytes_ -= entry.bytes;
+  if (entry.qos0) (entry.was_out ? qos0_returned_ : qos0_).Remove(entry);
+  timers_.expiry.Remove(entry);
+  entry.place = Place::kOut;
+}
+
+void ChainQueue::PassTurn(KeyState& key, Entry* position) {
+  Entry* next = key.behind.front();
+  if (next == nullptr) {
+    keys_.Erase(key);
+    return;
+  }
+  key.behind.Remove(*next);
+  next->place = Place::kReady;
+  ready_.InsertBefore(position, *next);
+}
+
+}  // namespace sluice

@@ -1,0 +1,79 @@
+// The messages of one chain that wait for a worker: in order, per ordering key, within a bound.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "server/queue/entry.h"
+#include "server/queue/key_table.h"
+#include "server/route/route.h"
+
+namespace sluice {
+
+// What waits for a time, over all chains.
+struct WaitingTimers {
+  IndexedHeap<Entry, SteadyTime, &Entry::due_position> due;        // Delayed retries.
+  IndexedHeap<Entry, SteadyTime, &Entry::expiry_position> expiry;  // Waiting messages with an expiry interval.
+};
+
+// Single-threaded. Entries belong to the caller. A message with an ordering key takes the key's turn when it is the
+// first; it keeps the turn while it is out or delayed, until Release() or Drop().
+class ChainQueue {
+ public:
+  // Both outlive it.
+  ChainQueue(const ChainOptions& options, WaitingTimers& timers) : options_(options), timers_(timers) {}
+
+  // ---- into the queue; `entry.place` is kOut before
+  // A new message, to the end.
+  void Add(Entry& entry);
+  // Messages that were out, to the front, in their order of arrival among all that were put back. Sorts `entries`.
+  void PutBack(std::vector<Entry*>& entries);
+  // A message that was out, and waits until `due`; ReleaseDue() ends that.
+  void Delay(Entry& entry, SteadyTime due);
+  // A delayed message whose time has come: it is out again, for PutBack().
+  void ReleaseDue(Entry& entry);
+
+  // ---- out of the queue
+  // What is to be delivered next; null: nothing is ready.
+  Entry* Front() const { return returned_.empty() ? ready_.front() : returned_.front(); }
+  // Front() goes to a worker, with its key's turn.
+  void TakeFront();
+  // A waiting message goes without having been delivered; its key's turn passes on.
+  void Drop(Entry& entry);
+  // A message that was out is done with: its key's turn passes on.
+  void Release(Entry& entry);
+
+  // ---- the bound
+  bool OverBound() const { return messages_ > options_.max_messages || bytes_ > options_.max_bytes; }
+  // The waiting message of QoS 0 that goes first at the bound; null: none waits.
+  Entry* OldestQos0() const { return qos0_returned_.empty() ? qos0_.front() : qos0_returned_.front(); }
+  // The pressure, if it has changed since the last call: true at 4/5 of a bound, false at 1/2 of both.
+  std::optional<bool> PressureChange();
+
+  size_t messages() const { return messages_; }
+  size_t bytes() const { return bytes_; }
+  size_t keys() const { return keys_.size(); }
+
+ private:
+  using List = IntrusiveList<Entry, &Entry::link>;
+
+  void Join(Entry& entry);   // Waits from now on.
+  void Leave(Entry& entry);  // Waits no more.
+  // The turn of `key` goes to the next behind it, which becomes ready before `position` (null: at the end).
+  void PassTurn(KeyState& key, Entry* position);
+
+  const ChainOptions& options_;
+  WaitingTimers& timers_;
+  KeyTable keys_;
+  List ready_;
+  List returned_;  // By order of arrival.
+  // Two lists, each in order: what comes back is older than what waits, and is found without a search.
+  IntrusiveList<Entry, &Entry::qos0_link> qos0_;
+  IntrusiveList<Entry, &Entry::qos0_link> qos0_returned_;
+  size_t messages_ = 0;
+  size_t bytes_ = 0;
+  bool pressed_ = false;
+};
+
+}  // namespace sluice

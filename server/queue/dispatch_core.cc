@@ -1,0 +1,285 @@
+#include "server/queue/dispatch_core.h"
+
+#include <algorithm>
+
+namespace sluice {
+namespace {
+
+// Room that is made at once for a session's batch.
+constexpr size_t kMostReserved = 256;
+
+}  // namespace
+
+void DispatchCore::Enqueue(std::span<RoutedMessage> batch, SteadyTime now, Effects& effects) {
+  Begin(now, effects);
+  const Chain* last = nullptr;
+  ChainState* chain = nullptr;
+  for (RoutedMessage& message : batch) {
+    if (message.chain != last) {
+      last = message.chain;
+      chain = &StateOf(*last);
+      Touch(*chain);
+      MarkReady(*chain);
+    }
+    const bool qos0 = message.message->qos == Qos::kAtMostOnce;
+    const size_t bytes = message.message->bytes();
+    if (qos0 && bytes > last->options.max_bytes) {
+      // Making room for it would cost all others of QoS 0 and not suffice.
+      chain->metrics.CountLoss(Loss::kQueueFull);
+      effects.dropped.push_back(std::move(message));
+      continue;
+    }
+    Entry& entry = pool_.Allocate();
+    entry.message = std::move(message);
+    entry.chain = chain;
+    entry.sequence = next_arrival_++;
+    entry.bytes = bytes;
+    entry.expires = entry.message.message->expires();
+    entry.qos0 = qos0;
+    chain->queue.Add(entry);
+    ++waiting_;
+  }
+  Commit();
+}
+
+SessionId DispatchCore::AddSession(SessionOptions options, std::shared_ptr<DeliverySink> sink, SteadyTime now,
+                                   Effects& effects) {
+  Begin(now, effects);
+  std::vector<ChainState*> chains;
+  for (const Chain* chain : options.chains) {
+    ChainState* state = &StateOf(*chain);
+    if (std::find(chains.begin(), chains.end(), state) == chains.end()) chains.push_back(state);
+  }
+  options.window.messages = std::min(options.window.messages, InFlightTable::kMaxSlots);
+  Session& session = sessions_.Add(std::move(options), std::move(sink), chains);
+  MarkDirty(session.group);
+  Commit();
+  return session.id;
+}
+
+void DispatchCore::SetWindow(SessionId id, Window window, SteadyTime now, Effects& effects) {
+  Session* session = sessions_.Find(id);
+  if (session == nullptr) return;
+  Begin(now, effects);
+  window.messages = std::min(window.messages, InFlightTable::kMaxSlots);
+  session->window = window;
+  if (session->reserved_for != nullptr) Touch(*session->reserved_for);
+  SessionTable::Rank(*session);
+  MarkDirty(session->group);
+  Commit();
+}
+
+void DispatchCore::DrainSession(SessionId id, SteadyTime now, Effects& effects) {
+  Session* session = sessions_.Find(id);
+  if (session == nullptr) return;
+  Begin(now, effects);
+  session->draining = true;
+  if (session->reserved_for != nullptr) {
+    MarkReady(*session->reserved_for);
+    SessionTable::Unreserve(*session->reserved_for);
+  }
+  SessionTable::Rank(*session);
+  Commit();
+}
+
+void DispatchCore::Resume(SteadyTime now, Effects& effects) {
+  if (paused_ == 0 || --paused_ > 0) return;
+  Begin(now, effects);
+  for (const auto& [indexes, group] : sessions_.groups()) MarkDirty(group.get());
+  Commit();
+}
+
+bool DispatchCore::HasInFlight(SessionId id) const {
+  const Session* session = sessions_.Find(id);
+  return session != nullptr && session->in_flight.size() > 0;
+}
+
+void DispatchCore::Begin(SteadyTime now, Effects& effects) {
+  now_ = now;
+  effects_ = &effects;
+}
+
+void DispatchCore::Commit() {
+  // By index: these grow while they are walked.
+  for (size_t i = 0; i < touched_.size(); ++i) {
+    ChainState& chain = *touched_[i];
+    if (!chain.returning.empty()) {
+      waiting_ += chain.returning.size();
+      chain.queue.PutBack(chain.returning);
+      chain.returning.clear();
+      MarkReady(chain);
+    }
+    if (chain.reserved != nullptr) TryReserved(chain);
+  }
+  Pump();
+  for (size_t i = 0; i < touched_.size(); ++i) HoldBound(*touched_[i]);
+  // What was dropped may have passed its key's turn on.
+  Pump();
+
+  for (ChainState* chain : touched_) {
+    chain->touched = false;
+    if (auto high = chain->queue.PressureChange()) effects_->pressure.emplace_back(&chain->chain, *high);
+    chain->metrics.Publish(chain->queue.messages(), chain->queue.bytes(), chain->in_flight);
+  }
+  touched_.clear();
+  for (Session* session : outgoing_) {
+    effects_->batches.push_back({session->sink, std::move(session->outgoing)});
+    session->outgoing = {};
+  }
+  outgoing_.clear();
+  if (!timers_.due.empty()) Announce(timers_.due.top_key());
+  if (!timers_.expiry.empty()) Announce(timers_.expiry.top_key());
+}
+
+ChainState& DispatchCore::StateOf(const Chain& chain) {
+  if (chain.index >= chains_.size()) chains_.resize(chain.index + 1);
+  std::unique_ptr<ChainState>& state = chains_[chain.index];
+  if (state == nullptr) state = std::make_unique<ChainState>(chain, metrics_, timers_);
+  return *state;
+}
+
+void DispatchCore::Touch(ChainState& chain) {
+  if (chain.touched) return;
+  chain.touched = true;
+  touched_.push_back(&chain);
+}
+
+void DispatchCore::MarkReady(ChainState& chain) {
+  for (Membership* membership : chain.groups) {
+    if (!membership->listed) {
+      membership->listed = true;
+      membership->group->ready.push_back(membership);
+    }
+    MarkDirty(membership->group);
+  }
+}
+
+void DispatchCore::MarkDirty(SessionGroup* group) {
+  if (group == nullptr || group->dirty) return;
+  group->dirty = true;
+  dirty_.push_back(group);
+}
+
+void DispatchCore::Announce(SteadyTime time) {
+  if (time >= announced_) return;
+  announced_ = time;
+  effects_->wake = time;
+}
+
+void DispatchCore::Pump() {
+  for (size_t i = 0; i < dirty_.size(); ++i) {
+    dirty_[i]->dirty = false;
+    if (paused_ == 0) PumpGroup(*dirty_[i]);
+  }
+  dirty_.clear();
+}
+
+void DispatchCore::PumpGroup(SessionGroup& group) {
+  size_t stuck = 0;  // Chains in a row that could not deliver.
+  while (stuck < group.ready.size() && group.HasRoom()) {
+    Membership* membership = group.ready.front();
+    if (membership->chain->queue.Front() == nullptr) {
+      membership->listed = false;
+      group.ready.pop_front();
+      continue;
+    }
+    stuck = DeliverNext(*membership->chain) ? 0 : stuck + 1;
+    if (group.ready.size() > 1) {
+      group.ready.pop_front();
+      group.ready.push_back(membership);
+    }
+  }
+}
+
+void DispatchCore::TryReserved(ChainState& chain) {
+  Session* freed = SessionTable::Unreserve(chain);
+  MarkDirty(freed->group);
+  if (paused_ == 0) DeliverNext(chain);
+}
+
+bool DispatchCore::DeliverNext(ChainState& chain) {
+  Entry* entry = chain.queue.Front();
+  if (entry->expires <= now_) {
+    Touch(chain);
+    DropWaiting(*entry, Loss::kExpired);
+    return true;
+  }
+  Session* session = sessions_.Pick(chain, entry->bytes, entry->key == nullptr ? 0 : entry->key->worker);
+  if (session == nullptr) return false;
+  Touch(chain);
+  Assign(*entry, *session);
+  if (chain.reserved != nullptr) MarkDirty(SessionTable::Unreserve(chain)->group);
+  return true;
+}
+
+void DispatchCore::Assign(Entry& entry, Session& session) {
+  ChainState& chain = *entry.chain;
+  chain.queue.TakeFront();
+  --waiting_;
+  ++in_flight_;
+  ++chain.in_flight;
+  if (!entry.was_out) {
+    entry.was_out = true;
+    chain.metrics.ObserveQueueTime((now_ - entry.message.message->received).count());
+  }
+  chain.metrics.CountDelivery();
+  if (entry.key != nullptr) entry.key->worker = session.id;
+
+  const Millis lease = LeaseOf(session, chain.chain.options);
+  session.last_turn = next_delivery_;
+  InFlightTable::Slot& slot = session.in_flight.Add(next_delivery_++, entry);
+  slot.delivered = now_;
+  slot.lease_end = now_ + lease;
+  if (slot.lease_end < session.next_lease) {
+    session.next_lease = slot.lease_end;
+    Announce(slot.lease_end);
+  }
+  session.bytes += entry.bytes;
+  SessionTable::Rank(session);
+
+  if (session.outgoing.empty()) {
+    outgoing_.push_back(&session);
+    const size_t share = 1 + (chain.queue.messages() / session.group->by_load.size());
+    const size_t room = session.window.messages - session.in_flight.size() + 1;
+    session.outgoing.reserve(std::min({share, room, kMostReserved}));
+  }
+  const RoutedMessage& message = entry.message;
+  session.outgoing.push_back(Delivery{
+      .id = slot.id,
+      .message = message.message,
+      .route = message.route,
+      .chain = message.chain,
+      .start_node = message.start_node,
+      .ordering_key = message.ordering_key,
+      .message_id = message.id,
+      .attempt = message.attempts + 1,
+      .lease = lease,
+  });
+}
+
+void DispatchCore::DropWaiting(Entry& entry, Loss loss) {
+  ChainState& chain = *entry.chain;
+  const bool was_next = chain.queue.Front() == &entry;
+  chain.queue.Drop(entry);
+  --waiting_;
+  chain.metrics.CountLoss(loss);
+  MarkReady(chain);
+  if (was_next && chain.reserved != nullptr) MarkDirty(SessionTable::Unreserve(chain)->group);
+  Forget(entry);
+}
+
+void DispatchCore::Forget(Entry& entry) {
+  if (entry.message.record != 0) effects_->forgotten.push_back(entry.message.record);
+  effects_->dropped.push_back(std::move(entry.message));
+  pool_.Free(entry);
+}
+
+void DispatchCore::HoldBound(ChainState& chain) {
+  while (chain.queue.OverBound()) {
+    Entry* oldest = chain.queue.OldestQos0();
+    if (oldest == nullptr) return;
+    DropWaiting(*oldest, Loss::kQueueFull);
+  }
+}
+
+}  // namespace sluice

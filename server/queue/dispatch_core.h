@@ -1,0 +1,121 @@
+// The dispatcher without its lock: what each event does to queues, sessions and keys. Everything it wants to tell
+// the outside is gathered in Effects, which Dispatcher carries out once the lock is released.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "server/queue/backoff.h"
+#include "server/queue/dispatcher.h"
+#include "server/queue/entry.h"
+#include "server/queue/session_table.h"
+
+namespace sluice {
+
+// What one batch leads to outside the lock.
+struct Effects {
+  struct Batch {
+    std::shared_ptr<DeliverySink> sink;
+    std::vector<Delivery> deliveries;
+  };
+  std::vector<Batch> batches;
+  std::vector<DeadLetter> dead_letters;
+  std::vector<RecordId> forgotten;
+  std::vector<RoutedMessage> dropped;  // Freed without the lock.
+  std::vector<std::pair<const Chain*, bool>> pressure;
+  SteadyTime wake = kNever;  // Earlier than any time told before; kNever: nothing to tell.
+};
+
+// Single-threaded. Every event takes the time and adds to `effects`.
+class DispatchCore {
+ public:
+  DispatchCore(MetricsRegistry& metrics, uint64_t seed) : metrics_(metrics), backoff_(seed) {}
+  DispatchCore(const DispatchCore&) = delete;
+  DispatchCore& operator=(const DispatchCore&) = delete;
+
+  // See Dispatcher for all of these.
+  void Enqueue(std::span<RoutedMessage> batch, SteadyTime now, Effects& effects);
+  SessionId AddSession(SessionOptions options, std::shared_ptr<DeliverySink> sink, SteadyTime now, Effects& effects);
+  void SetWindow(SessionId id, Window window, SteadyTime now, Effects& effects);
+  void DrainSession(SessionId id, SteadyTime now, Effects& effects);
+  void RemoveSession(SessionId id, bool counts, uint64_t began, SteadyTime now, Effects& effects);
+  std::vector<std::optional<Dispatcher::Claimed>> Claim(SessionId id, std::span<const uint64_t> ids);
+  void Finish(SessionId id, std::vector<Dispatcher::Finished>& finished, SteadyTime now, Effects& effects);
+  std::vector<std::optional<Dispatcher::InFlightInfo>> Peek(SessionId id, std::span<const uint64_t> ids) const;
+  bool Extend(SessionId id, uint64_t delivery_id, Millis lease, SteadyTime now, Effects& effects);
+  void Pause() { ++paused_; }
+  void Resume(SteadyTime now, Effects& effects);
+  SteadyTime Tick(SteadyTime now, Effects& effects);
+
+  bool HasInFlight(SessionId id) const;
+  size_t in_flight() const { return in_flight_; }
+  size_t waiting() const { return waiting_; }
+
+ private:
+  // ---- one event: changes, then Commit()
+  void Begin(SteadyTime now, Effects& effects);
+  // Puts back what returned, delivers what can be, holds the bounds, publishes metrics, gathers the effects.
+  void Commit();
+  ChainState& StateOf(const Chain& chain);
+  void Touch(ChainState& chain);
+  // Its groups may have something to deliver.
+  void MarkReady(ChainState& chain);
+  void MarkDirty(SessionGroup* group);
+  void Announce(SteadyTime time);
+
+  // ---- delivering
+  void Pump();
+  void PumpGroup(SessionGroup& group);
+  // False: no session has room for what the chain delivers next.
+  bool DeliverNext(ChainState& chain);
+  // Looks again whether the session that is kept for the chain's next message has room, before others get it.
+  void TryReserved(ChainState& chain);
+  void Assign(Entry& entry, Session& session);
+
+  // ---- ends of an attempt
+  // The delivery holds the session's window no more.
+  void FreeSlot(Session& session, InFlightTable::Slot& slot);
+  // Back to the front of its queue.
+  void PutBack(Entry& entry, Return reason);
+  // An attempt that counts was lost: again, or a dead letter; QoS 0 is lost with it.
+  void LoseAttempt(Entry& entry, const Session& session, bool lease_ended);
+  void FinishOne(Entry& entry, const Session& session, Dispatcher::Finished& finished);
+  // The message leaves the dispatcher. Its turn passes on.
+  void Bury(Entry& entry, Death death, std::string reason, const Session& session);
+  void Lose(Entry& entry, Loss loss);
+  void Forget(Entry& entry);
+  // A waiting message leaves the dispatcher.
+  void DropWaiting(Entry& entry, Loss loss);
+  void HoldBound(ChainState& chain);
+
+  // ---- time
+  void ExpireLeases(Session& session);
+  static Millis LeaseOf(const Session& session, const ChainOptions& options);
+
+  MetricsRegistry& metrics_;
+  RetryBackoff backoff_;
+  WaitingTimers timers_;
+  EntryPool pool_;
+  std::vector<std::unique_ptr<ChainState>> chains_;  // By Chain::index; null: not seen yet.
+  SessionTable sessions_;
+  uint64_t next_arrival_ = 1;
+  uint64_t next_delivery_ = 1;
+  size_t in_flight_ = 0;
+  size_t waiting_ = 0;
+  int paused_ = 0;
+  SteadyTime announced_ = kNever;  // When the next Tick comes at the latest.
+
+  // ---- within one event
+  SteadyTime now_;
+  Effects* effects_ = nullptr;
+  std::vector<ChainState*> touched_;
+  std::vector<SessionGroup*> dirty_;
+  std::vector<Session*> outgoing_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,164 @@
+// How attempts end: settled by the worker, or lost with its lease or its stream.
+#include "server/queue/dispatch_core.h"
+
+namespace sluice {
+namespace {
+
+std::string GaveUp(uint32_t attempts, std::string_view why) {
+  std::string text = "gave up after " + std::to_string(attempts) + (attempts == 1 ? " attempt" : " attempts");
+  if (!why.empty()) text.append(": ").append(why);
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::optional<Dispatcher::Claimed>> DispatchCore::Claim(SessionId id, std::span<const uint64_t> ids) {
+  std::vector<std::optional<Dispatcher::Claimed>> results(ids.size());
+  Session* session = sessions_.Find(id);
+  if (session == nullptr || session->removed) return results;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    InFlightTable::Slot* slot = session->in_flight.Find(ids[i]);
+    if (slot == nullptr || slot->claimed) continue;
+    slot->claimed = true;
+    results[i].emplace(Dispatcher::Claimed{.delivery_id = ids[i], .message = std::move(slot->entry->message)});
+  }
+  return results;
+}
+
+void DispatchCore::Finish(SessionId id, std::vector<Dispatcher::Finished>& finished, SteadyTime now, Effects& effects) {
+  Session* session = sessions_.Find(id);
+  if (session == nullptr) return;
+  Begin(now, effects);
+  for (Dispatcher::Finished& one : finished) {
+    InFlightTable::Slot* slot = session->in_flight.Find(one.claimed.delivery_id);
+    if (slot == nullptr || !slot->claimed) continue;
+    Entry& entry = *slot->entry;
+    FreeSlot(*session, *slot);
+    FinishOne(entry, *session, one);
+  }
+  SessionTable::Rank(*session);
+  MarkDirty(session->group);
+  if (session->removed && session->in_flight.size() == 0) sessions_.Erase(*session);
+  Commit();
+}
+
+void DispatchCore::FinishOne(Entry& entry, const Session& session, Dispatcher::Finished& finished) {
+  ChainState& chain = *entry.chain;
+  chain.metrics.CountSettle(finished.verdict);
+  switch (finished.verdict) {
+    case Verdict::kAck:
+      chain.metrics.ObserveSettleTime((now_ - finished.claimed.message.message->received).count());
+      [[fallthrough]];
+    case Verdict::kDrop:
+      // The message itself dies with `finished`, without the lock.
+      if (entry.key != nullptr) {
+        chain.queue.Release(entry);
+        MarkReady(chain);
+      }
+      pool_.Free(entry);
+      return;
+    case Verdict::kReject:
+      entry.message = std::move(finished.claimed.message);
+      ++entry.message.attempts;
+      Bury(entry, Death::kRejected, finished.reason.empty() ? "rejected" : "rejected: " + finished.reason, session);
+      return;
+    case Verdict::kRetry:
+      break;
+  }
+  entry.message = std::move(finished.claimed.message);
+  const ChainOptions& options = chain.chain.options;
+  if (++entry.message.attempts >= options.max_attempts) {
+    Bury(entry, Death::kRetry, GaveUp(entry.message.attempts, finished.reason), session);
+    return;
+  }
+  chain.metrics.CountReturn(Return::kRetry);
+  const Millis pause =
+      finished.retry_after.count() > 0 ? finished.retry_after : backoff_.Pause(options, entry.message.attempts);
+  chain.queue.Delay(entry, now_ + pause);
+  ++waiting_;
+}
+
+void DispatchCore::RemoveSession(SessionId id, bool counts, uint64_t began, SteadyTime now, Effects& effects) {
+  Session* session = sessions_.Find(id);
+  if (session == nullptr || session->removed) return;
+  Begin(now, effects);
+  session->removed = true;
+  session->next_lease = kNever;
+  sessions_.Leave(*session);
+  for (InFlightTable::Slot& slot : session->in_flight.slots()) {
+    if (slot.id == 0 || slot.claimed) continue;
+    Entry& entry = *slot.entry;
+    const bool seen = slot.id <= began;
+    FreeSlot(*session, slot);
+    if (entry.key != nullptr) entry.key->worker = 0;
+    if (seen && (counts || entry.qos0)) {
+      LoseAttempt(entry, *session, /*lease_ended=*/false);
+    } else {
+      PutBack(entry, seen ? Return::kDrain : Return::kUndelivered);
+    }
+  }
+  if (session->in_flight.size() == 0) sessions_.Erase(*session);
+  Commit();
+}
+
+std::vector<std::optional<Dispatcher::InFlightInfo>> DispatchCore::Peek(SessionId id,
+                                                                        std::span<const uint64_t> ids) const {
+  std::vector<std::optional<Dispatcher::InFlightInfo>> results(ids.size());
+  Session* session = sessions_.Find(id);
+  if (session == nullptr || session->removed) return results;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const InFlightTable::Slot* slot = session->in_flight.Find(ids[i]);
+    if (slot == nullptr || slot->claimed) continue;
+    const RoutedMessage& message = slot->entry->message;
+    results[i] = {.message = message.message, .route = message.route};
+  }
+  return results;
+}
+
+void DispatchCore::FreeSlot(Session& session, InFlightTable::Slot& slot) {
+  Entry& entry = *slot.entry;
+  session.bytes -= entry.bytes;
+  session.in_flight.Remove(slot);
+  --in_flight_;
+  --entry.chain->in_flight;
+  Touch(*entry.chain);
+  if (session.reserved_for != nullptr) Touch(*session.reserved_for);
+}
+
+void DispatchCore::PutBack(Entry& entry, Return reason) {
+  entry.chain->metrics.CountReturn(reason);
+  entry.chain->returning.push_back(&entry);
+}
+
+void DispatchCore::LoseAttempt(Entry& entry, const Session& session, bool lease_ended) {
+  if (entry.qos0) {
+    Lose(entry, lease_ended ? Loss::kLeaseExpired : Loss::kLostWorker);
+    return;
+  }
+  if (++entry.message.attempts < entry.chain->chain.options.max_attempts) {
+    PutBack(entry, lease_ended ? Return::kLeaseExpired : Return::kLostWorker);
+    return;
+  }
+  Bury(entry, lease_ended ? Death::kLeaseExpired : Death::kLostWorker,
+       GaveUp(entry.message.attempts, lease_ended ? "lease expired" : "worker lost"), session);
+}
+
+void DispatchCore::Bury(Entry& entry, Death death, std::string reason, const Session& session) {
+  ChainState& chain = *entry.chain;
+  chain.metrics.CountDeath(death);
+  chain.queue.Release(entry);
+  MarkReady(chain);
+  effects_->dead_letters.push_back(
+      {.message = std::move(entry.message), .reason = std::move(reason), .worker = session.worker});
+  pool_.Free(entry);
+}
+
+void DispatchCore::Lose(Entry& entry, Loss loss) {
+  ChainState& chain = *entry.chain;
+  chain.metrics.CountLoss(loss);
+  chain.queue.Release(entry);
+  MarkReady(chain);
+  Forget(entry);
+}
+
+}  // namespace sluice

@@ -1,0 +1,84 @@
+// What the clock does: leases, retries that are due, expiry.
+#include <algorithm>
+
+#include "server/queue/dispatch_core.h"
+
+namespace sluice {
+namespace {
+
+// A worker may not ask for less.
+constexpr Millis kShortestLease{1'000};
+constexpr Millis kShortestTick{10};
+// Messages dropped or put back per Tick, so that the lock is not held for long.
+constexpr size_t kMostPerTick = 4'096;
+
+}  // namespace
+
+bool DispatchCore::Extend(SessionId id, uint64_t delivery_id, Millis lease, SteadyTime now, Effects& effects) {
+  Session* session = sessions_.Find(id);
+  if (session == nullptr || session->removed) return false;
+  InFlightTable::Slot* slot = session->in_flight.Find(delivery_id);
+  if (slot == nullptr || slot->claimed) return false;
+  const Millis most = slot->entry->chain->chain.options.max_lease;
+  // A worker may ask for years: held before it is added to a time.
+  slot->lease_end = std::min(now + std::clamp(lease, std::min(kShortestLease, most), most), slot->delivered + most);
+  session->next_lease = std::min(session->next_lease, slot->lease_end);
+  effects_ = &effects;
+  Announce(slot->lease_end);
+  return true;
+}
+
+SteadyTime DispatchCore::Tick(SteadyTime now, Effects& effects) {
+  Begin(now, effects);
+  for (const auto& [id, session] : sessions_.all()) {
+    if (session->next_lease <= now && !session->removed) ExpireLeases(*session);
+  }
+  size_t work = 0;
+  for (; !timers_.due.empty() && timers_.due.top_key() <= now && work < kMostPerTick; ++work) {
+    Entry& entry = *timers_.due.top();
+    entry.chain->queue.ReleaseDue(entry);
+    --waiting_;
+    Touch(*entry.chain);
+    entry.chain->returning.push_back(&entry);
+  }
+  for (; !timers_.expiry.empty() && timers_.expiry.top_key() <= now && work < kMostPerTick; ++work) {
+    Entry& entry = *timers_.expiry.top();
+    Touch(*entry.chain);
+    DropWaiting(entry, Loss::kExpired);
+  }
+  Commit();
+
+  SteadyTime next = kNever;
+  for (const auto& [id, session] : sessions_.all()) next = std::min(next, session->next_lease);
+  if (!timers_.due.empty()) next = std::min(next, timers_.due.top_key());
+  if (!timers_.expiry.empty()) next = std::min(next, timers_.expiry.top_key());
+  if (next != kNever) next = std::max(next, work < kMostPerTick ? now + kShortestTick : now);
+  announced_ = next;
+  effects.wake = kNever;
+  return next;
+}
+
+void DispatchCore::ExpireLeases(Session& session) {
+  SteadyTime next = kNever;
+  for (InFlightTable::Slot& slot : session.in_flight.slots()) {
+    if (slot.id == 0 || slot.claimed) continue;
+    if (slot.lease_end > now_) {
+      next = std::min(next, slot.lease_end);
+      continue;
+    }
+    Entry& entry = *slot.entry;
+    FreeSlot(session, slot);
+    if (entry.key != nullptr) entry.key->worker = 0;
+    LoseAttempt(entry, session, /*lease_ended=*/true);
+  }
+  session.next_lease = next;
+  SessionTable::Rank(session);
+  MarkDirty(session.group);
+}
+
+Millis DispatchCore::LeaseOf(const Session& session, const ChainOptions& options) {
+  if (session.lease.count() == 0) return std::min(options.lease, options.max_lease);
+  return std::min(std::max(session.lease, kShortestLease), options.max_lease);
+}
+
+}  // namespace sluice

@@ -1,0 +1,172 @@
+#include "server/queue/dispatcher.h"
+
+#include <deque>
+#include <utility>
+
+#include "server/queue/dispatch_core.h"
+#include "server/runtime/mutex.h"
+
+namespace sluice {
+
+// Holds the lock for the core, and carries out what an event leads to once it is released.
+class Dispatcher::Impl {
+ public:
+  Impl(const Clock& clock, MetricsRegistry& metrics, DispatcherListener& listener,
+       std::function<void(SteadyTime)> wake_by, uint64_t seed)
+      : clock_(clock), listener_(listener), wake_by_(std::move(wake_by)), core_(metrics, seed) {}
+
+  // Runs `event(core, effects)` under the lock, then its effects without it. Returns what the event does.
+  template <typename Event>
+  auto Run(const Event& event) {
+    Effects effects;
+    if constexpr (std::is_void_v<decltype(event(std::declval<DispatchCore&>(), effects))>) {
+      {
+        MutexLock lock(mutex_);
+        event(core_, effects);
+        KeepPressure(effects);
+      }
+      CarryOut(effects);
+    } else {
+      auto result = [&] {
+        MutexLock lock(mutex_);
+        auto of_event = event(core_, effects);
+        KeepPressure(effects);
+        return of_event;
+      }();
+      CarryOut(effects);
+      return result;
+    }
+  }
+
+  // For events without effects.
+  template <typename Query>
+  auto Ask(const Query& query) {
+    MutexLock lock(mutex_);
+    return query(core_);
+  }
+
+  SteadyTime Now() const { return clock_.Now(); }
+
+ private:
+  void KeepPressure(const Effects& effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    pressure_.insert(pressure_.end(), effects.pressure.begin(), effects.pressure.end());
+  }
+
+  void CarryOut(Effects& effects) {
+    for (Effects::Batch& batch : effects.batches) batch.sink->Deliver(std::move(batch.deliveries));
+    if (!effects.forgotten.empty()) listener_.OnForgotten(effects.forgotten);
+    if (!effects.dead_letters.empty()) listener_.OnDeadLetters(std::move(effects.dead_letters));
+    if (!effects.pressure.empty()) TellPressure();
+    if (effects.wake != kNever) wake_by_(effects.wake);
+  }
+
+  // One thread at a time tells, in the order in which it happened: the last that the listener hears of a chain is how
+  // it stands. Whoever comes while another tells leaves it to that one.
+  void TellPressure() {
+    {
+      MutexLock lock(mutex_);
+      if (telling_) return;
+      telling_ = true;
+    }
+    while (true) {
+      std::pair<const Chain*, bool> next;
+      {
+        MutexLock lock(mutex_);
+        if (pressure_.empty()) {
+          telling_ = false;
+          return;
+        }
+        next = pressure_.front();
+        pressure_.pop_front();
+      }
+      listener_.OnPressure(*next.first, next.second);
+    }
+  }
+
+  const Clock& clock_;
+  DispatcherListener& listener_;
+  const std::function<void(SteadyTime)> wake_by_;
+
+  Mutex mutex_;
+  DispatchCore core_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::pair<const Chain*, bool>> pressure_ ABSL_GUARDED_BY(mutex_);  // Not yet told.
+  bool telling_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+Dispatcher::Dispatcher(const Clock& clock, MetricsRegistry& metrics, DispatcherListener& listener,
+                       std::function<void(SteadyTime)> wake_by, uint64_t seed)
+    : impl_(std::make_unique<Impl>(clock, metrics, listener, std::move(wake_by), seed)) {}
+
+Dispatcher::~Dispatcher() = default;
+
+void Dispatcher::Enqueue(std::span<RoutedMessage> batch) {
+  impl_->Run([&, now = impl_->Now()](DispatchCore& core, Effects& effects) { core.Enqueue(batch, now, effects); });
+}
+
+SessionId Dispatcher::AddSession(SessionOptions options, std::shared_ptr<DeliverySink> sink) {
+  return impl_->Run([&, now = impl_->Now()](DispatchCore& core, Effects& effects) {
+    return core.AddSession(std::move(options), std::move(sink), now, effects);
+  });
+}
+
+void Dispatcher::SetWindow(SessionId session, Window window) {
+  impl_->Run(
+      [&, now = impl_->Now()](DispatchCore& core, Effects& effects) { core.SetWindow(session, window, now, effects); });
+}
+
+void Dispatcher::DrainSession(SessionId session) {
+  impl_->Run(
+      [&, now = impl_->Now()](DispatchCore& core, Effects& effects) { core.DrainSession(session, now, effects); });
+}
+
+void Dispatcher::RemoveSession(SessionId session, bool counts, uint64_t began) {
+  impl_->Run([&, now = impl_->Now()](DispatchCore& core, Effects& effects) {
+    core.RemoveSession(session, counts, began, now, effects);
+  });
+}
+
+bool Dispatcher::HasInFlight(SessionId session) const {
+  return impl_->Ask([&](DispatchCore& core) { return core.HasInFlight(session); });
+}
+
+std::vector<std::optional<Dispatcher::Claimed>> Dispatcher::Claim(SessionId session, std::span<const uint64_t> ids) {
+  return impl_->Ask([&](DispatchCore& core) { return core.Claim(session, ids); });
+}
+
+void Dispatcher::Finish(SessionId session, std::vector<Finished> finished) {
+  impl_->Run(
+      [&, now = impl_->Now()](DispatchCore& core, Effects& effects) { core.Finish(session, finished, now, effects); });
+}
+
+std::vector<std::optional<Dispatcher::InFlightInfo>> Dispatcher::Peek(SessionId session,
+                                                                      std::span<const uint64_t> ids) const {
+  return impl_->Ask([&](DispatchCore& core) { return core.Peek(session, ids); });
+}
+
+bool Dispatcher::Extend(SessionId session, uint64_t delivery_id, Millis lease) {
+  return impl_->Run([&, now = impl_->Now()](DispatchCore& core, Effects& effects) {
+    return core.Extend(session, delivery_id, lease, now, effects);
+  });
+}
+
+void Dispatcher::Pause() {
+  impl_->Ask([](DispatchCore& core) { core.Pause(); });
+}
+
+void Dispatcher::Resume() {
+  impl_->Run([now = impl_->Now()](DispatchCore& core, Effects& effects) { core.Resume(now, effects); });
+}
+
+bool Dispatcher::Idle() const {
+  return impl_->Ask([](DispatchCore& core) { return core.in_flight() == 0; });
+}
+
+size_t Dispatcher::Backlog() const {
+  return impl_->Ask([](DispatchCore& core) { return core.in_flight() + core.waiting(); });
+}
+
+SteadyTime Dispatcher::Tick(SteadyTime now) {
+  return impl_->Run([&](DispatchCore& core, Effects& effects) { return core.Tick(now, effects); });
+}
+
+}  // namespace sluice

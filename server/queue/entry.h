@@ -1,0 +1,83 @@
+// A message's place in the dispatcher, from Enqueue until it is settled, dropped or dead-lettered.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "server/queue/indexed_heap.h"
+#include "server/queue/intrusive_list.h"
+#include "server/route/route.h"
+#include "server/runtime/clock.h"
+
+namespace sluice {
+
+struct ChainState;
+struct KeyState;
+
+// Where an Entry stands; ChainQueue changes it.
+enum class Place : uint8_t {
+  kOut,       // In flight, claimed, or in nobody's hands yet.
+  kReady,     // Next in line for a worker: unordered, or the first of its ordering key.
+  kReturned,  // As kReady, but it has been with a worker before and goes first.
+  kBehind,    // Waits for its ordering key.
+  kDelayed,   // Waits for its retry to be due.
+};
+
+struct Entry {
+  RoutedMessage message;
+  ChainState* chain = nullptr;
+  KeyState* key = nullptr;  // Null: unordered.
+  uint64_t sequence = 0;    // Order of arrival.
+  size_t bytes = 0;         // message->bytes(), kept because messages are claimed away.
+  SteadyTime expires = kNever;
+  ListLink<Entry> link;       // Ready, returned, or behind a key.
+  ListLink<Entry> qos0_link;  // Waiting messages of QoS 0.
+  uint32_t due_position = kNotInHeap;
+  uint32_t expiry_position = kNotInHeap;
+  Place place = Place::kOut;
+  bool qos0 = false;
+  bool was_out = false;  // Has been given to a worker before.
+};
+
+// Recycles entries, so that the path does not allocate. Addresses are stable. Holds as many as were ever in use
+// at once, which the bounds of the queues and windows limit.
+class EntryPool {
+ public:
+  EntryPool() = default;
+  EntryPool(const EntryPool&) = delete;
+  EntryPool& operator=(const EntryPool&) = delete;
+
+  Entry& Allocate() {
+    if (free_ == nullptr) Grow();
+    Entry& entry = *free_;
+    free_ = entry.link.next;
+    entry.link = {};
+    return entry;
+  }
+
+  // Its message must have been moved away, so that no payload is freed under the dispatcher's lock.
+  void Free(Entry& entry) {
+    entry.key = nullptr;
+    entry.was_out = false;
+    entry.link.next = free_;
+    free_ = &entry;
+  }
+
+ private:
+  static constexpr size_t kChunk = 256;
+
+  void Grow() {
+    auto& chunk = *chunks_.emplace_back(std::make_unique<std::array<Entry, kChunk>>());
+    for (size_t i = kChunk; i-- > 0;) {
+      chunk[i].link.next = free_;
+      free_ = &chunk[i];
+    }
+  }
+
+  Entry* free_ = nullptr;
+  std::vector<std::unique_ptr<std::array<Entry, kChunk>>> chunks_;
+};
+
+}  // namespace sluice
