@@ -1,0 +1,38 @@
+// The flags that both examples have.
+#pragma once
+
+#include <sluice/worker.h>
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+namespace sluice::examples {
+
+// Binds the flags to `options`, which must outlive the parsing. Call Finish() after it.
+inline void AddWorkerFlags(CLI::App& app, client::Options& options) {
+  app.add_option("--gateway", options.gateways,
+                 "where gateways are: HOST:PORT[,HOST:PORT]; a name stands for all its addresses")
+      ->delimiter(',')
+      ->required()
+      ->type_name("HOST:PORT");
+  app.add_option("--chain", options.chains, "serve this chain; may be repeated")->required()->type_name("NAME");
+  app.add_option("--name", options.worker_name, "what the gateway's logs call this worker")->capture_default_str();
+  app.add_option("--window", options.window_messages, "most messages in work at once, per gateway")
+      ->capture_default_str();
+  app.add_option("--concurrency", options.concurrency,
+                 "threads that run the handler; 0 runs it on the connection's own thread")
+      ->capture_default_str();
+  app.add_option("--ca-file", options.tls.ca_file,
+                 "PEM file to check the gateway's certificate with; without it: plain text")
+      ->type_name("FILE");
+  app.add_option("--cert-file", options.tls.cert_file, "this worker's certificate, where the gateway asks for one")
+      ->type_name("FILE");
+  app.add_option("--key-file", options.tls.key_file, "the key that goes with --cert-file")->type_name("FILE");
+}
+
+inline void FinishWorkerFlags(client::Options& options) {
+  const bool tls = !options.tls.ca_file.empty() || !options.tls.cert_file.empty() || !options.tls.key_file.empty();
+  options.security = tls ? client::Security::kTls : client::Security::kPlaintext;
+}
+
+}  // namespace sluice::examples

@@ -1,0 +1,78 @@
+#include "client/cpp/src/batch_runner.h"
+
+#include <string>
+
+#include "client/cpp/src/frame_encoder.h"
+#include "client/cpp/src/stream.h"
+
+namespace sluice::client {
+
+using State = HeldDelivery::State;
+
+namespace {
+
+// What gathers from handlers on the stream's thread is sent before the batch is through when it grows this large.
+constexpr size_t kSendAt = size_t{64} << 10;
+
+}  // namespace
+
+void BatchRunner::Run(Batch& batch) {
+  stream_ = batch.stream.get();
+  for (size_t index = 0; (index = batch.next.fetch_add(1, std::memory_order_relaxed)) < batch.size;) {
+    RunOne(batch, index);
+  }
+  if (chunk_.settled > 0) stream_->Send(chunk_);
+}
+
+void BatchRunner::RunOne(Batch& batch, size_t index) {
+  held_ = &batch.deliveries[index];
+  if (stream_->alive()) {
+    if (held_->state.load(std::memory_order_relaxed) == State::kHeld) {
+      handler_.Run(batch.messages[index], *this);
+    } else {
+      stream_->Forget(*held_);
+    }
+    if (chunk_.settled > 0 && (!inline_ || chunk_.bytes.size() >= kSendAt)) stream_->Send(chunk_);
+  }
+  if (batch.left.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    settled_.fetch_add(batch.size, std::memory_order_relaxed);
+    stream_->FinishBatch(batch);
+  }
+}
+
+Status BatchRunner::Send(const Reply& reply) {
+  if (!EncodeEarlyReply(reply, held_->id, stream_->max_item_bytes(), early_.bytes)) {
+    return {StatusCode::kInvalidArgument,
+            "the reply is larger than the gateway takes (" + std::to_string(stream_->max_item_bytes()) + " bytes)"};
+  }
+  Status status = stream_->SendEarly(early_, !inline_);
+  early_.Clear();
+  return status;
+}
+
+bool BatchRunner::Abandoned() const {
+  return !stream_->alive() || held_->state.load(std::memory_order_relaxed) == State::kLost;
+}
+
+void BatchRunner::Settle(Outcome outcome, std::string_view reason, std::chrono::milliseconds retry_after,
+                         std::span<const Reply> replies) {
+  State expected = State::kHeld;
+  if (!held_->state.compare_exchange_strong(expected, State::kDone, std::memory_order_relaxed)) {
+    stream_->Forget(*held_);
+    return;
+  }
+  const size_t limit = stream_->max_item_bytes();
+  SettleParts parts{
+      .delivery_id = held_->id, .outcome = outcome, .reason = reason, .retry_after = retry_after, .replies = replies};
+  if (!EncodeSettle(parts, limit, chunk_.bytes)) {
+    const std::string why =
+        "the handler's replies are larger than the gateway takes (" + std::to_string(limit) + " bytes to a frame)";
+    stream_->ReportRefused(why);
+    parts = {.delivery_id = held_->id, .outcome = Outcome::kReject, .reason = why};
+    EncodeSettle(parts, SIZE_MAX, chunk_.bytes);
+  }
+  ++chunk_.settled;
+  chunk_.settled_bytes += held_->window_bytes;
+}
+
+}  // namespace sluice::client

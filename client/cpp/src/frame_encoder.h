@@ -1,0 +1,34 @@
+// A worker's frames, written. Everything here appends whole fields of a WorkerFrame, so that any concatenation of
+// outputs is a frame.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "client/cpp/src/bytes.h"
+#include "client/cpp/src/lease_keeper.h"
+#include "client/cpp/src/proto.h"
+#include "sluice/settlement.h"
+
+namespace sluice::client {
+
+struct SettleParts {
+  uint64_t delivery_id = 0;
+  Outcome outcome = Outcome::kAck;
+  std::string_view reason;  // Cut to 1,024 bytes at a character's border.
+  std::chrono::milliseconds retry_after{0};
+  std::span<const Reply> replies = {};
+};
+
+// False, with nothing appended: the settle would take more than `limit` bytes.
+bool EncodeSettle(const SettleParts& settle, size_t limit, Bytes& out);
+// The same for a reply ahead of its settle.
+bool EncodeEarlyReply(const Reply& reply, uint64_t delivery_id, size_t limit, Bytes& out);
+void EncodeExtends(std::span<const LeaseKeeper::Extension> extensions, Bytes& out);
+// Hello, Ping, Pong, Drain.
+void EncodeFrame(const v1::WorkerFrame& frame, Bytes& out);
+
+}  // namespace sluice::client

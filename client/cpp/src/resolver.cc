@@ -1,0 +1,79 @@
+#include "client/cpp/src/resolver.h"
+
+#include <thread>
+#include <utility>
+
+#include "client/cpp/src/mutex.h"
+
+namespace sluice::client {
+
+// Shared with the thread, which may outlive the Resolver by the length of one lookup.
+struct Resolver::State {
+  std::vector<Target> targets;
+  Options::Family family = Options::Family::kPreferIpv4;
+  Millis interval{0};
+  OnLookup on_lookup;
+
+  Mutex mutex;
+  CondVar changed;
+  bool stopping ABSL_GUARDED_BY(mutex) = false;
+  bool looking ABSL_GUARDED_BY(mutex) = false;  // In the system's resolver.
+  std::thread thread;
+
+  // False: stopping.
+  bool LookUpAll() {
+    for (size_t i = 0; i < targets.size(); ++i) {
+      if (targets[i].literal) continue;
+      {
+        MutexLock lock(mutex);
+        if (stopping) return false;
+        looking = true;
+      }
+      Lookup lookup = Resolve(targets[i], family);
+      // Under the lock, so that the destructor returns after it.
+      MutexLock lock(mutex);
+      looking = false;
+      if (stopping) return false;
+      on_lookup(i, std::move(lookup));
+    }
+    return true;
+  }
+
+  void Run() {
+    while (LookUpAll()) {
+      const SteadyTime again = Now() + interval;
+      MutexLock lock(mutex);
+      while (!stopping && Now() < again) changed.WaitUntil(mutex, again);
+      if (stopping) return;
+    }
+  }
+};
+
+Resolver::Resolver(std::vector<Target> targets, Options::Family family, Millis interval, OnLookup on_lookup)
+    : state_(std::make_shared<State>()) {
+  bool names = false;
+  for (const Target& target : targets) names = names || !target.literal;
+  state_->targets = std::move(targets);
+  state_->family = family;
+  state_->interval = interval;
+  state_->on_lookup = std::move(on_lookup);
+  if (names) state_->thread = std::thread([state = state_] { state->Run(); });
+}
+
+Resolver::~Resolver() {
+  if (!state_->thread.joinable()) return;
+  bool looking = false;
+  {
+    MutexLock lock(state_->mutex);
+    state_->stopping = true;
+    looking = state_->looking;
+  }
+  state_->changed.NotifyAll();
+  if (looking) {
+    state_->thread.detach();
+  } else {
+    state_->thread.join();
+  }
+}
+
+}  // namespace sluice::client

@@ -1,0 +1,31 @@
+// Looks names up again and again, on a thread of its own: a lookup may block for long.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "client/cpp/src/address.h"
+#include "client/cpp/src/time.h"
+
+namespace sluice::client {
+
+class Resolver {
+ public:
+  // Called on the resolver's thread for each lookup that came to its end. `index`: into the targets.
+  using OnLookup = std::function<void(size_t index, Lookup lookup)>;
+
+  // Looks up every name among `targets` (not the literals) at once and then every `interval`.
+  Resolver(std::vector<Target> targets, Options::Family family, Millis interval, OnLookup on_lookup);
+  // No call of OnLookup is under way or will come. Does not wait for a lookup that the system has not answered yet:
+  // its thread ends by itself later, and touches nothing but its own state.
+  ~Resolver();
+  Resolver(const Resolver&) = delete;
+  Resolver& operator=(const Resolver&) = delete;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace sluice::client

@@ -1,0 +1,420 @@
+#include "client/cpp/src/stream.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include "client/cpp/src/frame_encoder.h"
+
+namespace sluice::client {
+namespace {
+
+constexpr char kMethod[] = "/sluice.v1.WorkerService/Connect";
+constexpr uint32_t kProtocolVersion = 1;
+// A frame larger than this gains nothing, and keeps the gateway waiting for its first settle.
+constexpr size_t kFrameBytes = size_t{1} << 20;
+// Nonces tell the Pong that answers our Drain from those of heartbeats.
+constexpr uint64_t kHeartbeatNonce = 1;
+constexpr uint64_t kDrainNonce = 2;
+
+constexpr std::chrono::seconds kReportInterval{1};
+
+Status FromGrpc(const grpc::Status& status) {
+  const int code = status.error_code();
+  return {code >= 0 && code <= 16 ? static_cast<StatusCode>(code) : StatusCode::kUnknown, status.error_message()};
+}
+
+}  // namespace
+
+Stream::Stream(Address address, const Options& options, std::string instance, StreamListener& listener)
+    : address_(std::move(address)), options_(options), instance_(std::move(instance)), listener_(listener) {}
+
+v1::WorkerFrame Stream::Hello() const {
+  v1::WorkerFrame frame;
+  v1::Hello& hello = *frame.mutable_hello();
+  hello.set_min_protocol_version(kProtocolVersion);
+  hello.set_max_protocol_version(kProtocolVersion);
+  hello.set_worker_name(options_.worker_name);
+  hello.set_instance(instance_);
+  for (const std::string& chain : options_.chains) hello.add_chains(chain);
+  hello.mutable_window()->set_messages(options_.window_messages);
+  hello.mutable_window()->set_bytes(options_.window_bytes);
+  hello.set_lease_ms(static_cast<uint32_t>(options_.lease.count()));
+  return frame;
+}
+
+void Stream::Start(std::shared_ptr<grpc::Channel> channel) {
+  self_ = shared_from_this();
+  channel_ = std::move(channel);
+  stub_ = std::make_unique<grpc::GenericStub>(channel_);
+  Bytes hello;
+  EncodeFrame(Hello(), hello);
+  const grpc::Slice slice(hello.view().data(), hello.size());
+  writing_buffer_ = grpc::ByteBuffer(&slice, 1);
+  {
+    MutexLock lock(mutex_);
+    started_ = sent_ = listened_ = Now();
+    writing_ = reading_ = true;
+  }
+  stub_->PrepareBidiStreamingCall(&context_, kMethod, {}, this);
+  AddHold();
+  StartWrite(&writing_buffer_);
+  StartRead(&read_buffer_);
+  StartCall();
+}
+
+// ---- leaving
+
+void Stream::Drain() {
+  Next next;
+  bool greeting = false;
+  {
+    MutexLock lock(mutex_);
+    greeting = phase_ == Phase::kGreeting;
+    if (phase_ == Phase::kServing) {
+      phase_ = Phase::kLeaving;
+      v1::WorkerFrame drain;
+      drain.mutable_drain()->set_reason("the worker shuts down");
+      AppendFrame(drain, true);
+      // Its Pong is the proof that the gateway has read the Drain: no delivery follows it.
+      v1::WorkerFrame ping;
+      ping.mutable_ping()->set_nonce(kDrainNonce);
+      AppendFrame(ping, false);
+      next = Decide();
+    }
+  }
+  Begin(next);
+  if (greeting) Cancel({StatusCode::kCancelled, "the worker shuts down"});
+}
+
+void Stream::Cancel(Status why) {
+  Next next;
+  {
+    MutexLock lock(mutex_);
+    if (cancelled_ || read_failed_) return;
+    cancelled_ = true;
+    why_ = std::move(why);
+    alive_ = false;
+    next = Decide();
+  }
+  room_.NotifyAll();
+  context_.TryCancel();
+  Begin(next);
+}
+
+// ---- sending
+
+void Stream::AppendFrame(const v1::WorkerFrame& frame, bool ends_frame) {
+  Chunk chunk;
+  EncodeFrame(frame, chunk.bytes);
+  chunk.ends_frame = ends_frame;
+  outbox_.Append(chunk);
+}
+
+bool Stream::OverWindow() const {
+  return held_messages_ > options_.window_messages ||
+         (options_.window_bytes > 0 && held_bytes_ > options_.window_bytes && held_messages_ > 1);
+}
+
+Stream::Next Stream::Decide() {
+  Next next;
+  const bool may_write = phase_ == Phase::kServing || phase_ == Phase::kLeaving;
+  if (may_write && !writing_ && !half_closed_ && !write_failed_ && !cancelled_) {
+    if (!outbox_.empty()) {
+      Outbox::Frame frame = outbox_.Take(std::min(kFrameBytes, max_item_bytes()));
+      std::vector<grpc::Slice> slices;
+      slices.reserve(frame.pieces.size());
+      for (Bytes& piece : frame.pieces) {
+        const size_t size = piece.size();
+        slices.emplace_back(piece.Release(), size, &std::free);
+      }
+      writing_buffer_ = grpc::ByteBuffer(slices.data(), slices.size());
+      held_messages_ -= frame.settled;
+      held_bytes_ -= frame.settled_bytes;
+      sent_ = Now();
+      writing_ = next.write = true;
+    } else if (phase_ == Phase::kLeaving && no_more_deliveries_ && held_messages_ == 0) {
+      half_closed_ = writing_ = next.writes_done = true;
+    }
+  }
+  // Once the stream is lost a read is wanted again: it fails, and that is how its end is seen.
+  if (over_window_ && (!OverWindow() || cancelled_ || write_failed_)) {
+    over_window_ = false;
+    listened_ = Now();
+    reading_ = next.read = true;
+  }
+  return next;
+}
+
+void Stream::Begin(Next next) {
+  if (next.write) StartWrite(&writing_buffer_);
+  if (next.writes_done) StartWritesDone();
+  if (next.read) StartRead(&read_buffer_);
+}
+
+void Stream::Send(Chunk& chunk) {
+  Next next;
+  {
+    MutexLock lock(mutex_);
+    if (!alive()) {
+      chunk.Clear();
+      return;
+    }
+    outbox_.Append(chunk);
+    next = Decide();
+  }
+  Begin(next);
+}
+
+Status Stream::SendEarly(Chunk& chunk, bool wait) {
+  Next next;
+  {
+    MutexLock lock(mutex_);
+    while (alive() && !outbox_.empty() && outbox_.size() + chunk.bytes.size() > options_.send_buffer_bytes) {
+      if (!wait) return {StatusCode::kResourceExhausted, "too much is waiting to be sent"};
+      room_.Wait(mutex_);
+    }
+    if (!alive()) return {StatusCode::kUnavailable, "the stream has ended"};
+    outbox_.Append(chunk);
+    next = Decide();
+  }
+  Begin(next);
+  return {};
+}
+
+void Stream::Forget(const HeldDelivery& held) {
+  Next next;
+  {
+    MutexLock lock(mutex_);
+    --held_messages_;
+    held_bytes_ -= held.window_bytes;
+    next = Decide();
+  }
+  Begin(next);
+}
+
+void Stream::FinishBatch(const Batch& batch) {
+  MutexLock lock(mutex_);
+  leases_.Remove(&batch);
+}
+
+void Stream::ReportRefused(const std::string& what) {
+  {
+    MutexLock lock(mutex_);
+    const SteadyTime now = Now();
+    if (now - reported_ < kReportInterval) return;
+    reported_ = now;
+  }
+  listener_.OnItemRefused(*this, what);
+}
+
+SteadyTime Stream::Tick(SteadyTime now) {
+  Next next;
+  SteadyTime wake = kNever;
+  Status lost;
+  {
+    MutexLock lock(mutex_);
+    if (cancelled_ || read_failed_) return kNever;
+    if (phase_ == Phase::kGreeting) {
+      wake = started_ + options_.connect_timeout;
+      if (now >= wake) lost = {StatusCode::kDeadlineExceeded, "no connection and Welcome in time"};
+    } else {
+      if (now >= sent_ + heartbeat_ / 2 && !writing_ && outbox_.empty()) {
+        v1::WorkerFrame ping;
+        ping.mutable_ping()->set_nonce(kHeartbeatNonce);
+        AppendFrame(ping, false);
+      }
+      const std::vector<LeaseKeeper::Extension> extensions = leases_.TakeDue(now);
+      if (!extensions.empty()) {
+        Chunk chunk;
+        EncodeExtends(extensions, chunk.bytes);
+        outbox_.Append(chunk);
+      }
+      next = Decide();
+      // While nothing is read the gateway cannot be heard, and is not to blame.
+      const SteadyTime silent = reading_ ? listened_ + 2 * heartbeat_ : now + heartbeat_;
+      if (now >= silent) lost = {StatusCode::kDeadlineExceeded, "the gateway was silent for two heartbeat intervals"};
+      const SteadyTime ping_at = writing_ ? now + heartbeat_ / 2 : sent_ + heartbeat_ / 2;
+      wake = std::min({silent, ping_at, leases_.Next()});
+    }
+  }
+  Begin(next);
+  if (!lost.ok()) Cancel(std::move(lost));
+  return wake;
+}
+
+// ---- gRPC's reactions
+
+void Stream::OnWriteDone(bool ok) {
+  writing_buffer_.Clear();
+  Next next;
+  bool release = false;
+  {
+    MutexLock lock(mutex_);
+    writing_ = false;
+    if (!ok) {
+      write_failed_ = true;
+      alive_ = false;
+    }
+    next = Decide();
+    release = MayRelease();
+  }
+  room_.NotifyAll();
+  Begin(next);
+  if (release) RemoveHold();
+}
+
+void Stream::OnWritesDoneDone(bool /*ok*/) {
+  bool release = false;
+  {
+    MutexLock lock(mutex_);
+    writing_ = false;
+    release = MayRelease();
+  }
+  if (release) RemoveHold();
+}
+
+void Stream::OnReadDone(bool ok) {
+  if (ok) {
+    HandleFrame();
+    return;
+  }
+  bool release = false;
+  {
+    MutexLock lock(mutex_);
+    phase_ = Phase::kEnded;
+    reading_ = false;
+    read_failed_ = true;
+    alive_ = false;
+    release = MayRelease();
+  }
+  room_.NotifyAll();
+  if (release) RemoveHold();
+}
+
+void Stream::OnDone(const grpc::Status& status) {
+  Status why = FromGrpc(status);
+  {
+    MutexLock lock(mutex_);
+    phase_ = Phase::kEnded;
+    alive_ = false;
+    outbox_.Clear();
+    if (cancelled_) why = why_;
+  }
+  listener_.OnEnded(std::move(self_), std::move(why));
+}
+
+void Stream::HandleFrame() {
+  const auto batch = std::make_shared<Batch>();
+  if (!read_buffer_.TrySingleSlice(&batch->frame).ok()) {
+    // In pieces: they are joined by the one copy that is made of a delivery.
+    if (!read_buffer_.DumpToSingleSlice(&batch->frame).ok()) batch->frame = grpc::Slice();
+  }
+  read_buffer_.Clear();
+  GatewayParts parts;
+  Status status = DecodeFrame({reinterpret_cast<const char*>(batch->frame.begin()), batch->frame.size()}, parts);
+
+  const SteadyTime now = Now();
+  SteadyTime lease_due = kNever;
+  bool connected = false;
+  {
+    MutexLock lock(mutex_);
+    reading_ = false;
+    if (status.ok()) status = Greet(parts);
+    if (status.ok()) {
+      connected = parts.welcome.has_value();
+      Hold(parts, batch, now);
+      HandleControl(parts);
+      lease_due = leases_.Next();
+    }
+  }
+  if (!status.ok()) {
+    Cancel(std::move(status));
+  } else {
+    if (connected) listener_.OnConnected(*this, *parts.welcome);
+    if (!parts.results.empty()) HandleResults(parts.results);
+    if (parts.drain) listener_.OnGatewayDrains(*this, *parts.drain);
+    if (batch->size > 0) listener_.OnBatch(batch);
+    if (connected || batch->size > 0) listener_.WakeBy(connected ? now : lease_due);
+  }
+
+  Next next;
+  {
+    MutexLock lock(mutex_);
+    over_window_ = OverWindow();
+    if (!over_window_ || cancelled_ || write_failed_) {
+      over_window_ = false;
+      listened_ = Now();
+      reading_ = true;
+    }
+    next = Decide();
+    next.read = next.read || reading_;
+  }
+  Begin(next);
+}
+
+Status Stream::Greet(const GatewayParts& parts) {
+  if (phase_ != Phase::kGreeting) {
+    return parts.welcome ? Status(StatusCode::kInvalidArgument, "the gateway sent a second Welcome") : Status();
+  }
+  if (!parts.welcome) return {StatusCode::kInvalidArgument, "the gateway's first frame is not a Welcome"};
+  if (parts.welcome->protocol_version() > kProtocolVersion) {
+    return {StatusCode::kFailedPrecondition, "the gateway chose protocol version " +
+                                                 std::to_string(parts.welcome->protocol_version()) +
+                                                 "; this worker speaks version 1"};
+  }
+  phase_ = Phase::kServing;
+  heartbeat_ = Millis(std::clamp(parts.welcome->heartbeat_interval_ms(), 1'000U, 3'600'000U));
+  constexpr uint64_t kDefaultMaxFrame = uint64_t{4} << 20;  // gRPC's own, for a gateway that says none.
+  max_frame_bytes_ = parts.welcome->max_frame_bytes() == 0 ? kDefaultMaxFrame : parts.welcome->max_frame_bytes();
+  return {};
+}
+
+void Stream::Hold(GatewayParts& parts, const std::shared_ptr<Batch>& batch, SteadyTime now) {
+  // After the half-close nothing can be settled: these go to others.
+  if (parts.deliveries.empty() || half_closed_) return;
+  batch->messages = std::move(parts.deliveries);
+  batch->size = batch->messages.size();
+  batch->deliveries = std::make_unique<HeldDelivery[]>(batch->size);
+  batch->left = batch->size;
+  batch->stream = self_;
+  for (size_t i = 0; i < batch->size; ++i) {
+    const Message& message = batch->messages[i];
+    HeldDelivery& held = batch->deliveries[i];
+    held.id = message.delivery_id;
+    held.lease = message.lease;
+    held.window_bytes = WindowBytes(message);
+    held_bytes_ += held.window_bytes;
+  }
+  held_messages_ += batch->size;
+  leases_.Add(batch, now);
+}
+
+void Stream::HandleControl(const GatewayParts& parts) {
+  if (parts.ping) {
+    v1::WorkerFrame pong;
+    pong.mutable_pong()->set_nonce(*parts.ping);
+    AppendFrame(pong, false);
+  }
+  if (parts.pong == kDrainNonce) no_more_deliveries_ = true;
+  if (parts.drain) {
+    phase_ = Phase::kLeaving;
+    no_more_deliveries_ = true;
+  }
+}
+
+void Stream::HandleResults(const std::vector<ItemResult>& results) {
+  for (const ItemResult& result : results) {
+    if (result.code == ItemResult::Code::kStale && result.reply_id == 0) {
+      MutexLock lock(mutex_);
+      leases_.MarkLost(result.delivery_id);
+    }
+    if (options_.on_result) {
+      options_.on_result(result);
+    } else if (result.reply_id == 0 && result.code != ItemResult::Code::kOk) {
+      ReportRefused(result.message.empty() ? "code " + std::to_string(static_cast<int>(result.code)) : result.message);
+    }
+  }
+}
+
+}  // namespace sluice::client
