@@ -1,5 +1,5 @@
-// The configuration as the gateway uses it: checked, resolved, with defaults. Each field's comment is the source of
-// docs/configuration.md. load.h makes one from YAML; nothing here knows of YAML.
+// The configuration as the gateway uses it: checked, resolved, with defaults. load.h makes one from YAML
+// by the keys of schema.h, which docs/configuration.md shows; nothing here knows of YAML.
 #pragma once
 
 #include <map>
@@ -23,6 +23,8 @@ struct RouteConfig {
   std::vector<std::string> from_processors;
   std::vector<std::string> to_processors;
   std::string target;  // "ID", "ID:startNode", with ${…} a template; the "chain:" prefix is gone.
+
+  friend bool operator==(const RouteConfig&, const RouteConfig&) = default;
 };
 
 struct RepliesConfig {
@@ -37,6 +39,8 @@ struct RepliesConfig {
   // Replies not yet confirmed by a broker, over all connections. At a bound no more is delivered to workers.
   size_t max_outstanding_messages = 10'000;
   size_t max_outstanding_bytes = 64u << 20;
+
+  friend bool operator==(const RepliesConfig&, const RepliesConfig&) = default;
 };
 
 struct WorkersConfig {
@@ -46,6 +50,8 @@ struct WorkersConfig {
     std::string cert_file;
     std::string key_file;
     std::string client_ca_file;  // Set: workers must show a certificate of this CA (mTLS).
+
+    friend bool operator==(const Tls&, const Tls&) = default;
   };
   std::optional<Tls> tls;
   bool insecure = false;  // Plain text. Exactly one of tls and insecure.
@@ -56,15 +62,21 @@ struct WorkersConfig {
   uint32_t max_window_messages = 10'000;
   uint64_t max_window_bytes = 256u << 20;
   size_t max_streams = 1'000;
+
+  friend bool operator==(const WorkersConfig&, const WorkersConfig&) = default;
 };
 
 struct HttpConfig {
   std::string listen = "127.0.0.1:9090";  // HOST:PORT; port 0 picks a free one; empty: no HTTP.
+
+  friend bool operator==(const HttpConfig&, const HttpConfig&) = default;
 };
 
 struct LogConfig {
   std::string level = "info";   // debug, info, warning, error
   std::string format = "auto";  // auto: text on a terminal, else json
+
+  friend bool operator==(const LogConfig&, const LogConfig&) = default;
 };
 
 struct GatewayConfig {
@@ -79,6 +91,8 @@ struct GatewayConfig {
   Millis shutdown_drain{20'000};
   // Said at start, e.g. a plain-text listener, or a random client id with a persistent session.
   std::vector<std::string> warnings;
+
+  friend bool operator==(const GatewayConfig&, const GatewayConfig&) = default;
 };
 
 }  // namespace sluice

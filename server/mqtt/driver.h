@@ -110,6 +110,8 @@ struct MqttTls {
   std::string cert_file;  // Both or neither.
   std::string key_file;
   bool verify_hostname = true;
+
+  friend bool operator==(const MqttTls&, const MqttTls&) = default;
 };
 
 // Where and how to connect. Checked when the configuration is read.
@@ -130,6 +132,8 @@ struct MqttOptions {
   uint32_t max_packet_bytes = 256u << 20;
   uint16_t receive_maximum = 1'000;  // Intake: how much the broker may send unacknowledged.
   uint16_t publish_window = 100;     // Egress: own bound, further held below the broker's Receive Maximum.
+
+  friend bool operator==(const MqttOptions&, const MqttOptions&) = default;
 };
 
 }  // namespace sluice

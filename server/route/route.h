@@ -19,6 +19,8 @@ struct OrderBy {
   enum class Kind : uint8_t { kNone, kTopic, kLevel };
   Kind kind = Kind::kNone;
   uint32_t level = 0;
+
+  friend bool operator==(const OrderBy&, const OrderBy&) = default;
 };
 
 struct ChainOptions {
@@ -32,6 +34,8 @@ struct ChainOptions {
   size_t max_bytes = 64u << 20;
   std::string dead_letter_topic;  // Empty: counted and logged only.
   Qos dead_letter_qos = Qos::kAtLeastOnce;
+
+  friend bool operator==(const ChainOptions&, const ChainOptions&) = default;
 };
 
 // A chain, interned: equal names are the same object, which lives as long as the ChainDirectory.

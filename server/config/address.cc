@@ -1,0 +1,152 @@
+#include "server/config/address.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <charconv>
+#include <optional>
+
+#include "server/config/text.h"
+
+namespace sluice {
+namespace {
+
+struct HostPort {
+  std::string host;
+  std::optional<uint16_t> port;
+};
+
+bool IsHostName(std::string_view host) {
+  if (host.empty() || host.size() > 253) return false;
+  for (char c : host) {
+    if (!text::IsAlnum(c) && c != '.' && c != '-' && c != '_') return false;
+  }
+  return true;
+}
+
+bool IsIpv6(const std::string& host) {
+  in6_addr address{};
+  return inet_pton(AF_INET6, host.substr(0, host.find('%')).c_str(), &address) == 1;
+}
+
+absl::StatusOr<HostPort> SplitHostPort(std::string_view text) {
+  HostPort result;
+  std::string_view rest;
+  if (text.starts_with('[')) {
+    const size_t close = text.find(']');
+    if (close == std::string_view::npos) return absl::InvalidArgumentError("the '[' of an IPv6 address has no ']'");
+    result.host = text.substr(1, close - 1);
+    rest = text.substr(close + 1);
+    if (!IsIpv6(result.host)) return absl::InvalidArgumentError("what stands in brackets is no IPv6 address");
+    if (!rest.empty() && !rest.starts_with(':')) {
+      return absl::InvalidArgumentError("after the ']' of an IPv6 address only :PORT may follow");
+    }
+  } else {
+    const size_t colon = text.find(':');
+    if (colon != text.rfind(':')) {
+      return absl::InvalidArgumentError("more than one ':' (an IPv6 address needs brackets: [::1]:1883)");
+    }
+    result.host = text.substr(0, colon);
+    rest = colon == std::string_view::npos ? "" : text.substr(colon);
+    if (!result.host.empty() && !IsHostName(result.host)) {
+      return absl::InvalidArgumentError("the host may hold letters, digits, '.', '-' and '_' only");
+    }
+  }
+  if (rest.empty()) return result;
+  rest.remove_prefix(1);
+  uint16_t port = 0;
+  auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), port);
+  if (error != std::errc() || end != rest.data() + rest.size()) {
+    return absl::InvalidArgumentError("the port must be a number up to 65535");
+  }
+  result.port = port;
+  return result;
+}
+
+std::string Bracketed(const std::string& host) { return text::Contains(host, ":") ? "[" + host + "]" : host; }
+
+// The scheme's name in Paho's manner; empty when there is none such.
+std::string_view NormalScheme(std::string_view scheme) {
+  struct Alias {
+    std::string_view written;
+    std::string_view normal;
+  };
+  static constexpr Alias kAliases[] = {{"tcp", "tcp"},   {"mqtt", "tcp"}, {"ssl", "ssl"}, {"tls", "ssl"},
+                                       {"mqtts", "ssl"}, {"ws", "ws"},    {"wss", "wss"}};
+  for (const Alias& alias : kAliases) {
+    if (text::EqualsIgnoreCase(scheme, alias.written)) return alias.normal;
+  }
+  return {};
+}
+
+uint16_t DefaultPort(std::string_view scheme) {
+  if (scheme == "ssl") return 8883;
+  if (scheme == "ws") return 80;
+  if (scheme == "wss") return 443;
+  return 1883;
+}
+
+}  // namespace
+
+bool ServerAddress::loopback() const { return host == "localhost" || host == "::1" || host.starts_with("127."); }
+
+std::string ServerAddress::Uri() const {
+  return text::Concat(scheme, "://", Bracketed(host), ":", port != 0 ? port : DefaultPort(scheme), path);
+}
+
+absl::StatusOr<ServerAddress> ParseServerAddress(std::string_view text) {
+  ServerAddress result;
+  if (text::Contains(text, "@")) {
+    return absl::InvalidArgumentError("user and password do not belong into the address: use username and password");
+  }
+  if (const size_t end = text.find("://"); end != std::string_view::npos) {
+    if (text::EqualsIgnoreCase(text.substr(0, end), "ref")) {
+      return absl::InvalidArgumentError(
+          "ref:// borrows a connection in RuleGo; in Sluice a connection is named once, and routes share it by "
+          "routes[].connection");
+    }
+    result.scheme = NormalScheme(text.substr(0, end));
+    if (result.scheme.empty()) return absl::InvalidArgumentError("unknown scheme");
+    text.remove_prefix(end + 3);
+  }
+  if (const size_t slash = text.find('/'); slash != std::string_view::npos) {
+    result.path = text.substr(slash);
+    text = text.substr(0, slash);
+    const bool websocket = result.scheme == "ws" || result.scheme == "wss";
+    if (!websocket && result.path != "/") return absl::InvalidArgumentError("only ws:// and wss:// have a path");
+    if (!websocket) result.path.clear();
+    for (char c : result.path) {
+      if (text::IsBlankOrControl(c) || static_cast<unsigned char>(c) > 0x7F || c == '#') {
+        return absl::InvalidArgumentError("the path may hold printable ASCII without blanks and '#' only");
+      }
+    }
+  }
+  absl::StatusOr<HostPort> host_port = SplitHostPort(text);
+  if (!host_port.ok()) return host_port.status();
+  if (host_port->host.empty() && !host_port->port) return absl::InvalidArgumentError("the host is missing");
+  if (host_port->port == uint16_t{0}) return absl::InvalidArgumentError("the port must be from 1 to 65535");
+  result.host = host_port->host.empty() ? "127.0.0.1" : host_port->host;
+  result.port = host_port->port.value_or(0);
+  return result;
+}
+
+absl::Status CheckListenAddress(std::string_view text, bool unix_allowed) {
+  if (text.starts_with("unix:")) {
+    if (!unix_allowed) return absl::InvalidArgumentError("a Unix socket is not possible here");
+    // sockaddr_un holds 108 bytes with the terminating zero.
+    if (text.size() <= 5 || text.size() > 5 + 107) {
+      return absl::InvalidArgumentError("the path of a Unix socket must have 1 to 107 bytes");
+    }
+    return absl::OkStatus();
+  }
+  absl::StatusOr<HostPort> host_port = SplitHostPort(text);
+  if (!host_port.ok()) return host_port.status();
+  if (!host_port->port) return absl::InvalidArgumentError("the port is missing");
+  if (host_port->host.empty()) {
+    return absl::InvalidArgumentError(
+        "the host is missing; 0.0.0.0 is every address of this machine, 127.0.0.1 this machine only");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace sluice

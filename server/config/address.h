@@ -1,0 +1,34 @@
+// Where to connect to and where to listen, as text.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace sluice {
+
+// A broker's address, taken apart.
+struct ServerAddress {
+  std::string scheme;  // tcp, ssl, ws or wss; empty when none was written.
+  std::string host;    // IPv6 without its brackets.
+  uint16_t port = 0;   // 0: none was written.
+  std::string path;    // Of ws and wss; begins with '/', or is empty.
+
+  bool secure() const { return scheme == "ssl" || scheme == "wss"; }
+  bool loopback() const;
+  // SCHEME://HOST:PORT[/PATH] with the scheme's own port where none was written. Needs a scheme.
+  std::string Uri() const;
+};
+
+// HOST, HOST:PORT, :PORT (127.0.0.1), or one of these behind tcp:// mqtt:// ssl:// tls:// mqtts:// ws:// wss://. mqtt
+// is tcp, tls and mqtts are ssl. IPv6 in brackets. The error's message says what is wrong without repeating the text,
+// which may hold a password.
+absl::StatusOr<ServerAddress> ParseServerAddress(std::string_view text);
+
+// OK for HOST:PORT (port 0 … 65535; 0 picks a free one) and, with `unix_allowed`, unix:PATH.
+absl::Status CheckListenAddress(std::string_view text, bool unix_allowed);
+
+}  // namespace sluice

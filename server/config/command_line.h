@@ -1,0 +1,38 @@
+// sluice-gateway's command line: what it means, and the configuration it asks for. CLI11 stays behind command_line.cc.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "server/config/load.h"
+#include "server/config/surroundings.h"
+
+namespace sluice {
+
+// What the program prints before it ends, and its exit status.
+struct Exit {
+  int code = 0;
+  std::string out;  // For standard output.
+  std::string err;  // For standard error.
+};
+
+struct CommandLine {
+  // Set after --help, --version and mistakes (status 2): there is nothing else to do.
+  std::optional<Exit> exit;
+  bool check = false;             // Say what is wrong with the configuration and end.
+  std::string config_file;        // Empty: the settings are all there is (--broker).
+  std::vector<Setting> settings;  // What other flags say, beyond the file.
+};
+
+// `arguments` without the program's name.
+CommandLine ParseCommandLine(std::span<const std::string> arguments);
+
+// The configuration that the command line asks for, from the file and the flags.
+LoadResult LoadFor(const CommandLine& command_line, const Surroundings& surroundings);
+
+// Errors, one a line, for standard error: status 1. Without errors, what --check has to say: status 0.
+Exit Report(const CommandLine& command_line, const LoadResult& result);
+
+}  // namespace sluice

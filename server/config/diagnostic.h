@@ -1,0 +1,31 @@
+// One thing that is wrong with a configuration, and where.
+#pragma once
+
+#include <string>
+
+#include "server/config/text.h"
+
+namespace sluice {
+
+// Counted from 1. Line 0: not from a file but from the command line.
+struct Position {
+  int line = 0;
+  int column = 0;
+
+  friend auto operator<=>(const Position&, const Position&) = default;
+};
+
+struct Diagnostic {
+  std::string file;
+  int line = 0;
+  int column = 0;
+  std::string message;  // Never holds a secret.
+
+  // "FILE:LINE:COLUMN: MESSAGE", which editors can follow.
+  std::string ToString() const {
+    if (line == 0) return text::Concat("command line: ", message);
+    return text::Concat(file, ":", line, ":", column, ": ", message);
+  }
+};
+
+}  // namespace sluice

@@ -1,0 +1,41 @@
+// From YAML to a GatewayConfig, or to everything that is wrong with it. Pure: what the text refers to comes through
+// Surroundings.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/config/config.h"
+#include "server/config/diagnostic.h"
+#include "server/config/surroundings.h"
+
+namespace sluice {
+
+struct LoadResult {
+  GatewayConfig config;            // Only of use when ok(). `warnings` hold what Diagnostic::ToString gives.
+  std::vector<Diagnostic> errors;  // In the order of their lines.
+
+  bool ok() const { return errors.empty(); }
+};
+
+// A value that the command line gives; it replaces what the file says. Environment references in it are not expanded
+// (the shell has had its chance).
+struct Setting {
+  std::vector<std::string> path;  // {"workers", "listen"}; "[0]" is an item of a list.
+  std::string value;
+};
+
+// `file` names the text in errors. Errors and warnings never hold a password. Does not throw.
+LoadResult LoadConfig(std::string_view text, const std::string& file, const Surroundings& surroundings,
+                      std::span<const Setting> settings = {});
+
+// A configuration that consists of settings alone.
+LoadResult LoadSettings(std::span<const Setting> settings, const Surroundings& surroundings);
+
+// As LoadConfig, for a file that surroundings.read_file reads.
+LoadResult LoadConfigFile(const std::string& file, const Surroundings& surroundings,
+                          std::span<const Setting> settings = {});
+
+}  // namespace sluice

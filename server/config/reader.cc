@@ -1,0 +1,334 @@
+#include "server/config/reader.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "server/config/address.h"
+#include "server/config/byte_size.h"
+#include "server/config/duration.h"
+#include "server/config/nearest.h"
+#include "server/config/references.h"
+#include "server/config/text.h"
+#include "server/message/topic.h"
+
+namespace sluice {
+namespace {
+
+constexpr size_t kMaxShown = 80;
+
+bool Before(const Diagnostic& a, const Diagnostic& b) {
+  return std::pair(a.line, a.column) < std::pair(b.line, b.column);
+}
+
+std::string_view KindName(Value::Kind kind) {
+  switch (kind) {
+    case Value::Kind::kNull:
+      return "nothing";
+    case Value::Kind::kScalar:
+      return "a single value";
+    case Value::Kind::kList:
+      return "a list";
+    case Value::Kind::kMap:
+      return "a map";
+  }
+  return "";
+}
+
+std::optional<bool> ParseFlag(std::string_view text) {
+  for (std::string_view word : {"true", "yes", "on", "1"}) {
+    if (text::EqualsIgnoreCase(text, word)) return true;
+  }
+  for (std::string_view word : {"false", "no", "off", "0"}) {
+    if (text::EqualsIgnoreCase(text, word)) return false;
+  }
+  return std::nullopt;
+}
+
+std::optional<uint64_t> ParseNumber(std::string_view text) {
+  uint64_t value = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::vector<std::string_view> Words(std::string_view allowed) { return text::Split(allowed, '|'); }
+
+}  // namespace
+
+void Reading::Error(Position at, std::string message) { errors_.push_back(Make(at, std::move(message))); }
+void Reading::Warn(Position at, std::string message) { warnings_.push_back(Make(at, std::move(message))); }
+
+std::vector<Diagnostic> Reading::TakeErrors() {
+  std::stable_sort(errors_.begin(), errors_.end(), Before);
+  return std::move(errors_);
+}
+
+std::vector<Diagnostic> Reading::TakeWarnings() {
+  std::stable_sort(warnings_.begin(), warnings_.end(), Before);
+  return std::move(warnings_);
+}
+
+std::string Quoted(std::string_view text) {
+  std::string quoted = "'";
+  for (char c : text) {
+    if (quoted.size() > kMaxShown && (static_cast<uint8_t>(c) & 0xC0) != 0x80) return quoted + "…'";
+    quoted += c != ' ' && text::IsBlankOrControl(c) ? '?' : c;
+  }
+  return quoted + "'";
+}
+
+MapReader::MapReader(Reading& reading, const Section& section, const Entry& entry, std::string path)
+    : reading_(reading), section_(section), path_(std::move(path)), at_(entry.at), entries_(section.keys.size()) {
+  const Value::Kind kind = entry.value.kind;
+  if (kind == Value::Kind::kNull) return;
+  if (kind != Value::Kind::kMap) {
+    valid_ = false;
+    reading_.Error(entry.value.at, text::Concat(path_.empty() ? "the file" : path_, ": found ", KindName(kind),
+                                                "; allowed: a map of keys"));
+    return;
+  }
+  for (const Entry& inner : entry.value.entries) CheckKey(inner);
+}
+
+std::string MapReader::PathOf(std::string_view key) const {
+  return path_.empty() ? std::string(key) : text::Concat(path_, ".", key);
+}
+
+void MapReader::CheckKey(const Entry& entry) {
+  const std::string where = path_.empty() ? "" : text::Concat(path_, ": ");
+  for (size_t i = 0; i < section_.keys.size(); ++i) {
+    const std::string_view name = section_.keys[i].name;
+    if (entry.key != name && !(section_.any_case && text::EqualsIgnoreCase(entry.key, name))) continue;
+    const Entry*& known = entries_[i];
+    if (known == nullptr) {
+      known = &entry;
+    } else if ((known->key == name) == (entry.key == name)) {
+      reading_.Error(
+          entry.at, text::Concat(where, "key '", entry.key, "' is given twice; the first is in line ", known->at.line));
+    } else {
+      const Entry& loser = entry.key == name ? *known : entry;
+      reading_.Warn(loser.at, text::Concat(where, "'", loser.key, "' is ignored, as '", name, "' is given too"));
+      if (entry.key == name) known = &entry;
+    }
+    return;
+  }
+  std::vector<std::string_view> names;
+  for (const Key& key : section_.keys) names.push_back(key.name);
+  const std::string known = text::Concat("known keys: ", text::Join(names, ", "));
+  if (entry.key == "<<") {
+    reading_.Error(entry.at, text::Concat(where, "YAML's merge key '<<' is not supported; ", known));
+  } else if (!text::IsWord(entry.key)) {  // It may be a value that lost its key, even a password.
+    reading_.Error(entry.at, text::Concat(where,
+                                          "an unknown key, not shown as it is no plain word (is a ': ' missing "
+                                          "behind a key?); ",
+                                          known));
+  } else {
+    reading_.Error(entry.at,
+                   text::Concat(where, "unknown key '", entry.key, "'", DidYouMean(entry.key, names), "; ", known));
+  }
+}
+
+const Entry* MapReader::FindEntry(std::string_view key) const {
+  const Key& known = section_.Find(key);
+  return entries_[static_cast<size_t>(&known - section_.keys.data())];
+}
+
+const Entry* MapReader::Find(std::string_view key) {
+  const Entry* entry = FindEntry(key);
+  const Key& known = section_.Find(key);
+  if (entry == nullptr && known.required && valid_) {
+    reading_.Error(at_, text::Concat(path_.empty() ? "" : text::Concat(path_, ": "), "key '", key,
+                                     "' is missing; allowed: ", Allowed(known)));
+  }
+  return entry;
+}
+
+std::optional<Text> MapReader::ToText(const Key& key, const Value& value, const std::string& path) {
+  if (value.kind != Value::Kind::kScalar) {
+    reading_.Error(value.at, text::Concat(path, ": found ", KindName(value.kind), "; allowed: ", Allowed(key)));
+    return std::nullopt;
+  }
+  Text result{.text = value.text, .shown = Quoted(value.text), .at = value.at};
+  const bool secret = key.type == KeyType::kSecret;
+  if (secret) result.shown = "a value that is not shown";
+  if (value.literal || key.type == KeyType::kTarget) return result;
+  absl::StatusOr<std::string> expanded = ExpandReferences(value.text, reading_.surroundings().environment, secret);
+  if (!expanded.ok()) {
+    reading_.Error(value.at, text::Concat(path, ": ", text::Message(expanded.status())));
+    return std::nullopt;
+  }
+  if (!secret && *expanded != value.text && text::Contains(value.text, "${")) {
+    text::AppendPart(result.shown, " with its environment references replaced");
+  }
+  result.text = *std::move(expanded);
+  return result;
+}
+
+std::optional<Text> MapReader::ReadText(std::string_view key) {
+  const Entry* entry = Find(key);
+  if (entry == nullptr) return std::nullopt;
+  return ToText(section_.Find(key), entry->value, PathOf(key));
+}
+
+void MapReader::Reject(std::string_view key, const Text& value, std::string_view why, std::string_view hint) {
+  reading_.Error(value.at, text::Concat(PathOf(key), ": found ", value.shown, why.empty() ? "" : " (", why,
+                                        why.empty() ? "" : ")", hint, "; allowed: ", Allowed(section_.Find(key))));
+}
+
+void MapReader::Error(std::string_view key, std::string_view message) {
+  const Entry* entry = FindEntry(key);
+  reading_.Error(entry == nullptr ? at_ : entry->value.at,
+                 text::Concat(entry == nullptr ? path_ : PathOf(key), ": ", message));
+}
+
+void MapReader::Warn(std::string_view key, std::string_view message) {
+  const Entry* entry = FindEntry(key);
+  reading_.Warn(entry == nullptr ? at_ : entry->value.at,
+                text::Concat(entry == nullptr ? path_ : PathOf(key), ": ", message));
+}
+
+absl::Status MapReader::CheckText(const Key& key, const std::string& text) const {
+  switch (key.type) {
+    case KeyType::kFile: {
+      if (text.empty()) return absl::InvalidArgumentError("is empty");
+      return reading_.surroundings().check_file(text);
+    }
+    case KeyType::kTopic:
+      return CheckTopicName(text);
+    case KeyType::kFilter:
+      return ParseSubscription(text).status();
+    case KeyType::kFilterList:
+      if (text.starts_with("$share/")) return absl::InvalidArgumentError("is a shared subscription");
+      return CheckTopicFilter(text);
+    case KeyType::kListen:
+      return text.empty() ? absl::OkStatus() : CheckListenAddress(text, false);
+    case KeyType::kListenOrUnix:
+      return CheckListenAddress(text, true);
+    default:
+      return CheckMqttString(text);
+  }
+}
+
+bool MapReader::Read(std::string_view key, std::string& out) {
+  std::optional<Text> value = ReadText(key);
+  if (!value) return false;
+  const Key& known = section_.Find(key);
+  if (known.type == KeyType::kChoice) {
+    const std::vector<std::string_view> words = Words(known.allowed);
+    if (std::find(words.begin(), words.end(), value->text) == words.end()) {
+      Reject(key, *value, {}, DidYouMean(value->text, words));
+      return false;
+    }
+  } else if (absl::Status status = CheckText(known, value->text); !status.ok()) {
+    Reject(key, *value, text::Message(status));
+    return false;
+  }
+  out = std::move(value->text);
+  return true;
+}
+
+bool MapReader::Read(std::string_view key, bool& out) {
+  std::optional<Text> value = ReadText(key);
+  if (!value) return false;
+  const std::optional<bool> flag = ParseFlag(value->text);
+  if (!flag) {
+    Reject(key, *value);
+    return false;
+  }
+  out = *flag;
+  return true;
+}
+
+bool MapReader::Read(std::string_view key, Qos& out) {
+  std::optional<Text> value = ReadText(key);
+  if (!value) return false;
+  const std::optional<uint64_t> qos = ParseNumber(value->text);
+  if (!qos || *qos > 2) {
+    Reject(key, *value);
+    return false;
+  }
+  out = static_cast<Qos>(*qos);
+  return true;
+}
+
+bool MapReader::ReadDuration(std::string_view key, Millis granularity, Millis& out) {
+  std::optional<Text> value = ReadText(key);
+  if (!value) return false;
+  const Key& known = section_.Find(key);
+  const std::optional<Millis> duration =
+      known.type == KeyType::kDurationOrSeconds ? ParseDurationOrSeconds(value->text) : ParseDuration(value->text);
+  const Range range = SplitRange(known.allowed);
+  if (!duration || *duration < ParseDuration(range.min) || *duration > ParseDuration(range.max)) {
+    Reject(key, *value);
+    return false;
+  }
+  if (*duration % granularity != Millis{0}) {
+    Reject(key, *value, "not whole seconds");
+    return false;
+  }
+  out = *duration;
+  return true;
+}
+
+bool MapReader::Read(std::string_view key, Millis& out) { return ReadDuration(key, Millis{1}, out); }
+
+bool MapReader::ReadSeconds(std::string_view key, uint32_t& out) {
+  Millis duration{0};
+  if (!ReadDuration(key, Millis{1'000}, duration)) return false;
+  out = static_cast<uint32_t>(duration.count() / 1'000);
+  return true;
+}
+
+bool MapReader::ReadUnsigned(std::string_view key, uint64_t& out) {
+  std::optional<Text> value = ReadText(key);
+  if (!value) return false;
+  const Key& known = section_.Find(key);
+  auto parse = known.type == KeyType::kBytes ? ParseByteSize : ParseNumber;
+  const std::optional<uint64_t> number = parse(value->text);
+  const Range range = SplitRange(known.allowed);
+  if (!number || *number < parse(range.min) || *number > parse(range.max)) {
+    Reject(key, *value);
+    return false;
+  }
+  out = *number;
+  return true;
+}
+
+bool MapReader::Read(std::string_view key, std::vector<std::string>& out) {
+  const Entry* entry = Find(key);
+  if (entry == nullptr) return false;
+  const Key& known = section_.Find(key);
+  if (entry->value.kind != Value::Kind::kList) {
+    reading_.Error(entry->value.at,
+                   text::Concat(PathOf(key), ": found ", KindName(entry->value.kind), "; allowed: ", Allowed(known)));
+    return false;
+  }
+  std::vector<std::string> list;
+  for (size_t i = 0; i < entry->value.items.size(); ++i) {
+    const std::string path = text::Concat(PathOf(key), "[", i, "]");
+    std::optional<Text> item = ToText(known, entry->value.items[i], path);
+    if (!item) continue;
+    absl::Status status;
+    std::string hint;
+    if (known.type == KeyType::kProcessors) {
+      const std::vector<std::string_view> words = Words(known.allowed);
+      if (std::find(words.begin(), words.end(), item->text) == words.end()) {
+        status = absl::InvalidArgumentError("no such processor");
+        hint = DidYouMean(item->text, words);
+      }
+    } else {
+      status = CheckText(known, item->text);
+    }
+    if (status.ok()) {
+      list.push_back(std::move(item->text));
+    } else {
+      reading_.Error(item->at, text::Concat(path, ": found ", item->shown, " (", text::Message(status), ")", hint,
+                                            "; allowed: ", Allowed(known)));
+    }
+  }
+  out = std::move(list);
+  return true;
+}
+
+}  // namespace sluice

@@ -1,0 +1,141 @@
+#include <algorithm>
+#include <vector>
+
+#include "server/config/nearest.h"
+#include "server/config/sections.h"
+#include "server/config/target.h"
+#include "server/config/text.h"
+#include "server/message/topic.h"
+
+namespace sluice {
+namespace {
+
+std::vector<std::string_view> Names(const Draft& draft) {
+  std::vector<std::string_view> names;
+  for (const auto& [name, connection] : draft.connections) names.push_back(name);
+  return names;
+}
+
+void ReadConnectionName(MapReader& map, const Draft& draft, RouteConfig& route) {
+  const std::vector<std::string_view> names = Names(draft);
+  if (names.empty()) return;  // Reported by `connections`; no route can be right.
+  std::optional<Text> name = map.ReadText("connection");
+  if (!name) {
+    if (map.Find("connection") != nullptr) return;
+    if (names.size() > 1) {
+      map.Error("connection", text::Concat("key 'connection' is missing while there is more than one; allowed: ",
+                                           text::Join(names, ", ")));
+      return;
+    }
+    route.connection = names.front();
+    return;
+  }
+  if (std::find(names.begin(), names.end(), name->text) == names.end()) {
+    map.Error("connection", text::Concat("found ", name->shown, ", which is no connection",
+                                         DidYouMean(name->text, names), "; allowed: ", text::Join(names, ", ")));
+    return;
+  }
+  route.connection = name->text;
+}
+
+void ReadFrom(MapReader& map, const Draft& draft, RouteConfig& route) {
+  std::string path;
+  if (map.Read("path", path)) {
+    const SubscriptionName subscription = *ParseSubscription(path);  // Checked by Read.
+    route.filter = subscription.filter;
+    route.share = subscription.share;
+  }
+  if (std::optional<Text> share = map.ReadText("share")) {
+    if (absl::Status status = CheckShareName(share->text); !status.ok()) {
+      map.Reject("share", *share, text::Message(status));
+    } else if (!route.share.empty()) {
+      map.Error("share", "the path has a $share/GROUP/ already; allowed: one of them");
+    } else {
+      route.share = share->text;
+    }
+  }
+  if (auto connection = draft.connections.find(route.connection); connection != draft.connections.end()) {
+    route.qos = connection->second.qos;
+  }
+  map.Read("qos", route.qos);
+  map.Read("processors", route.from_processors);
+}
+
+// A chain that is not named in `chains` gets the defaults, which is right, unless it was misspelt.
+void WarnOfMisspeltChain(MapReader& map, const Draft& draft, const TargetParts& target) {
+  if (target.is_template || draft.config.chains.contains(target.chain)) return;
+  std::vector<std::string_view> names;
+  for (const auto& [name, options] : draft.config.chains) names.push_back(name);
+  const std::string hint = DidYouMean(target.chain, names);
+  if (hint.empty()) return;
+  map.Warn("path", text::Concat("chain ", Quoted(target.chain), " is not in chains", hint, ", so it has the defaults"));
+}
+
+void ReadTo(Reading& reading, MapReader& map, const Draft& draft, RouteConfig& route) {
+  if (std::optional<Text> path = map.ReadText("path")) {
+    absl::StatusOr<TargetParts> target = ParseTarget(path->text);
+    if (!target.ok()) {
+      map.Reject("path", *path, text::Message(target.status()));
+    } else {
+      route.target = target->text;
+      WarnOfMisspeltChain(map, draft, *target);
+      for (const std::string& name : target->names) {
+        if (name == "topic" || !reading.surroundings().environment(name)) continue;
+        map.Warn("path", text::Concat("${", name,
+                                      "} stands for metadata of each message here, not for the environment "
+                                      "variable of that name"));
+      }
+    }
+  }
+  map.Read("processors", route.to_processors);
+}
+
+void ReadRoute(Reading& reading, const Entry& entry, std::map<std::string, int>& ids, Draft& draft) {
+  MapReader map(reading, kRouteSection, entry, entry.key);
+  if (!map.valid()) return;
+  RouteConfig route;
+  ReadConnectionName(map, draft, route);
+  if (const Entry* from = map.Find("from")) {
+    MapReader inner(reading, kRouteFromSection, *from, map.PathOf("from"));
+    ReadFrom(inner, draft, route);
+  }
+  if (const Entry* to = map.Find("to")) {
+    MapReader inner(reading, kRouteToSection, *to, map.PathOf("to"));
+    ReadTo(reading, inner, draft, route);
+  }
+  map.Read("id", route.id);
+  if (route.id.empty()) route.id = route.filter;
+  if (!route.id.empty()) {
+    auto [first, is_new] = ids.try_emplace(route.id, entry.at.line);
+    if (!is_new) {
+      map.Error("id", text::Concat("the id ", Quoted(route.id), " is taken by the route in line ", first->second,
+                                   "; allowed: an id of its own",
+                                   map.Find("id") == nullptr ? " (it defaults to the filter)" : ""));
+    }
+  }
+  auto options = draft.config.connections.find(route.connection);
+  if (route.qos == Qos::kExactlyOnce && options != draft.config.connections.end() && !options->second.mqtt5) {
+    reading.Warn(entry.at, text::Concat(entry.key,
+                                        ": QoS 2 over MQTT 3.1.1 is acknowledged before the gateway has the "
+                                        "message, so a crash may lose it; use qos 1 or protocol \"5\""));
+  }
+  draft.config.routes.push_back(std::move(route));
+}
+
+}  // namespace
+
+void ReadRoutes(Reading& reading, MapReader& top, Draft& draft) {
+  const Entry* entry = top.Find("routes");
+  if (entry == nullptr) return;
+  if (entry->value.kind != Value::Kind::kList || entry->value.items.empty()) {
+    top.Error("routes", "found no list of routes; allowed: a list of maps, each beginning with '- '");
+    return;
+  }
+  std::map<std::string, int> ids;
+  for (size_t i = 0; i < entry->value.items.size(); ++i) {
+    const Value& item = entry->value.items[i];
+    ReadRoute(reading, Entry{.key = text::Concat("routes[", i, "]"), .at = item.at, .value = item}, ids, draft);
+  }
+}
+
+}  // namespace sluice

@@ -1,0 +1,310 @@
+#include "server/config/schema.h"
+
+#include <cassert>
+
+#include "server/config/text.h"
+
+namespace sluice {
+namespace {
+
+using enum KeyType;
+
+constexpr Key kTopKeys[] = {
+    {"connections", kNamedMaps, "", "", "The brokers, each under a name that routes refer to.", true},
+    {"routes", kListOfMaps, "", "", "Which messages go to which chain.", true},
+    {"chainDefaults", kMap, "", "", "What chains have that `chains` does not name, or names without that key."},
+    {"chains", kNamedMaps, "", "",
+     "Chains with settings of their own. A chain that a route or a template names need not stand here."},
+    {"replies", kMap, "", "", "What workers may publish."},
+    {"workers", kMap, "", "", "Where workers connect to.", true},
+    {"http", kMap, "", "", "Health and metrics."},
+    {"log", kMap, "", "", "The log, on standard error."},
+    {"shutdown", kMap, "", "", "How the gateway ends."},
+    {"journal", kMap, "", "", "Not part of this version; see there."},
+    {"admin", kMap, "", "", "Not part of this version; see there."},
+};
+
+constexpr Key kConnectionKeys[] = {
+    {"server", kServer, "", "",
+     "The broker. `:PORT` is 127.0.0.1. Without a scheme it is `ssl://` when one of the TLS files is set, else "
+     "`tcp://`. "
+     "Ports by default: 1883, with TLS 8883, `ws` 80, `wss` 443. `ws` and `wss` may have a path.",
+     true},
+    {"username", kText, "", "", "Who the gateway is to the broker."},
+    {"password", kSecret, "", "", "Better `${NAME}` or `passwordFile` than in plain text. Write `$$` for a `$` in it."},
+    {"passwordFile", kFile, "", "", "A file that holds the password; one line break at its end does not count."},
+    {"clientId", kText, "", "any text; never the same twice on one broker",
+     "Names the session at the broker, so it must stay the same over restarts and differ between replicas. Empty with "
+     "`cleanSession: false`: `sluice-HOSTNAME-CONNECTION`, with a warning; empty with `cleanSession: true`: the broker "
+     "chooses."},
+    {"protocol", kChoice, "5", "5|3.1.1",
+     "MQTT version. With 3.1.1 there are no user properties, response topics, expiry and subscription identifiers, and "
+     "a QoS 2 message may be "
+     "lost when the gateway is killed."},
+    {"qos", kQos, "0", "", "What `from.qos` is in routes that do not say."},
+    {"cleanSession", kFlag, "false", "",
+     "true: the broker forgets the session when the connection ends, and with it all messages of an outage."},
+    {"sessionExpiry", kDuration, "24h", "0..10000h",
+     "MQTT 5: how long the broker keeps the session while the gateway is away. Whole seconds."},
+    {"caFile", kFile, "", "", "The CA (PEM) that signed the broker's certificate. None: the system's."},
+    {"certFile", kFile, "", "", "The gateway's certificate (PEM) for the broker; needs `certKeyFile`."},
+    {"certKeyFile", kFile, "", "", "The key (PEM, without a passphrase) of `certFile`."},
+    {"verifyHostname", kFlag, "true", "",
+     "false: any certificate of the CA will do, whatever host it names. Said as a warning at start."},
+    {"keepAlive", kDuration, "30s", "1s..18h",
+     "Largest silence before the broker is asked for a sign of life; a dead connection is noticed after 1.5 times "
+     "this. Whole "
+     "seconds."},
+    {"connectTimeout", kDuration, "10s", "1s..10m", "How long one attempt to connect may take. Whole seconds."},
+    {"maxReconnectInterval", kDurationOrSeconds, "60s", "1s..1h",
+     "The pause between attempts grows up to this, with jitter."},
+    {"receiveMaximum", kNumber, "1000", "1..65535",
+     "MQTT 5: how many messages of QoS 1 and 2 the broker may send before the gateway has acknowledged them."},
+    {"publishWindow", kNumber, "100", "1..65535",
+     "How many replies of QoS 1 and 2 wait for the broker's acknowledgement; the broker's Receive Maximum holds "
+     "besides."},
+    {"maxPacketBytes", kBytes, "256MiB", "1KiB..256MiB",
+     "MQTT 5: the largest packet the broker may send; it drops larger messages. Must fit into "
+     "`workers.maxFrameBytes`."},
+    {"driver", kChoice, "paho", "paho", "The MQTT client. `wire`, Sluice's own, is not part of this version."},
+};
+
+constexpr std::string_view kFromProcessors =
+    "headersToMetadata|setJsonDataType|setTextDataType|setBinaryDataType|toHex";
+constexpr std::string_view kToProcessors = "responseToBody|metadataToHeaders";
+
+constexpr Key kRouteKeys[] = {
+    {"id", kText, "", "any text; never the same twice", "Names the route in logs and metrics. None: its filter."},
+    {"connection", kText, "", "a name from connections",
+     "Where its messages come from and its replies go to. Needed when there is more than one connection."},
+    {"from", kMap, "", "", "What it takes in.", true},
+    {"to", kMap, "", "", "Where it goes.", true},
+};
+
+constexpr Key kRouteFromKeys[] = {
+    {"path", kFilter, "", "a topic filter such as plant/+/temp, or $share/GROUP/FILTER",
+     "What to subscribe to (MQTT 5.0 §4.7).", true},
+    {"qos", kQos, "", "", "Of the subscription. None: the connection's `qos`."},
+    {"share", kText, "", "a share name without '/', '+' and '#'",
+     "Makes it a shared subscription: each message goes to one gateway of the group. The same as `$share/GROUP/` in "
+     "`path`."},
+    {"processors", kProcessors, "", kFromProcessors,
+     "What to do with each message: `setJsonDataType`, `setTextDataType`, `setBinaryDataType` say how workers should "
+     "read the "
+     "payload, `toHex` writes it as hexadecimal text, `headersToMetadata` copies MQTT 5 user properties into the "
+     "metadata."},
+};
+
+constexpr Key kRouteToKeys[] = {
+    {"path", kTarget, "", "chain:ID, ID, or ID:START_NODE; ${topic} and other metadata names are replaced per message",
+     "The chain, and the node of it to start with. `${topic}` and other names of metadata are replaced for each "
+     "message; "
+     "environment references are **not** expanded here.",
+     true},
+    {"processors", kProcessors, "", kToProcessors,
+     "What to do with each reply: `metadataToHeaders` makes its metadata MQTT 5 user properties; `responseToBody` is "
+     "accepted for RuleGo's sake and always so."},
+};
+
+constexpr Key kChainKeys[] = {
+    {"orderBy", kOrder, "none", "",
+     "Which messages keep their order, one in flight at a time: none, those of one topic, or those whose topic has the "
+     "same level N (from 1). Order costs throughput where few keys are busy."},
+    {"lease", kDuration, "30s", "1s..24h",
+     "How long a worker that does not ask otherwise has for a message before it is given to another."},
+    {"maxLease", kDuration, "10m", "1s..24h", "Where extending a lease ends, counted from the delivery."},
+    {"maxAttempts", kNumber, "5", "1..1000000", "Deliveries before a message becomes a dead letter."},
+    {"retryBackoff", kDuration, "1s", "0..24h", "Pause before the second attempt; doubles with each, with jitter."},
+    {"maxRetryBackoff", kDuration, "1m", "0..24h", "Where that doubling ends."},
+    {"queue", kMap, "", "", "How much may wait for workers."},
+    {"deadLetterTopic", kTopic, "", "",
+     "Where dead letters are published, on the connection they came from. None: they are counted and logged only, and "
+     "**lost**."},
+    {"deadLetterQos", kQos, "1", "", "Of dead letters."},
+};
+
+constexpr Key kChainQueueKeys[] = {
+    {"maxMessages", kNumber, "10000", "1..100000000",
+     "Messages that wait in memory. At the bound intake of QoS 1 and 2 rests, and the oldest of QoS 0 are dropped and "
+     "counted."},
+    {"maxBytes", kBytes, "64MiB", "1KiB..1024GiB", "The same in bytes: topic, payload and properties."},
+};
+
+constexpr Key kRepliesKeys[] = {
+    {"allow", kFilterList, "", "a list of topic filters such as plant/+/reply/#",
+     "Topics that replies may go to. None: all but those that begin with `$`."},
+    {"allowLoops", kFlag, "false", "",
+     "true: replies may go to topics that a route of the gateway takes in again. Beware of messages that go round for "
+     "ever."},
+    {"maxPayloadBytes", kBytes, "256MiB", "1..256MiB", "The largest payload of a reply."},
+    {"resultTimeout", kDuration, "30s", "1s..1h",
+     "How long a worker that asked for a reply's outcome waits before it is told TIMEOUT. The reply is not given up."},
+    {"maxOutstandingMessages", kNumber, "10000", "1..100000000",
+     "Replies that no broker has confirmed yet, over all connections. At the bound workers get nothing more."},
+    {"maxOutstandingBytes", kBytes, "64MiB", "1KiB..1024GiB", "The same in bytes."},
+};
+
+constexpr Key kWorkersKeys[] = {
+    {"listen", kListenOrUnix, "127.0.0.1:7443", "", "Where workers connect to. Port 0 picks a free one."},
+    {"tls", kMap, "", "", "TLS for workers. Exactly one of `tls` and `insecure: true` must be set."},
+    {"insecure", kFlag, "false", "",
+     "true: plain text, no authentication; whoever reaches the port reads messages and publishes replies. Said as a "
+     "warning at "
+     "start."},
+    {"heartbeat", kDuration, "10s", "1s..1h",
+     "Each side sends something at least this often; a stream that is silent for two of them is ended."},
+    {"maxFrameBytes", kBytes, "260MiB", "64KiB..1GiB",
+     "The largest frame of the stream; must hold the largest MQTT packet and 64 KiB more."},
+    {"maxWindow", kMap, "", "", "The most one worker gets of what its window asks for."},
+    {"maxStreams", kNumber, "1000", "1..100000", "Workers connected at once; one more is refused."},
+};
+
+constexpr Key kWorkersTlsKeys[] = {
+    {"certFile", kFile, "", "", "The gateway's certificate chain (PEM) for workers.", true},
+    {"keyFile", kFile, "", "", "Its key (PEM).", true},
+    {"clientCaFile", kFile, "", "",
+     "Workers must show a certificate of this CA (PEM). None: any worker may connect, which is said as a warning."},
+};
+
+constexpr Key kWorkersWindowKeys[] = {
+    {"messages", kNumber, "10000", "1..1000000", "Messages in flight."},
+    {"bytes", kBytes, "256MiB", "1KiB..1024GiB", "Bytes in flight: topic, payload and properties."},
+};
+
+constexpr Key kHttpKeys[] = {
+    {"listen", kListen, "127.0.0.1:9090", "",
+     "Where `/healthz`, `/readyz` and `/metrics` are served, in plain HTTP. Port 0 picks a free one; `\"\"` serves "
+     "nothing."},
+};
+
+constexpr Key kLogKeys[] = {
+    {"level", kChoice, "info", "debug|info|warning|error", "The least that is logged."},
+    {"format", kChoice, "auto", "auto|text|json", "auto: text on a terminal, JSON otherwise."},
+};
+
+constexpr Key kShutdownKeys[] = {
+    {"drain", kDuration, "20s", "0..1h",
+     "How long SIGTERM waits for what is in flight to be settled and replies to be published. A second signal ends at "
+     "once."},
+};
+
+constexpr Key kJournalKeys[] = {
+    {"enabled", kFlag, "false", "", "Only `false` in this version: true is an error."},
+    {"path", kText, "", "", "Refused unless `enabled` is false."},
+    {"fsync", kText, "", "", "Refused unless `enabled` is false."},
+};
+
+constexpr Key kAdminKeys[] = {
+    {"listen", kText, "", "", "Refused in this version."},
+};
+
+}  // namespace
+
+constinit const Section kTopSection{"", "The top of the file.", kTopKeys};
+constinit const Section kConnectionSection{"connections.NAME",
+                                           "One broker, shared by any number of routes. NAME has letters, digits, `-`, "
+                                           "`_` and `.`. These keys are RuleGo's where it "
+                                           "has one; here, as there, they are found in any case (`clientID`, `qOS`, "
+                                           "`cAFile`), and the spelling below wins over another.",
+                                           kConnectionKeys, true};
+constinit const Section kRouteSection{"routes[]", "One subscription and where it leads.", kRouteKeys};
+constinit const Section kRouteFromSection{"routes[].from", "", kRouteFromKeys};
+constinit const Section kRouteToSection{"routes[].to", "", kRouteToKeys};
+constinit const Section kChainSection{"chains.NAME",
+                                      "One chain; what is not set comes from `chainDefaults`, which has the same keys. "
+                                      "NAME is what workers ask for: at most 256 bytes, no `:` and no blanks.",
+                                      kChainKeys};
+constinit const Section kChainQueueSection{"chains.NAME.queue", "Also `chainDefaults.queue`.", kChainQueueKeys};
+constinit const Section kRepliesSection{"replies", "What workers may publish.", kRepliesKeys};
+constinit const Section kWorkersSection{"workers", "The listener for workers.", kWorkersKeys};
+constinit const Section kWorkersTlsSection{"workers.tls", "", kWorkersTlsKeys};
+constinit const Section kWorkersWindowSection{"workers.maxWindow", "", kWorkersWindowKeys};
+constinit const Section kHttpSection{"http", "Health and metrics, for machines inside.", kHttpKeys};
+constinit const Section kLogSection{
+    "log", "One line per event in the life of a connection or stream, none per message.", kLogKeys};
+constinit const Section kShutdownSection{"shutdown", "", kShutdownKeys};
+constinit const Section kJournalSection{
+    "journal",
+    "The journal of this version is in memory: a worker or a broker may die and nothing acknowledged is lost, the "
+    "gateway may not. The persistent "
+    "journal is not part of this version, and asking for it is an error rather than a promise not kept.",
+    kJournalKeys};
+constinit const Section kAdminSection{
+    "admin", "The administration socket is not part of this version: any setting is an error.", kAdminKeys};
+
+std::span<const Section* const> AllSections() {
+  static constexpr const Section* kAll[] = {
+      &kTopSection,     &kConnectionSection, &kRouteSection,         &kRouteFromSection,
+      &kRouteToSection, &kChainSection,      &kChainQueueSection,    &kRepliesSection,
+      &kWorkersSection, &kWorkersTlsSection, &kWorkersWindowSection, &kHttpSection,
+      &kLogSection,     &kShutdownSection,   &kJournalSection,       &kAdminSection,
+  };
+  return kAll;
+}
+
+const Key& Section::Find(std::string_view name) const {
+  for (const Key& key : keys) {
+    if (key.name == name) return key;
+  }
+  assert(false && "the schema lacks a key that is read");
+  return keys.front();
+}
+
+Range SplitRange(std::string_view allowed) {
+  const size_t dots = allowed.find("..");
+  return {.min = allowed.substr(0, dots), .max = allowed.substr(dots + 2)};
+}
+
+std::string Allowed(const Key& key) {
+  auto from_to = [&](std::string_view what) {
+    const Range range = SplitRange(key.allowed);
+    return text::Concat(what, " from ", range.min, " to ", range.max);
+  };
+  switch (key.type) {
+    case kText:
+      return key.allowed.empty() ? "any text" : std::string(key.allowed);
+    case kSecret:
+      return "any text";
+    case kFile:
+      return "the path of a file";
+    case kChoice:
+      return text::Join(text::Split(key.allowed, '|'), ", ");
+    case kFlag:
+      return "true or false";
+    case kNumber:
+      return from_to("a whole number");
+    case kQos:
+      return "0, 1 or 2";
+    case kDuration:
+      return text::Concat(from_to("a duration"), ", such as 500ms, 30s or 1m30s");
+    case kDurationOrSeconds:
+      return text::Concat(from_to("a duration"), ", such as 30s or 1m30s, or a number of seconds");
+    case kBytes:
+      return text::Concat(from_to("a size"), ", such as 1048576, 10MB or 64MiB");
+    case kTopic:
+      return "a topic without wildcards";
+    case kServer:
+      return "host:port, or one of tcp:// mqtt:// ssl:// mqtts:// ws:// wss:// before it";
+    case kListen:
+      return "HOST:PORT, or \"\" for none";
+    case kListenOrUnix:
+      return "HOST:PORT or unix:PATH";
+    case kOrder:
+      return "none, topic, or topic level N (N from 1 to 1000)";
+    case kProcessors:
+      return text::Concat("a list of ", text::Join(text::Split(key.allowed, '|'), ", "));
+    case kFilter:
+    case kFilterList:
+    case kTarget:
+      return std::string(key.allowed);
+    case kMap:
+      return "a map of keys";
+    case kNamedMaps:
+      return "a map of names, each with a map of keys";
+    case kListOfMaps:
+      return "a list of maps";
+  }
+  return "";
+}
+
+}  // namespace sluice

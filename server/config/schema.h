@@ -1,0 +1,84 @@
+// Every key a configuration can have: its type, range, default and meaning. The readers check against it, errors
+// quote it, and docs/configuration.md shows it (a test compares).
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace sluice {
+
+enum class KeyType {
+  kText,
+  kSecret,             // Text that never appears in an error.
+  kFile,               // Path of a file that must be readable.
+  kChoice,             // `allowed` lists the words: "debug|info".
+  kFlag,               // true or false.
+  kNumber,             // Whole; `allowed` is the range: "1..65535".
+  kQos,                // 0, 1 or 2.
+  kDuration,           // `allowed` is the range: "1s..1h".
+  kDurationOrSeconds,  // As RuleGo takes it: a number without a unit means seconds.
+  kBytes,              // A size; `allowed` is the range: "1KiB..256MiB".
+  kTopic,              // A topic name without wildcards.
+  kFilter,             // A topic filter.
+  kFilterList,         // A list of topic filters.
+  kServer,             // A broker's address.
+  kListen,             // HOST:PORT
+  kListenOrUnix,       // HOST:PORT or unix:PATH
+  kOrder,              // none, topic, or topic level N
+  kProcessors,         // A list of the words in `allowed`.
+  kTarget,             // A chain, as a template: environment references are left alone.
+  kMap,                // A section of its own.
+  kNamedMaps,          // Names of the user's choice, each with a section.
+  kListOfMaps,         // A list of sections.
+};
+
+struct Key {
+  std::string_view name;
+  KeyType type;
+  std::string_view fallback;  // The default, as it would be written; empty: none.
+  std::string_view allowed;
+  std::string_view meaning;  // For people: unit, consequence. Markdown, one line.
+  bool required = false;
+};
+
+struct Section {
+  std::string_view path;  // "connections.NAME", "routes[].from"; empty: the top.
+  std::string_view meaning;
+  std::span<const Key> keys;
+  bool any_case = false;  // Keys are found in whatever case they are written, as in RuleGo.
+
+  const Key& Find(std::string_view name) const;  // It must be there.
+};
+
+extern const Section kTopSection;
+extern const Section kConnectionSection;
+extern const Section kRouteSection;
+extern const Section kRouteFromSection;
+extern const Section kRouteToSection;
+extern const Section kChainSection;
+extern const Section kChainQueueSection;
+extern const Section kRepliesSection;
+extern const Section kWorkersSection;
+extern const Section kWorkersTlsSection;
+extern const Section kWorkersWindowSection;
+extern const Section kHttpSection;
+extern const Section kLogSection;
+extern const Section kShutdownSection;
+extern const Section kJournalSection;
+extern const Section kAdminSection;
+
+// All of them, in the order in which the document shows them.
+std::span<const Section* const> AllSections();
+
+// What a value of this key may be, for errors and the document: "a whole number from 1 to 65535".
+std::string Allowed(const Key& key);
+
+// "1s..1h" → "1s" and "1h".
+struct Range {
+  std::string_view min;
+  std::string_view max;
+};
+Range SplitRange(std::string_view allowed);
+
+}  // namespace sluice

@@ -1,0 +1,33 @@
+// The parts of a configuration, a function and a file each. Each reads what is there, reports what is wrong, and leaves
+// defaults in place of what it could not read, so that the parts after it can be checked all the same.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "server/config/config.h"
+#include "server/config/reader.h"
+
+namespace sluice {
+
+// A configuration in the making: what the parts say to each other besides the result.
+struct Draft {
+  GatewayConfig config;
+  struct Connection {
+    Qos qos = Qos::kAtMostOnce;  // Default of its routes.
+    Position at;
+  };
+  // All that are named, also those with errors.
+  std::map<std::string, Connection, std::less<>> connections;
+};
+
+// In the order in which they must be called: later ones use what earlier ones have left.
+void ReadConnections(Reading& reading, MapReader& top, Draft& draft);
+void ReadChains(Reading& reading, MapReader& top, Draft& draft);
+void ReadRoutes(Reading& reading, MapReader& top, Draft& draft);
+void ReadReplies(Reading& reading, MapReader& top, Draft& draft);
+void ReadWorkers(Reading& reading, MapReader& top, Draft& draft);
+// http, log, shutdown, and the refusal of journal and admin.
+void ReadProcess(Reading& reading, MapReader& top, Draft& draft);
+
+}  // namespace sluice

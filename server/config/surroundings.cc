@@ -1,0 +1,53 @@
+#include "server/config/surroundings.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+
+namespace sluice {
+namespace {
+
+absl::Status ErrorFromErrno(int error) { return absl::NotFoundError(std::generic_category().message(error)); }
+
+absl::Status CheckFile(const std::string& path) {
+  struct stat status{};
+  if (stat(path.c_str(), &status) != 0) return ErrorFromErrno(errno);
+  if (S_ISDIR(status.st_mode)) return ErrorFromErrno(EISDIR);
+  if (access(path.c_str(), R_OK) != 0) return ErrorFromErrno(errno);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  if (absl::Status status = CheckFile(path); !status.ok()) return status;
+  std::ifstream file(path, std::ios::binary);
+  std::string content{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (!file) return absl::NotFoundError("it cannot be read");
+  return content;
+}
+
+}  // namespace
+
+Surroundings Surroundings::Real() {
+  Surroundings real;
+  real.environment = [](const std::string& name) -> std::optional<std::string> {
+    // Read before threads start, so that nothing writes the environment meanwhile.
+    const char* value = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe)
+    if (value == nullptr) return std::nullopt;
+    return value;
+  };
+  real.read_file = ReadFile;
+  real.check_file = CheckFile;
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) == 0) real.host_name = name.data();
+  if (real.host_name.empty()) real.host_name = "localhost";
+  return real;
+}
+
+}  // namespace sluice

@@ -1,0 +1,64 @@
+#include "server/config/sections.h"
+#include "server/config/text.h"
+
+namespace sluice {
+namespace {
+
+constexpr size_t kFrameOverhead = 64u << 10;  // Of a frame that carries one message of the largest size.
+
+void ReadTls(Reading& reading, const Entry& entry, WorkersConfig& workers) {
+  MapReader map(reading, kWorkersTlsSection, entry, "workers.tls");
+  WorkersConfig::Tls& tls = workers.tls.emplace();
+  if (map.Find("certFile") != nullptr) map.Read("certFile", tls.cert_file);
+  if (map.Find("keyFile") != nullptr) map.Read("keyFile", tls.key_file);
+  map.Read("clientCaFile", tls.client_ca_file);
+  if (map.valid() && map.Find("clientCaFile") == nullptr) {
+    map.Warn("clientCaFile",
+             "clientCaFile is not set, so any worker that reaches the port reads messages and publishes replies");
+  }
+}
+
+void CheckSecurity(MapReader& map, const WorkersConfig& workers) {
+  if (workers.tls && workers.insecure) {
+    map.Error("insecure", "both tls and insecure: true are set; allowed: exactly one of them");
+  } else if (!workers.tls && !workers.insecure) {
+    map.Error(
+        "insecure",
+        "neither tls nor insecure is set, so it is not said how workers connect; write tls: {certFile: FILE, "
+        "keyFile: FILE, clientCaFile: FILE}, or, for a first try or behind something that encrypts, insecure: true");
+  } else if (workers.insecure && !workers.listen.starts_with("unix:")) {
+    map.Warn("insecure", text::Concat("workers connect to ", workers.listen,
+                                      " in plain text, and whoever reaches it reads messages and publishes replies"));
+  }
+}
+
+}  // namespace
+
+void ReadWorkers(Reading& reading, MapReader& top, Draft& draft) {
+  const Entry* entry = top.Find("workers");
+  if (entry == nullptr) return;
+  WorkersConfig& workers = draft.config.workers;
+  MapReader map(reading, kWorkersSection, *entry, "workers");
+  if (!map.valid()) return;
+  map.Read("listen", workers.listen);
+  if (const Entry* tls = map.Find("tls")) ReadTls(reading, *tls, workers);
+  const bool flag_is_wrong = map.Find("insecure") != nullptr && !map.Read("insecure", workers.insecure);
+  if (!flag_is_wrong) CheckSecurity(map, workers);
+  map.Read("heartbeat", workers.heartbeat);
+  map.Read("maxFrameBytes", workers.max_frame_bytes);
+  if (const Entry* window = map.Find("maxWindow")) {
+    MapReader limits(reading, kWorkersWindowSection, *window, "workers.maxWindow");
+    limits.Read("messages", workers.max_window_messages);
+    limits.Read("bytes", workers.max_window_bytes);
+  }
+  map.Read("maxStreams", workers.max_streams);
+  for (const auto& [name, options] : draft.config.connections) {
+    if (workers.max_frame_bytes >= options.max_packet_bytes + kFrameOverhead) continue;
+    map.Error("maxFrameBytes",
+              text::Concat("found ", workers.max_frame_bytes, " bytes, too few for the ", options.max_packet_bytes,
+                           " bytes of connections.", name, ".maxPacketBytes and ", kFrameOverhead,
+                           " more; allowed: a larger maxFrameBytes, or a smaller maxPacketBytes"));
+  }
+}
+
+}  // namespace sluice
