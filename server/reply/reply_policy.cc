@@ -1,0 +1,127 @@
+#include "server/reply/reply_policy.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "server/message/topic.h"
+
+namespace sluice {
+namespace {
+
+constexpr std::string_view kTopicKey = "responseTopic";
+constexpr std::string_view kQosKey = "responseQos";
+
+bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, [](char x, char y) {
+    return absl::ascii_tolower(static_cast<unsigned char>(x)) == absl::ascii_tolower(static_cast<unsigned char>(y));
+  });
+}
+
+const std::string* FindMetadata(const WorkerReply& reply, std::string_view key) {
+  for (const auto& [name, value] : reply.metadata) {
+    if (EqualsIgnoreCase(name, key)) return &value;
+  }
+  return nullptr;
+}
+
+// Not a number counts as 0, as in RuleGo; a number out of range is the worker's error.
+int64_t MetadataQos(const WorkerReply& reply) {
+  const std::string* text = FindMetadata(reply, kQosKey);
+  if (text == nullptr) return 0;
+  int64_t value = 0;
+  const char* end = text->data() + text->size();
+  auto [rest, error] = std::from_chars(text->data(), end, value);
+  if (error == std::errc::result_out_of_range) return std::numeric_limits<int64_t>::max();
+  return error == std::errc() && rest == end ? value : 0;
+}
+
+std::optional<std::string> InvalidString(std::string_view what, std::string_view value) {
+  absl::Status status = CheckMqttString(value);
+  if (status.ok()) return std::nullopt;
+  return std::string(what) + " " + std::string(status.message());
+}
+
+std::optional<std::string> InvalidProperty(const Properties& properties) {
+  if (auto why = InvalidString("content_type", properties.content_type)) return why;
+  for (const auto& [name, value] : properties.user) {
+    if (auto why = InvalidString("a user property's name", name)) return why;
+    if (auto why = InvalidString("a user property's value", value)) return why;
+  }
+  // Binary data (MQTT 5.0 §1.5.6): any bytes, as many as a string may have.
+  if (properties.correlation_data && properties.correlation_data->size() > kMaxMqttStringBytes) {
+    return absl::StrCat("correlation_data has ", properties.correlation_data->size(), " bytes; MQTT allows 65,535");
+  }
+  if (!properties.response_topic.empty()) {
+    if (absl::Status status = CheckTopicName(properties.response_topic); !status.ok()) {
+      return "response_topic " + std::string(status.message());
+    }
+  }
+  return std::nullopt;
+}
+
+void AddMetadataAsUserProperties(WorkerReply& reply) {
+  if (!reply.properties) reply.properties = std::make_unique<Properties>();
+  for (auto& [name, value] : reply.metadata) {
+    // Names with "_" steer RuleGo's engine and are nobody else's business.
+    if (name.starts_with('_') || EqualsIgnoreCase(name, kTopicKey) || EqualsIgnoreCase(name, kQosKey)) {
+      continue;
+    }
+    reply.properties->user.emplace_back(std::move(name), std::move(value));
+  }
+}
+
+}  // namespace
+
+ReplyDecision DecideReply(WorkerReply& reply, const Message& message, const Route& route, const ReplyRules& rules) {
+  std::string_view request_topic;
+  if (message.properties != nullptr) request_topic = message.properties->response_topic;
+
+  std::string topic = std::move(reply.topic);
+  if (topic.empty()) {
+    if (const std::string* named = FindMetadata(reply, kTopicKey)) topic = *named;
+  }
+  if (topic.empty()) topic = request_topic;
+  if (topic.empty()) return NothingToPublish{};
+
+  if (absl::Status status = CheckTopicName(topic); !status.ok()) {
+    return ReplyRefused{ItemResult::Code::kInvalidTopic, "the topic " + std::string(status.message())};
+  }
+  int64_t qos = reply.qos ? static_cast<int64_t>(*reply.qos) : MetadataQos(reply);
+  if (qos < 0 || qos > 2) {
+    return ReplyRefused{ItemResult::Code::kInvalidQos, absl::StrCat("QoS ", qos, " is not 0, 1 or 2")};
+  }
+  if (reply.payload.size() > rules.max_payload_bytes) {
+    return ReplyRefused{ItemResult::Code::kTooLarge, absl::StrCat("payload of ", reply.payload.size(), " bytes; ",
+                                                                  rules.max_payload_bytes, " are allowed")};
+  }
+  std::string why;
+  if (!rules.permits(route, topic, why)) return ReplyRefused{ItemResult::Code::kDenied, std::move(why)};
+
+  if (route.metadata_to_headers && !reply.metadata.empty()) AddMetadataAsUserProperties(reply);
+  if (topic == request_topic && message.properties->correlation_data &&
+      !(reply.properties && reply.properties->correlation_data)) {
+    if (!reply.properties) reply.properties = std::make_unique<Properties>();
+    reply.properties->correlation_data = message.properties->correlation_data;
+  }
+  if (reply.properties) {
+    if (auto invalid = InvalidProperty(*reply.properties)) {
+      return ReplyRefused{ItemResult::Code::kInvalid, std::move(*invalid)};
+    }
+  }
+
+  auto outbound = std::make_unique<OutboundMessage>();
+  outbound->topic = std::move(topic);
+  outbound->payload = std::move(reply.payload);
+  outbound->qos = static_cast<Qos>(qos);
+  outbound->retain = reply.retain;
+  outbound->properties = std::move(reply.properties);
+  return outbound;
+}
+
+}  // namespace sluice

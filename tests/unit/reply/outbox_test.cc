@@ -1,0 +1,111 @@
+#include "server/reply/outbox.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "server/journal/memory_journal.h"
+#include "tests/support/fake_publisher.h"
+#include "tests/support/manual_clock.h"
+#include "tests/support/recording_result_sink.h"
+
+namespace sluice {
+namespace {
+
+using ::testing::ElementsAre;
+
+class OutboxTest : public ::testing::Test {
+ protected:
+  OutboxTest() {
+    route_.connection = "plant";
+    publisher_.ListenWith(outbox_);
+    outbox_.AddConnection("plant", publisher_);
+  }
+
+  // Journals a reply and hands it over. reply_id 0: the worker does not ask.
+  void Send(uint64_t reply_id, const std::string& payload = "x") {
+    auto message = std::make_shared<OutboundMessage>();
+    message->topic = "reply";
+    message->payload = payload;
+    message->qos = Qos::kAtLeastOnce;
+    OutboxEntry entry{message, 0};
+    ASSERT_TRUE(journal_.Settle({}, {&entry, 1}).ok());
+    std::vector<OutboxItem> items;
+    items.push_back({&route_, entry, true, {7, reply_id, sink_}});
+    outbox_.Send(std::move(items));
+  }
+
+  Route route_;
+  ManualClock clock_;
+  MetricsRegistry metrics_;
+  MemoryJournal journal_;
+  std::vector<bool> full_;
+  std::shared_ptr<RecordingResultSink> sink_ = std::make_shared<RecordingResultSink>();
+  FakePublisher publisher_;
+  Outbox outbox_{clock_,
+                 journal_,
+                 metrics_,
+                 {.max_messages = 4, .max_bytes = 1'000, .result_timeout = Millis(5'000)},
+                 [this](bool full) { full_.push_back(full); }};
+};
+
+TEST_F(OutboxTest, KeepsARepliesRecordUntilTheBrokerConfirms) {
+  Send(0);
+  EXPECT_EQ(journal_.depth().outbox_messages, 1u);
+  publisher_.ConfirmAll();
+  EXPECT_EQ(journal_.depth().outbox_messages, 0u);
+  EXPECT_EQ(outbox_.outstanding(), 0u);
+}
+
+TEST_F(OutboxTest, TellsOnlyTheWorkerThatAskedOfASuccess) {
+  Send(0);
+  Send(42);
+  publisher_.ConfirmAll();
+  ASSERT_EQ(sink_->all.size(), 1u);
+  EXPECT_EQ(sink_->all[0].reply_id, 42u);
+  EXPECT_EQ(sink_->all[0].delivery_id, 7u);
+  EXPECT_EQ(sink_->all[0].code, ItemResult::Code::kOk);
+}
+
+TEST_F(OutboxTest, TellsEveryWorkerOfARefusalWithItsReasonCode) {
+  Send(0);
+  publisher_.RefuseAll(0x87);
+  ASSERT_EQ(sink_->all.size(), 1u);
+  EXPECT_EQ(sink_->all[0].code, ItemResult::Code::kRefused);
+  EXPECT_EQ(sink_->all[0].mqtt_reason_code, 0x87);
+  EXPECT_EQ(journal_.depth().outbox_messages, 0u);
+}
+
+TEST_F(OutboxTest, SaysFullAtTheBoundAndRelievedAtHalf) {
+  for (int i = 0; i < 4; ++i) Send(0);
+  EXPECT_THAT(full_, ElementsAre(true));
+  publisher_.ConfirmAll();
+  EXPECT_THAT(full_, ElementsAre(true, false));
+}
+
+TEST_F(OutboxTest, SaysFullAtTheBoundOfBytes) {
+  Send(0, std::string(1'000, 'x'));
+  EXPECT_THAT(full_, ElementsAre(true));
+}
+
+TEST_F(OutboxTest, TellsTimeoutOnceAndKeepsTrying) {
+  Send(42);
+  clock_.Advance(Millis(5'000));
+  outbox_.Tick(clock_.Now());
+  outbox_.Tick(clock_.Now());
+  ASSERT_EQ(sink_->all.size(), 1u);
+  EXPECT_EQ(sink_->all[0].code, ItemResult::Code::kTimeout);
+  EXPECT_EQ(journal_.depth().outbox_messages, 1u);
+  publisher_.ConfirmAll();
+  EXPECT_EQ(sink_->all.size(), 1u);
+  EXPECT_EQ(journal_.depth().outbox_messages, 0u);
+}
+
+TEST_F(OutboxTest, ForgetsResultsOfAStreamThatHasEnded) {
+  Send(42);
+  sink_.reset();
+  publisher_.ConfirmAll();
+  EXPECT_EQ(outbox_.outstanding(), 0u);
+}
+
+}  // namespace
+}  // namespace sluice

@@ -1,0 +1,204 @@
+#include "server/reply/settler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/journal/memory_journal.h"
+#include "server/reply/dead_letters.h"
+#include "tests/support/fake_publisher.h"
+#include "tests/support/manual_clock.h"
+#include "tests/support/messages.h"
+#include "tests/support/recording_result_sink.h"
+
+namespace sluice {
+namespace {
+
+// A worker's stream that keeps what it is given.
+class CollectingSink final : public DeliverySink {
+ public:
+  void Deliver(std::vector<Delivery> batch) override {
+    for (Delivery& delivery : batch) deliveries.push_back(std::move(delivery));
+  }
+  std::vector<Delivery> deliveries;
+};
+
+// The journal of a full disk: takes what came before, nothing more.
+class FailingJournal final : public Journal {
+ public:
+  absl::Status Append(std::span<RoutedMessage> batch) override { return memory_.Append(batch); }
+  absl::Status Settle(std::span<const RecordId> records, std::span<OutboxEntry> replies) override {
+    if (full) return absl::ResourceExhaustedError("no space left");
+    return memory_.Settle(records, replies);
+  }
+  void Confirm(std::span<const RecordId> outbox_records) override { memory_.Confirm(outbox_records); }
+  Depth depth() const override { return memory_.depth(); }
+
+  bool full = false;
+
+ private:
+  MemoryJournal memory_;
+};
+
+class SettlerTest : public ::testing::Test, private DispatcherListener {
+ protected:
+  SettlerTest() {
+    chain_.options.dead_letter_topic = "plant/dead";
+    route_.id = "temperature";
+    route_.connection = "plant";
+    publisher_.ListenWith(outbox_);
+    outbox_.AddConnection("plant", publisher_);
+    session_ =
+        dispatcher_.AddSession({.worker = "w/1", .chains = {&chain_}, .window = {100, 0}, .lease = Millis(0)}, sink_);
+  }
+
+  // A message comes in and is delivered; returns its delivery.
+  uint64_t Deliver(MessageSpec spec = {}) {
+    RoutedMessage routed;
+    routed.message = MakeMessage(std::move(spec));
+    routed.route = &route_;
+    routed.chain = &chain_;
+    routed.id = NextMessageId(0);
+    EXPECT_TRUE(journal_.Append({&routed, 1}).ok());
+    dispatcher_.Enqueue({&routed, 1});
+    return sink_->deliveries.back().id;
+  }
+  void Settle(uint64_t delivery, Verdict verdict, std::vector<WorkerReply> replies = {}) {
+    WorkerSettle settle;
+    settle.delivery_id = delivery;
+    settle.verdict = verdict;
+    settle.reason = "because";
+    for (WorkerReply& reply : replies) settle.replies.push_back(std::move(reply));
+    std::vector<WorkerSettle> settles;
+    settles.push_back(std::move(settle));
+    settler_.OnSettles(session_, std::move(settles), results_);
+  }
+  static std::vector<WorkerReply> ReplyTo(const std::string& topic, uint64_t reply_id = 0, uint32_t qos = 1) {
+    WorkerReply reply;
+    reply.topic = topic;
+    reply.reply_id = reply_id;
+    reply.qos = qos;
+    std::vector<WorkerReply> replies;
+    replies.push_back(std::move(reply));
+    return replies;
+  }
+
+  void OnPressure(const Chain& /*chain*/, bool /*high*/) override {}
+  void OnDeadLetters(std::vector<DeadLetter> letters) override { dead_letters_.Take(std::move(letters)); }
+  void OnForgotten(std::span<const RecordId> /*records*/) override {}
+
+  Chain chain_{.name = "c", .index = 0, .options = {}};
+  Route route_;
+  ManualClock clock_;
+  MetricsRegistry metrics_;
+  FailingJournal journal_;
+  FakePublisher publisher_;
+  Outbox outbox_{clock_, journal_, metrics_, {}, [](bool) {}};
+  DeadLetters dead_letters_{clock_, journal_, outbox_};
+  Dispatcher dispatcher_{clock_, metrics_, *this, [](SteadyTime) {}, 1};
+  Settler settler_{dispatcher_, journal_, outbox_,
+                   ReplyRules{.permits = [](const Route&, std::string_view, std::string&) { return true; }}, metrics_};
+  std::shared_ptr<CollectingSink> sink_ = std::make_shared<CollectingSink>();
+  std::shared_ptr<RecordingResultSink> results_ = std::make_shared<RecordingResultSink>();
+  SessionId session_ = 0;
+};
+
+TEST_F(SettlerTest, AnAckEndsTheMessageAndPutsItsRepliesIntoTheOutbox) {
+  uint64_t delivery = Deliver();
+  EXPECT_EQ(journal_.depth().ingress_messages, 1u);
+  Settle(delivery, Verdict::kAck, ReplyTo("answer"));
+  EXPECT_EQ(journal_.depth().ingress_messages, 0u);
+  EXPECT_EQ(journal_.depth().outbox_messages, 1u);
+  ASSERT_EQ(publisher_.open().size(), 1u);
+  EXPECT_EQ(publisher_.open()[0].message->topic, "answer");
+  EXPECT_EQ(dispatcher_.Backlog(), 0u);
+}
+
+TEST_F(SettlerTest, ASecondSettleIsStaleAndPublishesNothing) {
+  uint64_t delivery = Deliver();
+  Settle(delivery, Verdict::kAck);
+  Settle(delivery, Verdict::kAck, ReplyTo("answer", 9));
+  EXPECT_TRUE(publisher_.open().empty());
+  ASSERT_EQ(results_->all.size(), 2u);
+  EXPECT_EQ(results_->all[0].code, ItemResult::Code::kStale);
+  EXPECT_EQ(results_->all[0].reply_id, 0u);
+  EXPECT_EQ(results_->all[1].reply_id, 9u);
+}
+
+TEST_F(SettlerTest, ARetryKeepsTheRecord) {
+  Settle(Deliver(), Verdict::kRetry);
+  EXPECT_EQ(journal_.depth().ingress_messages, 1u);
+  EXPECT_EQ(dispatcher_.Backlog(), 1u);
+}
+
+TEST_F(SettlerTest, ARejectGoesToTheDeadLetterTopicWithItsReason) {
+  Settle(Deliver(), Verdict::kReject);
+  EXPECT_EQ(journal_.depth().ingress_messages, 0u);
+  ASSERT_EQ(publisher_.open().size(), 1u);
+  const OutboundMessage& letter = *publisher_.open()[0].message;
+  EXPECT_EQ(letter.topic, "plant/dead");
+  EXPECT_EQ(letter.payload, "81.5");
+  const UserProperties& user = letter.properties->user;
+  EXPECT_THAT(user, ::testing::Contains(::testing::Pair("sluice-topic", "plant/boiler/temp")));
+  EXPECT_THAT(user, ::testing::Contains(::testing::Pair("sluice-reason", ::testing::HasSubstr("because"))));
+  EXPECT_THAT(user, ::testing::Contains(::testing::Pair("sluice-worker", "w/1")));
+}
+
+TEST_F(SettlerTest, AnInvalidReplyIsToldAndTheAckHolds) {
+  Settle(Deliver(), Verdict::kAck, ReplyTo("a/#"));
+  ASSERT_EQ(results_->all.size(), 1u);
+  EXPECT_EQ(results_->all[0].code, ItemResult::Code::kInvalidTopic);
+  EXPECT_EQ(dispatcher_.Backlog(), 0u);
+  EXPECT_TRUE(publisher_.open().empty());
+}
+
+TEST_F(SettlerTest, AReplyAheadOfItsSettleLeavesTheMessageInFlight) {
+  uint64_t delivery = Deliver();
+  std::vector<WorkerReply> replies = ReplyTo("progress", 5);
+  replies[0].delivery_id = delivery;
+  settler_.OnReplies(session_, std::move(replies), results_);
+  EXPECT_EQ(publisher_.open().size(), 1u);
+  EXPECT_EQ(dispatcher_.Backlog(), 1u);
+  publisher_.ConfirmAll();
+  ASSERT_EQ(results_->all.size(), 1u);
+  EXPECT_EQ(results_->all[0].reply_id, 5u);
+}
+
+TEST_F(SettlerTest, AReplyToAForeignDeliveryIsStale) {
+  std::vector<WorkerReply> replies = ReplyTo("progress", 5);
+  replies[0].delivery_id = 12345;
+  settler_.OnReplies(session_, std::move(replies), results_);
+  EXPECT_TRUE(publisher_.open().empty());
+  ASSERT_EQ(results_->all.size(), 1u);
+  EXPECT_EQ(results_->all[0].code, ItemResult::Code::kStale);
+}
+
+TEST_F(SettlerTest, ReplyWithoutATopicIsOkAndPublishesNothing) {
+  Settle(Deliver(), Verdict::kAck, ReplyTo("", 3));
+  EXPECT_TRUE(publisher_.open().empty());
+  ASSERT_EQ(results_->all.size(), 1u);
+  EXPECT_EQ(results_->all[0].code, ItemResult::Code::kOk);
+}
+
+TEST_F(SettlerTest, QosZeroRepliesWaitForTheBrokerOnlyIfTheirMessageWasAcknowledged) {
+  Settle(Deliver({.qos = Qos::kAtMostOnce}), Verdict::kAck, ReplyTo("t", 0, 0));
+  Settle(Deliver({.qos = Qos::kAtLeastOnce}), Verdict::kAck, ReplyTo("t", 0, 0));
+  ASSERT_EQ(publisher_.open().size(), 2u);
+  EXPECT_FALSE(publisher_.open()[0].wait_for_connection);
+  EXPECT_TRUE(publisher_.open()[1].wait_for_connection);
+  EXPECT_EQ(journal_.depth().outbox_messages, 1u);
+}
+
+TEST_F(SettlerTest, NothingIsPublishedAndTheMessageComesAgainWhenTheJournalCannotBeWritten) {
+  uint64_t delivery = Deliver();
+  journal_.full = true;
+  Settle(delivery, Verdict::kAck, ReplyTo("answer"));
+  EXPECT_TRUE(publisher_.open().empty());
+  EXPECT_EQ(dispatcher_.Backlog(), 1u);
+}
+
+}  // namespace
+}  // namespace sluice
