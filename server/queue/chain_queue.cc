@@ -83,8 +83,8 @@ std::optional<bool> ChainQueue::PressureChange() {
   if (!pressed_) {
     const size_t high_messages = std::max<size_t>(options_.max_messages - options_.max_messages / 5, 1);
     const size_t high_bytes = std::max<size_t>(options_.max_bytes - options_.max_bytes / 5, 1);
-    if (messages_ < high_messages && bytes_ < high_bytes) return std::nullopt;
-  } else if (messages_ > options_.max_messages / 2 || bytes_ > options_.max_bytes / 2) {
+    if (kept_messages_ < high_messages && kept_bytes_ < high_bytes) return std::nullopt;
+  } else if (kept_messages_ > options_.max_messages / 2 || kept_bytes_ > options_.max_bytes / 2) {
     return std::nullopt;
   }
   pressed_ = !pressed_;
@@ -94,14 +94,24 @@ std::optional<bool> ChainQueue::PressureChange() {
 void ChainQueue::Join(Entry& entry) {
   ++messages_;
   bytes_ += entry.bytes;
-  if (entry.qos0) (entry.was_out ? qos0_returned_ : qos0_).PushBack(entry);
+  if (entry.qos0) {
+    (entry.was_out ? qos0_returned_ : qos0_).PushBack(entry);
+  } else {
+    ++kept_messages_;
+    kept_bytes_ += entry.bytes;
+  }
   if (entry.expires != kNever) timers_.expiry.Push(entry, entry.expires);
 }
 
 void ChainQueue::Leave(Entry& entry) {
   --messages_;
   bytes_ -= entry.bytes;
-  if (entry.qos0) (entry.was_out ? qos0_returned_ : qos0_).Remove(entry);
+  if (entry.qos0) {
+    (entry.was_out ? qos0_returned_ : qos0_).Remove(entry);
+  } else {
+    --kept_messages_;
+    kept_bytes_ -= entry.bytes;
+  }
   timers_.expiry.Remove(entry);
   entry.place = Place::kOut;
 }

@@ -48,7 +48,8 @@ class ChainQueue {
   bool OverBound() const { return messages_ > options_.max_messages || bytes_ > options_.max_bytes; }
   // The waiting message of QoS 0 that goes first at the bound; null: none waits.
   Entry* OldestQos0() const { return qos0_returned_.empty() ? qos0_.front() : qos0_returned_.front(); }
-  // The pressure, if it has changed since the last call: true at 4/5 of a bound, false at 1/2 of both.
+  // The pressure, if it has changed since the last call: true when messages of QoS 1 and 2 fill 4/5 of a bound, false
+  // when they fill no more than 1/2 of both. QoS 0 never presses: it is dropped, and pausing intake would lose more.
   std::optional<bool> PressureChange();
 
   size_t messages() const { return messages_; }
@@ -73,6 +74,8 @@ class ChainQueue {
   IntrusiveList<Entry, &Entry::qos0_link> qos0_returned_;
   size_t messages_ = 0;
   size_t bytes_ = 0;
+  size_t kept_messages_ = 0;  // Of QoS 1 and 2, which are never dropped for room.
+  size_t kept_bytes_ = 0;
   bool pressed_ = false;
 };
 

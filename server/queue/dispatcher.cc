@@ -24,6 +24,7 @@ class Dispatcher::Impl {
         MutexLock lock(mutex_);
         event(core_, effects);
         KeepPressure(effects);
+        TellEmpty();
       }
       CarryOut(effects);
     } else {
@@ -31,6 +32,7 @@ class Dispatcher::Impl {
         MutexLock lock(mutex_);
         auto of_event = event(core_, effects);
         KeepPressure(effects);
+        TellEmpty();
         return of_event;
       }();
       CarryOut(effects);
@@ -47,7 +49,20 @@ class Dispatcher::Impl {
 
   SteadyTime Now() const { return clock_.Now(); }
 
+  bool WaitUntilEmpty(SteadyTime deadline) {
+    MutexLock lock(mutex_);
+    ++waiters_;
+    while (!Empty() && clock_.Now() < deadline) emptied_.WaitUntil(mutex_, deadline);
+    --waiters_;
+    return Empty();
+  }
+
  private:
+  bool Empty() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return core_.in_flight() + core_.waiting() == 0; }
+  void TellEmpty() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (waiters_ > 0 && Empty()) emptied_.NotifyAll();
+  }
+
   void KeepPressure(const Effects& effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     pressure_.insert(pressure_.end(), effects.pressure.begin(), effects.pressure.end());
   }
@@ -91,6 +106,8 @@ class Dispatcher::Impl {
   DispatchCore core_ ABSL_GUARDED_BY(mutex_);
   std::deque<std::pair<const Chain*, bool>> pressure_ ABSL_GUARDED_BY(mutex_);  // Not yet told.
   bool telling_ ABSL_GUARDED_BY(mutex_) = false;
+  CondVar emptied_;
+  int waiters_ ABSL_GUARDED_BY(mutex_) = 0;  // In WaitUntilEmpty().
 };
 
 Dispatcher::Dispatcher(const Clock& clock, MetricsRegistry& metrics, DispatcherListener& listener,
@@ -164,6 +181,8 @@ bool Dispatcher::Idle() const {
 size_t Dispatcher::Backlog() const {
   return impl_->Ask([](DispatchCore& core) { return core.in_flight() + core.waiting(); });
 }
+
+bool Dispatcher::WaitUntilEmpty(SteadyTime deadline) { return impl_->WaitUntilEmpty(deadline); }
 
 SteadyTime Dispatcher::Tick(SteadyTime now) {
   return impl_->Run([&](DispatchCore& core, Effects& effects) { return core.Tick(now, effects); });

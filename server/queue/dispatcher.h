@@ -155,6 +155,8 @@ class Dispatcher final : public Tickable {
   bool Idle() const;
   // Waiting and in flight, over all chains.
   size_t Backlog() const;
+  // Waits until the backlog is 0, or for `deadline`; true if it is.
+  bool WaitUntilEmpty(SteadyTime deadline);
 
   // Leases, retries, expiry. Wants to be called no more often than every 10 ms, save after a tick that had too much
   // to do and let go of the lock in between.
