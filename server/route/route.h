@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -45,11 +46,15 @@ struct Chain {
   ChainOptions options;
 };
 
-// `chain:ID[:startNode]`, already taken apart. With a `${…}` in it the text is resolved per message.
+class TargetPattern;
+
+// `chain:ID[:startNode]`, already taken apart. With a `${…}` in it the pattern is resolved per message. Made by
+// MakeTarget() (target.h).
 struct Target {
-  std::string text;              // As configured, without the "chain:" prefix.
-  const Chain* chain = nullptr;  // Null when the text is a template.
-  std::string start_node;        // Of a fixed target.
+  std::string text;                              // As configured, without the "chain:" prefix.
+  const Chain* chain = nullptr;                  // Null when the text is a template.
+  std::string start_node;                        // Of a fixed target.
+  std::shared_ptr<const TargetPattern> pattern;  // Of a template; else null.
 };
 
 // Constant after configuration. Lives as long as the RouteTable, also when it is removed.

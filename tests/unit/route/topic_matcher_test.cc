@@ -193,10 +193,10 @@ TEST(TopicTrie, TakesTopicsAndFiltersOfVeryManyLevels) {
 // Every text of one to three levels over `levels`.
 std::vector<std::string> Texts(const std::vector<std::string>& levels) {
   std::vector<std::string> texts = levels;
-  for (const std::string& first : levels) {
-    for (const std::string& second : levels) {
-      texts.push_back(first + "/" + second);
-      for (const std::string& third : levels) texts.push_back(first + "/" + second + "/" + third);
+  for (size_t begin = 0, round = 0; round < 2; ++round) {
+    const size_t end = texts.size();
+    for (; begin < end; ++begin) {
+      for (const std::string& level : levels) texts.emplace_back(texts[begin]).append("/").append(level);
     }
   }
   std::erase(texts, "");

@@ -1,0 +1,81 @@
+#include "server/route/route_table.h"
+
+#include <utility>
+
+#include "server/message/topic.h"
+#include "server/route/processors.h"
+#include "server/route/target.h"
+
+namespace sluice {
+namespace {
+
+absl::Status Wrong(const RouteSpec& spec, const std::string& what, const absl::Status& why) {
+  return {why.code(), "route '" + spec.id + "': " + what + " " + std::string(why.message())};
+}
+
+}  // namespace
+
+absl::StatusOr<Route> MakeRoute(const RouteSpec& spec, ChainDirectory& chains) {
+  Route route;
+  route.id = spec.id;
+  route.connection = spec.connection;
+  route.filter = spec.filter;
+  route.share = spec.share;
+  route.qos = spec.qos;
+  if (absl::Status status = CheckTopicFilter(spec.filter); !status.ok()) return Wrong(spec, "filter", status);
+  if (!spec.share.empty()) {
+    if (absl::Status status = CheckShareName(spec.share); !status.ok()) return Wrong(spec, "share", status);
+  }
+  if (absl::Status status = CheckMqttString(route.Subscription()); !status.ok()) {
+    return Wrong(spec, "subscription", status);
+  }
+  for (const std::string& name : spec.from_processors) {
+    if (absl::Status status = ApplyFromProcessor(name, route); !status.ok()) return Wrong(spec, "from:", status);
+  }
+  for (const std::string& name : spec.to_processors) {
+    if (absl::Status status = ApplyToProcessor(name, route); !status.ok()) return Wrong(spec, "to:", status);
+  }
+  auto target = MakeTarget(spec.target, chains);
+  if (!target.ok()) return Wrong(spec, "target '" + spec.target + "'", target.status());
+  route.target = *std::move(target);
+  return route;
+}
+
+absl::Status RouteTable::Add(Route route) {
+  MutexLock lock(mutex_);
+  if (by_id_.contains(route.id)) {
+    return absl::AlreadyExistsError("route '" + route.id + "': there is one of this id already");
+  }
+  const Route& added = routes_.emplace_back(std::move(route));
+  by_id_.emplace(added.id, &added);
+  return absl::OkStatus();
+}
+
+std::vector<const Route*> RouteTable::RoutesOf(std::string_view connection) const {
+  MutexLock lock(mutex_);
+  std::vector<const Route*> routes;
+  for (const Route& route : routes_) {
+    if (route.connection == connection) routes.push_back(&route);
+  }
+  return routes;
+}
+
+bool RouteTable::ConnectionFeeds(std::string_view connection, const Chain& chain) const {
+  MutexLock lock(mutex_);
+  for (const Route& route : routes_) {
+    if (route.connection != connection) continue;
+    if (route.target.chain == nullptr || route.target.chain == &chain) return true;
+  }
+  return false;
+}
+
+absl::Status BuildRoutes(std::span<const RouteSpec> specs, ChainDirectory& chains, RouteTable& table) {
+  for (const RouteSpec& spec : specs) {
+    auto route = MakeRoute(spec, chains);
+    if (!route.ok()) return route.status();
+    if (absl::Status status = table.Add(*std::move(route)); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace sluice

@@ -1,0 +1,60 @@
+// All routes of the gateway, and what can be asked about them as a whole.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/route/chain_directory.h"
+#include "server/route/route.h"
+#include "server/runtime/mutex.h"
+
+namespace sluice {
+
+// A route as somebody asks for it: the fields of the configuration, in words.
+struct RouteSpec {
+  std::string id;
+  std::string connection;
+  std::string filter;  // Without $share/GROUP/.
+  std::string share;   // Empty: not shared.
+  Qos qos = Qos::kAtMostOnce;
+  std::vector<std::string> from_processors;
+  std::vector<std::string> to_processors;
+  std::string target;  // `ID[:startNode]`, see target.h; without the "chain:" prefix.
+};
+
+// INVALID_ARGUMENT that names route and field. Chains of fixed targets are made in `chains`.
+absl::StatusOr<Route> MakeRoute(const RouteSpec& spec, ChainDirectory& chains);
+
+// Owns routes for as long as it lives: messages in flight point at them, so that a route that is taken out of
+// service is never freed. What a connection matches against is built from RoutesOf() (subscription_plan.h,
+// route_index.h) and replaced as a whole when routes change. Thread-safe.
+class RouteTable {
+ public:
+  RouteTable() = default;
+  RouteTable(const RouteTable&) = delete;
+  RouteTable& operator=(const RouteTable&) = delete;
+
+  // ALREADY_EXISTS when there is a route of that id.
+  absl::Status Add(Route route);
+  // Of one connection, in the order they were added.
+  std::vector<const Route*> RoutesOf(std::string_view connection) const;
+  // Whether a message of `connection` can get into `chain`: what a full chain must hold up. A template can name any
+  // chain.
+  bool ConnectionFeeds(std::string_view connection, const Chain& chain) const;
+
+ private:
+  mutable Mutex mutex_;
+  std::deque<Route> routes_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string_view, const Route*> by_id_ ABSL_GUARDED_BY(mutex_);  // Keys live in routes_.
+};
+
+// Makes all of `specs` and adds them, in order; the first that is wrong ends it.
+absl::Status BuildRoutes(std::span<const RouteSpec> specs, ChainDirectory& chains, RouteTable& table);
+
+}  // namespace sluice

@@ -1,0 +1,334 @@
+#include "server/route/router.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/route/route_table.h"
+#include "server/route/subscription_plan.h"
+#include "tests/support/manual_clock.h"
+#include "tests/unit/route/route_fixture.h"
+
+namespace sluice {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
+
+// Names records from 1, unless its disk is full.
+class FakeJournal final : public Journal {
+ public:
+  void FillDisk() { full_ = true; }
+  void FreeDisk() { full_ = false; }
+  const std::vector<size_t>& batches() const { return batches_; }
+
+  absl::Status Append(std::span<RoutedMessage> batch) override {
+    if (full_) return absl::ResourceExhaustedError("no space left on device");
+    batches_.push_back(batch.size());
+    for (RoutedMessage& routed : batch) {
+      if (routed.message->qos != Qos::kAtMostOnce) routed.record = ++last_;
+    }
+    return absl::OkStatus();
+  }
+  absl::Status Settle(std::span<const RecordId>, std::span<OutboxEntry>) override { return absl::OkStatus(); }
+  void Confirm(std::span<const RecordId>) override {}
+  Depth depth() const override { return {}; }
+
+ private:
+  bool full_ = false;
+  RecordId last_ = 0;
+  std::vector<size_t> batches_;
+};
+
+// Keeps what it is given.
+class FakeQueue final : public RoutedSink {
+ public:
+  void Enqueue(std::span<RoutedMessage> batch) override {
+    ++calls;
+    for (RoutedMessage& each : batch) messages.push_back(std::move(each));
+  }
+  std::vector<std::string> Routes() const {
+    std::vector<std::string> ids;
+    for (const RoutedMessage& each : messages) ids.push_back(each.route->id);
+    return ids;
+  }
+
+  std::vector<RoutedMessage> messages;
+  int calls = 0;
+};
+
+class RouterTest : public ::testing::Test {
+ protected:
+  // One router for each connection of the plan.
+  void Start(bool mqtt5, const std::vector<RouteSpec>& specs) {
+    ASSERT_TRUE(BuildRoutes(specs, chains_, table_).ok());
+    groups_ = PlanSubscriptions(table_.RoutesOf("plant"), mqtt5);
+    for (const SubscriptionGroup& group : groups_) {
+      routers_.push_back(std::make_unique<Router>("plant", group, chains_, journal_, queue_, metrics_, clock_));
+    }
+  }
+
+  absl::Status Receive(std::vector<InboundMessage> batch, size_t group = 0) {
+    return routers_.at(group)->OnMessages(batch);
+  }
+
+  uint32_t IdOf(std::string_view filter) const {
+    for (const Subscription& each : groups_.at(0).Subscriptions()) {
+      if (each.filter == filter) return each.id;
+    }
+    ADD_FAILURE() << "no subscription " << filter;
+    return 0;
+  }
+
+  uint64_t Dropped(const char* reason) {
+    return metrics_.GetCounter("sluice_messages_dropped_total", "", {{"reason", reason}}).value();
+  }
+  uint64_t Received(const char* qos) {
+    return metrics_.GetCounter("sluice_messages_received_total", "", {{"connection", "plant"}, {"qos", qos}}).value();
+  }
+  uint64_t Routed(const char* route) {
+    return metrics_.GetCounter("sluice_messages_routed_total", "", {{"route", route}}).value();
+  }
+
+  ManualClock clock_;
+  MetricsRegistry metrics_;
+  ChainDirectory chains_{ChainOptions{}};
+  RouteTable table_;
+  FakeJournal journal_;
+  FakeQueue queue_;
+  std::vector<SubscriptionGroup> groups_;
+  std::vector<std::unique_ptr<Router>> routers_;
+};
+
+TEST_F(RouterTest, HandsAMessageToItsRoutesChainWithAllThatBelongsToIt) {
+  ChainOptions ordered;
+  ordered.order_by = {OrderBy::Kind::kLevel, 2};
+  chains_.Define("temperature", ordered);
+  Start(true, {Spec("plant/+/temp", "temperature:node3")});
+  ASSERT_TRUE(Receive({Inbound({.topic = "plant/7/temp"}, {IdOf("plant/+/temp")})}).ok());
+  ASSERT_THAT(queue_.messages, SizeIs(1));
+  const RoutedMessage& routed = queue_.messages[0];
+  EXPECT_EQ(routed.message->topic, "plant/7/temp");
+  EXPECT_EQ(routed.message->payload, "21.5");
+  EXPECT_EQ(routed.route->id, "plant/+/temp");
+  EXPECT_EQ(routed.chain, chains_.Find("temperature"));
+  EXPECT_EQ(routed.start_node, "node3");
+  EXPECT_EQ(routed.ordering_key, "7");
+  EXPECT_EQ(routed.record, 1u);
+  EXPECT_EQ(routed.attempts, 0u);
+  EXPECT_NE(routed.id, MessageId{});
+}
+
+TEST_F(RouterTest, OneBatchIsOneAppendAndOneEnqueueInTheOrderReceived) {
+  Start(false, {Spec("a/+")});
+  ASSERT_TRUE(Receive({Inbound({.topic = "a/1"}), Inbound({.topic = "a/2"}), Inbound({.topic = "a/3"})}).ok());
+  EXPECT_THAT(journal_.batches(), ElementsAre(3));
+  EXPECT_EQ(queue_.calls, 1);
+  ASSERT_THAT(queue_.messages, SizeIs(3));
+  EXPECT_EQ(queue_.messages[0].message->topic, "a/1");
+  EXPECT_EQ(queue_.messages[2].message->topic, "a/3");
+  EXPECT_NE(queue_.messages[0].id, queue_.messages[1].id);
+}
+
+TEST_F(RouterTest, CountsWhatItReceivesByQosAndWhatItRoutesByRoute) {
+  Start(false, {Spec("a"), Spec("b")});
+  ASSERT_TRUE(Receive({Inbound({.topic = "a", .qos = Qos::kAtMostOnce}), Inbound({.topic = "b"}),
+                       Inbound({.topic = "b", .qos = Qos::kExactlyOnce})})
+                  .ok());
+  EXPECT_EQ(Received("0"), 1u);
+  EXPECT_EQ(Received("1"), 1u);
+  EXPECT_EQ(Received("2"), 1u);
+  EXPECT_EQ(Routed("a"), 1u);
+  EXPECT_EQ(Routed("b"), 2u);
+}
+
+// ---- overlapping subscriptions
+
+TEST_F(RouterTest, OverlappingRoutesGetAMessageOnceWhenTheBrokerSendsACopyForEach) {
+  Start(true, {Spec("a/#", "all"), Spec("a/+", "some")});
+  ASSERT_TRUE(Receive({Inbound({.topic = "a/b"}, {IdOf("a/#")}), Inbound({.topic = "a/b"}, {IdOf("a/+")})}).ok());
+  EXPECT_THAT(queue_.Routes(), UnorderedElementsAre("a/#", "a/+"));
+}
+
+TEST_F(RouterTest, OverlappingRoutesGetAMessageOnceWhenTheBrokerSendsOneCopyForAll) {
+  Start(true, {Spec("a/#", "all"), Spec("a/+", "some"), Spec("a/b", "none")});
+  ASSERT_TRUE(Receive({Inbound({.topic = "a/b"}, {IdOf("a/+"), IdOf("a/#"), IdOf("a/+")})}).ok());
+  EXPECT_THAT(queue_.Routes(), UnorderedElementsAre("a/#", "a/+"));
+}
+
+TEST_F(RouterTest, OverlappingRoutesOfMqtt311GetOneCopyOnEachConnection) {
+  Start(false, {Spec("a/#", "all"), Spec("a/+", "some")});
+  ASSERT_THAT(routers_, SizeIs(2));
+  ASSERT_TRUE(Receive({Inbound({.topic = "a/b"})}, 0).ok());
+  EXPECT_THAT(queue_.Routes(), ElementsAre("a/#"));
+  ASSERT_TRUE(Receive({Inbound({.topic = "a/b"})}, 1).ok());
+  EXPECT_THAT(queue_.Routes(), ElementsAre("a/#", "a/+"));
+}
+
+TEST_F(RouterTest, ASharedAndAPrivateSubscriptionToOneFilterAreTold) {
+  Start(true, {Spec("$share/g/a", "shared"), Spec("a", "private")});
+  ASSERT_TRUE(Receive({Inbound({.topic = "a"}, {IdOf("$share/g/a")})}).ok());
+  EXPECT_THAT(queue_.Routes(), ElementsAre("$share/g/a"));
+}
+
+TEST_F(RouterTest, RoutesThatShareASubscriptionAllGetTheMessage) {
+  RouteSpec one = Spec("a/#", "one");
+  one.id = "one";
+  RouteSpec two = Spec("a/#", "two");
+  two.id = "two";
+  Start(true, {one, Spec("b"), two});
+  ASSERT_TRUE(Receive({Inbound({.topic = "a/b"}, {IdOf("a/#")})}).ok());
+  EXPECT_THAT(queue_.Routes(), UnorderedElementsAre("one", "two"));
+  EXPECT_NE(queue_.messages[0].id, queue_.messages[1].id);
+}
+
+TEST_F(RouterTest, AMessageOfASubscriptionThatIsGoneStillFindsARoute) {
+  Start(true, {Spec("a/#")});
+  ASSERT_TRUE(Receive({Inbound({.topic = "a/b"}, {IdOf("a/#") ^ 1}), Inbound({.topic = "a/c"})}).ok());
+  EXPECT_THAT(queue_.Routes(), ElementsAre("a/#", "a/#"));
+}
+
+TEST_F(RouterTest, AKnownIdentifierOutweighsOneThatIsGone) {
+  Start(true, {Spec("a/#"), Spec("a/+")});
+  ASSERT_TRUE(Receive({Inbound({.topic = "a/b"}, {7, IdOf("a/+")})}).ok());
+  EXPECT_THAT(queue_.Routes(), ElementsAre("a/+"));
+}
+
+// ---- what is not taken
+
+TEST_F(RouterTest, AMessageNoRouteWantsIsCountedAndAnswered) {
+  Start(false, {Spec("a")});
+  EXPECT_TRUE(Receive({Inbound({.topic = "b"}), Inbound({.topic = "a"})}).ok());
+  EXPECT_EQ(Dropped("no_route"), 1u);
+  EXPECT_THAT(queue_.messages, SizeIs(1));
+}
+
+TEST_F(RouterTest, ABatchWithNothingToRouteIsNotJournaled) {
+  Start(false, {Spec("a")});
+  EXPECT_TRUE(Receive({Inbound({.topic = "b"})}).ok());
+  EXPECT_TRUE(Receive({}).ok());
+  EXPECT_THAT(journal_.batches(), IsEmpty());
+  EXPECT_EQ(queue_.calls, 0);
+}
+
+TEST_F(RouterTest, ATopicThatMqttForbidsIsDropped) {
+  Start(false, {Spec("#")});
+  for (const char* topic : {"a/\xFF", "a/+", "a/#", ""}) EXPECT_TRUE(Receive({Inbound({.topic = topic})}).ok());
+  EXPECT_EQ(Dropped("invalid_topic"), 4u);
+  EXPECT_THAT(queue_.messages, IsEmpty());
+}
+
+TEST_F(RouterTest, APropertyThatIsNotTextIsDropped) {
+  Start(false, {Spec("#")});
+  EXPECT_TRUE(Receive({Inbound({.topic = "a", .user = {{"site", "ulm\xFF"}}}),
+                       Inbound({.topic = "a", .user = {{"site", "ulm"}}})})
+                  .ok());
+  EXPECT_EQ(Dropped("invalid_properties"), 1u);
+  EXPECT_THAT(queue_.messages, SizeIs(1));
+}
+
+TEST_F(RouterTest, AMessageThatHasExpiredIsDropped) {
+  Start(false, {Spec("#")});
+  const SteadyTime received = clock_.Now();
+  clock_.Advance(Millis(2'000));
+  EXPECT_TRUE(Receive({Inbound({.topic = "a", .expiry_s = 2, .received = received}),
+                       Inbound({.topic = "b", .expiry_s = 3, .received = received}),
+                       Inbound({.topic = "c", .received = received})})
+                  .ok());
+  EXPECT_EQ(Dropped("expired"), 1u);
+  ASSERT_THAT(queue_.messages, SizeIs(2));
+  EXPECT_EQ(queue_.messages[0].message->topic, "b");
+}
+
+TEST_F(RouterTest, WhenTheJournalFailsNothingIsHandedOn) {
+  Start(false, {Spec("a")});
+  journal_.FillDisk();
+  EXPECT_EQ(Receive({Inbound({.topic = "a"})}).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(queue_.calls, 0);
+  EXPECT_EQ(Routed("a"), 0u);
+
+  journal_.FreeDisk();
+  EXPECT_TRUE(Receive({Inbound({.topic = "a"})}).ok());
+  EXPECT_THAT(queue_.messages, SizeIs(1));  // Nothing of the failed batch is left over.
+}
+
+TEST_F(RouterTest, LeavesTheBatchWholeSoThatItMayBeSentAgain) {
+  Start(false, {Spec("a")});
+  journal_.FillDisk();
+  std::vector<InboundMessage> batch;
+  batch.push_back(Inbound({.topic = "a"}));
+  ASSERT_FALSE(routers_[0]->OnMessages(batch).ok());
+  journal_.FreeDisk();
+  ASSERT_TRUE(routers_[0]->OnMessages(batch).ok());
+  ASSERT_THAT(queue_.messages, SizeIs(1));
+  EXPECT_EQ(queue_.messages[0].message, batch[0].message);
+}
+
+// ---- targets and processors
+
+TEST_F(RouterTest, ATemplateResolvesForEachMessage) {
+  Start(false, {Spec("plant/+/+", "${topic.2}:${site}")});
+  ASSERT_TRUE(Receive({Inbound({.topic = "plant/7/temp", .user = {{"site", "ulm"}}}),
+                       Inbound({.topic = "plant/8/temp", .user = {{"site", "bonn"}}}),
+                       Inbound({.topic = "plant/7/hum", .user = {{"site", "mainz"}}})})
+                  .ok());
+  ASSERT_THAT(queue_.messages, SizeIs(3));
+  EXPECT_EQ(queue_.messages[0].chain, chains_.Find("7"));
+  EXPECT_EQ(queue_.messages[1].chain, chains_.Find("8"));
+  EXPECT_EQ(queue_.messages[2].chain, chains_.Find("7"));
+  EXPECT_EQ(queue_.messages[0].start_node, "ulm");
+  EXPECT_EQ(queue_.messages[2].start_node, "mainz");
+}
+
+TEST_F(RouterTest, AMessageWhoseTargetHasNoValueIsDroppedForThatRouteOnly) {
+  Start(true, {Spec("a/#", "${site}"), Spec("a/+", "fixed")});
+  ASSERT_TRUE(Receive({Inbound({.topic = "a/b"}, {IdOf("a/#"), IdOf("a/+")})}).ok());
+  EXPECT_EQ(Dropped("no_chain"), 1u);
+  EXPECT_THAT(queue_.Routes(), ElementsAre("a/+"));
+}
+
+TEST_F(RouterTest, ATemplateCannotMakeMoreChainsThanThereMayBe) {
+  Start(false, {Spec("#", "${topic}")});
+  ASSERT_TRUE(Receive({Inbound({.topic = "early"})}).ok());
+  for (size_t i = 0; i < ChainDirectory::kMaxChains; ++i) chains_.FindOrCreate("c" + std::to_string(i));
+  ASSERT_TRUE(Receive({Inbound({.topic = "late"}), Inbound({.topic = "early"}), Inbound({.topic = "c1"})}).ok());
+  EXPECT_EQ(Dropped("no_chain"), 1u);
+  EXPECT_THAT(queue_.messages, SizeIs(3));
+}
+
+TEST_F(RouterTest, HexIsMadeOnceForAllRoutesThatWantIt) {
+  RouteSpec one = Spec("a", "one");
+  one.id = "one";
+  one.from_processors = {"toHex"};
+  RouteSpec two = one;
+  two.id = "two";
+  RouteSpec plain = Spec("a", "plain");
+  plain.id = "plain";
+  Start(false, {one, plain, two});
+  ASSERT_TRUE(Receive({Inbound({.topic = "a", .payload = "\x1F"}), Inbound({.topic = "a", .payload = "\x2E"})}).ok());
+  ASSERT_THAT(queue_.messages, SizeIs(6));
+  EXPECT_EQ(queue_.messages[0].message->payload, "1F");
+  EXPECT_EQ(queue_.messages[1].message->payload, "\x1F");
+  EXPECT_EQ(queue_.messages[2].message, queue_.messages[0].message);
+  EXPECT_EQ(queue_.messages[3].message->payload, "2E");
+}
+
+TEST_F(RouterTest, AnOrderingKeyLivesAsLongAsItsMessage) {
+  ChainOptions ordered;
+  ordered.order_by = {OrderBy::Kind::kTopic, 0};
+  chains_.Define("chain", ordered);
+  RouteSpec hex = Spec("#", "chain");
+  hex.from_processors = {"toHex"};
+  Start(false, {hex});
+  ASSERT_TRUE(Receive({Inbound({.topic = "a/b"})}).ok());  // The batch and its original are gone now.
+  EXPECT_EQ(queue_.messages.at(0).ordering_key, "a/b");
+}
+
+}  // namespace
+}  // namespace sluice

@@ -1,0 +1,115 @@
+#include "server/route/target.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "tests/unit/route/route_fixture.h"
+
+namespace sluice {
+namespace {
+
+using ::testing::HasSubstr;
+
+using Resolved = std::optional<std::pair<std::string, std::string>>;
+
+Resolved Resolve(std::string_view target, const MessageSpec& message) {
+  const auto pattern = TargetPattern::Parse(target);
+  EXPECT_TRUE(pattern.ok()) << target << ": " << pattern.status();
+  std::string chain = "left over";
+  std::string start_node = "left over";
+  if (!pattern->Resolve(*MakeMessage(message), chain, start_node)) return std::nullopt;
+  return Resolved({chain, start_node});
+}
+
+std::string WhyNot(std::string_view target) {
+  const absl::Status status = TargetPattern::Parse(target).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << target;
+  return std::string(status.message());
+}
+
+TEST(Target, NamesAChainAndMayNameAStartNode) {
+  ChainDirectory chains{ChainOptions{}};
+  auto target = MakeTarget("temperature:node3", chains);
+  ASSERT_TRUE(target.ok());
+  EXPECT_EQ(target->chain, chains.Find("temperature"));
+  EXPECT_EQ(target->start_node, "node3");
+  EXPECT_EQ(target->pattern, nullptr);
+  EXPECT_EQ(MakeTarget("temperature", chains)->start_node, "");
+}
+
+TEST(Target, ATemplateMakesNoChainBeforeAMessageNamesOne) {
+  ChainDirectory chains{ChainOptions{}};
+  auto target = MakeTarget("plant-${topic.2}", chains);
+  ASSERT_TRUE(target.ok());
+  EXPECT_EQ(target->chain, nullptr);
+  EXPECT_NE(target->pattern, nullptr);
+  EXPECT_EQ(chains.Find("plant-${topic.2}"), nullptr);
+}
+
+TEST(Target, FillsInTheTopicAndItsLevels) {
+  EXPECT_EQ(Resolve("${topic}", {.topic = "a/b/c"}), Resolved({"a/b/c", ""}));
+  EXPECT_EQ(Resolve("x-${topic.2}-${topic.1}:${topic.3}", {.topic = "a/b/c"}), Resolved({"x-b-a", "c"}));
+  EXPECT_EQ(Resolve("chain:${topic}", {.topic = "a/b"}), Resolved({"chain", "a/b"}));
+}
+
+TEST(Target, FillsInTheFirstUserPropertyOfAName) {
+  EXPECT_EQ(Resolve("${site}", {.topic = "a", .user = {{"x", "1"}, {"site", "ulm"}, {"site", "bonn"}}}),
+            Resolved({"ulm", ""}));
+}
+
+TEST(Target, TheTopicCannotBeShadowedByAUserProperty) {
+  EXPECT_EQ(Resolve("${topic}", {.topic = "a", .user = {{"topic", "evil"}}}), Resolved({"a", ""}));
+}
+
+TEST(Target, AColonInAValueChoosesNoStartNode) {
+  EXPECT_EQ(Resolve("${topic}", {.topic = "a:evil"}), Resolved({"a:evil", ""}));
+}
+
+TEST(Target, IsNoneWithoutAValueOrWithAnEmptyChain) {
+  EXPECT_EQ(Resolve("${site}", {.topic = "a"}), std::nullopt);
+  EXPECT_EQ(Resolve("c:${site}", {.topic = "a"}), std::nullopt);
+  EXPECT_EQ(Resolve("${site}", {.topic = "a", .user = {{"site", ""}}}), std::nullopt);
+  EXPECT_EQ(Resolve("${topic.2}", {.topic = "a"}), std::nullopt);
+  EXPECT_EQ(Resolve("${topic.2}", {.topic = "a//b"}), std::nullopt);
+  EXPECT_EQ(Resolve("c-${site}", {.topic = "a", .user = {{"site", ""}}}), Resolved({"c-", ""}));
+}
+
+TEST(Target, IsNoneWhenAPartIsTooLongOrNotText) {
+  EXPECT_EQ(Resolve("${topic}", {.topic = std::string(256, 'a')})->first.size(), 256u);
+  EXPECT_EQ(Resolve("${topic}", {.topic = std::string(257, 'a')}), std::nullopt);
+  EXPECT_EQ(Resolve("c:x${topic}", {.topic = std::string(256, 'a')}), std::nullopt);
+  EXPECT_EQ(Resolve("${site}", {.topic = "a", .user = {{"site", "\xFF"}}}), std::nullopt);
+}
+
+TEST(Target, RefusalSaysWhatIsWrong) {
+  EXPECT_THAT(WhyNot(""), HasSubstr("is empty"));
+  EXPECT_THAT(WhyNot(":node"), HasSubstr("no chain before ':'"));
+  EXPECT_THAT(WhyNot("chain:"), HasSubstr("no start node behind ':'"));
+  EXPECT_THAT(WhyNot("a:b:c"), HasSubstr("second ':'"));
+  EXPECT_THAT(WhyNot("${topic"), HasSubstr("'${' without '}'"));
+  EXPECT_THAT(WhyNot("${}"), HasSubstr("not empty"));
+  EXPECT_THAT(WhyNot("${_debugMode}"), HasSubstr("does not begin with '_'"));
+  EXPECT_THAT(WhyNot(std::string(257, 'a')), HasSubstr("256 bytes"));
+  for (const char* level :
+       {"${topic.0}", "${topic.}", "${topic.-1}", "${topic.1x}", "${topic.name}", "${topic.99999999999}"}) {
+    EXPECT_THAT(WhyNot(level), HasSubstr("a number from 1"));
+  }
+}
+
+TEST(Target, DollarsAndBracesAloneAreCharacters) {
+  EXPECT_EQ(Resolve("a$b{c}d$", {.topic = "t"}), Resolved({"a$b{c}d$", ""}));
+}
+
+TEST(Target, EndsWithTheDirectorysRoom) {
+  ChainDirectory chains{ChainOptions{}};
+  for (size_t i = 0; i < ChainDirectory::kMaxChains; ++i) chains.FindOrCreate("c" + std::to_string(i));
+  EXPECT_EQ(MakeTarget("one-more", chains).status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(MakeTarget("c7", chains).ok());
+}
+
+}  // namespace
+}  // namespace sluice
