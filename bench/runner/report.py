@@ -1,0 +1,64 @@
+"""The results as tables for people."""
+
+
+def table(title, columns, rows):
+    """`columns`: [(heading, format of the value)]; a row's None is shown as a dash."""
+    text = [[heading for heading, _ in columns]]
+    for row in rows:
+        text.append(["-" if value is None else form.format(value) for value, (_, form) in zip(row, columns)])
+    widths = [max(len(line[i]) for line in text) for i in range(len(columns))]
+    print(f"\n{title}")
+    for line in text:
+        print("  " + "  ".join(cell.rjust(width) for cell, width in zip(line, widths)))
+
+
+def ratio(value, floor):
+    return value / floor if floor else None
+
+
+def throughput(cells):
+    rows = []
+    for cell in cells:
+        gateway, echo, intake = cell["gateway"], cell["floors"]["paho_echo"], cell["floors"]["paho_intake"]
+        rows.append([
+            cell["qos"], cell["size"], cell["workers"], gateway["answered_per_s"], echo["answered_per_s"],
+            ratio(gateway["answered_per_s"], echo["answered_per_s"]), intake["answered_per_s"],
+            gateway["cpu_us"]["gateway"], echo["cpu_us"]["paho"],
+            gateway["cpu_us"]["gateway"] - echo["cpu_us"]["paho"], gateway["cpu_us"]["workers"],
+            gateway["latency_us"]["p50"] / 1000, gateway["latency_us"]["p99"] / 1000,
+            gateway["peak_rss_mib"]["gateway"], gateway["lost"], gateway["duplicates"],
+        ])
+    table("Through gateway and workers, beside Paho C++ alone (echo, intake) in the same run", [
+        ("QoS", "{}"), ("bytes", "{}"), ("workers", "{}"), ("answered/s", "{:.0f}"), ("echo/s", "{:.0f}"),
+        ("ratio", "{:.2f}"), ("intake/s", "{:.0f}"), ("gateway µs", "{:.1f}"), ("echo µs", "{:.1f}"),
+        ("beyond echo µs", "{:.1f}"), ("worker µs", "{:.1f}"), ("p50 ms", "{:.1f}"), ("p99 ms", "{:.1f}"),
+        ("peak MiB", "{:.0f}"), ("lost", "{}"), ("twice", "{}"),
+    ], rows)
+
+
+def grpc(cells):
+    table("The worker stream's frames over gRPC alone", [
+        ("messages/frame", "{}"), ("outstanding", "{}"), ("bytes", "{}"), ("answered/s", "{:.0f}"),
+        ("server µs", "{:.1f}"), ("worker µs", "{:.1f}"), ("p50 µs", "{:.0f}"), ("p99 µs", "{:.0f}"),
+    ], [[
+        cell["batch"], cell["outstanding"], cell["size"], cell["result"]["answered_per_s"],
+        cell["result"]["cpu_us"]["server"], cell["result"]["cpu_us"]["worker"], cell["result"]["latency_us"]["p50"],
+        cell["result"]["latency_us"]["p99"],
+    ] for cell in cells])
+
+
+def idle(cells):
+    table("Idle round trip through mosquitto, one message at a time", [
+        ("QoS", "{}"), ("bytes", "{}"), ("gateway p50 µs", "{:.0f}"), ("p99 µs", "{:.0f}"), ("echo p50 µs", "{:.0f}"),
+        ("p99 µs", "{:.0f}"), ("added p50 µs", "{:.0f}"), ("gateway CPU µs", "{:.0f}"),
+    ], [[
+        cell["qos"], cell["size"], cell["gateway"]["latency_us"]["p50"], cell["gateway"]["latency_us"]["p99"],
+        cell["echo"]["latency_us"]["p50"], cell["echo"]["latency_us"]["p99"],
+        cell["gateway"]["latency_us"]["p50"] - cell["echo"]["latency_us"]["p50"], cell["gateway"]["cpu_us"]["gateway"],
+    ] for cell in cells])
+
+
+def memory(stopped):
+    print(f"\nMemory of the gateway: with a stopped worker and a queue of "
+          f"{stopped['queue_mib']} MiB it went from {stopped['rest_rss_mib']:.0f} to {stopped['peak_rss_mib']:.0f} MiB "
+          f"({stopped['messages_in_queue']:.0f} messages waiting, {stopped['messages_in_flight']:.0f} in flight)")

@@ -1,0 +1,218 @@
+"""What is measured. Each function starts its processes, measures, stops them, and returns a dictionary."""
+
+import os
+import signal
+import socket
+import time
+import urllib.error
+import urllib.request
+
+from runner import measure
+from runner.processes import Children, Failed, free_port
+
+START_S = 20  # How long anything may take to be ready.
+CHAIN = "bench"
+
+
+class Bench:
+    """What all scenarios share: where the programs are and how long to measure."""
+
+    def __init__(self, bin_dir, work_dir, seconds, warmup_s, outstanding):
+        self.bin_dir = bin_dir
+        self.work_dir = work_dir
+        self.seconds = seconds
+        self.warmup_s = warmup_s
+        self.outstanding = outstanding
+
+    def program(self, name):
+        return os.path.join(self.bin_dir, name)
+
+    def children(self):
+        return Children(self.work_dir)
+
+    def timeout_s(self):
+        return self.warmup_s + self.seconds + 15
+
+    def phases(self):
+        return "--warmup", self.warmup_s, "--seconds", self.seconds
+
+    # ---- parts
+
+    def null_broker(self, children, qos, size, *more):
+        broker = children.start("null-broker", self.program("sluice-null-broker"), "--qos", qos, "--size", size,
+                                "--start-on-stdin", *self.phases(), *more)
+        return broker, f"127.0.0.1:{broker.wait_for('listening', START_S)['port']}"
+
+    def mosquitto(self, children):
+        port = free_port()
+        config = os.path.join(self.work_dir, "mosquitto.conf")
+        with open(config, "w", encoding="ascii") as out:
+            # Without TCP_NODELAY an acknowledgement delays the message behind it by the kernel's 40 ms.
+            # User root: no attempt to change it, whoever runs this.
+            out.write(f"listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n"
+                      f"max_queued_messages 0\nuser root\n")
+        children.start("mosquitto", "mosquitto", "-c", config)
+        wait_until(lambda: connects(port), "mosquitto does not listen")
+        return f"127.0.0.1:{port}"
+
+    def gateway(self, children, broker, qos, chain_options=""):
+        """Returns the process and the address its workers connect to, when it is ready but for them."""
+        gateway = Gateway(broker, qos, chain_options)
+        config = os.path.join(self.work_dir, "gateway.yaml")
+        with open(config, "w", encoding="ascii") as out:
+            out.write(gateway.yaml())
+        gateway.process = children.start("gateway", self.program("sluice-gateway"), "--config", config)
+        wait_until(gateway.subscribed, "the gateway has not subscribed", gateway.process)
+        return gateway
+
+    def workers(self, children, gateway, count, qos):
+        workers = [
+            children.start(f"worker-{i}", self.program("sluice-echo-worker"), "--gateway", gateway.workers_address,
+                           "--chain", CHAIN, "--reply-topic", "bench/out", "--reply-qos", qos)
+            for i in range(count)
+        ]
+        wait_until(lambda: gateway.metric("sluice_worker_streams") == count, "the workers have not connected",
+                   gateway.process)
+        return workers
+
+
+class Gateway:
+    """A gateway with one route, as a process with two ports."""
+
+    def __init__(self, broker, qos, chain_options):
+        self.broker = broker
+        self.qos = qos
+        self.chain_options = chain_options
+        self.workers_address = f"127.0.0.1:{free_port()}"
+        self.http_address = f"127.0.0.1:{free_port()}"
+        self.process = None
+
+    def yaml(self):
+        return f"""
+connections:
+  bench: {{server: "tcp://{self.broker}", clientId: sluice-bench, protocol: "5"}}
+routes:
+  - {{id: bench, connection: bench, from: {{path: bench/in, qos: {self.qos}}}, to: {{path: "chain:{CHAIN}"}}}}
+chains:
+  {CHAIN}: {{lease: 60s{self.chain_options}}}
+workers: {{listen: "{self.workers_address}", insecure: true}}
+http: {{listen: "{self.http_address}"}}
+"""
+
+    def get(self, path):
+        """Status and body; status 0 when nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://{self.http_address}{path}", timeout=2) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def subscribed(self):
+        return self.get("/readyz")[0] == 200
+
+    def metric(self, name):
+        """The sum of a metric's series."""
+        values = [line.rpartition(" ")[2] for line in self.get("/metrics")[1].splitlines()
+                  if line.startswith((name + " ", name + "{"))]
+        return sum(float(value) for value in values)
+
+
+def connects(port):
+
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    except OSError:
+        return False
+
+
+def wait_until(condition, otherwise, process=None):
+    deadline = time.monotonic() + START_S
+    while not condition():
+        gone = process is not None and not process.running()
+        if gone or time.monotonic() > deadline:
+            log = f"; its log:\n{process.log_tail()}" if process is not None else ""
+            raise Failed(f"{otherwise}{log}")
+        time.sleep(0.02)
+
+
+# ---------------------------------------------------------------------------------------------- the gateway
+
+
+def gateway_throughput(bench, qos, size, workers):
+    """Messages of `size` through gateway and workers, as fast as `outstanding` allows."""
+    with bench.children() as children:
+        broker, address = bench.null_broker(children, qos, size, "--outstanding", bench.outstanding)
+        gateway = bench.gateway(children, address, qos)
+        rest_mib = gateway.process.memory_mib()[0]
+        worker_processes = bench.workers(children, gateway, workers, qos)
+        broker.wait_for("ready", START_S)
+        broker.tell("go")
+        result = measure.run(broker, {"gateway": [gateway.process], "workers": worker_processes, "broker": [broker]},
+                             bench.timeout_s())
+        result["rest_rss_mib"] = rest_mib
+        return result
+
+
+def gateway_stopped_worker(bench, size, queue_mib):
+    """Messages of QoS 1 and nobody who works: how far memory grows over what it was at rest."""
+    with bench.children() as children:
+        broker, address = bench.null_broker(children, 1, size, "--outstanding", 0, "--intake-only", "--drain", 0)
+        gateway = bench.gateway(children, address, 1,
+                                f", queue: {{maxMessages: 1000000, maxBytes: {queue_mib}MiB}}")
+        worker = bench.workers(children, gateway, 1, 1)[0]
+        rest_mib = gateway.process.memory_mib()[0]
+        broker.wait_for("ready", START_S)
+        worker.send_signal(signal.SIGSTOP)
+        broker.tell("go")
+        broker.wait_for("result", bench.timeout_s())
+        peak_mib = gateway.process.memory_mib()[1]
+        worker.send_signal(signal.SIGCONT)
+        return {"rest_rss_mib": rest_mib, "peak_rss_mib": peak_mib, "queue_mib": queue_mib,
+                "messages_in_queue": gateway.metric("sluice_queue_messages"),
+                "messages_in_flight": gateway.metric("sluice_in_flight_messages")}
+
+
+# ---------------------------------------------------------------------------------------------- the floors
+
+
+def paho_floor(bench, kind, qos, size):
+    """Paho C++ alone: `kind` "intake" or "echo"."""
+    with bench.children() as children:
+        more = ("--intake-only",) if kind == "intake" else ("--outstanding", bench.outstanding)
+        broker, address = bench.null_broker(children, qos, size, *more)
+        paho = children.start(f"paho-{kind}", bench.program(f"floor_paho_{kind}"), "--broker", address, "--qos", qos)
+        broker.wait_for("ready", START_S)
+        broker.tell("go")
+        return measure.run(broker, {"paho": [paho], "broker": [broker]}, bench.timeout_s())
+
+
+def grpc_floor(bench, batch, size, outstanding=None):
+    """The worker stream's frames over gRPC alone, `batch` messages to a frame."""
+    with bench.children() as children:
+        server = children.start("grpc-server", bench.program("floor_grpc_stream"), "serve", "--batch", batch,
+                                "--size", size, "--outstanding", outstanding or bench.outstanding, *bench.phases())
+        port = server.wait_for("listening", START_S)["port"]
+        worker = children.start("grpc-worker", bench.program("floor_grpc_stream"), "work", "--gateway",
+                                f"127.0.0.1:{port}")
+        return measure.run(server, {"server": [server], "worker": [worker]}, bench.timeout_s())
+
+
+# ---------------------------------------------------------------------------------------------- idle
+
+
+def idle_round_trip(bench, qos, size, through_gateway):
+    """One message at a time through mosquitto: answered by the gateway's worker, or by an echo of the broker's own."""
+    with bench.children() as children:
+        address = bench.mosquitto(children)
+        load = (bench.program("sluice-load"), "--broker", address, "--qos", qos, "--size", size)
+        watched = {}
+        if through_gateway:
+            gateway = bench.gateway(children, address, qos)
+            watched = {"gateway": [gateway.process], "workers": bench.workers(children, gateway, 1, qos)}
+        else:
+            children.start("echo", *load, "echo").wait_for("ready", START_S)
+        source = children.start("load", *load, *bench.phases(), "idle")
+        return measure.run(source, watched, bench.timeout_s())
