@@ -20,17 +20,17 @@ absl::StatusOr<MqttClient> MqttClient::Connect(std::string_view host_port, const
   MqttClient client(*std::move(fd), options.mqtt5);
   if (!options.mqtt5) client.receive_maximum_ = kWindow311;
   AppendConnect(client.out_, options);
-  if (absl::Status status = client.WaitFor(client.connected_, "CONNACK"); !status.ok()) return status;
+  if (absl::Status status = client.WaitFor(client.connected_, "CONNACK", [](const PublishPacket&) {}); !status.ok()) return status;
   return client;
 }
 
-absl::Status MqttClient::Subscribe(const std::string& filter, uint8_t qos) {
+absl::Status MqttClient::Subscribe(const std::string& filter, uint8_t qos, const OnMessage& on_message) {
   FiltersPacket packet;
   packet.packet_id = ++last_packet_id_;
   packet.filters.push_back({filter, qos});
   AppendSubscribe(out_, packet, mqtt5_);
   subscribed_ = false;
-  return WaitFor(subscribed_, "SUBACK");
+  return WaitFor(subscribed_, "SUBACK", on_message);
 }
 
 void MqttClient::Publish(std::string_view topic, std::string_view payload, uint8_t qos) {
@@ -47,11 +47,11 @@ void MqttClient::Publish(std::string_view topic, std::string_view payload, uint8
   AppendPublish(out_, packet, mqtt5_);
 }
 
-absl::Status MqttClient::WaitFor(const bool& flag, const char* what) {
+absl::Status MqttClient::WaitFor(const bool& flag, const char* what, const OnMessage& on_message) {
   const int64_t deadline = NowNanos() + kAnswerNanos;
   while (!flag) {
     if (NowNanos() > deadline) return absl::DeadlineExceededError(absl::StrCat("no ", what, " from the broker"));
-    if (absl::Status status = Turn(100, [](const PublishPacket&) {}); !status.ok()) return status;
+    if (absl::Status status = Turn(100, on_message); !status.ok()) return status;
   }
   return absl::OkStatus();
 }

@@ -19,15 +19,16 @@ class MqttClient {
   // Connects with a clean session and waits for the CONNACK.
   static absl::StatusOr<MqttClient> Connect(std::string_view host_port, const ConnectOptions& options);
 
-  // Waits for the SUBACK.
-  absl::Status Subscribe(const std::string& filter, uint8_t qos);
+  using OnMessage = std::function<void(const PublishPacket&)>;
+
+  // Waits for the SUBACK; messages may come before it.
+  absl::Status Subscribe(const std::string& filter, uint8_t qos, const OnMessage& on_message);
 
   // Whether Publish() may be called at this QoS: the broker's Receive Maximum leaves room.
   bool MayPublish(uint8_t qos) const { return qos == 0 || in_flight_ < receive_maximum_; }
   // To be written by the next Turn().
   void Publish(std::string_view topic, std::string_view payload, uint8_t qos);
 
-  using OnMessage = std::function<void(const PublishPacket&)>;
   // Writes what is to be written, then waits up to `timeout_ms` for something to read, and takes it: one write, one
   // read. What it takes in is acknowledged with the next turn's write.
   absl::Status Turn(int timeout_ms, const OnMessage& on_message);
@@ -40,7 +41,7 @@ class MqttClient {
 
   absl::Status OnFrame(const Frame& frame, const OnMessage& on_message);
   // Turns until `flag` is set by OnFrame.
-  absl::Status WaitFor(const bool& flag, const char* what);
+  absl::Status WaitFor(const bool& flag, const char* what, const OnMessage& on_message);
 
   Fd fd_;
   bool mqtt5_;

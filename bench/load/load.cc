@@ -22,7 +22,6 @@ ConnectOptions ClientOptions(const LoadRun& run, const char* role) {
 absl::Status Load(const LoadRun& run, const std::function<bool()>& should_stop) {
   auto client = MqttClient::Connect(run.broker, ClientOptions(run, "load"));
   if (!client.ok()) return client.status();
-  if (absl::Status status = client->Subscribe(run.reply_topic, run.qos); !status.ok()) return status;
 
   SteadyRun phases(run.length);
   SequenceBook book;
@@ -35,6 +34,7 @@ absl::Status Load(const LoadRun& run, const std::function<bool()>& should_stop) 
     if (took && phases.steady()) latency.Add(*took);
   };
 
+  if (absl::Status status = client->Subscribe(run.reply_topic, run.qos, on_reply); !status.ok()) return status;
   phases.Start(NowNanos());
   while (phases.phase() != SteadyRun::Phase::kDone) {
     while (phases.MaySend(book.sent()) && book.lost() < run.outstanding && client->MayPublish(run.qos)) {
@@ -60,8 +60,6 @@ absl::Status Load(const LoadRun& run, const std::function<bool()>& should_stop) 
 absl::Status Echo(const LoadRun& run, const std::function<bool()>& should_stop) {
   auto client = MqttClient::Connect(run.broker, ClientOptions(run, "echo"));
   if (!client.ok()) return client.status();
-  if (absl::Status status = client->Subscribe(run.topic, run.qos); !status.ok()) return status;
-  JsonObject().Add("event", "ready").Print();
 
   std::deque<std::string> waiting;  // For room below the broker's Receive Maximum.
   const auto on_message = [&](const PublishPacket& packet) {
@@ -71,6 +69,8 @@ absl::Status Echo(const LoadRun& run, const std::function<bool()>& should_stop) 
       waiting.emplace_back(packet.payload);
     }
   };
+  if (absl::Status status = client->Subscribe(run.topic, run.qos, on_message); !status.ok()) return status;
+  JsonObject().Add("event", "ready").Print();
   while (!should_stop()) {
     if (absl::Status status = client->Turn(kTurnMillis, on_message); !status.ok()) return status;
     for (; !waiting.empty() && client->MayPublish(run.qos); waiting.pop_front()) {

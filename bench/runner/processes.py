@@ -91,14 +91,14 @@ class Child:
     # ---- cost
 
     def cpu_s(self):
-        """User and system time of all its threads so far."""
+        """User and system time of all its threads so far; still there when it has ended, until stop()."""
         with open(f"/proc/{self.pid}/stat", encoding="ascii", errors="replace") as stat:
             fields = stat.read().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
     def memory_mib(self):
-        """(now, at its highest), resident."""
-        values = {}
+        """(now, at its highest), resident; zeros when it has ended."""
+        values = {"VmRSS": 0, "VmHWM": 0}
         with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as status:
             for line in status:
                 name, _, value = line.partition(":")
