@@ -20,7 +20,8 @@ absl::StatusOr<MqttClient> MqttClient::Connect(std::string_view host_port, const
   MqttClient client(*std::move(fd), options.mqtt5);
   if (!options.mqtt5) client.receive_maximum_ = kWindow311;
   AppendConnect(client.out_, options);
-  if (absl::Status status = client.WaitFor(client.connected_, "CONNACK", [](const PublishPacket&) {}); !status.ok()) return status;
+  if (absl::Status status = client.WaitFor(client.connected_, "CONNACK", [](const PublishPacket&) {}); !status.ok())
+    return status;
   return client;
 }
 
