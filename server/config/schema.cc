@@ -97,9 +97,9 @@ constexpr Key kRouteFromKeys[] = {
 
 constexpr Key kRouteToKeys[] = {
     {"path", kTarget, "", "chain:ID, ID, or ID:START_NODE; ${topic} and other metadata names are replaced per message",
-     "The chain, and the node of it to start with. `${topic}` and other names of metadata are replaced for each "
-     "message; "
-     "environment references are **not** expanded here.",
+     "The chain, and the node of it to start with. Replaced for each message: `${topic}`, `${topic.N}` (level N of it, "
+     "from 1), and `${name}` by the MQTT 5 user property of that name, which must not begin with `_`. A message that "
+     "lacks one is dropped and counted. Environment references are **not** expanded here.",
      true},
     {"processors", kProcessors, "", kToProcessors,
      "What to do with each reply: `metadataToHeaders` makes its metadata MQTT 5 user properties; `responseToBody` is "

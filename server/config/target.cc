@@ -2,6 +2,7 @@
 
 #include "absl/status/status.h"
 #include "server/config/text.h"
+#include "server/route/target.h"
 
 namespace sluice {
 namespace {
@@ -51,6 +52,8 @@ absl::StatusOr<TargetParts> ParseTarget(std::string_view text) {
   if (part == &parts.start_node && parts.start_node.empty()) {
     return absl::InvalidArgumentError("the start node behind the ':' is missing");
   }
+  // The rest is the route stage's to say: which names there are, and how long a part may be.
+  if (auto pattern = TargetPattern::Parse(parts.text); !pattern.ok()) return pattern.status();
   return parts;
 }
 

@@ -264,6 +264,8 @@ TEST(Target, SaysWhatIsWrong) {
       {"${}", "a '${' without a name before its '}'"},
       {"${a${b}", "a '${' without a name before its '}'"},
       {std::string(257, 'x'), "the chain's id has more than 256 bytes"},
+      {"c:${_debugMode}", "has '${_debugMode}': a name is not empty and does not begin with '_'"},
+      {"${topic.0}", "has '${topic.0}': the level behind 'topic.' is a number from 1"},
       {"component:log",
        "component: runs a node inside RuleGo's own process; here everything runs in workers, so name a chain that one "
        "of them serves"},

@@ -64,20 +64,27 @@ TEST(Processors, NamesThatSteerTheEngineAreNoMetadata) {
 }
 
 TEST(HexPayload, IsUpperCaseAndLeavesTheRestAsItWas) {
-  std::shared_ptr<Message> message = MakeMessage({.topic = "a/b", .payload = std::string("\x00\x0F\xA0\xFF", 4)});
-  message->retain = true;
-  message->dup = true;
-  auto properties = std::make_unique<Properties>();
+  auto properties = WithExpiry(9);
   properties->response_topic = "r";
   properties->correlation_data = "c";
-  properties->expiry_s = 9;
-  message->properties = std::move(properties);
+  MessagePtr original =
+      MakeMessage({.topic = "a/b", .payload = std::string("\x00\x0F\xA0\xFF", 4), .properties = std::move(properties)});
+  auto message = std::make_shared<Message>();
+  message->topic = original->topic;
+  message->payload = original->payload;
+  message->qos = Qos::kExactlyOnce;
+  message->retain = true;
+  message->dup = true;
+  message->properties = std::make_unique<const Properties>(*original->properties);
+  message->received_unix_ms = 1'700'000'000'000;
+  message->storage = original;
   const MessagePtr hex = WithHexPayload(message);
   message.reset();  // The new one keeps what it needs.
+  original.reset();
 
   EXPECT_EQ(hex->payload, "000FA0FF");
   EXPECT_EQ(hex->topic, "a/b");
-  EXPECT_EQ(hex->qos, Qos::kAtLeastOnce);
+  EXPECT_EQ(hex->qos, Qos::kExactlyOnce);
   EXPECT_TRUE(hex->retain);
   EXPECT_TRUE(hex->dup);
   EXPECT_EQ(hex->received_unix_ms, 1'700'000'000'000);

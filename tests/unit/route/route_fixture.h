@@ -1,17 +1,16 @@
 // Short ways to say routes and messages.
 #pragma once
 
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "server/message/message.h"
 #include "server/message/topic.h"
 #include "server/mqtt/driver.h"
 #include "server/route/route_table.h"
+#include "tests/support/messages.h"
 
 namespace sluice {
 
@@ -28,32 +27,16 @@ inline RouteSpec Spec(std::string_view subscription, std::string target = "chain
   return spec;
 }
 
-struct MessageSpec {
-  std::string topic;
-  std::string payload = "21.5";
-  Qos qos = Qos::kAtLeastOnce;
-  UserProperties user = {};
-  std::optional<uint32_t> expiry_s = {};
-  SteadyTime received = SteadyTime(Millis(1'000'000));
-};
+inline std::unique_ptr<Properties> WithUser(UserProperties user) {
+  auto properties = std::make_unique<Properties>();
+  properties->user = std::move(user);
+  return properties;
+}
 
-inline std::shared_ptr<Message> MakeMessage(MessageSpec spec) {
-  auto bytes =
-      std::make_shared<const std::pair<std::string, std::string>>(std::move(spec.topic), std::move(spec.payload));
-  auto message = std::make_shared<Message>();
-  message->topic = bytes->first;
-  message->payload = bytes->second;
-  message->qos = spec.qos;
-  message->received = spec.received;
-  message->received_unix_ms = 1'700'000'000'000;
-  if (!spec.user.empty() || spec.expiry_s) {
-    auto properties = std::make_unique<Properties>();
-    properties->user = std::move(spec.user);
-    properties->expiry_s = spec.expiry_s;
-    message->properties = std::move(properties);
-  }
-  message->storage = std::move(bytes);
-  return message;
+inline std::unique_ptr<Properties> WithExpiry(uint32_t expiry_s) {
+  auto properties = std::make_unique<Properties>();
+  properties->expiry_s = expiry_s;
+  return properties;
 }
 
 inline InboundMessage Inbound(MessageSpec spec, std::vector<uint32_t> subscription_ids = {}) {

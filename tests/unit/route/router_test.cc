@@ -111,7 +111,7 @@ TEST_F(RouterTest, HandsAMessageToItsRoutesChainWithAllThatBelongsToIt) {
   ordered.order_by = {OrderBy::Kind::kLevel, 2};
   chains_.Define("temperature", ordered);
   Start(true, {Spec("plant/+/temp", "temperature:node3")});
-  ASSERT_TRUE(Receive({Inbound({.topic = "plant/7/temp"}, {IdOf("plant/+/temp")})}).ok());
+  ASSERT_TRUE(Receive({Inbound({.topic = "plant/7/temp", .payload = "21.5"}, {IdOf("plant/+/temp")})}).ok());
   ASSERT_THAT(queue_.messages, SizeIs(1));
   const RoutedMessage& routed = queue_.messages[0];
   EXPECT_EQ(routed.message->topic, "plant/7/temp");
@@ -226,8 +226,8 @@ TEST_F(RouterTest, ATopicThatMqttForbidsIsDropped) {
 
 TEST_F(RouterTest, APropertyThatIsNotTextIsDropped) {
   Start(false, {Spec("#")});
-  EXPECT_TRUE(Receive({Inbound({.topic = "a", .user = {{"site", "ulm\xFF"}}}),
-                       Inbound({.topic = "a", .user = {{"site", "ulm"}}})})
+  EXPECT_TRUE(Receive({Inbound({.topic = "a", .properties = WithUser({{"site", "ulm\xFF"}})}),
+                       Inbound({.topic = "a", .properties = WithUser({{"site", "ulm"}})})})
                   .ok());
   EXPECT_EQ(Dropped("invalid_properties"), 1u);
   EXPECT_THAT(queue_.messages, SizeIs(1));
@@ -237,8 +237,8 @@ TEST_F(RouterTest, AMessageThatHasExpiredIsDropped) {
   Start(false, {Spec("#")});
   const SteadyTime received = clock_.Now();
   clock_.Advance(Millis(2'000));
-  EXPECT_TRUE(Receive({Inbound({.topic = "a", .expiry_s = 2, .received = received}),
-                       Inbound({.topic = "b", .expiry_s = 3, .received = received}),
+  EXPECT_TRUE(Receive({Inbound({.topic = "a", .properties = WithExpiry(2), .received = received}),
+                       Inbound({.topic = "b", .properties = WithExpiry(3), .received = received}),
                        Inbound({.topic = "c", .received = received})})
                   .ok());
   EXPECT_EQ(Dropped("expired"), 1u);
@@ -274,9 +274,9 @@ TEST_F(RouterTest, LeavesTheBatchWholeSoThatItMayBeSentAgain) {
 
 TEST_F(RouterTest, ATemplateResolvesForEachMessage) {
   Start(false, {Spec("plant/+/+", "${topic.2}:${site}")});
-  ASSERT_TRUE(Receive({Inbound({.topic = "plant/7/temp", .user = {{"site", "ulm"}}}),
-                       Inbound({.topic = "plant/8/temp", .user = {{"site", "bonn"}}}),
-                       Inbound({.topic = "plant/7/hum", .user = {{"site", "mainz"}}})})
+  ASSERT_TRUE(Receive({Inbound({.topic = "plant/7/temp", .properties = WithUser({{"site", "ulm"}})}),
+                       Inbound({.topic = "plant/8/temp", .properties = WithUser({{"site", "bonn"}})}),
+                       Inbound({.topic = "plant/7/hum", .properties = WithUser({{"site", "mainz"}})})})
                   .ok());
   ASSERT_THAT(queue_.messages, SizeIs(3));
   EXPECT_EQ(queue_.messages[0].chain, chains_.Find("7"));

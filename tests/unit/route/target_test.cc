@@ -16,12 +16,12 @@ using ::testing::HasSubstr;
 
 using Resolved = std::optional<std::pair<std::string, std::string>>;
 
-Resolved Resolve(std::string_view target, const MessageSpec& message) {
+Resolved Resolve(std::string_view target, MessageSpec message) {
   const auto pattern = TargetPattern::Parse(target);
   EXPECT_TRUE(pattern.ok()) << target << ": " << pattern.status();
   std::string chain = "left over";
   std::string start_node = "left over";
-  if (!pattern->Resolve(*MakeMessage(message), chain, start_node)) return std::nullopt;
+  if (!pattern->Resolve(*MakeMessage(std::move(message)), chain, start_node)) return std::nullopt;
   return Resolved({chain, start_node});
 }
 
@@ -57,12 +57,12 @@ TEST(Target, FillsInTheTopicAndItsLevels) {
 }
 
 TEST(Target, FillsInTheFirstUserPropertyOfAName) {
-  EXPECT_EQ(Resolve("${site}", {.topic = "a", .user = {{"x", "1"}, {"site", "ulm"}, {"site", "bonn"}}}),
+  EXPECT_EQ(Resolve("${site}", {.topic = "a", .properties = WithUser({{"x", "1"}, {"site", "ulm"}, {"site", "bonn"}})}),
             Resolved({"ulm", ""}));
 }
 
 TEST(Target, TheTopicCannotBeShadowedByAUserProperty) {
-  EXPECT_EQ(Resolve("${topic}", {.topic = "a", .user = {{"topic", "evil"}}}), Resolved({"a", ""}));
+  EXPECT_EQ(Resolve("${topic}", {.topic = "a", .properties = WithUser({{"topic", "evil"}})}), Resolved({"a", ""}));
 }
 
 TEST(Target, AColonInAValueChoosesNoStartNode) {
@@ -72,17 +72,17 @@ TEST(Target, AColonInAValueChoosesNoStartNode) {
 TEST(Target, IsNoneWithoutAValueOrWithAnEmptyChain) {
   EXPECT_EQ(Resolve("${site}", {.topic = "a"}), std::nullopt);
   EXPECT_EQ(Resolve("c:${site}", {.topic = "a"}), std::nullopt);
-  EXPECT_EQ(Resolve("${site}", {.topic = "a", .user = {{"site", ""}}}), std::nullopt);
+  EXPECT_EQ(Resolve("${site}", {.topic = "a", .properties = WithUser({{"site", ""}})}), std::nullopt);
   EXPECT_EQ(Resolve("${topic.2}", {.topic = "a"}), std::nullopt);
   EXPECT_EQ(Resolve("${topic.2}", {.topic = "a//b"}), std::nullopt);
-  EXPECT_EQ(Resolve("c-${site}", {.topic = "a", .user = {{"site", ""}}}), Resolved({"c-", ""}));
+  EXPECT_EQ(Resolve("c-${site}", {.topic = "a", .properties = WithUser({{"site", ""}})}), Resolved({"c-", ""}));
 }
 
 TEST(Target, IsNoneWhenAPartIsTooLongOrNotText) {
   EXPECT_EQ(Resolve("${topic}", {.topic = std::string(256, 'a')})->first.size(), 256u);
   EXPECT_EQ(Resolve("${topic}", {.topic = std::string(257, 'a')}), std::nullopt);
   EXPECT_EQ(Resolve("c:x${topic}", {.topic = std::string(256, 'a')}), std::nullopt);
-  EXPECT_EQ(Resolve("${site}", {.topic = "a", .user = {{"site", "\xFF"}}}), std::nullopt);
+  EXPECT_EQ(Resolve("${site}", {.topic = "a", .properties = WithUser({{"site", "\xFF"}})}), std::nullopt);
 }
 
 TEST(Target, RefusalSaysWhatIsWrong) {
