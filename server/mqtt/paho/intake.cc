@@ -1,0 +1,102 @@
+#include "server/mqtt/paho/intake.h"
+
+#include <utility>
+
+#include "server/mqtt/paho/inbound.h"
+
+namespace sluice::paho {
+namespace {
+
+// For an owner that did not call Stop().
+constexpr Millis kStopInDestructor{5'000};
+
+}  // namespace
+
+IntakeCore::IntakeCore(MqttOptions options, std::vector<Subscription> subscriptions, InboundSink& sink,
+                       const Clock& clock, MetricsRegistry& metrics)
+    : clock_(clock),
+      invalid_messages_(metrics.GetCounter("sluice_mqtt_invalid_messages_total",
+                                           "Messages dropped at intake because their topic is not a topic name.",
+                                           {{"connection", options.name}})),
+      link_(std::move(options), Role::kIntake, *this, clock, metrics),
+      subscriptions_(link_.options().name, std::move(subscriptions), link_.options(), clock, metrics),
+      sink_(&sink) {}
+
+void IntakeCore::OnMessage(const mqtt::const_message_ptr& message) {
+  absl::StatusOr<InboundMessage> inbound = FromPaho(message, clock_);
+  if (!inbound.ok()) {
+    invalid_messages_.Add();
+    return;
+  }
+  MutexLock lock(sink_mutex_);
+  if (sink_ == nullptr) {
+    // Only after a Stop() that could not wait for the disconnection: to return would acknowledge.
+    if (message->get_qos() == 0) return;
+    EndProcess(link_.options().name, "a message came after the connection was given up");
+  }
+  absl::Status taken = sink_->OnMessages({&*inbound, 1});
+  if (!taken.ok()) EndProcess(link_.options().name, taken.ToString());
+}
+
+void IntakeCore::OnUp(Client& /*client*/, const ConnectResult& result) { subscriptions_.OnUp(result); }
+
+void IntakeCore::OnDown() {
+  subscriptions_.OnDown();
+  MutexLock lock(mutex_);
+  changed_.NotifyAll();
+}
+
+SteadyTime IntakeCore::OnControl(Client* client) {
+  if (client == nullptr) return kNever;
+  bool leave = false;
+  {
+    MutexLock lock(mutex_);
+    leave = leave_shared_;
+  }
+  if (leave) subscriptions_.LeaveShared(*client);
+  SteadyTime next = subscriptions_.Advance(*client);
+  if (subscriptions_.unresponsive()) link_.Drop("the broker does not answer to SUBSCRIBE");
+  MutexLock lock(mutex_);
+  subscriptions_detail_ = subscriptions_.Detail();
+  if (leave && subscriptions_.left_shared()) {
+    left_shared_ = true;
+    changed_.NotifyAll();
+  }
+  return next;
+}
+
+bool IntakeCore::UnsubscribeShared(SteadyTime deadline) {
+  {
+    MutexLock lock(mutex_);
+    leave_shared_ = true;
+  }
+  link_.Wake();
+  MutexLock lock(mutex_);
+  while (!left_shared_ && link_.up() && clock_.Now() < deadline) changed_.WaitUntil(mutex_, deadline);
+  return left_shared_;
+}
+
+void IntakeCore::LetGoOfSink() {
+  MutexLock lock(sink_mutex_);
+  sink_ = nullptr;
+}
+
+ConnectionState IntakeCore::State() const {
+  ConnectionState state;
+  state.name = link_.options().name;
+  state.detail = link_.detail();
+  if (!link_.up() || !state.detail.empty()) return state;
+  MutexLock lock(mutex_);
+  state.detail = subscriptions_detail_;
+  state.ready = state.detail.empty();
+  return state;
+}
+
+Intake::~Intake() { Stop(std::chrono::steady_clock::now() + kStopInDestructor); }
+
+void Intake::Stop(SteadyTime deadline) {
+  core_->link().Stop(deadline);
+  core_->LetGoOfSink();
+}
+
+}  // namespace sluice::paho

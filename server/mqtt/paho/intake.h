@@ -1,0 +1,72 @@
+// IntakeConnection over Paho. Its parts: Link keeps the connection, SubscriptionSet keeps the subscriptions, and this
+// file hands messages to the sink.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/mqtt/driver.h"
+#include "server/mqtt/paho/link.h"
+#include "server/mqtt/paho/subscription_set.h"
+#include "server/runtime/clock.h"
+#include "server/runtime/mutex.h"
+#include "server/telemetry/metrics.h"
+
+namespace sluice::paho {
+
+// What outlives an Intake whose control thread had to be left behind.
+class IntakeCore final : public Link::User {
+ public:
+  IntakeCore(MqttOptions options, std::vector<Subscription> subscriptions, InboundSink& sink, const Clock& clock,
+             MetricsRegistry& metrics);
+
+  Link& link() { return link_; }
+  bool UnsubscribeShared(SteadyTime deadline);
+  // No OnMessages runs or follows after it.
+  void LetGoOfSink();
+  ConnectionState State() const;
+
+ private:
+  void OnUp(Client& client, const ConnectResult& result) override;
+  void OnDown() override;
+  SteadyTime OnControl(Client* client) override;
+  void OnMessage(const mqtt::const_message_ptr& message) override;
+  void OnPublished(Client& /*client*/, uint64_t /*sequence*/, Receiver::Published /*outcome*/,
+                   uint8_t /*reason*/) override {}
+
+  const Clock& clock_;
+  Counter& invalid_messages_;
+  Link link_;
+
+  // Control thread only.
+  SubscriptionSet subscriptions_;
+
+  // Held while the sink is called.
+  Mutex sink_mutex_;
+  InboundSink* sink_ ABSL_GUARDED_BY(sink_mutex_);
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  std::string subscriptions_detail_ ABSL_GUARDED_BY(mutex_);  // Empty: all granted.
+  bool leave_shared_ ABSL_GUARDED_BY(mutex_) = false;
+  bool left_shared_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+class Intake final : public IntakeConnection {
+ public:
+  explicit Intake(std::shared_ptr<IntakeCore> core) : core_(std::move(core)) {}
+  ~Intake() override;
+
+  void Start() override { core_->link().Start(core_); }
+  void Pause(std::string reason) override { core_->link().Pause(std::move(reason)); }
+  void Resume() override { core_->link().Resume(); }
+  bool UnsubscribeShared(SteadyTime deadline) override { return core_->UnsubscribeShared(deadline); }
+  void Stop(SteadyTime deadline) override;
+  ConnectionState State() const override { return core_->State(); }
+
+ private:
+  const std::shared_ptr<IntakeCore> core_;
+};
+
+}  // namespace sluice::paho

@@ -1,0 +1,311 @@
+#include "server/mqtt/paho/link.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/mqtt/reason_codes.h"
+#include "server/telemetry/log.h"
+
+namespace sluice::paho {
+namespace {
+
+constexpr Millis kFirstRetry{500};
+// A connection that held this long has its back-off start over.
+constexpr Millis kHeld{5'000};
+// Two clients with one id throw each other out; the one that lost waits at least this long.
+constexpr Millis kAfterTakeover{10'000};
+// Paho looks at its own connect timeout every three seconds; past it and this grace the client is given up.
+constexpr Millis kConnectGrace{5'000};
+// For the broker's end of a disconnection on purpose.
+constexpr Millis kDisconnectTimeout{5'000};
+
+Counter& Connects(MetricsRegistry& metrics, const std::string& connection, const char* role, const char* result) {
+  return metrics.GetCounter("sluice_mqtt_connects_total", "Attempts to connect to a broker.",
+                            {{"connection", connection}, {"role", role}, {"result", result}});
+}
+
+}  // namespace
+
+Link::Link(MqttOptions options, Role role, User& user, const Clock& clock, MetricsRegistry& metrics)
+    : options_(std::move(options)),
+      role_(role),
+      user_(user),
+      clock_(clock),
+      connected_gauge_(metrics.GetGauge("sluice_mqtt_connected", "1 while connected to the broker.",
+                                        {{"connection", options_.name}, {"role", role_name()}})),
+      connects_ok_(Connects(metrics, options_.name, role_name(), "ok")),
+      connects_refused_(Connects(metrics, options_.name, role_name(), "refused")),
+      connects_failed_(Connects(metrics, options_.name, role_name(), "failed")),
+      backoff_(kFirstRetry, options_.max_reconnect_interval, RandomSeed()) {}
+
+// ------------------------------------------------------------------------------------------------ from other threads
+
+void Link::Start(std::shared_ptr<void> owner) {
+  SetDetail("connecting");
+  thread_ = std::thread([this, owner = std::move(owner)] { Run(); });
+}
+
+void Link::Pause(std::string reason) {
+  {
+    MutexLock lock(mutex_);
+    if (wanted_ == Wanted::kStopped) return;
+    wanted_ = Wanted::kPaused;
+    pause_reason_ = std::move(reason);
+    detail_ = "paused: " + pause_reason_;
+  }
+  Wake();
+}
+
+void Link::Resume() {
+  {
+    MutexLock lock(mutex_);
+    if (wanted_ != Wanted::kPaused) return;
+    wanted_ = Wanted::kUp;
+    detail_ = "connecting";
+  }
+  Wake();
+}
+
+bool Link::Stop(SteadyTime deadline) {
+  if (!thread_.joinable()) return true;
+  bool finished = false;
+  {
+    MutexLock lock(mutex_);
+    wanted_ = Wanted::kStopped;
+    stop_deadline_ = deadline;
+    woken_ = true;
+    changed_.NotifyAll();
+    while (!finished_ && clock_.Now() < deadline) changed_.WaitUntil(mutex_, deadline);
+    finished = finished_;
+  }
+  if (finished) {
+    thread_.join();
+  } else {
+    thread_.detach();
+  }
+  return finished;
+}
+
+void Link::Wake() {
+  MutexLock lock(mutex_);
+  if (woken_) return;
+  woken_ = true;
+  changed_.NotifyAll();
+}
+
+std::string Link::detail() const {
+  MutexLock lock(mutex_);
+  return detail_;
+}
+
+void Link::OnServerDisconnect(uint8_t reason) {
+  // Paho closes the connection next, and does not report it as lost.
+  MutexLock lock(mutex_);
+  news_.server_reason = reason;
+  news_.lost = true;
+  woken_ = true;
+  changed_.NotifyAll();
+}
+
+void Link::OnConnectionLost() {
+  MutexLock lock(mutex_);
+  news_.lost = true;
+  woken_ = true;
+  changed_.NotifyAll();
+}
+
+void Link::OnDisconnected() {
+  MutexLock lock(mutex_);
+  news_.disconnected = true;
+  woken_ = true;
+  changed_.NotifyAll();
+}
+
+// ------------------------------------------------------------------------------------------------ control thread
+
+void Link::Run() {
+  due_ = clock_.Now();
+  SteadyTime user_due = due_;
+  while (true) {
+    Wanted wanted;
+    News news;
+    {
+      MutexLock lock(mutex_);
+      SteadyTime next = std::min(due_, user_due);
+      while (!woken_ && clock_.Now() < next) {
+        if (next == kNever) {
+          changed_.Wait(mutex_);
+        } else {
+          changed_.WaitUntil(mutex_, next);
+        }
+      }
+      woken_ = false;
+      wanted = wanted_;
+      news = news_;
+    }
+    while (Step(wanted, news)) {
+    }
+    if (wanted == Wanted::kStopped && phase_ == Phase::kDown) break;
+    user_due = user_.OnControl(phase_ == Phase::kUp ? client_.get() : nullptr);
+    if (!drop_.empty()) user_due = clock_.Now();
+  }
+  client_.reset();
+  MutexLock lock(mutex_);
+  detail_ = "stopped";
+  finished_ = true;
+  changed_.NotifyAll();
+}
+
+bool Link::Step(Wanted wanted, const News& news) {
+  switch (phase_) {
+    case Phase::kDown:
+      return StepDown(wanted);
+    case Phase::kConnecting:
+      return StepConnecting(wanted);
+    case Phase::kUp:
+      return StepUp(wanted, news);
+    case Phase::kDisconnecting:
+      return StepDisconnecting(news);
+  }
+  return false;
+}
+
+bool Link::StepDown(Wanted wanted) {
+  if (wanted != Wanted::kUp) {
+    due_ = kNever;
+    return false;
+  }
+  // A resume does not wait for what a pause interrupted.
+  if (due_ == kNever) due_ = clock_.Now();
+  if (clock_.Now() < due_) return false;
+  {
+    MutexLock lock(mutex_);
+    news_ = {};
+  }
+  drop_.clear();
+  if (!client_) client_ = Client::Create(options_, role_, *this);
+  phase_ = Phase::kConnecting;
+  due_ = clock_.Now() + options_.connect_timeout + kConnectGrace;
+  if (absl::Status started = client_->Connect(); !started.ok()) {
+    ConnectFailed(std::string(started.message()), /*refused=*/false);
+  }
+  return false;
+}
+
+bool Link::StepConnecting(Wanted wanted) {
+  if (std::optional<ConnectResult> result = client_->connect_result()) {
+    if (!result->ok) {
+      ConnectFailed(result->error, result->refused);
+      return wanted != Wanted::kUp;
+    }
+    phase_ = Phase::kUp;
+    up_since_ = clock_.Now();
+    due_ = kNever;
+    connects_ok_.Add();
+    connected_gauge_.Set(1);
+    up_.store(true, std::memory_order_release);
+    log::Info("mqtt connected", {{"connection", options_.name},
+                                 {"role", role_name()},
+                                 {"server", options_.uri},
+                                 {"session_present", result->session_present}});
+    SetDetail("");
+    user_.OnUp(*client_, *result);
+    return true;
+  }
+  if (wanted != Wanted::kUp) {
+    client_.reset();
+    phase_ = Phase::kDown;
+    return true;
+  }
+  if (clock_.Now() >= due_) {
+    client_.reset();
+    ConnectFailed("no answer from " + options_.uri + " in time", /*refused=*/false);
+  }
+  return false;
+}
+
+bool Link::StepUp(Wanted wanted, const News& news) {
+  if (news.lost) {
+    Lost(news);
+    return true;
+  }
+  if (!drop_.empty()) {
+    client_.reset();
+    log::Warning("mqtt connection broken off", {{"connection", options_.name}, {"role", role_name()}, {"why", drop_}});
+    GoDown(drop_);
+    return true;
+  }
+  if (wanted == Wanted::kUp) return false;
+  std::string why;
+  due_ = clock_.Now() + kDisconnectTimeout;
+  {
+    MutexLock lock(mutex_);
+    why = wanted == Wanted::kPaused ? "paused: " + pause_reason_ : "stopped";
+    if (wanted == Wanted::kStopped) due_ = std::min(due_, stop_deadline_);
+  }
+  log::Info("mqtt disconnecting", {{"connection", options_.name}, {"role", role_name()}, {"why", why}});
+  // What is in flight has had its time: egress is flushed before it stops, and intake has nothing in flight.
+  if (!client_->Disconnect(Millis{0})) {
+    GoDown(why);
+    return true;
+  }
+  phase_ = Phase::kDisconnecting;
+  return false;
+}
+
+bool Link::StepDisconnecting(const News& news) {
+  if (!news.disconnected && !news.lost) {
+    if (clock_.Now() < due_) return false;
+    client_.reset();
+  }
+  GoDown("");
+  due_ = kNever;
+  return true;
+}
+
+void Link::ConnectFailed(const std::string& error, bool refused) {
+  (refused ? connects_refused_ : connects_failed_).Add();
+  phase_ = Phase::kDown;
+  if (role_ == Role::kReplies) client_.reset();
+  Millis delay = backoff_.Next();
+  due_ = clock_.Now() + delay;
+  SetDetail(error);
+  log::Write(refused ? log::Level::kError : log::Level::kWarning, "mqtt connect failed",
+             {{"connection", options_.name},
+              {"role", role_name()},
+              {"error", error},
+              {"retry_ms", static_cast<int64_t>(delay.count())}});
+}
+
+void Link::Lost(const News& news) {
+  bool takeover = news.server_reason == reason::kSessionTakenOver;
+  std::string why =
+      news.server_reason == 0 ? "connection lost" : "disconnected by the broker: " + DescribeReason(news.server_reason);
+  GoDown(why);
+  if (takeover) due_ = std::max(due_, clock_.Now() + backoff_.Next(kAfterTakeover));
+  log::Write(takeover ? log::Level::kError : log::Level::kWarning, "mqtt connection lost",
+             {{"connection", options_.name},
+              {"role", role_name()},
+              {"why", why},
+              {"retry_ms", static_cast<int64_t>(std::chrono::duration_cast<Millis>(due_ - clock_.Now()).count())}});
+}
+
+void Link::GoDown(std::string detail) {
+  if (clock_.Now() - up_since_ >= kHeld) backoff_.Reset();
+  phase_ = Phase::kDown;
+  due_ = clock_.Now() + backoff_.Next();
+  up_.store(false, std::memory_order_release);
+  connected_gauge_.Set(0);
+  // Egress: a client keeps commands of a broken connection and sends them in the next one, before ours.
+  // Intake: it remembers which messages of QoS 2 it has handed over already.
+  if (role_ == Role::kReplies) client_.reset();
+  SetDetail(std::move(detail));
+  user_.OnDown();
+}
+
+void Link::SetDetail(std::string detail) {
+  MutexLock lock(mutex_);
+  detail_ = wanted_ == Wanted::kPaused ? "paused: " + pause_reason_ : std::move(detail);
+}
+
+}  // namespace sluice::paho

@@ -1,0 +1,130 @@
+#include "server/mqtt/publish_queue.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/mqtt/packet_size.h"
+#include "server/mqtt/reason_codes.h"
+
+namespace sluice {
+namespace {
+
+// MQTT 3.1.1 has no Receive Maximum, but brokers have a bound all the same (mosquitto: 20).
+constexpr size_t kUnannouncedReceiveMaximum = 19;
+
+}  // namespace
+
+PublishQueue::PublishQueue(size_t window, size_t window_bytes, bool mqtt5)
+    : window_(std::max<size_t>(1, window)), window_bytes_(window_bytes), mqtt5_(mqtt5) {}
+
+void PublishQueue::Add(std::vector<Outgoing> batch) {
+  open_ += batch.size();
+  for (Outgoing& outgoing : batch) entries_.push_back(Entry{.outgoing = std::move(outgoing)});
+}
+
+void PublishQueue::Connected(const BrokerLimits& limits) {
+  connected_ = true;
+  limits_ = limits;
+  // One below the maximum: a client that is at it exactly waits for the broker in ways of its own (Paho: a second).
+  size_t broker = mqtt5_ ? limits.receive_maximum : kUnannouncedReceiveMaximum;
+  acknowledged_window_ = std::min(window_, std::max<size_t>(1, broker - 1));
+}
+
+void PublishQueue::Disconnected(std::vector<PublishOutcome>& outcomes) {
+  connected_ = false;
+  for (Entry& entry : entries_) {
+    if (entry.state == State::kSettled) continue;
+    if (entry.state == State::kSent) Unsend(entry);
+    if (entry.outgoing.message->qos == Qos::kAtMostOnce && !entry.outgoing.wait_for_connection) {
+      SettleEntry(entry, PublishOutcome::Code::kNotConnected, 0, outcomes);
+    }
+  }
+  next_ = 0;
+  DropSettledFront();
+}
+
+bool PublishQueue::HasRoomFor(const OutboundMessage& message) const {
+  if (sent_ >= window_) return false;
+  if (message.qos != Qos::kAtMostOnce && sent_acknowledged_ >= acknowledged_window_) return false;
+  return sent_ == 0 || sent_bytes_ + message.bytes() <= window_bytes_;
+}
+
+void PublishQueue::Take(std::vector<Sent>& sent, std::vector<PublishOutcome>& outcomes) {
+  if (!connected_) return;
+  for (; next_ < entries_.size(); ++next_) {
+    Entry& entry = entries_[next_];
+    if (entry.state != State::kWaiting) continue;
+    const OutboundMessage& message = *entry.outgoing.message;
+    if (message.qos > limits_.maximum_qos) {
+      SettleEntry(entry, PublishOutcome::Code::kInvalidQos, reason::kQosNotSupported, outcomes);
+      continue;
+    }
+    if (message.retain && !limits_.retain_available) {
+      SettleEntry(entry, PublishOutcome::Code::kRefused, reason::kRetainNotSupported, outcomes);
+      continue;
+    }
+    if (PublishPacketBytes(message, mqtt5_) > std::min(limits_.maximum_packet_bytes, kLargestPacketBytes)) {
+      SettleEntry(entry, PublishOutcome::Code::kTooLarge, reason::kPacketTooLarge, outcomes);
+      continue;
+    }
+    if (!HasRoomFor(message)) break;
+    entry.state = State::kSent;
+    ++sent_;
+    sent_bytes_ += message.bytes();
+    if (message.qos != Qos::kAtMostOnce) ++sent_acknowledged_;
+    sent.push_back(Sent{first_sequence_ + next_, entry.outgoing.message});
+  }
+  DropSettledFront();
+}
+
+bool PublishQueue::CanTake() const {
+  if (!connected_) return false;
+  for (size_t i = next_; i < entries_.size(); ++i) {
+    if (entries_[i].state == State::kWaiting) return HasRoomFor(*entries_[i].outgoing.message);
+  }
+  return false;
+}
+
+void PublishQueue::Return(uint64_t sequence) {
+  if (sequence < first_sequence_ || sequence - first_sequence_ >= entries_.size()) return;
+  size_t index = sequence - first_sequence_;
+  if (entries_[index].state != State::kSent) return;
+  Unsend(entries_[index]);
+  next_ = std::min(next_, index);
+}
+
+void PublishQueue::Settle(uint64_t sequence, PublishOutcome::Code code, uint8_t reason,
+                          std::vector<PublishOutcome>& outcomes) {
+  if (sequence < first_sequence_ || sequence - first_sequence_ >= entries_.size()) return;
+  Entry& entry = entries_[sequence - first_sequence_];
+  if (entry.state == State::kSettled) return;
+  if (entry.state == State::kSent) Unsend(entry);
+  SettleEntry(entry, code, reason, outcomes);
+  DropSettledFront();
+}
+
+void PublishQueue::Unsend(Entry& entry) {
+  const OutboundMessage& message = *entry.outgoing.message;
+  entry.state = State::kWaiting;
+  --sent_;
+  sent_bytes_ -= message.bytes();
+  if (message.qos != Qos::kAtMostOnce) --sent_acknowledged_;
+}
+
+void PublishQueue::SettleEntry(Entry& entry, PublishOutcome::Code code, uint8_t reason,
+                               std::vector<PublishOutcome>& outcomes) {
+  entry.state = State::kSettled;
+  entry.outgoing.message.reset();
+  --open_;
+  outcomes.push_back(PublishOutcome{entry.outgoing.token, code, reason});
+}
+
+void PublishQueue::DropSettledFront() {
+  while (!entries_.empty() && entries_.front().state == State::kSettled) {
+    entries_.pop_front();
+    ++first_sequence_;
+    if (next_ > 0) --next_;
+  }
+}
+
+}  // namespace sluice

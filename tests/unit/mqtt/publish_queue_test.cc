@@ -1,0 +1,197 @@
+#include "server/mqtt/publish_queue.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace sluice {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using Code = PublishOutcome::Code;
+
+Outgoing Of(uint64_t token, Qos qos = Qos::kAtLeastOnce, size_t bytes = 1, bool wait = false) {
+  auto message = std::make_shared<OutboundMessage>();
+  message->topic = "t";
+  message->payload = std::string(bytes - 1, 'x');
+  message->qos = qos;
+  return Outgoing{.token = token, .message = std::move(message), .wait_for_connection = wait};
+}
+
+// A queue, driven by hand.
+class PublishQueueTest : public testing::Test {
+ protected:
+  void Add(std::vector<Outgoing> batch) { queue_.Add(std::move(batch)); }
+  // What may go out now, by sequence. Sequences count from 0 as messages were added.
+  std::vector<uint64_t> Take() {
+    std::vector<PublishQueue::Sent> sent;
+    queue_.Take(sent, outcomes_);
+    std::vector<uint64_t> sequences;
+    sequences.reserve(sent.size());
+    for (const PublishQueue::Sent& one : sent) sequences.push_back(one.sequence);
+    return sequences;
+  }
+  void Confirm(uint64_t sequence) { queue_.Settle(sequence, Code::kOk, 0, outcomes_); }
+  std::vector<std::pair<uint64_t, Code>> Outcomes() {
+    std::vector<std::pair<uint64_t, Code>> outcomes;
+    for (const PublishOutcome& outcome : outcomes_) outcomes.emplace_back(outcome.token, outcome.code);
+    outcomes_.clear();
+    return outcomes;
+  }
+
+  PublishQueue queue_{/*window=*/4, /*window_bytes=*/100, /*mqtt5=*/true};
+  std::vector<PublishOutcome> outcomes_;
+};
+
+TEST_F(PublishQueueTest, GivesNothingOutBeforeThereIsAConnection) {
+  Add({Of(1)});
+  EXPECT_THAT(Take(), IsEmpty());
+  EXPECT_FALSE(queue_.CanTake());
+  queue_.Connected({});
+  EXPECT_TRUE(queue_.CanTake());
+  EXPECT_THAT(Take(), ElementsAre(0));
+  EXPECT_THAT(Take(), IsEmpty());
+  EXPECT_EQ(queue_.open(), 1u);
+}
+
+TEST_F(PublishQueueTest, HoldsTheWindowAndOpensItWithEachConfirmation) {
+  queue_.Connected({});
+  Add({Of(1), Of(2), Of(3), Of(4), Of(5), Of(6)});
+  EXPECT_THAT(Take(), ElementsAre(0, 1, 2, 3));
+  EXPECT_FALSE(queue_.CanTake());
+  Confirm(2);
+  EXPECT_TRUE(queue_.CanTake());
+  EXPECT_THAT(Take(), ElementsAre(4));
+  Confirm(0);
+  Confirm(1);
+  EXPECT_THAT(Take(), ElementsAre(5));
+  EXPECT_EQ(queue_.open(), 3u);
+  EXPECT_EQ(queue_.sent(), 3u);
+  EXPECT_THAT(Outcomes(), ElementsAre(std::pair(3u, Code::kOk), std::pair(1u, Code::kOk), std::pair(2u, Code::kOk)));
+}
+
+TEST_F(PublishQueueTest, StaysOneBelowTheBrokersReceiveMaximum) {
+  queue_.Connected({.receive_maximum = 3});
+  Add({Of(1), Of(2), Of(3)});
+  EXPECT_THAT(Take(), ElementsAre(0, 1));
+}
+
+TEST_F(PublishQueueTest, GoesOnWithAReceiveMaximumOfOne) {
+  queue_.Connected({.receive_maximum = 1});
+  Add({Of(1), Of(2)});
+  EXPECT_THAT(Take(), ElementsAre(0));
+  Confirm(0);
+  EXPECT_THAT(Take(), ElementsAre(1));
+}
+
+TEST(PublishQueueMqtt311, AssumesABoundThatTheBrokerCannotAnnounce) {
+  PublishQueue queue(100, 10'000, /*mqtt5=*/false);
+  queue.Connected({});
+  std::vector<Outgoing> batch;
+  for (uint64_t i = 0; i < 50; ++i) batch.push_back(Of(i));
+  queue.Add(std::move(batch));
+  std::vector<PublishQueue::Sent> sent;
+  std::vector<PublishOutcome> outcomes;
+  queue.Take(sent, outcomes);
+  EXPECT_EQ(sent.size(), 18u);
+}
+
+TEST_F(PublishQueueTest, DoesNotCountQos0AgainstTheReceiveMaximum) {
+  queue_.Connected({.receive_maximum = 2});
+  Add({Of(1), Of(2, Qos::kAtMostOnce), Of(3, Qos::kAtMostOnce), Of(4), Of(5, Qos::kAtMostOnce)});
+  EXPECT_THAT(Take(), ElementsAre(0, 1, 2));  // The order holds: the last waits behind the fourth.
+  Confirm(0);
+  EXPECT_THAT(Take(), ElementsAre(3, 4));
+}
+
+TEST_F(PublishQueueTest, HoldsTheWindowInBytesButLetsOneLargeMessageThrough) {
+  queue_.Connected({});
+  Add({Of(1, Qos::kAtLeastOnce, 500), Of(2, Qos::kAtLeastOnce, 60), Of(3, Qos::kAtLeastOnce, 60)});
+  EXPECT_THAT(Take(), ElementsAre(0));
+  Confirm(0);
+  EXPECT_THAT(Take(), ElementsAre(1));
+  Confirm(1);
+  EXPECT_THAT(Take(), ElementsAre(2));
+}
+
+TEST_F(PublishQueueTest, SendsAgainInOrderWhatABrokenConnectionLeftUnconfirmed) {
+  queue_.Connected({});
+  Add({Of(1), Of(2), Of(3), Of(4), Of(5)});
+  EXPECT_THAT(Take(), ElementsAre(0, 1, 2, 3));
+  Confirm(1);
+  queue_.Disconnected(outcomes_);
+  EXPECT_FALSE(queue_.CanTake());
+  EXPECT_EQ(queue_.sent(), 0u);
+  EXPECT_EQ(queue_.open(), 4u);
+  Add({Of(6)});
+  queue_.Connected({});
+  EXPECT_THAT(Take(), ElementsAre(0, 2, 3, 4));
+  for (uint64_t sequence : {0, 2, 3, 4}) Confirm(sequence);
+  EXPECT_THAT(Take(), ElementsAre(5));
+  Confirm(5);
+  EXPECT_EQ(queue_.open(), 0u);
+  EXPECT_EQ(Outcomes().size(), 6u);
+}
+
+TEST_F(PublishQueueTest, FailsQos0WithoutAConnectionUnlessItWaits) {
+  Add({Of(1, Qos::kAtMostOnce), Of(2, Qos::kAtMostOnce, 1, /*wait=*/true), Of(3)});
+  queue_.Disconnected(outcomes_);
+  EXPECT_THAT(Outcomes(), ElementsAre(std::pair(1u, Code::kNotConnected)));
+  queue_.Connected({});
+  EXPECT_THAT(Take(), ElementsAre(1, 2));
+  queue_.Disconnected(outcomes_);
+  EXPECT_THAT(Outcomes(), IsEmpty());
+  queue_.Connected({});
+  EXPECT_THAT(Take(), ElementsAre(1, 2));
+}
+
+TEST_F(PublishQueueTest, ReturnsWhatCouldNotBeHandedOver) {
+  queue_.Connected({});
+  Add({Of(1), Of(2), Of(3)});
+  EXPECT_THAT(Take(), ElementsAre(0, 1, 2));
+  queue_.Return(1);
+  queue_.Return(2);
+  EXPECT_EQ(queue_.sent(), 1u);
+  EXPECT_THAT(Take(), ElementsAre(1, 2));
+}
+
+TEST_F(PublishQueueTest, SettlesWhatTheBrokerCannotTakeWithoutSendingIt) {
+  queue_.Connected({.maximum_qos = Qos::kAtLeastOnce, .retain_available = false, .maximum_packet_bytes = 50});
+  auto retained = std::make_shared<OutboundMessage>();
+  retained->topic = "t";
+  retained->retain = true;
+  Add({Of(1, Qos::kExactlyOnce), Of(2, Qos::kAtLeastOnce, 80), Of(4)});
+  Add({Outgoing{.token = 3, .message = retained}});
+  EXPECT_THAT(Take(), ElementsAre(2));
+  EXPECT_EQ(outcomes_.back().mqtt_reason_code, 0x9A);
+  EXPECT_THAT(Outcomes(), ElementsAre(std::pair(1u, Code::kInvalidQos), std::pair(2u, Code::kTooLarge),
+                                      std::pair(3u, Code::kRefused)));
+  EXPECT_EQ(queue_.open(), 1u);
+}
+
+TEST_F(PublishQueueTest, TakesOneOutcomeForAMessageOnly) {
+  queue_.Connected({});
+  Add({Of(1), Of(2)});
+  Take();
+  Confirm(1);
+  Confirm(1);
+  Confirm(77);
+  EXPECT_EQ(Outcomes().size(), 1u);
+  EXPECT_EQ(queue_.open(), 1u);
+}
+
+TEST_F(PublishQueueTest, TakesTheOutcomeOfAMessageThatWaitsAgain) {
+  queue_.Connected({});
+  Add({Of(1)});
+  Take();
+  queue_.Disconnected(outcomes_);
+  Confirm(0);
+  EXPECT_THAT(Outcomes(), ElementsAre(std::pair(1u, Code::kOk)));
+  queue_.Connected({});
+  EXPECT_THAT(Take(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace sluice
