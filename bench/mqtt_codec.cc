@@ -19,8 +19,8 @@ class Reader {
     return taken.empty() ? uint8_t{0} : static_cast<uint8_t>(taken[0]);
   }
   uint16_t U16() {
-    const std::string_view taken = Take(2);
-    return taken.empty() ? uint16_t{0} : LoadU16(taken.data());
+    const unsigned high = U8();
+    return static_cast<uint16_t>(high << 8 | U8());
   }
   std::string_view String() { return Take(U16()); }
   std::string_view Take(size_t size) {

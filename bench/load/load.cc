@@ -29,7 +29,10 @@ absl::Status Load(const LoadRun& run, const std::function<bool()>& should_stop) 
   std::string payload(std::max(run.payload_bytes, SequenceBook::kTextSize), 'x');
   const auto on_reply = [&](const PublishPacket& packet) {
     const auto sequence = SequenceBook::Read(packet.payload);
-    if (!sequence || packet.payload.size() != payload.size()) return book.CountForeign();
+    if (!sequence || packet.payload.size() != payload.size()) {
+      book.CountForeign();
+      return;
+    }
     const auto took = book.Answered(*sequence, NowNanos());
     if (took && phases.steady()) latency.Add(*took);
   };

@@ -104,19 +104,15 @@ bool Session::OnAck(const Frame& frame) {
     return true;
   }
   const OutState state = out_states_.empty() ? OutState::kFree : out_states_[id];
-  if (frame.type == PacketType::kPuback && state == OutState::kWaitsForPuback) {
-    Free(id);
-  } else if (frame.type == PacketType::kPubrec && state == OutState::kWaitsForPubrec) {
-    if (packet->reason_code >= 0x80) {
-      Free(id);
-    } else {
-      out_states_[id] = OutState::kWaitsForPubcomp;
-      AppendAck(out_, PacketType::kPubrel, id);
-    }
-  } else if (frame.type == PacketType::kPubcomp && state == OutState::kWaitsForPubcomp) {
-    Free(id);
+  const OutState expected = frame.type == PacketType::kPuback   ? OutState::kWaitsForPuback
+                            : frame.type == PacketType::kPubrec ? OutState::kWaitsForPubrec
+                                                                : OutState::kWaitsForPubcomp;
+  if (state != expected) return Fail("acknowledgement of what was not sent", kProtocolError);
+  if (frame.type == PacketType::kPubrec && packet->reason_code < 0x80) {
+    out_states_[id] = OutState::kWaitsForPubcomp;
+    AppendAck(out_, PacketType::kPubrel, id);
   } else {
-    return Fail("acknowledgement of what was not sent", kProtocolError);
+    Free(id);
   }
   return true;
 }

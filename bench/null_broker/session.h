@@ -41,8 +41,6 @@ class Session {
 
   // What is to be written to the client. The caller removes what it has written.
   std::string& out() { return out_; }
-  bool connected() const { return connected_; }
-  bool mqtt5() const { return mqtt5_; }
   // Closed for breaking the protocol, not by a DISCONNECT.
   const std::string& error() const { return error_; }
 
