@@ -35,6 +35,8 @@ class FakeWorker final : public DeliverySink {
     return payloads;
   }
 
+  size_t taken() const { return taken_; }
+
   SessionId id = 0;
   std::vector<Delivery> deliveries;
   std::vector<size_t> batches;

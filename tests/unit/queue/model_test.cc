@@ -1,0 +1,397 @@
+// Random operations against a model that knows what must and must not happen.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <set>
+
+#include "tests/unit/queue/dispatcher_fixture.h"
+
+namespace sluice {
+namespace {
+
+// What a run may do, so that the promises that exclude each other are all checked in some.
+struct Variant {
+  uint32_t seed = 0;
+  bool bounded = false;       // Chains have small bounds.
+  bool byte_windows = false;  // Sessions have windows in bytes.
+};
+
+class DispatcherModel : public DispatcherTest, public ::testing::WithParamInterface<Variant> {
+ protected:
+  enum class State { kWaiting, kDelayed, kOut, kDone };
+  struct Known {
+    const Chain* chain = nullptr;
+    std::string key;
+    bool qos0 = false;
+    RecordId record = 0;
+    size_t bytes = 0;
+    SteadyTime expires = kNever;
+    SteadyTime due = kNever;
+    uint32_t attempts = 0;
+    State state = State::kWaiting;
+    bool must_die = false;  // Its dead letter is to come.
+  };
+  struct Out {
+    size_t message = 0;
+    SteadyTime delivered;
+    SteadyTime lease_end;
+    std::optional<Dispatcher::Claimed> claimed;
+  };
+  struct Peer {
+    Window window;
+    Millis lease{0};
+    bool draining = false;
+    bool removed = false;
+    std::set<const Chain*> chains;
+    std::map<uint64_t, Out> out;
+    std::shared_ptr<FakeWorker> worker;
+    size_t bytes = 0;
+  };
+
+  size_t Random(size_t below) { return random_() % below; }
+
+  // ---- what happened is compared with what may happen
+
+  // Takes in what the dispatcher did.
+  void Observe() {
+    // The second drops what the first brought back too late.
+    for (int i = 0; i < 2; ++i) dispatcher.Tick(clock.Now());
+    for (auto& [id, peer] : peers_) {
+      for (; taken_[id] < peer.worker->deliveries.size(); ++taken_[id]) {
+        OnDelivery(peer, peer.worker->deliveries[taken_[id]]);
+      }
+    }
+    for (; dead_ < listener.dead_letters.size(); ++dead_) {
+      Known& known = messages_.at(listener.dead_letters[dead_].message.id.low);
+      EXPECT_TRUE(known.must_die);
+      EXPECT_EQ(known.attempts, listener.dead_letters[dead_].message.attempts);
+      known.must_die = false;
+    }
+    std::set<RecordId> forgotten(listener.forgotten.begin(), listener.forgotten.end());
+    EXPECT_EQ(forgotten.size(), listener.forgotten.size()) << "a record is forgotten once";
+    for (auto& [number, known] : messages_) {
+      EXPECT_FALSE(known.must_die) << "a dead letter is missing";
+      const bool waits = known.state == State::kWaiting || known.state == State::kDelayed;
+      if (waits && known.expires <= clock.Now()) {
+        EXPECT_TRUE(known.qos0 || forgotten.contains(known.record));
+        known.state = State::kDone;
+      }
+      EXPECT_TRUE(known.state == State::kDone || !forgotten.contains(known.record));
+    }
+    CheckCounts();
+    if (!GetParam().byte_windows && !GetParam().bounded && paused_ == 0) CheckNothingWaitsForNothing();
+  }
+
+  void OnDelivery(Peer& peer, const Delivery& delivery) {
+    const size_t number = delivery.message_id.low;
+    Known& known = messages_.at(number);
+    EXPECT_EQ(known.state, State::kWaiting) << "neither doubled nor resurrected nor early";
+    EXPECT_EQ(paused_, 0);
+    EXPECT_FALSE(peer.draining || peer.removed);
+    EXPECT_TRUE(peer.chains.contains(known.chain));
+    EXPECT_GT(known.expires, clock.Now());
+    EXPECT_EQ(delivery.attempt, known.attempts + 1);
+    for (auto it = messages_.begin(); !known.key.empty() && it != messages_.end() && it->first < number; ++it) {
+      Known& earlier = it->second;
+      if (earlier.chain != known.chain || earlier.key != known.key || earlier.state == State::kDone) continue;
+      if (earlier.expires <= clock.Now() && earlier.state != State::kOut) continue;
+      // Dropped at the bound, which nobody tells; it must not turn up again.
+      EXPECT_TRUE(GetParam().bounded && earlier.qos0 && earlier.state != State::kOut) << "order of " << known.key;
+      earlier.state = State::kDone;
+    }
+    for (const auto& [other_number, other] : messages_) {
+      if (other_number == number || known.key.empty()) continue;
+      EXPECT_FALSE(other.chain == known.chain && other.key == known.key && other.state == State::kOut)
+          << "two of " << known.key << " are in flight";
+    }
+    EXPECT_LT(peer.out.size(), peer.window.messages);
+    EXPECT_TRUE(peer.window.bytes == 0 || peer.out.empty() || peer.bytes + known.bytes <= peer.window.bytes);
+    EXPECT_TRUE(peer.out.empty() || peer.out.rbegin()->first < delivery.id);
+    known.state = State::kOut;
+    peer.bytes += known.bytes;
+    peer.out[delivery.id] = {.message = number,
+                             .delivered = clock.Now(),
+                             .lease_end = clock.Now() + delivery.lease,
+                             .claimed = std::nullopt};
+  }
+
+  void CheckCounts() {
+    size_t out = 0;
+    for (const auto& [id, peer] : peers_) out += peer.out.size();
+    EXPECT_EQ(dispatcher.Idle(), out == 0);
+    size_t alive = 0;
+    size_t gauges = 0;
+    uint64_t dropped = 0;
+    for (const auto& [number, known] : messages_) alive += known.state != State::kDone ? 1 : 0;
+    for (const Chain* chain : chains) {
+      gauges += static_cast<size_t>(GaugeOf("sluice_backlog_messages", chain->name));
+      dropped += CounterOf("sluice_messages_dropped_total", chain->name, "reason", "queue_full");
+      if (GetParam().bounded) continue;
+      size_t waiting = 0;
+      size_t bytes = 0;
+      for (const auto& [number, known] : messages_) {
+        if (known.chain != chain || known.state == State::kDone || known.state == State::kOut) continue;
+        ++waiting;
+        bytes += known.bytes;
+      }
+      EXPECT_EQ(static_cast<size_t>(GaugeOf("sluice_queue_messages", chain->name)), waiting);
+      EXPECT_EQ(static_cast<size_t>(GaugeOf("sluice_queue_bytes", chain->name)), bytes);
+    }
+    EXPECT_EQ(gauges, dispatcher.Backlog());
+    if (GetParam().bounded) {
+      EXPECT_LE(dispatcher.Backlog(), alive);
+      EXPECT_LE(alive, dispatcher.Backlog() + dropped);
+    } else {
+      EXPECT_EQ(dispatcher.Backlog(), alive);
+      EXPECT_EQ(dropped, 0u);
+    }
+  }
+
+  void CheckNothingWaitsForNothing() {
+    std::set<std::pair<const Chain*, std::string>> blocked;
+    for (const auto& [number, known] : messages_) {
+      const bool holds = known.state == State::kOut || known.state == State::kDelayed;
+      if (!known.key.empty() && holds) blocked.emplace(known.chain, known.key);
+    }
+    for (const auto& [number, known] : messages_) {
+      if (known.state != State::kWaiting || blocked.contains({known.chain, known.key})) continue;
+      for (const auto& [id, peer] : peers_) {
+        EXPECT_FALSE(!peer.removed && !peer.draining && peer.chains.contains(known.chain) &&
+                     peer.out.size() < peer.window.messages)
+            << "a message waits although a worker has room";
+      }
+    }
+  }
+
+  // ---- what is done to it
+
+  // The message is not out any more: it waits, or has met its end.
+  void LoseAttempt(size_t number, bool counts, bool seen) {
+    Known& known = messages_.at(number);
+    if (known.qos0 && seen) {
+      known.state = State::kDone;
+    } else if (counts && seen && ++known.attempts >= known.chain->options.max_attempts) {
+      known.state = State::kDone;
+      known.must_die = true;
+    } else {
+      known.state = State::kWaiting;
+    }
+  }
+
+  void EnqueueSome() {
+    std::vector<RoutedMessage> batch;
+    for (size_t i = 0, n = 1 + Random(8); i < n; ++i) {
+      const Chain& chain = *chains[Random(chains.size())];
+      const std::string topic(1, static_cast<char>('a' + Random(6)));
+      MessageSpec spec{.topic = topic,
+                       .payload = std::string(Random(20) == 0 ? 60 : Random(8), 'x'),
+                       .qos = static_cast<Qos>(Random(3)),
+                       .key = Random(4) == 0 ? "" : topic};
+      if (Random(4) == 0) spec.expiry_s = static_cast<uint32_t>(Random(20));
+      batch.push_back(Make(chain, spec));
+      messages_[batch.back().id.low] = {.chain = &chain,
+                                        .key = spec.key,
+                                        .qos0 = spec.qos == Qos::kAtMostOnce,
+                                        .record = batch.back().record,
+                                        .bytes = batch.back().message->bytes(),
+                                        .expires = batch.back().message->expires()};
+    }
+    dispatcher.Enqueue(batch);
+  }
+
+  Window RandomWindow() {
+    return {.messages = static_cast<uint32_t>(Random(6)), .bytes = GetParam().byte_windows ? Random(50) : 0};
+  }
+
+  void AddPeer() {
+    Peer peer{.window = RandomWindow(), .lease = Millis(Random(2) * 5'000), .worker = std::make_shared<FakeWorker>()};
+    SessionOptions options{.worker = "w", .window = peer.window, .lease = peer.lease};
+    for (const Chain* chain : chains) {
+      if (Random(3) != 0) options.chains.push_back(chain);
+    }
+    if (options.chains.empty()) options.chains.push_back(chains[0]);
+    peer.chains.insert(options.chains.begin(), options.chains.end());
+    auto worker = peer.worker;
+    const SessionId id = dispatcher.AddSession(std::move(options), worker);
+    peers_[id] = std::move(peer);
+  }
+
+  void RemovePeer(SessionId id, Peer& peer) {
+    const bool counts = Random(3) != 0;
+    uint64_t began = 0;
+    for (const auto& [delivery_id, out] : peer.out) began = Random(4) != 0 ? delivery_id : began;
+    for (auto it = peer.out.begin(); it != peer.out.end();) {
+      if (it->second.claimed) {
+        ++it;
+        continue;
+      }
+      LoseAttempt(it->second.message, counts, it->first <= began);
+      it = peer.out.erase(it);
+    }
+    peer.removed = true;
+    dispatcher.RemoveSession(id, counts, began);
+  }
+
+  void ClaimSome(SessionId id, Peer& peer) {
+    std::vector<uint64_t> ids;
+    for (const auto& [delivery_id, out] : peer.out) {
+      if (Random(2) == 0) ids.push_back(delivery_id);
+    }
+    if (Random(4) == 0) ids.push_back(Random(1'000'000));
+    auto claimed = dispatcher.Claim(id, ids);
+    for (size_t i = 0; i < ids.size(); ++i) {
+      auto it = peer.out.find(ids[i]);
+      const bool expected = it != peer.out.end() && !it->second.claimed && !peer.removed;
+      ASSERT_EQ(claimed[i].has_value(), expected);
+      if (!expected) continue;
+      EXPECT_EQ(claimed[i]->message.id.low, it->second.message);
+      it->second.claimed = std::move(claimed[i]);
+    }
+  }
+
+  void FinishSome(SessionId id, Peer& peer) {
+    std::vector<Dispatcher::Finished> finished;
+    for (auto it = peer.out.begin(); it != peer.out.end();) {
+      if (!it->second.claimed || Random(4) == 0) {
+        ++it;
+        continue;
+      }
+      Known& known = messages_.at(it->second.message);
+      const auto verdict = static_cast<Verdict>(Random(3) == 0 ? Random(4) : 0);
+      const Millis after(verdict == Verdict::kRetry ? 1 + Random(3'000) : 0);
+      known.state = State::kDone;
+      if (verdict == Verdict::kReject || verdict == Verdict::kRetry) {
+        known.must_die = ++known.attempts >= known.chain->options.max_attempts || verdict == Verdict::kReject;
+        if (!known.must_die) {
+          known.state = State::kDelayed;
+          known.due = clock.Now() + after;
+        }
+      }
+      finished.push_back(
+          {.claimed = std::move(*it->second.claimed), .verdict = verdict, .retry_after = after, .reason = "r"});
+      peer.bytes -= known.bytes;
+      it = peer.out.erase(it);
+    }
+    dispatcher.Finish(id, std::move(finished));
+  }
+
+  void ExtendOne(SessionId id, Peer& peer) {
+    if (peer.out.empty()) return;
+    auto& [delivery_id, out] = *std::next(peer.out.begin(), static_cast<ptrdiff_t>(Random(peer.out.size())));
+    const Millis lease(Random(40'000));
+    const bool extended = dispatcher.Extend(id, delivery_id, lease);
+    EXPECT_EQ(extended, !out.claimed && !peer.removed);
+    if (!extended) return;
+    const Millis most = messages_.at(out.message).chain->options.max_lease;
+    out.lease_end = std::min(clock.Now() + std::max(lease, Millis(1'000)), out.delivered + most);
+  }
+
+  void PassTime() {
+    clock.Advance(Millis(Random(Random(4) == 0 ? 8'000 : 500)));
+    for (auto& [id, peer] : peers_) {
+      for (auto it = peer.out.begin(); it != peer.out.end();) {
+        if (it->second.claimed || it->second.lease_end > clock.Now()) {
+          ++it;
+          continue;
+        }
+        peer.bytes -= messages_.at(it->second.message).bytes;
+        LoseAttempt(it->second.message, true, true);
+        it = peer.out.erase(it);
+      }
+    }
+    for (auto& [number, known] : messages_) {
+      if (known.state == State::kDelayed && known.due <= clock.Now()) known.state = State::kWaiting;
+    }
+  }
+
+  void Step() {
+    const size_t what = Random(100);
+    if (what < 30) return EnqueueSome();
+    if (what < 45) return PassTime();
+    if (what < 48) return AddPeer();
+    if (what < 50) {
+      paused_ == 0 ? dispatcher.Pause() : dispatcher.Resume();
+      paused_ = 1 - paused_;
+      return;
+    }
+    if (peers_.empty()) return;
+    auto& [id, peer] = *std::next(peers_.begin(), static_cast<ptrdiff_t>(Random(peers_.size())));
+    if (what < 52 && !peer.removed) return RemovePeer(id, peer);
+    if (what < 56) {
+      peer.window = RandomWindow();
+      return dispatcher.SetWindow(id, peer.window);
+    }
+    if (what < 57) {
+      peer.draining = true;
+      return dispatcher.DrainSession(id);
+    }
+    if (what < 62) return ExtendOne(id, peer);
+    if (what < 80) return ClaimSome(id, peer);
+    return FinishSome(id, peer);
+  }
+
+  // All that is left comes to an end, with one worker that acknowledges everything.
+  void RunDry() {
+    if (std::exchange(paused_, 0) != 0) dispatcher.Resume();
+    for (auto& [id, peer] : peers_) {
+      for (int i = 0; i < 100 && !peer.out.empty(); ++i) {
+        ClaimSome(id, peer);
+        FinishSome(id, peer);
+        Observe();
+      }
+      if (!peer.removed) RemovePeer(id, peer);
+      while (!peer.out.empty()) FinishSome(id, peer);
+      Observe();
+    }
+    auto worker = Connect(chains, {.messages = 3, .bytes = 20});
+    for (int i = 0; i < 10'000 && dispatcher.Backlog() > 0; ++i) {
+      while (worker->taken() < worker->deliveries.size()) Settle(*worker, worker->Take().id, Verdict::kAck);
+      Advance(Millis(100));
+    }
+    EXPECT_EQ(dispatcher.Backlog(), 0u) << "something is stuck";
+  }
+
+  std::vector<const Chain*> chains;
+  std::mt19937 random_{GetParam().seed};
+  std::map<size_t, Known> messages_;
+  std::map<SessionId, Peer> peers_;
+  std::map<SessionId, size_t> taken_;
+  size_t dead_ = 0;
+  int paused_ = 0;
+};
+
+TEST_P(DispatcherModel, LosesNothingDoublesNothingAndKeepsOrderAndWindows) {
+  for (const char* name : {"a", "b", "c"}) {
+    ChainOptions options;
+    options.max_attempts = 3;
+    options.lease = Millis(5'000);
+    options.max_lease = Millis(20'000);
+    if (GetParam().bounded) {
+      options.max_messages = 12;
+      options.max_bytes = 200;
+    }
+    chains.push_back(&MakeChain(name, options));
+  }
+  for (int step = 0; step < 600 && !HasFailure(); ++step) {
+    Step();
+    Observe();
+  }
+  if (!HasFailure()) RunDry();
+}
+
+std::vector<Variant> Variants() {
+  std::vector<Variant> variants;
+  for (uint32_t seed = 1; seed <= 40; ++seed) {
+    variants.push_back({.seed = seed, .bounded = seed % 4 >= 2, .byte_windows = seed % 2 == 1});
+  }
+  return variants;
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, DispatcherModel, ::testing::ValuesIn(Variants()), [](const auto& param) {
+  return std::to_string(param.param.seed) + (param.param.bounded ? "Bounded" : "") +
+         (param.param.byte_windows ? "ByteWindows" : "");
+});
+
+}  // namespace
+}  // namespace sluice
