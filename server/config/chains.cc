@@ -30,7 +30,7 @@ std::optional<OrderBy> ParseOrderBy(std::string_view text) {
   return OrderBy{.kind = OrderBy::Kind::kLevel, .level = level};
 }
 
-void ReadChain(Reading& reading, const Entry& entry, const std::string& path, ChainOptions& options) {
+void ReadChain(Reading& reading, const Entry& entry, const std::string& path, ChainOptions& options, Draft& draft) {
   MapReader map(reading, kChainSection, entry, path);
   if (std::optional<Text> text = map.ReadText("orderBy")) {
     if (std::optional<OrderBy> order = ParseOrderBy(text->text)) {
@@ -61,7 +61,11 @@ void ReadChain(Reading& reading, const Entry& entry, const std::string& path, Ch
     limits.Read("maxMessages", options.max_messages);
     limits.Read("maxBytes", options.max_bytes);
   }
-  map.Read("deadLetterTopic", options.dead_letter_topic);
+  if (map.Read("deadLetterTopic", options.dead_letter_topic)) {
+    draft.dead_letters.push_back({.key = map.PathOf("deadLetterTopic"),
+                                  .topic = options.dead_letter_topic,
+                                  .at = map.Find("deadLetterTopic")->value.at});
+  }
   map.Read("deadLetterQos", options.dead_letter_qos);
 }
 
@@ -69,7 +73,7 @@ void ReadChain(Reading& reading, const Entry& entry, const std::string& path, Ch
 
 void ReadChains(Reading& reading, MapReader& top, Draft& draft) {
   if (const Entry* defaults = top.Find("chainDefaults")) {
-    ReadChain(reading, *defaults, "chainDefaults", draft.config.chain_defaults);
+    ReadChain(reading, *defaults, "chainDefaults", draft.config.chain_defaults, draft);
   }
   const Entry* entry = top.Find("chains");
   if (entry == nullptr || entry->value.kind == Value::Kind::kNull) return;
@@ -92,7 +96,7 @@ void ReadChains(Reading& reading, MapReader& top, Draft& draft) {
       continue;
     }
     auto options = draft.config.chains.try_emplace(chain.key, draft.config.chain_defaults).first;
-    ReadChain(reading, chain, text::Concat("chains.", chain.key), options->second);
+    ReadChain(reading, chain, text::Concat("chains.", chain.key), options->second, draft);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
 #include <map>
 #include <sstream>
 #include <stdexcept>
@@ -17,6 +18,10 @@ namespace {
 
 // More than any configuration needs; aliases of aliases grow exponentially.
 constexpr size_t kMaxValues = 100'000;
+
+// Stands behind the text, as a comment. yaml-cpp does not mind a quote that is never closed; a value that has
+// swallowed this gives it away.
+constexpr std::string_view kEnd = "# the end of the configuration, which no value may hold";
 
 Position ToPosition(const YAML::Mark& mark) {
   return mark.is_null() ? Position{.line = 1, .column = 1} : Position{.line = mark.line + 1, .column = mark.column + 1};
@@ -35,7 +40,7 @@ class TreeBuilder final : public YAML::EventHandler {
  public:
   Value Take() { return std::move(root_); }
 
-  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentStart(const YAML::Mark& /*mark*/) override {}
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -44,12 +49,14 @@ class TreeBuilder final : public YAML::EventHandler {
     Complete(std::move(value), anchor);
   }
 
-  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, const std::string& text) override {
+  void OnScalar(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
+                const std::string& value) override {
     const Position at = ToPosition(mark);
-    if (absl::Status status = CheckMqttString(text); !status.ok()) {
+    if (text::Contains(value, kEnd)) throw DocumentError(at, "a quote that is not closed");
+    if (absl::Status status = CheckMqttString(value); !status.ok()) {
       throw DocumentError(at, text::Concat("this value ", text::Message(status)));
     }
-    Complete(Value::Scalar(text, at), anchor);
+    Complete(Value::Scalar(value, at), anchor);
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -57,17 +64,22 @@ class TreeBuilder final : public YAML::EventHandler {
     if (named == anchors_.end()) throw DocumentError(ToPosition(mark), "an alias (*name) within what it names");
     count_ += named->second.values;
     CheckCount(ToPosition(mark));
-    Attach(named->second.value);
+    Value value = named->second.value;
+    if (value.kind == Value::Kind::kScalar) {
+      value.at = ToPosition(mark);
+      value.alias = true;
+    }
+    Attach(std::move(value));
   }
 
-  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
-                       YAML::EmitterStyle::value) override {
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value /*style*/) override {
     Open(Value::Kind::kList, mark, anchor);
   }
   void OnSequenceEnd() override { Close(); }
 
-  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
-                  YAML::EmitterStyle::value) override {
+  void OnMapStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value /*style*/) override {
     Open(Value::Kind::kMap, mark, anchor);
   }
   void OnMapEnd() override { Close(); }
@@ -128,7 +140,10 @@ class TreeBuilder final : public YAML::EventHandler {
     if (parent.value.kind == Value::Kind::kList) {
       parent.value.items.push_back(std::move(value));
     } else if (parent.has_key) {
-      parent.value.entries.back().value = std::move(value);
+      Entry& entry = parent.value.entries.back();
+      // yaml-cpp sees that a value is missing only at what follows, maybe lines below.
+      if (value.kind == Value::Kind::kNull) value.at = entry.at;
+      entry.value = std::move(value);
       parent.has_key = false;
     } else {
       if (value.kind != Value::Kind::kScalar) {
@@ -144,6 +159,14 @@ class TreeBuilder final : public YAML::EventHandler {
   std::map<YAML::anchor_t, Named> anchors_;
   size_t count_ = 0;
 };
+
+// Where the text ends.
+Position EndOf(std::string_view text) {
+  const auto lines = static_cast<int>(std::count(text.begin(), text.end(), '\n'));
+  const size_t last = text.rfind('\n');
+  const size_t column = last == std::string_view::npos ? text.size() : text.size() - last - 1;
+  return {.line = lines + 1, .column = static_cast<int>(column) + 1};
+}
 
 // yaml-cpp's words, without what it quotes from the text (which may be a password), and with advice where its words
 // need it.
@@ -171,7 +194,7 @@ std::variant<Value, Diagnostic> ParseDocument(std::string_view text, const std::
     return Diagnostic{.file = file, .line = at.line, .column = at.column, .message = std::move(message)};
   };
   try {
-    std::istringstream stream{std::string(text)};
+    std::istringstream stream{text::Concat(text, "\n", kEnd, "\n")};
     YAML::Parser parser(stream);
     TreeBuilder tree;
     parser.HandleNextDocument(tree);
@@ -185,7 +208,7 @@ std::variant<Value, Diagnostic> ParseDocument(std::string_view text, const std::
   } catch (const DocumentError& e) {
     return error(e.at, e.what());
   } catch (const YAML::Exception& e) {
-    return error(ToPosition(e.mark), Explain(e.msg));
+    return error(std::min(ToPosition(e.mark), EndOf(text)), Explain(e.msg));
   }
 }
 

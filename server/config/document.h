@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -18,16 +19,11 @@ struct Value {
   Position at;
   std::string text;            // Of a scalar, without quotes and escapes; valid UTF-8, at most 65,535 bytes, no U+0000.
   bool literal = false;        // Environment references are not expanded in it.
+  bool alias = false;          // A scalar written elsewhere, maybe as a password: errors must not show it.
   std::vector<Value> items;    // Of a list.
   std::vector<Entry> entries;  // Of a map, in the document's order, duplicates and all.
 
-  static Value Scalar(std::string text, Position at) {
-    Value value;
-    value.kind = Kind::kScalar;
-    value.at = at;
-    value.text = std::move(text);
-    return value;
-  }
+  static Value Scalar(std::string text, Position at);
 };
 
 struct Entry {
@@ -35,6 +31,14 @@ struct Entry {
   Position at;
   Value value;
 };
+
+inline Value Value::Scalar(std::string text, Position at) {
+  Value value;
+  value.kind = Kind::kScalar;
+  value.at = at;
+  value.text = std::move(text);
+  return value;
+}
 
 // The document in `text`: one error for YAML that cannot be read. Aliases (*name) stand as copies of what they name.
 // More than one document, more than 100,000 values (also by aliases of aliases), aliases of themselves and keys that

@@ -10,12 +10,12 @@ void RefuseJournal(Reading& reading, const Entry& entry) {
       "journal section";
   MapReader map(reading, kJournalSection, entry, "journal");
   bool enabled = false;
-  const bool said = map.Read("enabled", enabled);
-  if (said && enabled) map.Error("enabled", kRefusal);
+  const bool off = map.Read("enabled", enabled) && !enabled;
+  if (enabled) map.Error("enabled", kRefusal);
   for (std::string_view key : {"path", "fsync"}) {
     std::string ignored;
     map.Read(key, ignored);
-    if (map.Find(key) != nullptr && !(said && !enabled)) map.Error(key, kRefusal);
+    if (map.Find(key) != nullptr && !off) map.Error(key, kRefusal);
   }
 }
 

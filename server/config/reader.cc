@@ -56,17 +56,12 @@ std::vector<std::string_view> Words(std::string_view allowed) { return text::Spl
 
 }  // namespace
 
-void Reading::Error(Position at, std::string message) { errors_.push_back(Make(at, std::move(message))); }
-void Reading::Warn(Position at, std::string message) { warnings_.push_back(Make(at, std::move(message))); }
+void Reading::Error(Position at, std::string message) { Add(errors_, at, std::move(message)); }
+void Reading::Warn(Position at, std::string message) { Add(warnings_, at, std::move(message)); }
 
-std::vector<Diagnostic> Reading::TakeErrors() {
-  std::stable_sort(errors_.begin(), errors_.end(), Before);
-  return std::move(errors_);
-}
-
-std::vector<Diagnostic> Reading::TakeWarnings() {
-  std::stable_sort(warnings_.begin(), warnings_.end(), Before);
-  return std::move(warnings_);
+void Reading::Add(std::vector<Diagnostic>& list, Position at, std::string message) const {
+  Diagnostic diagnostic{.file = file_, .line = at.line, .column = at.column, .message = std::move(message)};
+  list.insert(std::upper_bound(list.begin(), list.end(), diagnostic, Before), std::move(diagnostic));
 }
 
 std::string Quoted(std::string_view text) {
@@ -151,14 +146,14 @@ std::optional<Text> MapReader::ToText(const Key& key, const Value& value, const 
   }
   Text result{.text = value.text, .shown = Quoted(value.text), .at = value.at};
   const bool secret = key.type == KeyType::kSecret;
-  if (secret) result.shown = "a value that is not shown";
+  if (secret || value.alias) result.shown = "a value that is not shown";
   if (value.literal || key.type == KeyType::kTarget) return result;
   absl::StatusOr<std::string> expanded = ExpandReferences(value.text, reading_.surroundings().environment, secret);
   if (!expanded.ok()) {
     reading_.Error(value.at, text::Concat(path, ": ", text::Message(expanded.status())));
     return std::nullopt;
   }
-  if (!secret && *expanded != value.text && text::Contains(value.text, "${")) {
+  if (!secret && !value.alias && *expanded != value.text && text::Contains(value.text, "${")) {
     text::AppendPart(result.shown, " with its environment references replaced");
   }
   result.text = *std::move(expanded);

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "server/config/diagnostic.h"
@@ -30,13 +31,11 @@ class Reading {
   void Warn(Position at, std::string message);
 
   // In the order of their positions.
-  std::vector<Diagnostic> TakeErrors();
-  std::vector<Diagnostic> TakeWarnings();
+  std::vector<Diagnostic> TakeErrors() { return std::move(errors_); }
+  std::vector<Diagnostic> TakeWarnings() { return std::move(warnings_); }
 
  private:
-  Diagnostic Make(Position at, std::string message) const {
-    return {.file = file_, .line = at.line, .column = at.column, .message = std::move(message)};
-  }
+  void Add(std::vector<Diagnostic>& list, Position at, std::string message) const;
 
   const std::string file_;
   const Surroundings& surroundings_;

@@ -6,6 +6,7 @@
 #include "server/config/target.h"
 #include "server/config/text.h"
 #include "server/message/topic.h"
+#include "server/route/topic_matcher.h"
 
 namespace sluice {
 namespace {
@@ -17,9 +18,9 @@ std::vector<std::string_view> Names(const Draft& draft) {
 }
 
 void ReadConnectionName(MapReader& map, const Draft& draft, RouteConfig& route) {
+  std::optional<Text> name = map.ReadText("connection");
   const std::vector<std::string_view> names = Names(draft);
   if (names.empty()) return;  // Reported by `connections`; no route can be right.
-  std::optional<Text> name = map.ReadText("connection");
   if (!name) {
     if (map.Find("connection") != nullptr) return;
     if (names.size() > 1) {
@@ -122,6 +123,17 @@ void ReadRoute(Reading& reading, const Entry& entry, std::map<std::string, int>&
   draft.config.routes.push_back(std::move(route));
 }
 
+// A dead letter that a route takes in again may become one again, without end.
+void WarnOfDeadLetterLoops(Reading& reading, const Draft& draft) {
+  for (const Draft::DeadLetters& letters : draft.dead_letters) {
+    for (const RouteConfig& route : draft.config.routes) {
+      if (route.filter.empty() || !FilterMatches(route.filter, letters.topic)) continue;
+      reading.Warn(letters.at, text::Concat(letters.key, ": ", Quoted(letters.topic), " is taken in again by route ",
+                                            Quoted(route.id), "; a message that fails there too goes round for ever"));
+    }
+  }
+}
+
 }  // namespace
 
 void ReadRoutes(Reading& reading, MapReader& top, Draft& draft) {
@@ -136,6 +148,7 @@ void ReadRoutes(Reading& reading, MapReader& top, Draft& draft) {
     const Value& item = entry->value.items[i];
     ReadRoute(reading, Entry{.key = text::Concat("routes[", i, "]"), .at = item.at, .value = item}, ids, draft);
   }
+  WarnOfDeadLetterLoops(reading, draft);
 }
 
 }  // namespace sluice

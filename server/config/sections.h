@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "server/config/config.h"
 #include "server/config/reader.h"
@@ -19,6 +20,12 @@ struct Draft {
   };
   // All that are named, also those with errors.
   std::map<std::string, Connection, std::less<>> connections;
+  struct DeadLetters {
+    std::string key;  // "chains.NAME.deadLetterTopic"
+    std::string topic;
+    Position at;
+  };
+  std::vector<DeadLetters> dead_letters;
 };
 
 // In the order in which they must be called: later ones use what earlier ones have left.

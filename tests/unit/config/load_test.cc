@@ -325,6 +325,16 @@ TEST_F(Load, WarnsOfWhatIsAllowedButUnsafe) {
             "were not there\n");
 }
 
+TEST_F(Load, WarnsOfDeadLettersThatComeBack) {
+  EXPECT_EQ(
+      Warnings(WithRoute("from: {path: 'plant/#'}, to: {path: c}") + "chains: {c: {deadLetterTopic: plant/dead}}\n"),
+      "gw.yaml:5:31: chains.c.deadLetterTopic: 'plant/dead' is taken in again by route 'plant/#'; a message that "
+      "fails there too goes round for ever\n");
+  EXPECT_EQ(Warnings(WithRoute("from: {path: 'plant/+/temp'}, to: {path: c}") +
+                     "chains: {c: {deadLetterTopic: plant/dead}}\n"),
+            "");
+}
+
 TEST_F(Load, WarnsOfOpenListeners) {
   const std::string rest =
       "connections: {plant: {server: b, clientId: gw}}\nroutes: [{from: {path: a}, to: {path: c}}]\n";

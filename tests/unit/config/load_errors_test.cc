@@ -1,0 +1,375 @@
+// What a wrong configuration is told: each kind of error with its exact text.
+#include <gtest/gtest.h>
+
+#include "tests/unit/config/fixture.h"
+
+namespace sluice {
+namespace {
+
+class LoadErrors : public testing::Test {
+ protected:
+  std::string Errors(std::string_view yaml) { return Lines(world_.Load(yaml)); }
+  std::string OfConnection(std::string_view connection) { return Errors(WithConnection(connection)); }
+  std::string OfRoute(std::string_view route) { return Errors(WithRoute(route)); }
+  // Of a line behind a minimal configuration: line 5.
+  std::string OfLine(std::string_view line) { return Errors(std::string(kMinimal) + std::string(line) + "\n"); }
+
+  FakeWorld world_;
+};
+
+TEST_F(LoadErrors, AnEmptyFileLacksTheRequiredSections) {
+  for (const char* yaml : {"", "\n\n", "# nothing\n", "---\n", "{}"}) {
+    EXPECT_EQ(Errors(yaml),
+              "gw.yaml:1:1: key 'connections' is missing; allowed: a map of names, each with a map of keys\n"
+              "gw.yaml:1:1: key 'routes' is missing; allowed: a list of maps\n"
+              "gw.yaml:1:1: key 'workers' is missing; allowed: a map of keys\n")
+        << yaml;
+  }
+}
+
+TEST_F(LoadErrors, AFileThatIsNoMap) {
+  EXPECT_EQ(Errors("hello"), "gw.yaml:1:1: the file: found a single value; allowed: a map of keys\n");
+  EXPECT_EQ(Errors("- a"), "gw.yaml:1:1: the file: found a list; allowed: a map of keys\n");
+}
+
+TEST_F(LoadErrors, UnknownKeysWithTheNearestKnownOne) {
+  EXPECT_EQ(OfLine("repplies: {}"),
+            "gw.yaml:5:1: unknown key 'repplies' (did you mean 'replies'?); known keys: connections, routes, "
+            "chainDefaults, chains, replies, workers, http, log, shutdown, journal, admin\n");
+  EXPECT_EQ(OfLine("HTTP: {}"),
+            "gw.yaml:5:1: unknown key 'HTTP' (did you mean 'http'?); known keys: connections, routes, "
+            "chainDefaults, chains, replies, workers, http, log, shutdown, journal, admin\n");
+  EXPECT_EQ(OfLine("log: {levle: info}"),
+            "gw.yaml:5:7: log: unknown key 'levle' (did you mean 'level'?); known keys: level, format\n");
+  EXPECT_EQ(OfLine("log: {elephant: info}"), "gw.yaml:5:7: log: unknown key 'elephant'; known keys: level, format\n");
+  EXPECT_EQ(OfLine("log: {<<: {level: info}}"),
+            "gw.yaml:5:7: log: YAML's merge key '<<' is not supported; known keys: level, format\n");
+}
+
+TEST_F(LoadErrors, DuplicateKeys) {
+  EXPECT_EQ(OfLine("log:\n  level: info\n  level: debug"),
+            "gw.yaml:7:3: log: key 'level' is given twice; the first is in line 6\n");
+  EXPECT_EQ(OfLine("workers: {insecure: true}"), "gw.yaml:5:1: key 'workers' is given twice; the first is in line 3\n");
+  EXPECT_EQ(OfLine("chains: {a: {}, a: {}}"), "gw.yaml:5:17: chains: 'a' is given twice; the first is in line 5\n");
+  EXPECT_EQ(OfConnection("server: b, clientID: a, clientid: b"),
+            "gw.yaml:2:35: connections.plant: key 'clientid' is given twice; the first is in line 2\n");
+  EXPECT_EQ(Errors("connections:\n  a: {server: b, clientId: x}\n  a: {server: b, clientId: y}\n"
+                   "routes: [{from: {path: a}, to: {path: b}}]\nworkers: {listen: 'unix:/w', insecure: true}\n"),
+            "gw.yaml:3:3: connections: 'a' is given twice; the first is in line 2\n");
+}
+
+TEST_F(LoadErrors, ValuesOfTheWrongKind) {
+  EXPECT_EQ(OfLine("log: [info]"), "gw.yaml:5:6: log: found a list; allowed: a map of keys\n");
+  EXPECT_EQ(OfLine("log: info"), "gw.yaml:5:6: log: found a single value; allowed: a map of keys\n");
+  EXPECT_EQ(OfLine("log: {level: [info]}"),
+            "gw.yaml:5:14: log.level: found a list; allowed: debug, info, warning, error\n");
+  EXPECT_EQ(OfLine("log: {level: }"), "gw.yaml:5:7: log.level: found nothing; allowed: debug, info, warning, error\n");
+  EXPECT_EQ(OfLine("log: {level: {a: b}}"),
+            "gw.yaml:5:14: log.level: found a map; allowed: debug, info, warning, error\n");
+  EXPECT_EQ(OfLine("replies: {allow: a/b}"),
+            "gw.yaml:5:18: replies.allow: found a single value; allowed: a list of topic filters such as "
+            "plant/+/reply/#\n");
+  EXPECT_EQ(OfLine("chains: [a]"),
+            "gw.yaml:5:9: chains: found no map; allowed: a map of names, each with a map of keys\n");
+  EXPECT_EQ(Errors("connections: {}\nroutes: {}\nworkers: {listen: 'unix:/w', insecure: true}"),
+            "gw.yaml:1:14: connections: found no connection; allowed: a map of names, each with a map of keys\n"
+            "gw.yaml:2:9: routes: found no list of routes; allowed: a list of maps, each beginning with '- '\n");
+}
+
+TEST_F(LoadErrors, ValuesOutOfRangeWithTheRange) {
+  EXPECT_EQ(OfConnection("server: b, clientId: x, qos: 3"),
+            "gw.yaml:2:40: connections.plant.qos: found '3'; allowed: 0, 1 or 2\n");
+  EXPECT_EQ(OfConnection("server: b, clientId: x, receiveMaximum: 65536"),
+            "gw.yaml:2:51: connections.plant.receiveMaximum: found '65536'; allowed: a whole number from 1 to 65535\n");
+  EXPECT_EQ(OfConnection("server: b, clientId: x, keepAlive: 30"),
+            "gw.yaml:2:46: connections.plant.keepAlive: found '30'; allowed: a duration from 1s to 18h, such as 500ms, "
+            "30s or 1m30s\n");
+  EXPECT_EQ(
+      OfConnection("server: b, clientId: x, keepAlive: 1500ms"),
+      "gw.yaml:2:46: connections.plant.keepAlive: found '1500ms' (not whole seconds); allowed: a duration from 1s to "
+      "18h, such as 500ms, 30s or 1m30s\n");
+  EXPECT_EQ(
+      OfConnection("server: b, clientId: x, maxReconnectInterval: soon"),
+      "gw.yaml:2:57: connections.plant.maxReconnectInterval: found 'soon'; allowed: a duration from 1s to 1h, such as "
+      "30s or 1m30s, or a number of seconds\n");
+  EXPECT_EQ(
+      OfConnection("server: b, clientId: x, maxPacketBytes: 1GiB"),
+      "gw.yaml:2:51: connections.plant.maxPacketBytes: found '1GiB'; allowed: a size from 1KiB to 256MiB, such as "
+      "1048576, 10MB or 64MiB\n");
+  EXPECT_EQ(OfConnection("server: b, clientId: x, cleanSession: maybe"),
+            "gw.yaml:2:49: connections.plant.cleanSession: found 'maybe'; allowed: true or false\n");
+  EXPECT_EQ(OfConnection("server: b, clientId: x, protocol: 3"),
+            "gw.yaml:2:45: connections.plant.protocol: found '3'; allowed: 5, 3.1.1\n");
+  EXPECT_EQ(OfConnection("server: b, clientId: x, driver: pahoo"),
+            "gw.yaml:2:43: connections.plant.driver: found 'pahoo' (did you mean 'paho'?); allowed: paho\n");
+}
+
+TEST_F(LoadErrors, ServersThatAreNone) {
+  EXPECT_EQ(
+      OfConnection("clientId: x"),
+      "gw.yaml:2:3: connections.plant: key 'server' is missing; allowed: host:port, or one of tcp:// mqtt:// ssl:// "
+      "mqtts:// ws:// wss:// before it\n");
+  EXPECT_EQ(
+      OfConnection("clientId: x, server: 'ftp://b'"),
+      "gw.yaml:2:32: connections.plant.server: found 'ftp://b' (unknown scheme); allowed: host:port, or one of tcp:// "
+      "mqtt:// ssl:// mqtts:// ws:// wss:// before it\n");
+}
+
+TEST_F(LoadErrors, TlsThatIsHalfOrNotMeant) {
+  EXPECT_EQ(
+      OfConnection("clientId: x, server: b, certFile: /etc/sluice/client.pem"),
+      "gw.yaml:2:45: connections.plant.certFile: a certificate without its key; set certKeyFile too, or neither\n");
+  EXPECT_EQ(
+      OfConnection("clientId: x, server: b, certKeyFile: /etc/sluice/client.key"),
+      "gw.yaml:2:48: connections.plant.certKeyFile: a key without its certificate; set certFile too, or neither\n");
+  EXPECT_EQ(
+      OfConnection("clientId: x, server: b, caFile: /no/ca.pem"),
+      "gw.yaml:2:43: connections.plant.caFile: found '/no/ca.pem' (No such file or directory); allowed: the path of a "
+      "file\n");
+  EXPECT_EQ(OfConnection("clientId: x, server: b, caFile: ''"),
+            "gw.yaml:2:43: connections.plant.caFile: found '' (is empty); allowed: the path of a file\n");
+  for (const std::string scheme : {"tcp", "ws"}) {
+    EXPECT_EQ(
+        OfConnection("clientId: x, server: '" + scheme + "://b', caFile: /etc/sluice/ca.pem"),
+        "gw.yaml:2:32: connections.plant.server: found '" + scheme +
+            "://b', which is plain text, while caFile is set; allowed: ssl:// mqtts:// or wss://, or no TLS files\n");
+  }
+}
+
+TEST_F(LoadErrors, PasswordsThatCannotBe) {
+  EXPECT_EQ(
+      OfConnection("clientId: x, server: b, username: u, password: hunter2, passwordFile: /etc/sluice/password"),
+      "gw.yaml:2:81: connections.plant.passwordFile: both password and passwordFile are set; allowed: one of them\n");
+  EXPECT_EQ(
+      OfConnection("clientId: x, server: b, username: u, passwordFile: /no/password"),
+      "gw.yaml:2:62: connections.plant.passwordFile: found '/no/password' (No such file or directory); allowed: the "
+      "path of a file\n");
+  EXPECT_EQ(OfConnection("clientId: x, server: b, protocol: 3.1.1, password: hunter2"),
+            "gw.yaml:2:3: connections.plant: a password without a username, which MQTT 3.1.1 does not allow; set "
+            "username\n");
+}
+
+TEST_F(LoadErrors, ConnectionsThatWouldThrowEachOtherOut) {
+  EXPECT_EQ(
+      Errors("connections:\n  a: {server: b, clientId: x}\n  b: {server: 'mqtt://b', clientId: x}\n"
+             "routes: [{connection: a, from: {path: a}, to: {path: b}}]\n"
+             "workers: {listen: 'unix:/w', insecure: true}\n"),
+      "gw.yaml:3:3: connections.b: has the clientId and the server of connections.a, so the broker would end one for "
+      "the other; allowed: a clientId of its own\n");
+}
+
+TEST_F(LoadErrors, TheWireDriver) {
+  EXPECT_EQ(OfConnection("server: b, clientId: x, driver: wire"),
+            "gw.yaml:2:43: connections.plant.driver: 'wire', Sluice's own MQTT client, is not part of this version; "
+            "allowed: paho\n");
+}
+
+TEST_F(LoadErrors, ReferencesThatCannotBeResolved) {
+  EXPECT_EQ(OfConnection("server: '${BROKER}', clientId: x"),
+            "gw.yaml:2:19: connections.plant.server: environment variable BROKER is not set; set it, or write "
+            "${BROKER:-default}\n");
+  EXPECT_EQ(OfConnection("server: '${BROKER', clientId: x"),
+            "gw.yaml:2:19: connections.plant.server: holds a '${' that begins no reference; allowed: ${NAME} and "
+            "${NAME:-default} without '${' or '}' in the default, and $$ for a literal $\n");
+}
+
+TEST_F(LoadErrors, DoNotShowWhatAReferenceStandsFor) {
+  world_.variables["SECRET"] = "hunter2";
+  EXPECT_EQ(
+      OfConnection("server: b, clientId: x, qos: '${SECRET}'"),
+      "gw.yaml:2:40: connections.plant.qos: found '${SECRET}' with its environment references replaced; allowed: 0, 1 "
+      "or 2\n");
+}
+
+TEST_F(LoadErrors, RoutesThatLackParts) {
+  EXPECT_EQ(OfRoute("id: x"),
+            "gw.yaml:2:5: routes[0]: key 'from' is missing; allowed: a map of keys\n"
+            "gw.yaml:2:5: routes[0]: key 'to' is missing; allowed: a map of keys\n");
+  EXPECT_EQ(
+      OfRoute("from: {}, to: {}"),
+      "gw.yaml:2:6: routes[0].from: key 'path' is missing; allowed: a topic filter such as plant/+/temp, or "
+      "$share/GROUP/FILTER\n"
+      "gw.yaml:2:16: routes[0].to: key 'path' is missing; allowed: chain:ID, ID, or ID:START_NODE; ${topic} and other "
+      "metadata names are replaced per message\n");
+  EXPECT_EQ(Errors("connections: {plant: {server: b, clientId: x}}\nroutes:\n  - a\n  - {}\n"
+                   "workers: {listen: 'unix:/w', insecure: true}\n"),
+            "gw.yaml:3:5: routes[0]: found a single value; allowed: a map of keys\n"
+            "gw.yaml:4:5: routes[1]: key 'from' is missing; allowed: a map of keys\n"
+            "gw.yaml:4:5: routes[1]: key 'to' is missing; allowed: a map of keys\n");
+}
+
+TEST_F(LoadErrors, RoutesOfUnknownConnections) {
+  EXPECT_EQ(
+      OfRoute("connection: plnt, from: {path: a}, to: {path: b}"),
+      "gw.yaml:2:18: routes[0].connection: found 'plnt', which is no connection (did you mean 'plant'?); allowed: "
+      "plant\n");
+  EXPECT_EQ(Errors("connections: {a: {server: b, clientId: x}, c: {server: d, clientId: x}}\n"
+                   "routes: [{from: {path: a}, to: {path: b}}]\nworkers: {listen: 'unix:/w', insecure: true}\n"),
+            "gw.yaml:2:10: routes[0]: key 'connection' is missing while there is more than one; allowed: a, c\n");
+}
+
+TEST_F(LoadErrors, ConnectionsWithErrorsAreKnownToRoutes) {
+  EXPECT_EQ(
+      Errors("connections: {a: {qos: 3, clientId: x, server: b}}\nroutes: [{connection: a, from: {path: a}, to: {path: "
+             "b}}]\nworkers: {listen: 'unix:/w', insecure: true}\n"),
+      "gw.yaml:1:24: connections.a.qos: found '3'; allowed: 0, 1 or 2\n");
+}
+
+TEST_F(LoadErrors, FiltersAndSharesThatMqttForbids) {
+  EXPECT_EQ(
+      OfRoute("from: {path: 'a/#/b'}, to: {path: b}"),
+      "gw.yaml:2:19: routes[0].from.path: found 'a/#/b' (has a '#' that is not its last level at byte 3); allowed: a "
+      "topic filter such as plant/+/temp, or $share/GROUP/FILTER\n");
+  EXPECT_EQ(
+      OfRoute("from: {path: $share/g}, to: {path: b}"),
+      "gw.yaml:2:19: routes[0].from.path: found '$share/g' (has no filter behind $share/GROUP/); allowed: a topic "
+      "filter such as plant/+/temp, or $share/GROUP/FILTER\n");
+  EXPECT_EQ(
+      OfRoute("from: {path: a, share: g/h}, to: {path: b}"),
+      "gw.yaml:2:29: routes[0].from.share: found 'g/h' (has a '/' at byte 2); allowed: a share name without '/', '+' "
+      "and '#'\n");
+  EXPECT_EQ(OfRoute("from: {path: $share/g/a, share: g}, to: {path: b}"),
+            "gw.yaml:2:38: routes[0].from.share: the path has a $share/GROUP/ already; allowed: one of them\n");
+}
+
+TEST_F(LoadErrors, TargetsThatCannotBeReached) {
+  EXPECT_EQ(
+      OfRoute("from: {path: a}, to: {path: 'component:log'}"),
+      "gw.yaml:2:34: routes[0].to.path: found 'component:log' (component: runs a node inside RuleGo's own process; "
+      "here everything runs in workers, so name a chain that one of them serves); allowed: chain:ID, ID, or "
+      "ID:START_NODE; ${topic} and other metadata names are replaced per message\n");
+}
+
+TEST_F(LoadErrors, UnknownProcessors) {
+  EXPECT_EQ(OfRoute("from: {path: a, processors: [toHx]}, to: {path: b, processors: [toHex]}"),
+            "gw.yaml:2:35: routes[0].from.processors[0]: found 'toHx' (no such processor) (did you mean 'toHex'?); "
+            "allowed: a "
+            "list of headersToMetadata, setJsonDataType, setTextDataType, setBinaryDataType, toHex\n"
+            "gw.yaml:2:70: routes[0].to.processors[0]: found 'toHex' (no such processor); allowed: a list of "
+            "responseToBody, metadataToHeaders\n");
+}
+
+TEST_F(LoadErrors, DuplicateRouteIds) {
+  EXPECT_EQ(
+      Errors("connections: {plant: {server: b, clientId: x}}\n"
+             "routes:\n"
+             "  - {id: one, from: {path: a}, to: {path: b}}\n"
+             "  - {id: one, from: {path: b}, to: {path: b}}\n"
+             "  - {from: {path: a}, to: {path: b}}\n"
+             "  - {from: {path: a}, to: {path: c}}\n"
+             "workers: {listen: 'unix:/w', insecure: true}\n"),
+      "gw.yaml:4:10: routes[1].id: the id 'one' is taken by the route in line 3; allowed: an id of its own\n"
+      "gw.yaml:6:5: routes[3]: the id 'a' is taken by the route in line 5; allowed: an id of its own (it defaults to "
+      "the filter)\n");
+}
+
+TEST_F(LoadErrors, Chains) {
+  EXPECT_EQ(
+      OfLine("chains: {a: {orderBy: topic/2}}"),
+      "gw.yaml:5:23: chains.a.orderBy: found 'topic/2'; allowed: none, topic, or topic level N (N from 1 to 1000)\n");
+  EXPECT_EQ(
+      OfLine("chains: {a: {orderBy: topic level 0}}"),
+      "gw.yaml:5:23: chains.a.orderBy: found 'topic level 0'; allowed: none, topic, or topic level N (N from 1 to "
+      "1000)\n");
+  EXPECT_EQ(OfLine("chains: {a: {lease: 11m}}"),
+            "gw.yaml:5:21: chains.a.lease: lease (11m) is longer than maxLease (10m); allowed: at most as long\n");
+  EXPECT_EQ(
+      OfLine("chainDefaults: {maxRetryBackoff: 500ms}\nchains: {a: {}}"),
+      "gw.yaml:5:34: chainDefaults.maxRetryBackoff: retryBackoff (1s) is longer than maxRetryBackoff (500ms); allowed: "
+      "at most as long\n");
+  EXPECT_EQ(
+      OfLine("chains: {a: {deadLetterTopic: a/+}}"),
+      "gw.yaml:5:31: chains.a.deadLetterTopic: found 'a/+' (has the wildcard '+' at byte 3); allowed: a topic without "
+      "wildcards\n");
+  EXPECT_EQ(OfLine("chains: {'a:b': {}}"),
+            "gw.yaml:5:10: chains: found the name 'a:b'; allowed: 1 to 256 bytes without ':', '${', blanks and control "
+            "characters\n");
+}
+
+TEST_F(LoadErrors, Replies) {
+  EXPECT_EQ(
+      OfLine("replies: {allow: [a#, $share/g/a, [b]]}"),
+      "gw.yaml:5:19: replies.allow[0]: found 'a#' (has a '#' that does not fill a whole level at byte 2); allowed: a "
+      "list of topic filters such as plant/+/reply/#\n"
+      "gw.yaml:5:23: replies.allow[1]: found '$share/g/a' (is a shared subscription); allowed: a list of topic filters "
+      "such as plant/+/reply/#\n"
+      "gw.yaml:5:35: replies.allow[2]: found a list; allowed: a list of topic filters such as plant/+/reply/#\n");
+}
+
+TEST_F(LoadErrors, WorkersMustBeToldHowToConnect) {
+  const std::string rest =
+      "connections: {plant: {server: b, clientId: x}}\nroutes: [{from: {path: a}, to: {path: c}}]\n";
+  const std::string neither =
+      "neither tls nor insecure is set, so it is not said how workers connect; write tls: {certFile: FILE, keyFile: "
+      "FILE, "
+      "clientCaFile: FILE}, or, for a first try or behind something that encrypts, insecure: true\n";
+  EXPECT_EQ(Errors(rest + "workers: {}\n"), "gw.yaml:3:1: workers: " + neither);
+  EXPECT_EQ(Errors(rest + "workers: {insecure: false}\n"), "gw.yaml:3:21: workers.insecure: " + neither);
+  EXPECT_EQ(Errors(rest + "workers: {insecure: true, tls: {certFile: /etc/sluice/server.pem, keyFile: "
+                          "/etc/sluice/server.key}}\n"),
+            "gw.yaml:3:21: workers.insecure: both tls and insecure: true are set; allowed: exactly one of them\n");
+  EXPECT_EQ(Errors(rest + "workers: {tls: {}}\n"),
+            "gw.yaml:3:11: workers.tls: key 'certFile' is missing; allowed: the path of a file\n"
+            "gw.yaml:3:11: workers.tls: key 'keyFile' is missing; allowed: the path of a file\n");
+  EXPECT_EQ(
+      Errors(rest + "workers: {listen: ':7443', insecure: true}\n"),
+      "gw.yaml:3:19: workers.listen: found ':7443' (the host is missing; 0.0.0.0 is every address of this machine, "
+      "127.0.0.1 this machine only); allowed: HOST:PORT or unix:PATH\n");
+}
+
+TEST_F(LoadErrors, FramesMustHoldTheLargestPacket) {
+  EXPECT_EQ(Errors("connections: {plant: {server: b, clientId: x, maxPacketBytes: 1MiB}}\n"
+                   "routes: [{from: {path: a}, to: {path: c}}]\n"
+                   "workers: {listen: 'unix:/w', insecure: true, maxFrameBytes: 1MiB}\n"),
+            "gw.yaml:3:61: workers.maxFrameBytes: found 1048576 bytes, too few for the 1048576 bytes of "
+            "connections.plant.maxPacketBytes and 65536 more; allowed: a larger maxFrameBytes, or a smaller "
+            "maxPacketBytes\n");
+}
+
+TEST_F(LoadErrors, WhatThisVersionLacks) {
+  const std::string refusal =
+      ": the persistent journal is not part of this version, whose journal is in memory; allowed: enabled: false, or "
+      "no "
+      "journal section\n";
+  EXPECT_EQ(OfLine("journal: {enabled: true}"), "gw.yaml:5:20: journal.enabled" + refusal);
+  EXPECT_EQ(OfLine("journal: {path: /var/lib/sluice}"), "gw.yaml:5:17: journal.path" + refusal);
+  EXPECT_EQ(OfLine("journal: {enabled: true, fsync: always}"),
+            "gw.yaml:5:20: journal.enabled" + refusal + "gw.yaml:5:33: journal.fsync" + refusal);
+  EXPECT_EQ(OfLine("journal: {enabled: perhaps}"),
+            "gw.yaml:5:20: journal.enabled: found 'perhaps'; allowed: true or false\n");
+  EXPECT_EQ(OfLine("admin: {listen: 'unix:/run/sluice/admin.sock'}"),
+            "gw.yaml:5:1: admin: the administration socket is not part of this version; allowed: no admin section\n");
+}
+
+TEST_F(LoadErrors, Http) {
+  EXPECT_EQ(
+      OfLine("http: {listen: 'unix:/x'}"),
+      "gw.yaml:5:16: http.listen: found 'unix:/x' (a Unix socket is not possible here); allowed: HOST:PORT, or \"\" "
+      "for none\n");
+}
+
+TEST_F(LoadErrors, ComeAllAtOnceInTheOrderOfTheFile) {
+  EXPECT_EQ(
+      Errors("workers: {listen: x}\n"
+             "log: {level: loud}\n"
+             "routes: [{from: {path: ''}, to: {path: c}}]\n"
+             "connections: {plant: {server: b, clientId: x, qos: 9}}\n"),
+      "gw.yaml:1:1: workers: neither tls nor insecure is set, so it is not said how workers connect; write tls: "
+      "{certFile: FILE, keyFile: FILE, clientCaFile: FILE}, or, for a first try or behind something that encrypts, "
+      "insecure: true\n"
+      "gw.yaml:1:19: workers.listen: found 'x' (the port is missing); allowed: HOST:PORT or unix:PATH\n"
+      "gw.yaml:2:14: log.level: found 'loud'; allowed: debug, info, warning, error\n"
+      "gw.yaml:3:24: routes[0].from.path: found '' (is empty); allowed: a topic filter such as plant/+/temp, or "
+      "$share/GROUP/FILTER\n"
+      "gw.yaml:4:52: connections.plant.qos: found '9'; allowed: 0, 1 or 2\n");
+}
+
+TEST_F(LoadErrors, ShowStrangeValuesShortenedAndPrintable) {
+  EXPECT_EQ(OfLine("log: {level: \"a\\nb\"}"),
+            "gw.yaml:5:14: log.level: found 'a?b'; allowed: debug, info, warning, error\n");
+  EXPECT_EQ(OfLine("log: {level: " + std::string(200, 'x') + "}"),
+            "gw.yaml:5:14: log.level: found '" + std::string(80, 'x') + "…'; allowed: debug, info, warning, error\n");
+}
+
+}  // namespace
+}  // namespace sluice
