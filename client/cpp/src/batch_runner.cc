@@ -18,17 +18,28 @@ constexpr size_t kSendAt = size_t{64} << 10;
 
 void BatchRunner::Run(Batch& batch) {
   stream_ = batch.stream.get();
+  sample_ns_ = -1;
   for (size_t index = 0; (index = batch.next.fetch_add(1, std::memory_order_relaxed)) < batch.size;) {
     RunOne(batch, index);
   }
   if (chunk_.settled > 0) stream_->Send(chunk_);
 }
 
+void BatchRunner::CallHandler(const Message& message) {
+  if (inline_ || sample_ns_ >= 0) {
+    handler_.Run(message, *this);
+    return;
+  }
+  const SteadyTime began = Now();
+  handler_.Run(message, *this);
+  sample_ns_ = std::chrono::nanoseconds(Now() - began).count();
+}
+
 void BatchRunner::RunOne(Batch& batch, size_t index) {
   held_ = &batch.deliveries[index];
   if (stream_->alive()) {
     if (held_->state.load(std::memory_order_relaxed) == State::kHeld) {
-      handler_.Run(batch.messages[index], *this);
+      CallHandler(batch.messages[index]);
     } else {
       stream_->Forget(*held_);
     }

@@ -22,9 +22,12 @@ class BatchRunner final : private Context {
 
   // Claims messages until none is left.
   void Run(Batch& batch);
+  // How long the first handler of the last Run() took; -1: none ran, or inline.
+  int64_t sample_ns() const { return sample_ns_; }
 
  private:
   void RunOne(Batch& batch, size_t index);
+  void CallHandler(const Message& message);
 
   // Context, of the call under way.
   Status Send(const Reply& reply) override;
@@ -37,6 +40,7 @@ class BatchRunner final : private Context {
   const bool inline_;
   Stream* stream_ = nullptr;
   HeldDelivery* held_ = nullptr;
+  int64_t sample_ns_ = -1;
   Chunk chunk_;  // Settles not yet handed to the stream.
   Chunk early_;
 };

@@ -43,7 +43,8 @@ Status Fleet::Run() {
   if (options_.concurrency > 0) {
     const size_t cpus = std::max<size_t>(4, std::thread::hardware_concurrency());
     const size_t threads = options_.concurrency == Options::kAutoConcurrency ? cpus : options_.concurrency;
-    pool_ = std::make_unique<HandlerPool>(threads, handler_, settled_);
+    pool_ =
+        std::make_unique<HandlerPool>(threads, handler_, settled_, [this](SteadyTime when) { mailbox_.WakeBy(when); });
   }
   {
     const Resolver resolver(targets_, options_.family, options_.resolve_interval, [this](size_t target, Lookup lookup) {
@@ -79,6 +80,7 @@ SteadyTime Fleet::Round(SteadyTime now) {
     }
   }
   for (const auto& [key, stream] : streams_) next = std::min(next, stream->Tick(now));
+  if (pool_ != nullptr) next = std::min(next, pool_->Nudge(now));
   return next;
 }
 
