@@ -1,0 +1,145 @@
+"""The program's command line, --check, and secrets."""
+import os
+import re
+import subprocess
+
+import yaml
+
+from harness.gateway import Gateway, config_for
+from harness.process import BIN, SOURCE, Process
+
+PROGRAM = BIN / "sluice-gateway"
+
+
+def run(*args, env=None):
+    return subprocess.run([PROGRAM, *map(str, args)], capture_output=True, text=True, timeout=30,
+                          env={**os.environ, **(env or {})})
+
+
+def test_check_accepts_the_example_for_beginners():
+    done = run("--config", SOURCE / "docs" / "examples" / "first.yaml", "--check")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_check_prints_every_error_with_its_place(tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_text("""connections:
+  plant:
+    servr: mqtt://127.0.0.1
+    qos: 7
+routes:
+  - id: r
+    connection: nowhere
+    from: {path: "a/#/b"}
+    to: {path: "chain:c"}
+workers: {listen: "127.0.0.1:0"}
+replies: {allow: "no list+"}
+""")
+    done = run("--config", path, "--check")
+
+    assert done.returncode == 1
+    places = re.findall(r"^\S*bad\.yaml:(\d+):(\d+): (.+)$", done.stderr + done.stdout, re.MULTILINE)
+    lines = [int(line) for line, _, _ in places]
+    assert {3, 4, 7, 8} <= set(lines), done.stderr
+    assert any("server" in text for line, _, text in places if line == "3"), "names the nearest key"
+    assert "Traceback" not in done.stderr and "terminate" not in done.stderr
+
+
+def test_a_bad_configuration_ends_the_program_with_the_same_errors(tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_text("routes: 3\n")
+    done = run("--config", path)
+    assert done.returncode == 1
+    assert f"{path}:1:" in done.stderr
+
+
+def test_a_file_that_is_not_there_or_is_no_yaml_is_said_so(tmp_path):
+    missing = run("--config", tmp_path / "none.yaml", "--check")
+    assert missing.returncode == 1 and "none.yaml" in missing.stderr
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("a: [1, 2\nb: }")
+    done = run("--config", broken, "--check")
+    assert done.returncode == 1 and "broken.yaml:" in done.stderr
+
+
+def test_a_port_that_is_taken_is_named(world):
+    broker = world.broker()
+    first = world.gateway(broker, {"in": "c"})
+    for section in ("workers", "http"):
+        taken = getattr(first, section)
+        config = config_for(broker, {"in": "c"})
+        config[section]["listen"] = taken
+        path = world.folder / f"{section}.yaml"
+        path.write_text(yaml.safe_dump(config))
+        done = run("--config", path)
+        assert done.returncode == 1
+        assert taken in done.stderr + done.stdout
+
+
+def test_a_first_try_needs_no_file(world):
+    broker = world.broker()
+
+    class FlagGateway(Gateway):
+        def __init__(self, folder):
+            self.process = Process("gateway", [
+                PROGRAM, "--broker", broker.url, "--subscribe", "in/#=c", "--insecure", "--workers-listen", "127.0.0.1:0",
+                "--http-listen", "127.0.0.1:0", "--log-format", "json"], folder)
+            self.starts = 1
+            self._wait_for_addresses()
+            self.wait_ready()
+
+    gateway = world.process(FlagGateway)
+    world.echo_worker(gateway, chain="c", reply_topic="out")
+    replies = world.subscriber(broker, "out")
+    replies.publish("in/x", b"hello")
+    assert replies.expect(1)[0].payload == b"hello"
+
+
+def test_secrets_reach_neither_logs_nor_metrics_nor_errors(world):
+    secrets = ["s3cret-in-line", "s3cret-in-env", "s3cret-in-file"]
+    users = {f"user{i}": secret for i, secret in enumerate(secrets)}
+    broker = world.broker(users={**users, "test": "test"})
+    secret_file = world.folder / "password"
+    secret_file.write_text(secrets[2] + "\n")
+    connections = {
+        "inline": {"server": broker.url, "clientId": "a", "username": "user0", "password": secrets[0]},
+        "env": {"server": broker.url, "clientId": "b", "username": "user1", "password": "${E2E_PASSWORD}"},
+        "file": {"server": broker.url, "clientId": "c", "username": "user2", "passwordFile": str(secret_file)},
+    }
+    config = config_for(broker, {})
+    config["connections"] = connections
+    config["routes"] = [{"id": name, "connection": name, "from": {"path": f"in/{name}"}, "to": {"path": "chain:c"}}
+                        for name in connections]
+    env = {"E2E_PASSWORD": secrets[1]}
+    gateway = world.gateway_with(config, env=env)
+    world.echo_worker(gateway, chain="c", reply_topic="out")
+    client = world.client(broker, username="test", password="test").subscribe("out")
+    client.publish_all([(f"in/{name}", name.encode()) for name in connections])
+    client.expect(3)
+    seen = gateway.get("/metrics")[1] + gateway.readiness()
+    assert gateway.stop() == 0
+
+    config["connections"]["inline"]["unknown"] = 1
+    bad = world.folder / "bad.yaml"
+    bad.write_text(yaml.safe_dump(config))
+    done = run("--config", bad, "--check", env=env)
+    assert done.returncode == 1
+    for secret in secrets:
+        assert secret not in gateway.process.log()
+        assert secret not in seen
+        assert secret not in done.stdout + done.stderr
+
+
+def test_metrics_of_the_process_and_of_the_path_are_there(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in": "c"})
+    world.echo_worker(gateway, chain="c", reply_topic="out")
+    replies = world.subscriber(broker, "out")
+    replies.publish_all([("in", b"x")] * 10)
+    replies.expect(10)
+    assert gateway.metric("process_resident_memory_bytes") > 1_000_000
+    assert gateway.metric("process_open_fds") > 3
+    assert gateway.metric("sluice_build_info") == 1
+    gateway.wait_metric("sluice_settled_total", lambda settled: settled == 10, outcome="ack")
+    gateway.wait_metric("sluice_replies_total", lambda sent: sent == 10)
+    assert gateway.metric("sluice_mqtt_connected") >= 1

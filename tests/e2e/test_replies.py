@@ -1,0 +1,168 @@
+"""Where a reply goes, and what a worker hears of one that cannot go there."""
+import pytest
+from sluice.v1 import worker_pb2 as pb
+
+Result = pb.Result
+
+
+@pytest.fixture
+def held(world):
+    """A broker, a worker, and one delivery that it holds."""
+    world.b = world.broker()
+    world.g = world.gateway(world.b, {"in/#": "c"})
+    world.w = world.raw_worker(world.g)
+    world.w.hello("c")
+    world.client(world.b).publish("in/x", b"question")
+    [world.delivery] = world.w.expect_deliveries(1)
+    return world
+
+
+def result_of(worker, delivery, **reply):
+    worker.reply(delivery, reply_id=7, **reply)
+    [result] = worker.expect_results(1)
+    assert (result.reply_id, result.delivery_id) == (7, delivery.delivery_id)
+    return result
+
+
+@pytest.mark.parametrize("topic", ["a/+", "#", "a/#", "a/+/b", "nul\0", "x" * 65_536, "é" * 32_768],
+                         ids=["plus", "hash", "trailing-hash", "inner-plus", "nul", "long", "long-utf8"])
+def test_an_invalid_topic_gets_its_result_and_the_stream_lives(held, topic):
+    result = result_of(held.w, held.delivery, topic=topic, payload=b"no")
+
+    assert result.code == Result.CODE_INVALID_TOPIC
+    assert result.message
+    assert held.w.alive()
+    held.w.answer(held.delivery, topic="out")
+
+
+@pytest.mark.parametrize("qos", [3, 4, 255, 256, 257, 2**31, 2**32 - 1])
+def test_an_invalid_qos_gets_its_result_and_the_stream_lives(held, qos):
+    result = result_of(held.w, held.delivery, topic="out", qos=qos, payload=b"no")
+
+    assert result.code == Result.CODE_INVALID_QOS
+    assert held.w.alive()
+
+
+@pytest.mark.parametrize("qos", ["3", "-1", "256"])
+def test_an_invalid_qos_in_the_metadata_is_no_other(held, qos):
+    result = result_of(held.w, held.delivery, metadata={"responseTopic": "out", "responseQos": qos})
+
+    assert result.code == Result.CODE_INVALID_QOS
+
+
+@pytest.mark.parametrize("topic", ["$SYS/broker", "$share/g/x"])
+def test_topics_of_the_broker_are_denied(held, topic):
+    assert result_of(held.w, held.delivery, topic=topic).code == Result.CODE_DENIED
+
+
+def test_a_topic_that_the_gateway_takes_in_itself_is_denied(held):
+    assert result_of(held.w, held.delivery, topic="in/again").code == Result.CODE_DENIED
+
+
+def test_loops_are_there_for_who_asks_for_them(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in/#": "c"}, replies={"allowLoops": True})
+    worker = world.raw_worker(gateway)
+    worker.hello("c")
+    world.client(broker).publish("in/x", b"1")
+    [delivery] = worker.expect_deliveries(1)
+    worker.answer(delivery, topic="in/again")
+    assert worker.expect_deliveries(1)[0].topic == "in/again"
+
+
+def test_only_allowed_topics_are_published(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in": "c"}, replies={"allow": ["plant/+/reply/#"]})
+    worker = world.raw_worker(gateway)
+    worker.hello("c")
+    everything = world.subscriber(broker, "#")
+    world.client(broker).publish("in", b"")
+    [delivery] = worker.expect_deliveries(1)
+    worker.reply(delivery, topic="plant/a/reply/x", payload=b"yes", reply_id=1, qos=1)
+    worker.reply(delivery, topic="plant/a/other", payload=b"no", reply_id=2, qos=1)
+    worker.reply(delivery, topic="plant/a/reply", payload=b"last", reply_id=3, qos=1)
+
+    codes = {result.reply_id: result.code for result in worker.expect_results(3)}
+
+    assert codes == {1: Result.CODE_OK, 2: Result.CODE_DENIED, 3: Result.CODE_OK}
+    assert [message.payload for message in everything.expect(3)] == [b"", b"yes", b"last"]
+
+
+@pytest.mark.parametrize("qos", [0, 1, 2])
+def test_a_published_reply_says_so_to_who_asks(held, qos):
+    replies = held.subscriber(held.b, "out")
+    assert result_of(held.w, held.delivery, topic="out", qos=qos, payload=b"a").code == Result.CODE_OK
+    assert replies.expect(1)[0].qos == qos
+
+
+def test_a_reply_without_any_topic_is_no_error(held):
+    assert result_of(held.w, held.delivery, payload=b"nowhere").code == Result.CODE_OK
+
+
+@pytest.mark.parametrize("names", [("responseTopic", "responseQos"), ("RESPONSETOPIC", "responseqos")])
+def test_the_metadata_names_topic_and_qos_as_in_rulego(held, names):
+    replies = held.subscriber(held.b, "out")
+    held.w.settle(held.delivery, replies=[pb.Reply(payload=b"a", metadata={names[0]: "out", names[1]: "2"})])
+    [message] = replies.expect(1)
+    assert (message.payload, message.qos) == (b"a", 2)
+
+
+def test_a_field_of_the_reply_beats_its_metadata(held):
+    replies = held.subscriber(held.b, "#")
+    held.w.settle(held.delivery, replies=[
+        pb.Reply(topic="field", qos=1, payload=b"a", metadata={"responseTopic": "metadata", "responseQos": "2"})])
+    [message] = [message for message in replies.expect(1) if message.payload == b"a"]
+    assert (message.topic, message.qos) == ("field", 1)
+
+
+def test_a_request_is_answered_on_its_response_topic_with_its_correlation_data(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in": "c"})
+    worker = world.raw_worker(gateway)
+    worker.hello("c")
+    replies = world.subscriber(broker, "back/#")
+    publisher = world.client(broker)
+    publisher.publish("in", b"q", ResponseTopic="back/1", CorrelationData=b"\x00\xff\x01")
+    [delivery] = worker.expect_deliveries(1)
+    worker.settle(delivery, replies=[
+        pb.Reply(payload=b"echoed"),
+        pb.Reply(payload=b"own", correlation_data=b"mine"),
+        pb.Reply(topic="back/2", payload=b"elsewhere"),
+    ])
+
+    got = {message.payload: message for message in replies.expect(3)}
+
+    assert got[b"echoed"].topic == "back/1"
+    assert got[b"echoed"].properties.CorrelationData == b"\x00\xff\x01"
+    assert got[b"own"].properties.CorrelationData == b"mine"
+    assert got[b"elsewhere"].topic == "back/2"
+    assert not hasattr(got[b"elsewhere"].properties, "CorrelationData")
+
+
+def test_a_reply_carries_its_mqtt5_properties(held):
+    replies = held.subscriber(held.b, "out")
+    held.w.settle(held.delivery, replies=[pb.Reply(
+        topic="out", payload=b"a", content_type="text/plain", response_topic="back", correlation_data=b"\xff",
+        user_properties=[pb.UserProperty(name="k", value="1"), pb.UserProperty(name="k", value="2")], expiry_s=60)])
+    [message] = replies.expect(1)
+    properties = message.properties
+    assert (properties.ContentType, properties.ResponseTopic) == ("text/plain", "back")
+    assert properties.CorrelationData == b"\xff"
+    assert properties.UserProperty == [("k", "1"), ("k", "2")]
+    assert 0 < properties.MessageExpiryInterval <= 60
+
+
+def test_several_replies_before_and_with_the_settle_keep_their_order(held):
+    replies = held.subscriber(held.b, "out")
+    for i in range(5):
+        held.w.reply(held.delivery, topic="out", qos=1, payload=f"{i}".encode())
+    held.w.settle(held.delivery, replies=[pb.Reply(topic="out", qos=1, payload=f"{i}".encode()) for i in range(5, 10)])
+    assert [message.payload for message in replies.expect(10)] == [f"{i}".encode() for i in range(10)]
+
+
+def test_a_reply_to_a_settled_delivery_is_stale_and_not_published(held):
+    replies = held.subscriber(held.b, "out")
+    held.w.answer(held.delivery, topic="out")
+    replies.expect(1)
+    assert result_of(held.w, held.delivery, topic="out", payload=b"late").code == Result.CODE_STALE
+    assert len(replies.payloads()) == 1

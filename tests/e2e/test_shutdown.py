@@ -1,0 +1,183 @@
+"""SIGTERM and SIGINT: what was taken in is answered, and the process ends in time."""
+import signal
+import threading
+import time
+
+import grpc
+import pytest
+from sluice.v1 import worker_pb2 as pb
+
+from harness.wait import TIME_FACTOR, wait_until
+
+
+class Load:
+    """Publishes numbered messages, one after the other, until stopped."""
+
+    def __init__(self, client, topic):
+        self.client = client
+        self.topic = topic
+        self.payloads = []
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self):
+        while not self.stopping.is_set() and len(self.payloads) < 20_000:
+            payload = f"{len(self.payloads)}".encode()
+            self.payloads.append(payload)
+            info = self.client.publish(self.topic, payload, qos=1)
+            if len(self.payloads) % 100 == 0:
+                info.wait_for_publish(30)
+
+    def stop(self):
+        self.stopping.set()
+        self.thread.join(60)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ending_under_load_loses_nothing(world, number):
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in": "c"})
+    worker = world.echo_worker(gateway, chain="c", reply_topic="out", reply_qos=1)
+    replies = world.subscriber(broker, "out")
+    load = Load(world.client(broker), "in")
+    replies.expect(500)
+
+    began = time.monotonic()
+    gateway.process.signal(number)
+    assert gateway.process.wait(25) == 0
+    assert time.monotonic() - began < 20 * TIME_FACTOR, "within shutdown.drain"
+    load.stop()
+
+    # What the gateway had not acknowledged stayed in its session; worker and gateway go on where they stopped.
+    worker.kill()
+    gateway.restart()
+    world.echo_worker(gateway, chain="c", reply_topic="out", reply_qos=1)
+    replies.expect_payloads(load.payloads, seconds=60)
+
+
+def test_what_a_worker_settled_before_the_end_is_published(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in": "c"})
+    worker = world.raw_worker(gateway)
+    worker.hello("c")
+    replies = world.subscriber(broker, "out")
+    load = Load(world.client(broker), "in")
+    settled = []
+
+    def answer_all():
+        try:
+            while True:
+                [delivery] = worker.expect_deliveries(1)
+                worker.answer(delivery, topic="out")
+                settled.append(delivery.payload)
+        except AssertionError:
+            pass  # The stream has ended.
+
+    answering = threading.Thread(target=answer_all, daemon=True)
+    answering.start()
+    replies.expect(200)
+    assert gateway.stop() == 0
+    load.stop()
+    answering.join(30)
+
+    code, _ = worker.expect_end()
+    assert code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.OK)
+    assert worker.drains, "the worker is told"
+    replies.expect_payloads(settled)
+
+
+def test_a_draining_gateway_is_alive_but_not_ready_and_tells_its_workers(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in": "c"})
+    worker = world.raw_worker(gateway)
+    worker.hello("c")
+    replies = world.subscriber(broker, "out")
+    world.client(broker).publish("in", b"x")
+    [delivery] = worker.expect_deliveries(1)
+
+    gateway.process.signal(signal.SIGTERM)
+
+    gateway.wait_not_ready("draining")
+    assert gateway.get("/healthz")[0] == 200
+    worker.answer(delivery, topic="out")
+    assert replies.expect(1)[0].payload == b"x"
+    assert gateway.process.wait() == 0
+
+
+def test_a_worker_that_never_settles_holds_up_the_end_no_longer_than_the_drain(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in": "c"}, shutdown={"drain": "2s"})
+    worker = world.raw_worker(gateway)
+    worker.hello("c")
+    world.client(broker).publish("in", b"x")
+    worker.expect_deliveries(1)
+
+    began = time.monotonic()
+    status = gateway.stop()
+
+    assert status != 0, "something taken in is lost, and the exit status says so"
+    assert 1.9 < time.monotonic() - began < 8 * TIME_FACTOR
+    assert worker.expect_end()[0] == grpc.StatusCode.UNAVAILABLE
+
+
+def test_a_second_signal_ends_at_once(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in": "c"})
+    worker = world.raw_worker(gateway)
+    worker.hello("c")
+    world.client(broker).publish("in", b"x")
+    worker.expect_deliveries(1)
+    gateway.process.signal(signal.SIGTERM)
+    gateway.wait_not_ready("draining")
+
+    began = time.monotonic()
+    gateway.process.signal(signal.SIGTERM)
+
+    assert gateway.process.wait() != 0
+    assert time.monotonic() - began < 2 * TIME_FACTOR
+
+
+def test_an_idle_gateway_ends_soon_whatever_its_connections_do(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in": "c"})
+    worker = world.raw_worker(gateway)
+    worker.hello("c")
+
+    began = time.monotonic()
+    assert gateway.stop() == 0
+    assert time.monotonic() - began < 5 * TIME_FACTOR
+    assert worker.expect_end()[0] == grpc.StatusCode.UNAVAILABLE
+
+
+def test_a_gateway_whose_broker_is_away_ends_in_time(world):
+    broker = world.broker(start=False)
+    gateway = world.gateway(broker, {"in": "c"}, ready=False, shutdown={"drain": "3s"})
+    began = time.monotonic()
+    assert gateway.stop() == 0
+    assert time.monotonic() - began < 8 * TIME_FACTOR
+
+
+def test_a_shared_subscription_is_left_before_the_drain(world):
+    broker = world.broker()
+    shared = [{"id": "r", "connection": "plant", "from": {"path": "$share/g/in", "qos": 1}, "to": {"path": "chain:c"}}]
+    leaving = world.gateway(broker, shared, connection={"clientId": "leaving"})
+    staying = world.gateway(broker, shared, connection={"clientId": "staying"})
+    holder = world.raw_worker(leaving)
+    holder.hello("c")
+    world.raw_worker(staying)
+    publisher = world.client(broker)
+    # Until the one that is to leave holds a message.
+    wait_until(lambda: publisher.publish("in", b"x") and holder.deliveries, "a message for the first gateway")
+
+    leaving.process.signal(signal.SIGTERM)
+    leaving.wait_not_ready("draining")
+    wait_until(lambda: "leaving $share/g/in" in broker.process.log().split("Received UNSUBSCRIBE")[-1]
+               or "leaving" in broker.process.log().rsplit("\n", 5)[0], "it has left the share")
+    other = world.raw_worker(staying)
+    other.hello("c")
+    publisher.publish_all([("in", f"after {i}".encode()) for i in range(10)])
+    wait_until(lambda: {f"after {i}".encode() for i in range(10)} <= {d.payload for d in other.deliveries},
+               "all later messages at the gateway that stays")
+    holder.settle(*holder.deliveries, outcome=pb.OUTCOME_ACK)
+    assert leaving.process.wait() == 0
