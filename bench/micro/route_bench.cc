@@ -44,30 +44,31 @@ class Forget final : public RoutedSink {
   void Enqueue(std::span<RoutedMessage> batch) override { benchmark::DoNotOptimize(batch.data()); }
 };
 
-void BM_CheckTopicName(benchmark::State& state) {
+void CheckName(benchmark::State& state) {
   const std::string topic = state.range(0) == 0 ? "plant/999/boiler-17/temp" : "plant/999/Küche-17/temp";
-  for (auto _ : state) benchmark::DoNotOptimize(CheckTopicName(topic).ok());
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(CheckTopicName(topic).ok());
 }
-BENCHMARK(BM_CheckTopicName)->ArgName("utf8")->Arg(0)->Arg(1);
+BENCHMARK(CheckName)->ArgName("utf8")->Arg(0)->Arg(1);
 
-void BM_TrieMatch(benchmark::State& state) {
+void TrieMatch(benchmark::State& state) {
   TopicTrie trie;
   uint32_t value = 0;
   for (const RouteSpec& spec : Specs(state.range(0), "chain")) trie.Insert(spec.filter, value++);
   std::vector<std::string> topics;
+  topics.reserve(kTopics);
   for (int64_t i = 0; i < kTopics; ++i) topics.push_back(Topic(state.range(0), i));
   std::vector<uint32_t> found;
   size_t at = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     found.clear();
     trie.Match(topics[at++ % kTopics], found);
     benchmark::DoNotOptimize(found.data());
   }
 }
-BENCHMARK(BM_TrieMatch)->ArgName("routes")->Arg(1)->Arg(1'000)->Arg(10'000);
+BENCHMARK(TrieMatch)->ArgName("routes")->Arg(1)->Arg(1'000)->Arg(10'000);
 
 // The whole stage, with a journal and a queue that cost next to nothing.
-void Route(benchmark::State& state, const std::string& target, bool mqtt5) {
+void RouteAll(benchmark::State& state, const std::string& target, bool mqtt5) {
   const int64_t routes = state.range(0);
   ChainDirectory chains{ChainOptions{}};
   RouteTable table;
@@ -92,18 +93,18 @@ void Route(benchmark::State& state, const std::string& target, bool mqtt5) {
   }
   if (!router.OnMessages(messages).ok()) std::abort();  // The buffers grow once.
   const uint64_t before = Allocations();
-  for (auto _ : state) benchmark::DoNotOptimize(router.OnMessages(messages).ok());
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(router.OnMessages(messages).ok());
   const auto routed = static_cast<double>(state.iterations() * state.range(1));
   state.counters["allocations"] = static_cast<double>(Allocations() - before) / routed;
   state.counters["per_message"] = benchmark::Counter(routed, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
-void BM_RouteByIdentifier(benchmark::State& state) { Route(state, "chain:node", true); }
-void BM_RouteByTopic(benchmark::State& state) { Route(state, "chain:node", false); }
-void BM_RouteToTemplate(benchmark::State& state) { Route(state, "${topic.3}:node", false); }
-BENCHMARK(BM_RouteByIdentifier)->ArgNames({"routes", "batch"})->ArgsProduct({{1, 1'000}, {1, 64}});
-BENCHMARK(BM_RouteByTopic)->ArgNames({"routes", "batch"})->ArgsProduct({{1, 1'000}, {1, 64}});
-BENCHMARK(BM_RouteToTemplate)->ArgNames({"routes", "batch"})->ArgsProduct({{1, 1'000}, {1, 64}});
+void RouteByIdentifier(benchmark::State& state) { RouteAll(state, "chain:node", true); }
+void RouteByTopic(benchmark::State& state) { RouteAll(state, "chain:node", false); }
+void RouteToTemplate(benchmark::State& state) { RouteAll(state, "${topic.3}:node", false); }
+BENCHMARK(RouteByIdentifier)->ArgNames({"routes", "batch"})->ArgsProduct({{1, 1'000}, {1, 64}});
+BENCHMARK(RouteByTopic)->ArgNames({"routes", "batch"})->ArgsProduct({{1, 1'000}, {1, 64}});
+BENCHMARK(RouteToTemplate)->ArgNames({"routes", "batch"})->ArgsProduct({{1, 1'000}, {1, 64}});
 
 }  // namespace
 }  // namespace sluice
