@@ -62,6 +62,9 @@ struct WorkersConfig {
   uint32_t max_window_messages = 10'000;
   uint64_t max_window_bytes = 256u << 20;
   size_t max_streams = 1'000;
+  // Age, give or take 20 %, at which a stream is asked to drain and connect again, so that streams spread over replicas
+  // that came later. 0: never.
+  Millis max_stream_age{1'800'000};
 
   friend bool operator==(const WorkersConfig&, const WorkersConfig&) = default;
 };

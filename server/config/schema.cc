@@ -157,6 +157,9 @@ constexpr Key kWorkersKeys[] = {
      "The largest frame of the stream; must hold the largest MQTT packet and 64 KiB more."},
     {"maxWindow", kMap, "", "", "The most one worker gets of what its window asks for."},
     {"maxStreams", kNumber, "1000", "1..100000", "Workers connected at once; one more is refused."},
+    {"maxStreamAge", kDuration, "30m", "0..24h",
+     "Age, give or take 20 %, at which a worker is asked to settle what it holds and connect again, so that workers "
+     "spread over replicas that came later. 0: never."},
 };
 
 constexpr Key kWorkersTlsKeys[] = {

@@ -52,6 +52,7 @@ void ReadWorkers(Reading& reading, MapReader& top, Draft& draft) {
     limits.Read("bytes", workers.max_window_bytes);
   }
   map.Read("maxStreams", workers.max_streams);
+  map.Read("maxStreamAge", workers.max_stream_age);
   for (const auto& [name, options] : draft.config.connections) {
     if (workers.max_frame_bytes >= options.max_packet_bytes + kFrameOverhead) continue;
     map.Error("maxFrameBytes",

@@ -20,6 +20,16 @@ const Chain* ChainDirectory::Find(std::string_view name) const {
   return it == by_name_.end() ? nullptr : it->second;
 }
 
+std::vector<std::string> ChainDirectory::Names(size_t limit) const {
+  MutexLock lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& [name, chain] : by_name_) {
+    if (names.size() == limit) break;
+    names.push_back(name);
+  }
+  return names;
+}
+
 const Chain& ChainDirectory::AddLocked(std::string_view name, ChainOptions options) {
   Chain& chain =
       chains_.emplace_back(Chain{std::string(name), static_cast<uint32_t>(chains_.size()), std::move(options)});

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "server/route/route.h"
 #include "server/runtime/mutex.h"
@@ -28,6 +29,8 @@ class ChainDirectory {
   const Chain* FindOrCreate(std::string_view name);
   // Null when no such chain is known.
   const Chain* Find(std::string_view name) const;
+  // At most `limit` names, sorted: for messages to people.
+  std::vector<std::string> Names(size_t limit) const;
 
  private:
   const Chain& AddLocked(std::string_view name, ChainOptions options) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

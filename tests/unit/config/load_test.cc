@@ -106,6 +106,7 @@ workers:
   maxFrameBytes: 2MiB
   maxWindow: {messages: 11, bytes: 12KiB}
   maxStreams: 13
+  maxStreamAge: 2h
 http: {listen: "[::1]:0"}
 log: {level: debug, format: json}
 shutdown: {drain: 1m}
@@ -172,6 +173,7 @@ journal: {enabled: false, path: /var/lib/sluice, fsync: interval}
   EXPECT_EQ(config.workers.max_window_messages, 11u);
   EXPECT_EQ(config.workers.max_window_bytes, 12u << 10);
   EXPECT_EQ(config.workers.max_streams, 13u);
+  EXPECT_EQ(config.workers.max_stream_age, minutes(120));
   EXPECT_EQ(config.http.listen, "[::1]:0");
   EXPECT_EQ(config.log, (LogConfig{.level = "debug", .format = "json"}));
   EXPECT_EQ(config.shutdown_drain, minutes(1));

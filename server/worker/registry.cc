@@ -1,0 +1,110 @@
+#include "server/worker/registry.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace sluice {
+namespace {
+
+SessionContext WithWake(SessionContext context, std::function<void(SteadyTime)> wake_by) {
+  context.wake_by = std::move(wake_by);
+  return context;
+}
+
+}  // namespace
+
+SessionRegistry::SessionRegistry(SessionContext context, RegistryLimits limits, uint64_t seed)
+    : wake_ticker_(context.wake_by),
+      context_(WithWake(std::move(context), [this](SteadyTime deadline) { Wake(deadline); })),
+      limits_(limits),
+      prefix_(absl::StrCat(absl::Hex(seed & UINT32_MAX, absl::kZeroPad8), "-")),
+      random_(seed) {}
+
+absl::StatusOr<std::shared_ptr<Session>> SessionRegistry::Open(Stream& stream, const std::string& peer) {
+  std::shared_ptr<Session> session;
+  {
+    MutexLock lock(mutex_);
+    if (!refusal_.empty()) return absl::UnavailableError(refusal_);
+    if (sessions_.size() >= limits_.max_streams) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("the gateway has ", limits_.max_streams, " worker streams already (workers.maxStreams)"));
+    }
+    SteadyTime age_limit = kNever;
+    if (limits_.max_stream_age > Millis(0)) {
+      double factor = std::uniform_real_distribution<double>(0.8, 1.2)(random_);
+      age_limit = context_.clock.Now() +
+                  Millis(static_cast<int64_t>(static_cast<double>(limits_.max_stream_age.count()) * factor));
+    }
+    session = std::make_shared<Session>(context_, stream, absl::StrCat(prefix_, ++opened_), peer, age_limit);
+    sessions_.emplace(session.get(), session);
+  }
+  Wake(context_.clock.Now() + context_.limits.hello_timeout);
+  return session;
+}
+
+void SessionRegistry::Remove(const Session& session) {
+  std::shared_ptr<Session> last;  // May be destroyed by this; not under the lock.
+  MutexLock lock(mutex_);
+  auto it = sessions_.find(&session);
+  if (it == sessions_.end()) return;
+  last = std::move(it->second);
+  sessions_.erase(it);
+  removed_.NotifyAll();
+}
+
+std::vector<std::shared_ptr<Session>> SessionRegistry::Refuse(const std::string& reason) {
+  MutexLock lock(mutex_);
+  refusal_ = reason;
+  std::vector<std::shared_ptr<Session>> all;
+  all.reserve(sessions_.size());
+  for (const auto& [key, session] : sessions_) all.push_back(session);
+  return all;
+}
+
+void SessionRegistry::DrainAll(SteadyTime deadline, const std::string& reason) {
+  for (const std::shared_ptr<Session>& session : Refuse(reason)) session->Drain(deadline, reason);
+}
+
+void SessionRegistry::EndAll(const std::string& reason) {
+  for (const std::shared_ptr<Session>& session : Refuse(reason)) session->Shutdown(reason);
+}
+
+bool SessionRegistry::WaitEmpty(SteadyTime deadline) {
+  MutexLock lock(mutex_);
+  while (!sessions_.empty() && std::chrono::steady_clock::now() < deadline) removed_.WaitUntil(mutex_, deadline);
+  return sessions_.empty();
+}
+
+size_t SessionRegistry::size() const {
+  MutexLock lock(mutex_);
+  return sessions_.size();
+}
+
+void SessionRegistry::Wake(SteadyTime deadline) {
+  {
+    MutexLock lock(mutex_);
+    next_tick_ = std::min(next_tick_, deadline);
+  }
+  wake_ticker_(deadline);
+}
+
+SteadyTime SessionRegistry::Tick(SteadyTime now) {
+  std::vector<std::shared_ptr<Session>> all;
+  {
+    MutexLock lock(mutex_);
+    // Others' deadlines wake the ticker far more often.
+    if (now < next_tick_) return next_tick_;
+    next_tick_ = kNever;
+    all.reserve(sessions_.size());
+    for (const auto& [key, session] : sessions_) all.push_back(session);
+  }
+  SteadyTime next = kNever;
+  for (const std::shared_ptr<Session>& session : all) next = std::min(next, session->Tick(now));
+  MutexLock lock(mutex_);
+  next_tick_ = std::min(next_tick_, next);
+  return next_tick_;
+}
+
+}  // namespace sluice

@@ -1,0 +1,60 @@
+// All worker streams of a gateway.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "server/runtime/mutex.h"
+#include "server/runtime/ticker.h"
+#include "server/worker/session.h"
+
+namespace sluice {
+
+struct RegistryLimits {
+  size_t max_streams = 1'000;
+  Millis max_stream_age{0};  // Give or take 20 %; 0: none.
+};
+
+// Thread-safe. Outlives its sessions' streams (WaitEmpty).
+class SessionRegistry final : public Tickable {
+ public:
+  // `context.wake_by` asks the ticker; `seed` is for jitter and for the names of sessions.
+  SessionRegistry(SessionContext context, RegistryLimits limits, uint64_t seed);
+
+  // ResourceExhausted: there are max_streams. Unavailable: after DrainAll or EndAll.
+  absl::StatusOr<std::shared_ptr<Session>> Open(Stream& stream, const std::string& peer);
+  // The session's stream is done.
+  void Remove(const Session& session);
+
+  // No new streams and no new deliveries; streams end at `deadline` at the latest.
+  void DrainAll(SteadyTime deadline, const std::string& reason);
+  // No new streams, and those that are there end now with Unavailable.
+  void EndAll(const std::string& reason);
+  // True when no stream is left; waits for it until `deadline`.
+  bool WaitEmpty(SteadyTime deadline);
+  size_t size() const;
+
+  SteadyTime Tick(SteadyTime now) override;
+
+ private:
+  std::vector<std::shared_ptr<Session>> Refuse(const std::string& reason);
+  void Wake(SteadyTime deadline);
+
+  const std::function<void(SteadyTime)> wake_ticker_;
+  const SessionContext context_;
+  const RegistryLimits limits_;
+  const std::string prefix_;  // Of session names: differs from process to process.
+
+  mutable Mutex mutex_;
+  CondVar removed_;
+  std::mt19937_64 random_ ABSL_GUARDED_BY(mutex_);
+  uint64_t opened_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::string refusal_ ABSL_GUARDED_BY(mutex_);  // Not empty: no new streams.
+  std::map<const Session*, std::shared_ptr<Session>> sessions_ ABSL_GUARDED_BY(mutex_);
+  SteadyTime next_tick_ ABSL_GUARDED_BY(mutex_) = kNever;
+};
+
+}  // namespace sluice

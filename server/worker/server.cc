@@ -1,0 +1,150 @@
+#include "server/worker/server.h"
+
+#include <grpc/grpc.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "server/telemetry/log.h"
+#include "server/worker/tls_credentials.h"
+
+namespace sluice {
+namespace {
+
+// HTTP/2 pings find connections whose other end is gone without a word; heartbeats find workers that are.
+constexpr int kKeepaliveMs = 30'000;
+constexpr int kKeepaliveTimeoutMs = 10'000;
+// A worker may ping this often without being told off (ENHANCE_YOUR_CALM).
+constexpr int kMinPingIntervalMs = 10'000;
+constexpr int kHandshakeTimeoutMs = 10'000;
+// Connections without a stream are closed after this.
+constexpr int kConnectionIdleMs = 300'000;
+// Of one connection; a worker needs one.
+constexpr int kStreamsPerConnection = 1'000;
+
+SessionContext MakeContext(const WorkerServer::Options& options, const Clock& clock, MetricsRegistry& metrics,
+                           DeliverySource& source, SettleHandler& settles) {
+  const WorkersConfig& config = options.config;
+  SessionLimits limits;
+  limits.outgoing.max_frame_bytes = std::max(config.max_frame_bytes, kMinFrameBytes);
+  limits.max_window = {.messages = config.max_window_messages, .bytes = config.max_window_bytes};
+  limits.heartbeat = config.heartbeat;
+  return {.clock = clock,
+          .source = source,
+          .settles = settles,
+          .admission = options.admission,
+          .metrics = WorkerMetrics(metrics),
+          .limits = limits,
+          .gateway = options.gateway,
+          .wake_by = options.wake_by};
+}
+
+bool IsUnix(const std::string& listen) { return listen.starts_with("unix:"); }
+
+// gRPC says only that binding failed. Tries once more, to find out why.
+std::string WhyNotBound(const std::string& listen) {
+  size_t colon = listen.rfind(':');
+  if (IsUnix(listen) || colon == std::string::npos) return "cannot be bound";
+  std::string host = listen.substr(0, colon);
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE;
+  addrinfo* found = nullptr;
+  if (int error = getaddrinfo(host.c_str(), listen.substr(colon + 1).c_str(), &hints, &found); error != 0) {
+    return gai_strerror(error);
+  }
+  std::string why = "cannot be bound";
+  int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd >= 0 && bind(fd, found->ai_addr, found->ai_addrlen) != 0) {
+    char buffer[128];
+    why = strerror_r(errno, buffer, sizeof buffer);
+  }
+  if (fd >= 0) close(fd);
+  freeaddrinfo(found);
+  return why;
+}
+
+// When its last user goes, gRPC joins its threads, and one of them may sit in a poll of ten seconds (the backup poller
+// of tcp_posix.cc): the process would hang that long at its end. So there is always a user.
+void KeepGrpcRunning() {
+  static const bool once = [] {
+    grpc_init();
+    return true;
+  }();
+  static_cast<void>(once);
+}
+
+int ToInt(size_t value) { return static_cast<int>(std::min<size_t>(value, INT_MAX)); }
+
+}  // namespace
+
+WorkerServer::WorkerServer(Options options, const Clock& clock, MetricsRegistry& metrics, DeliverySource& source,
+                           SettleHandler& settles)
+    : options_(std::move(options)),
+      clock_(clock),
+      registry_(MakeContext(options_, clock, metrics, source, settles),
+                {.max_streams = options_.config.max_streams, .max_stream_age = options_.config.max_stream_age},
+                options_.seed),
+      service_(registry_) {}
+
+WorkerServer::~WorkerServer() { Stop(Clock::Real().Now()); }
+
+absl::Status WorkerServer::Start() {
+  const WorkersConfig& config = options_.config;
+  if (config.tls.has_value() == config.insecure) {
+    return absl::InvalidArgumentError("workers: exactly one of tls and insecure must be set");
+  }
+  KeepGrpcRunning();
+  credentials_ = grpc::InsecureServerCredentials();
+  if (config.tls) {
+    absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> tls = LoadTlsCredentials(*config.tls, clock_);
+    if (!tls.ok()) return tls.status();
+    credentials_ = *std::move(tls);
+  }
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(config.listen, credentials_, &port_);
+  builder.RegisterService(&service_);
+  builder.SetMaxReceiveMessageSize(ToInt(config.max_frame_bytes));
+  builder.SetMaxSendMessageSize(ToInt(config.max_frame_bytes));
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinPingIntervalMs);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kConnectionIdleMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnection);
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr || port_ == 0) {
+    server_.reset();
+    return absl::UnavailableError(
+        absl::StrCat("workers.listen: cannot listen on '", config.listen, "': ", WhyNotBound(config.listen)));
+  }
+  address_ = IsUnix(config.listen) ? config.listen
+                                   : absl::StrCat(config.listen.substr(0, config.listen.rfind(':')), ":", port_);
+  log::Info("worker streams listen", {{"address", address_}, {"tls", config.tls.has_value()}});
+  return absl::OkStatus();
+}
+
+void WorkerServer::Stop(SteadyTime deadline) {
+  registry_.EndAll("the gateway is shutting down; connect again");
+  if (server_ == nullptr) return;
+  registry_.WaitEmpty(deadline);
+  // Cancels what is left at the deadline, and returns when the last reactor is done: they finish when cancelled.
+  auto left = std::max(Millis(0), std::chrono::duration_cast<Millis>(deadline - Clock::Real().Now()));
+  server_->Shutdown(std::chrono::system_clock::now() + left);
+  registry_.WaitEmpty(kNever);
+  server_.reset();
+}
+
+}  // namespace sluice

@@ -1,0 +1,58 @@
+// The gateway's listener for workers.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "server/config/config.h"
+#include "server/worker/registry.h"
+#include "server/worker/service.h"
+
+namespace sluice {
+
+// Thread-safe, save Start and Stop.
+class WorkerServer final : public Tickable {
+ public:
+  struct Options {
+    WorkersConfig config;
+    std::string gateway;                               // Welcome.gateway: the replica's name.
+    AdmissionRules admission;                          // What it refers to outlives the server, as do the rest.
+    std::function<void(SteadyTime deadline)> wake_by;  // Asks the ticker for a Tick.
+    uint64_t seed = 0;                                 // For jitter and session names: another in each process.
+  };
+  WorkerServer(Options options, const Clock& clock, MetricsRegistry& metrics, DeliverySource& source,
+               SettleHandler& settles);
+  // Stops with a deadline of now.
+  ~WorkerServer() override;
+
+  // Listens. InvalidArgument: a setting or a TLS file; Unavailable: the address cannot be bound, and why.
+  absl::Status Start();
+  // "HOST:PORT" with the port that was chosen where 0 was asked for; or "unix:PATH". After Start().
+  const std::string& address() const { return address_; }
+  int port() const { return port_; }
+
+  size_t streams() const { return registry_.size(); }
+  // Tells all workers to settle what they hold until `deadline` and go; new streams are refused. Returns at once.
+  void Drain(SteadyTime deadline, const std::string& reason) { registry_.DrainAll(deadline, reason); }
+  // Ends all streams with Unavailable and closes the listener. Returns when no reaction runs any more and none will, by
+  // about `deadline`. Idempotent. The ticker must still run, or Tick be called.
+  void Stop(SteadyTime deadline);
+
+  SteadyTime Tick(SteadyTime now) override { return registry_.Tick(now); }
+
+ private:
+  const Options options_;
+  const Clock& clock_;
+  SessionRegistry registry_;
+  WorkerStreamService service_;
+  std::shared_ptr<grpc::ServerCredentials> credentials_;  // gRPC keeps less than it uses.
+  std::unique_ptr<grpc::Server> server_;
+  std::string address_;
+  int port_ = 0;
+};
+
+}  // namespace sluice

@@ -1,0 +1,390 @@
+#include "server/worker/session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/telemetry/log.h"
+#include "server/worker/frame_decoder.h"
+
+namespace sluice {
+namespace {
+
+// How long the end may take before the stream is aborted; with results to flush, and without.
+constexpr Millis kFlushGrace{5'000};
+constexpr Millis kCloseGrace{1'000};
+// A write that takes longer and has deliveries behind it: the worker does not read, others get what comes.
+constexpr Millis kStalledAfter{1'000};
+
+// For settles that the session itself makes.
+class NoResults final : public ResultSink {
+ public:
+  void SendResults(std::vector<ItemResult> /*results*/) override {}
+};
+
+}  // namespace
+
+Session::Session(const SessionContext& context, Stream& stream, std::string number, std::string peer,
+                 SteadyTime age_limit)
+    : context_(context),
+      stream_(stream),
+      number_(std::move(number)),
+      peer_(std::move(peer)),
+      created_(context.clock.Now()),
+      outgoing_(context.limits.outgoing),
+      last_received_(created_),
+      last_sent_(created_),
+      write_started_(created_),
+      last_ping_(created_),
+      age_limit_(age_limit) {}
+
+bool Session::OnRead(grpc::ByteBuffer* buffer) {
+  bool first = false;
+  {
+    MutexLock lock(mutex_);
+    last_received_ = context_.clock.Now();
+    if (state_ >= State::kClosing) return false;
+    corked_ = true;
+    first = state_ == State::kHello;
+  }
+  context_.metrics.frames_in.Add();
+  absl::StatusOr<IncomingFrame> frame = DecodeFrame(buffer);
+  absl::Status status = frame.status();
+  if (status.ok() && first && !frame->hello) {
+    status = absl::InvalidArgumentError("the first frame must carry hello");
+  } else if (status.ok() && !first && frame->hello) {
+    status = absl::InvalidArgumentError("hello came a second time; only the first frame may carry it");
+  } else if (status.ok()) {
+    status = Handle(*std::move(frame));
+  }
+  if (!status.ok()) Close(std::move(status), EndReason::kInvalid);
+  bool more = false;
+  {
+    MutexLock lock(mutex_);
+    corked_ = false;
+    more = state_ < State::kClosing;
+  }
+  Pump();
+  return more;
+}
+
+void Session::OnReadEnd() { Close(absl::OkStatus(), EndReason::kDone, /*flush=*/true); }
+
+void Session::OnCancel() {
+  const absl::Status lost = absl::CancelledError("the worker cancelled the stream, or its connection broke");
+  {
+    MutexLock lock(mutex_);
+    flush_ = false;
+    // A broken connection may first look like a half-close.
+    if (state_ >= State::kClosing && end_reason_ == EndReason::kDone) {
+      end_reason_ = EndReason::kLost;
+      end_status_ = lost;
+    }
+  }
+  Close(lost, EndReason::kLost);
+}
+
+void Session::OnWriteDone(bool ok) {
+  buffer_.Clear();
+  bool unstalled = false;
+  {
+    MutexLock lock(mutex_);
+    writing_ = false;
+    unstalled = std::exchange(stalled_, false);
+    if (!ok) flush_ = false;
+  }
+  if (!ok) {
+    Close(absl::CancelledError("the stream broke while a frame was written"), EndReason::kLost);
+    return;
+  }
+  if (unstalled) SyncWindow();
+  Pump();
+}
+
+void Session::OnDone() {
+  {
+    MutexLock lock(mutex_);
+    state_ = State::kDone;
+    outgoing_.ForgetAll();
+  }
+  LogEnd();
+}
+
+void Session::Deliver(std::vector<Delivery> batch) {
+  const SteadyTime now = context_.clock.Now();
+  bool stalled = false;
+  bool oversized = false;
+  {
+    MutexLock lock(mutex_);
+    if (!OpenLocked()) return;
+    for (Delivery& delivery : batch) {
+      uint64_t id = delivery.id;
+      PendingDelivery pending;
+      pending.lease_ends = now + delivery.lease;
+      pending.size_bound = DeliverySizeBound(delivery);
+      pending.delivery = std::move(delivery);
+      if (!outgoing_.AddDelivery(std::move(pending))) oversized_.push_back(id);
+    }
+    oversized = !oversized_.empty();
+    if (writing_ && !stalled_ && now - write_started_ > kStalledAfter) stalled = stalled_ = true;
+  }
+  // Not from here: settling calls the dispatcher, which is calling.
+  if (oversized) context_.wake_by(now);
+  if (stalled) SyncWindow();
+  Pump();
+}
+
+void Session::SendResults(std::vector<ItemResult> results) {
+  if (results.empty()) return;
+  bool taken = false;
+  {
+    MutexLock lock(mutex_);
+    if (!OpenLocked() && !(state_ == State::kClosing && flush_)) return;
+    taken = outgoing_.AddResults(std::move(results));
+  }
+  if (taken) {
+    Pump();
+  } else {
+    Close(absl::ResourceExhaustedError("too many results are unread: the worker must read while it sends"),
+          EndReason::kResultsUnread);
+  }
+}
+
+SteadyTime Session::Tick(SteadyTime now) {
+  const Millis beat = context_.limits.heartbeat;
+  absl::Status end;
+  EndReason reason = EndReason::kSilent;
+  bool too_old = false;
+  bool oversized = false;
+  Millis drain_time{0};
+  SteadyTime next = kNever;
+  {
+    MutexLock lock(mutex_);
+    if (state_ == State::kDone) return kNever;
+    if (state_ >= State::kClosing) {
+      if (now >= cancel_at_) {
+        cancel_at_ = kNever;
+        flush_ = false;
+        stream_.Abort(end_status_);
+      }
+      return cancel_at_;
+    }
+    SteadyTime give_up = last_received_ + 2 * beat;
+    if (state_ == State::kHello) {
+      give_up = created_ + context_.limits.hello_timeout;
+      if (now >= give_up) end = absl::DeadlineExceededError("no hello came in time");
+    } else if (now >= give_up) {
+      end = absl::DeadlineExceededError(
+          absl::StrCat("nothing was received for two heartbeat intervals (", absl::StrCat(2 * beat.count()), " ms)"));
+    } else if (now >= drain_deadline_) {
+      end = absl::UnavailableError("the drain's deadline has passed");
+      reason = EndReason::kDrained;
+    } else {
+      SteadyTime ping_at = std::max(std::min(last_sent_, last_received_), last_ping_) + beat;
+      if (now >= ping_at) {
+        last_ping_ = now;
+        outgoing_.SetPing(++pings_);
+        ping_at = now + beat;
+      }
+      next = std::min({ping_at, drain_deadline_, age_limit_});
+      too_old = now >= age_limit_;
+      if (too_old) age_limit_ = kNever;
+      drain_time = longest_lease_;
+      oversized = !oversized_.empty();
+    }
+    next = std::min(next, give_up);
+  }
+  if (!end.ok()) {
+    Close(std::move(end), reason);
+    return now;
+  }
+  if (too_old) {
+    Drain(now + drain_time, "the stream has reached its age; connect again so that streams spread over replicas");
+  }
+  if (oversized) RejectOversized();
+  Pump();
+  return next;
+}
+
+void Session::Drain(SteadyTime deadline, std::string reason) {
+  const SteadyTime now = context_.clock.Now();
+  SessionId session = 0;
+  bool opened = false;
+  {
+    MutexLock lock(mutex_);
+    opened = OpenLocked();
+    if (opened) {
+      state_ = State::kDraining;
+      counts_ = false;
+      drain_deadline_ = std::min(drain_deadline_, deadline);
+      Millis left = std::max(Millis(0), std::chrono::duration_cast<Millis>(drain_deadline_ - now));
+      outgoing_.SetDrain({std::min(left, Millis(UINT32_MAX)), reason});
+      session = session_;
+      log::Info("worker stream draining",
+                {{"session", number_}, {"worker", worker_}, {"by", "gateway"}, {"reason", reason}});
+    }
+  }
+  if (!opened) {
+    Close(absl::UnavailableError(reason), EndReason::kShutdown);
+    return;
+  }
+  // 0: HandleHello is just making it known, and looks again.
+  if (session != 0) context_.source.DrainSession(session);
+  context_.wake_by(deadline);
+  Pump();
+}
+
+void Session::Shutdown(const std::string& reason) {
+  {
+    MutexLock lock(mutex_);
+    counts_ = false;
+  }
+  Close(absl::UnavailableError(reason), EndReason::kShutdown, /*flush=*/true);
+}
+
+bool Session::CloseLocked(absl::Status status, EndReason reason, bool flush) {
+  if (state_ >= State::kClosing) return false;
+  SetWindowLocked({});
+  state_ = State::kClosing;
+  end_status_ = std::move(status);
+  end_reason_ = reason;
+  flush_ = flush;
+  if (flush) {
+    outgoing_.ForgetDeliveries();
+  } else {
+    outgoing_.ForgetAll();
+  }
+  cancel_at_ = context_.clock.Now() + (flush ? kFlushGrace : kCloseGrace);
+  return true;
+}
+
+void Session::Close(absl::Status status, EndReason reason, bool flush) {
+  SteadyTime cancel_at = kNever;
+  {
+    MutexLock lock(mutex_);
+    if (CloseLocked(std::move(status), reason, flush)) cancel_at = cancel_at_;
+  }
+  if (cancel_at != kNever) {
+    Leave();
+    context_.wake_by(cancel_at);
+  }
+  Pump();
+}
+
+void Session::Leave() {
+  SessionId session = 0;
+  bool counts = false;
+  uint64_t began = 0;
+  {
+    MutexLock lock(mutex_);
+    if (session_ == 0 || left_) return;
+    left_ = true;
+    session = session_;
+    counts = counts_;
+    began = began_;
+  }
+  context_.source.RemoveSession(session, counts, began);
+}
+
+void Session::Pump() {
+  absl::Status status;
+  bool write = false;
+  const SteadyTime now = context_.clock.Now();
+  {
+    MutexLock lock(mutex_);
+    if (writing_ || corked_ || state_ >= State::kFinished) return;
+    if (!outgoing_.empty() && (state_ < State::kClosing || flush_)) {
+      outgoing_.Take(now, &frame_);
+      write = !frame_.empty();
+    }
+    if (write) {
+      writing_ = true;
+      write_started_ = last_sent_ = now;
+      if (!frame_.deliveries.empty()) began_ = frame_.deliveries.back().delivery.id;
+      delivered_ += frame_.deliveries.size();
+    } else if (state_ == State::kClosing) {
+      state_ = State::kFinished;
+      status = end_status_;
+    } else {
+      return;
+    }
+  }
+  if (!write) {
+    stream_.EndWith(status);
+    return;
+  }
+  encoder_.Encode(frame_, now, &buffer_);
+  frame_.Clear();
+  context_.metrics.frames_out.Add();
+  stream_.WriteFrame(&buffer_);
+}
+
+void Session::SetWindowLocked(Window window) {
+  context_.metrics.window_messages.Add(static_cast<int64_t>(window.messages) - window_.messages);
+  window_ = window;
+}
+
+void Session::SyncWindow() {
+  {
+    MutexLock lock(mutex_);
+    // Whoever is telling looks again before it leaves; so the last word is the current window.
+    if (telling_window_) return;
+    telling_window_ = true;
+  }
+  while (true) {
+    Window window;
+    SessionId session = 0;
+    {
+      MutexLock lock(mutex_);
+      window = stalled_ ? Window{} : window_;
+      bool told = window.messages == told_window_.messages && window.bytes == told_window_.bytes;
+      if (told || session_ == 0 || !OpenLocked()) {
+        telling_window_ = false;
+        return;
+      }
+      told_window_ = window;
+      session = session_;
+    }
+    context_.source.SetWindow(session, window);
+  }
+}
+
+void Session::RejectOversized() {
+  std::vector<WorkerSettle> settles;
+  SessionId session = 0;
+  {
+    MutexLock lock(mutex_);
+    session = session_;
+    for (uint64_t id : oversized_) {
+      WorkerSettle& settle = settles.emplace_back();
+      settle.delivery_id = id;
+      settle.verdict = Verdict::kReject;
+      settle.reason = "larger than a frame of the worker stream may be (workers.maxFrameBytes)";
+    }
+    oversized_.clear();
+  }
+  context_.metrics.oversized.Add(settles.size());
+  context_.settles.OnSettles(session, std::move(settles), std::make_shared<NoResults>());
+}
+
+void Session::LogEnd() {
+  MutexLock lock(mutex_);
+  const std::string detail(end_status_.message());
+  if (!opened_) {
+    context_.metrics.refused.Add();
+    log::Debug("worker stream refused", {{"session", number_}, {"peer", peer_}, {"detail", detail}});
+    return;
+  }
+  context_.metrics.ended[static_cast<size_t>(end_reason_)]->Add();
+  context_.metrics.streams.Add(-1);
+  auto lasted = std::chrono::duration_cast<Millis>(context_.clock.Now() - created_);
+  log::Info("worker stream ended", {{"session", number_},
+                                    {"worker", worker_},
+                                    {"reason", EndReasonName(end_reason_)},
+                                    {"detail", detail},
+                                    {"delivered", delivered_},
+                                    {"settled", settled_},
+                                    {"lasted_ms", lasted.count()}});
+}
+
+}  // namespace sluice

@@ -1,0 +1,175 @@
+// One worker's stream: what it may do when, and who is told what.
+#pragma once
+
+#include <grpcpp/support/byte_buffer.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "server/runtime/mutex.h"
+#include "server/worker/admission.h"
+#include "server/worker/delivery_source.h"
+#include "server/worker/frame_encoder.h"
+#include "server/worker/send_queue.h"
+#include "server/worker/settle_handler.h"
+#include "server/worker/worker_metrics.h"
+
+namespace sluice {
+
+// The gRPC stream under a session. Valid until Session::OnDone.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+  // One at a time, until Session::OnWriteDone; `frame` stays as it is until then.
+  virtual void WriteFrame(const grpc::ByteBuffer* frame) = 0;
+  // Once, with no write under way; no WriteFrame after it.
+  virtual void EndWith(const absl::Status& status) = 0;
+  // Tears the stream down, whatever is under way (a write that the worker does not read); EndWith must still follow.
+  // The worker is told `status` if it can be reached. Called under the session's mutex: must not call back.
+  virtual void Abort(const absl::Status& status) = 0;
+};
+
+struct SessionLimits {
+  SendLimits outgoing;
+  Window max_window{.messages = 10'000, .bytes = 256u << 20};  // bytes 0: no limit.
+  Millis heartbeat{10'000};
+  Millis hello_timeout{10'000};
+};
+
+// What all sessions of a server share; outlives them. Constant, its parts thread-safe.
+struct SessionContext {
+  const Clock& clock;
+  DeliverySource& source;
+  SettleHandler& settles;
+  AdmissionRules admission;
+  WorkerMetrics metrics;
+  SessionLimits limits;
+  std::string gateway;                      // Welcome.gateway
+  std::function<void(SteadyTime)> wake_by;  // Asks for a Tick.
+};
+
+// The life of a session:
+//
+//              hello accepted             drain, from either side
+//   kHello ───────────────────▶ kOpen ─────────────────────────────▶ kDraining
+//      │                          │                                       │
+//      │ no or a bad hello        │ half-close, lost, silent, a rule      │ the same, or the drain's
+//      │ in time, refused         │ broken, results unread, shutdown      │ deadline
+//      ▼                          ▼                                       ▼
+//   kClosing: nothing more is read; the dispatcher has taken its deliveries back. Once no write is under
+//      │      way (after a half-close: once the results that wait are written): EndWith. When that
+//      │      takes too long: Abort.
+//      ▼
+//   kFinished ──OnDone──▶ kDone: late deliveries and results are forgotten.
+//
+// Decisions are made under the mutex; the dispatcher, the settle handler, WriteFrame and EndWith are called outside
+// it. At most one read and one write are under way; whoever sets `writing_` owns the frame until OnWriteDone.
+// Thread-safe; the On* functions are called by the stream's reactions, at most one OnRead at a time.
+class Session final : public DeliverySink, public ResultSink, public std::enable_shared_from_this<Session> {
+ public:
+  // `number` names it in logs and in Welcome. `age_limit`: when it is asked to drain; kNever is allowed.
+  Session(const SessionContext& context, Stream& stream, std::string number, std::string peer, SteadyTime age_limit);
+
+  // ---- reactions of the stream
+  // Empties `buffer`. False: read no more.
+  bool OnRead(grpc::ByteBuffer* buffer);
+  // The worker half-closed, or the stream is broken.
+  void OnReadEnd();
+  void OnWriteDone(bool ok);
+  void OnCancel();
+  // The last one; the Stream dies.
+  void OnDone();
+
+  // ---- from the dispatcher and the reply stage
+  void Deliver(std::vector<Delivery> batch) override;
+  void SendResults(std::vector<ItemResult> results) override;
+
+  // ---- from the registry
+  // Does what is due; returns when it wants to be called next.
+  SteadyTime Tick(SteadyTime now);
+  // No new deliveries; ends with Unavailable at `deadline` if the worker has not half-closed by then.
+  void Drain(SteadyTime deadline, std::string reason);
+  // Unavailable, now. What is in flight goes to others and does not count as an attempt.
+  void Shutdown(const std::string& reason);
+
+  const std::string& number() const { return number_; }
+
+ private:
+  enum class State : uint8_t { kHello, kOpen, kDraining, kClosing, kFinished, kDone };
+
+  absl::Status Handle(IncomingFrame frame);
+  absl::Status HandleHello(const Hello& hello);
+  void HandleExtends(const std::vector<LeaseExtension>& extends);
+  void HandleDrain(const DrainNotice& notice);
+  std::string EncodeWelcome(const Admission& admission) const;
+  Window Clamp(Window asked) const;
+
+  // Decides to end, unless that is decided already. `flush`: results that wait are written first.
+  bool CloseLocked(absl::Status status, EndReason reason, bool flush) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Close(absl::Status status, EndReason reason, bool flush = false);
+  // After CloseLocked: gives the deliveries back.
+  void Leave();
+  // Starts what may be started now: a write, or the end.
+  void Pump();
+  // Tells the dispatcher the window when it is another than it knows.
+  void SyncWindow();
+  void SetWindowLocked(Window window) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Rejects messages that fit no frame.
+  void RejectOversized();
+  bool OpenLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return state_ == State::kOpen || state_ == State::kDraining;
+  }
+  void LogEnd();
+
+  const SessionContext& context_;
+  Stream& stream_;
+  const std::string number_;
+  const std::string peer_;
+  const SteadyTime created_;
+
+  // Owned by whoever set writing_.
+  OutgoingFrame frame_;
+  FrameEncoder encoder_;
+  grpc::ByteBuffer buffer_;
+
+  Mutex mutex_;
+  State state_ ABSL_GUARDED_BY(mutex_) = State::kHello;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  // A frame is being handled: what it causes leaves together when it is done.
+  bool corked_ ABSL_GUARDED_BY(mutex_) = false;
+  SendQueue outgoing_ ABSL_GUARDED_BY(mutex_);
+  SessionId session_ ABSL_GUARDED_BY(mutex_) = 0;  // 0: not known to the dispatcher.
+  bool left_ ABSL_GUARDED_BY(mutex_) = false;
+  bool counts_ ABSL_GUARDED_BY(mutex_) = true;   // An unsettled delivery's attempt counts when the stream ends.
+  uint64_t began_ ABSL_GUARDED_BY(mutex_) = 0;   // The last delivery whose write was started.
+  bool opened_ ABSL_GUARDED_BY(mutex_) = false;  // A Hello was accepted.
+  std::string worker_ ABSL_GUARDED_BY(mutex_);   // "name/instance"
+  std::vector<uint64_t> oversized_ ABSL_GUARDED_BY(mutex_);
+
+  Window window_ ABSL_GUARDED_BY(mutex_);
+  Window told_window_ ABSL_GUARDED_BY(mutex_);  // What the dispatcher knows.
+  bool telling_window_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stalled_ ABSL_GUARDED_BY(mutex_) = false;  // The worker does not read: its window counts as 0.
+
+  SteadyTime last_received_ ABSL_GUARDED_BY(mutex_);
+  SteadyTime last_sent_ ABSL_GUARDED_BY(mutex_);
+  SteadyTime write_started_ ABSL_GUARDED_BY(mutex_);
+  SteadyTime last_ping_ ABSL_GUARDED_BY(mutex_);
+  uint64_t pings_ ABSL_GUARDED_BY(mutex_) = 0;
+  SteadyTime age_limit_ ABSL_GUARDED_BY(mutex_);
+  Millis longest_lease_ ABSL_GUARDED_BY(mutex_){0};  // Of the accepted chains.
+  SteadyTime drain_deadline_ ABSL_GUARDED_BY(mutex_) = kNever;
+  SteadyTime cancel_at_ ABSL_GUARDED_BY(mutex_) = kNever;  // While closing.
+
+  absl::Status end_status_ ABSL_GUARDED_BY(mutex_);
+  EndReason end_reason_ ABSL_GUARDED_BY(mutex_) = EndReason::kDone;
+  bool flush_ ABSL_GUARDED_BY(mutex_) = false;
+  uint64_t delivered_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t settled_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace sluice

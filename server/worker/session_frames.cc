@@ -1,0 +1,150 @@
+// What the parts of a worker's frame do to its session.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/telemetry/log.h"
+#include "server/worker/session.h"
+#include "sluice/v1/worker.pb.h"
+
+namespace sluice {
+
+absl::Status Session::Handle(IncomingFrame frame) {
+  // In the order of worker.proto's field numbers.
+  if (frame.hello) {
+    absl::Status status = HandleHello(*frame.hello);
+    if (!status.ok()) return status;
+  }
+  SessionId session = 0;
+  {
+    MutexLock lock(mutex_);
+    session = session_;
+    settled_ += frame.settles.size();
+    if (frame.window && OpenLocked()) SetWindowLocked(Clamp(*frame.window));
+    if (frame.ping) outgoing_.SetPong(*frame.ping);
+  }
+  if (frame.window) SyncWindow();
+  HandleExtends(frame.extends);
+  if (!frame.replies.empty()) context_.settles.OnReplies(session, std::move(frame.replies), shared_from_this());
+  if (!frame.settles.empty()) context_.settles.OnSettles(session, std::move(frame.settles), shared_from_this());
+  SendResults(std::move(frame.invalid));
+  if (frame.drain) HandleDrain(*frame.drain);
+  return absl::OkStatus();
+}
+
+absl::Status Session::HandleHello(const Hello& hello) {
+  absl::StatusOr<Admission> admission = Admit(hello, context_.admission);
+  if (!admission.ok()) return admission.status();
+  std::string welcome = EncodeWelcome(*admission);
+  if (welcome.size() + kMinFrameBytes > context_.limits.outgoing.max_frame_bytes) {
+    return absl::InvalidArgumentError("hello: names more chains than the answer can list in one frame");
+  }
+  SessionOptions options{.worker = absl::StrCat(hello.worker_name, "/", hello.instance),
+                         .chains = admission->accepted,
+                         .window = Clamp(hello.window),
+                         .lease = hello.lease};
+  SteadyTime age_limit;
+  {
+    MutexLock lock(mutex_);
+    if (state_ != State::kHello) return absl::OkStatus();  // Ended meanwhile.
+    state_ = State::kOpen;
+    opened_ = true;
+    worker_ = options.worker;
+    for (const Chain* chain : options.chains) longest_lease_ = std::max(longest_lease_, chain->options.max_lease);
+    told_window_ = options.window;
+    SetWindowLocked(options.window);
+    outgoing_.SetWelcome(std::move(welcome));
+    age_limit = age_limit_;
+    context_.metrics.opened.Add();
+    context_.metrics.streams.Add(1);
+  }
+  log::Info("worker stream opened", {{"session", number_},
+                                     {"worker", options.worker},
+                                     {"peer", peer_},
+                                     {"chains", options.chains.size()},
+                                     {"refused_chains", admission->refused.size()},
+                                     {"window_messages", options.window.messages}});
+  // Deliveries may come from within; they wait behind the Welcome.
+  SessionId session = context_.source.AddSession(std::move(options), shared_from_this());
+  bool ended = false;
+  bool draining = false;
+  {
+    MutexLock lock(mutex_);
+    session_ = session;
+    ended = !OpenLocked();
+    draining = state_ == State::kDraining;
+  }
+  // What others decided while the dispatcher did not know the session yet.
+  if (ended) Leave();
+  if (draining) context_.source.DrainSession(session);
+  SyncWindow();
+  context_.wake_by(std::min(age_limit, context_.clock.Now() + context_.limits.heartbeat));
+  return absl::OkStatus();
+}
+
+void Session::HandleExtends(const std::vector<LeaseExtension>& extends) {
+  if (extends.empty()) return;
+  SessionId session = 0;
+  {
+    MutexLock lock(mutex_);
+    session = session_;
+  }
+  std::vector<ItemResult> results;
+  for (const LeaseExtension& extend : extends) {
+    if (extend.lease == Millis(0)) {
+      results.push_back({.delivery_id = extend.delivery_id,
+                         .code = ItemResult::Code::kInvalid,
+                         .message = "extend: lease_ms must be above 0"});
+    } else if (!context_.source.Extend(session, extend.delivery_id, extend.lease)) {
+      results.push_back({.delivery_id = extend.delivery_id,
+                         .code = ItemResult::Code::kStale,
+                         .message = "extend: the delivery is not in flight on this stream"});
+    }
+  }
+  SendResults(std::move(results));
+}
+
+void Session::HandleDrain(const DrainNotice& notice) {
+  SessionId session = 0;
+  SteadyTime deadline = kNever;
+  {
+    MutexLock lock(mutex_);
+    if (!OpenLocked()) return;
+    state_ = State::kDraining;
+    counts_ = false;
+    if (notice.deadline > Millis(0)) deadline = context_.clock.Now() + notice.deadline;
+    drain_deadline_ = std::min(drain_deadline_, deadline);
+    session = session_;
+    log::Info("worker stream draining",
+              {{"session", number_}, {"worker", worker_}, {"by", "worker"}, {"reason", notice.reason}});
+  }
+  context_.source.DrainSession(session);
+  if (deadline != kNever) context_.wake_by(deadline);
+}
+
+Window Session::Clamp(Window asked) const {
+  const Window& most = context_.limits.max_window;
+  Window window{.messages = std::min(asked.messages, most.messages), .bytes = asked.bytes};
+  if (most.bytes != 0 && (asked.bytes == 0 || asked.bytes > most.bytes)) window.bytes = most.bytes;
+  return window;
+}
+
+std::string Session::EncodeWelcome(const Admission& admission) const {
+  v1::Welcome welcome;
+  welcome.set_protocol_version(admission.protocol_version);
+  welcome.set_session_id(number_);
+  welcome.set_gateway(context_.gateway);
+  for (const Chain* chain : admission.accepted) welcome.add_accepted_chains(chain->name);
+  for (const Admission::Refused& refused : admission.refused) {
+    v1::RefusedChain* to = welcome.add_refused_chains();
+    to->set_chain(refused.chain);
+    to->set_reason(refused.reason);
+  }
+  welcome.mutable_max_window()->set_messages(context_.limits.max_window.messages);
+  welcome.mutable_max_window()->set_bytes(context_.limits.max_window.bytes);
+  welcome.set_heartbeat_interval_ms(static_cast<uint32_t>(context_.limits.heartbeat.count()));
+  welcome.set_max_frame_bytes(context_.limits.outgoing.max_frame_bytes);
+  return welcome.SerializeAsString();
+}
+
+}  // namespace sluice

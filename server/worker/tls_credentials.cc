@@ -1,0 +1,162 @@
+#include "server/worker/tls_credentials.h"
+
+#include <grpc/grpc.h>
+#include <grpc/grpc_security.h>
+#include <openssl/bio.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include <chrono>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/runtime/clock.h"
+#include "server/runtime/mutex.h"
+#include "server/telemetry/log.h"
+
+namespace sluice {
+namespace {
+
+template <typename T, void (*kFree)(T*)>
+struct Freer {
+  void operator()(T* object) const { kFree(object); }
+};
+void FreeBio(BIO* bio) { BIO_free(bio); }
+using BioPtr = std::unique_ptr<BIO, Freer<BIO, FreeBio>>;
+using X509Ptr = std::unique_ptr<X509, Freer<X509, X509_free>>;
+using KeyPtr = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY, EVP_PKEY_free>>;
+
+struct PemFiles {
+  std::string cert;
+  std::string key;
+  std::string client_ca;  // Empty: no mTLS.
+
+  friend bool operator==(const PemFiles&, const PemFiles&) = default;
+};
+
+absl::StatusOr<std::string> ReadFile(const char* setting, const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file.is_open() || file.bad()) {
+    return absl::InvalidArgumentError(absl::StrCat("workers.tls.", setting, ": cannot read '", path, "'"));
+  }
+  return text;
+}
+
+BioPtr Open(const std::string& pem) { return BioPtr(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))); }
+
+absl::StatusOr<PemFiles> ReadChecked(const WorkersConfig::Tls& files) {
+  PemFiles pem;
+  struct {
+    const char* setting;
+    const std::string& path;
+    std::string& text;
+  } const wanted[] = {{"certFile", files.cert_file, pem.cert},
+                      {"keyFile", files.key_file, pem.key},
+                      {"clientCaFile", files.client_ca_file, pem.client_ca}};
+  for (const auto& one : wanted) {
+    if (one.path.empty() && &one.text == &pem.client_ca) continue;
+    absl::StatusOr<std::string> text = ReadFile(one.setting, one.path);
+    if (!text.ok()) return text.status();
+    one.text = *std::move(text);
+  }
+  X509Ptr cert(PEM_read_bio_X509(Open(pem.cert).get(), nullptr, nullptr, nullptr));
+  if (cert == nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("workers.tls.certFile: '", files.cert_file, "' holds no PEM certificate"));
+  }
+  // An encrypted key would ask for its pass phrase on the terminal: refuse it.
+  auto no_pass_phrase = [](char*, int, int, void*) { return -1; };
+  KeyPtr key(PEM_read_bio_PrivateKey(Open(pem.key).get(), nullptr, no_pass_phrase, nullptr));
+  if (key == nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("workers.tls.keyFile: '", files.key_file, "' holds no unencrypted PEM private key"));
+  }
+  if (X509_check_private_key(cert.get(), key.get()) != 1) {
+    return absl::InvalidArgumentError(absl::StrCat("workers.tls.keyFile: '", files.key_file,
+                                                   "' is not the key of the certificate in '", files.cert_file, "'"));
+  }
+  if (!files.client_ca_file.empty() &&
+      X509Ptr(PEM_read_bio_X509(Open(pem.client_ca).get(), nullptr, nullptr, nullptr)) == nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("workers.tls.clientCaFile: '", files.client_ca_file, "' holds no PEM certificate"));
+  }
+  return pem;
+}
+
+// gRPC's own credentials either never read the files again, or swap in what cannot be used. This asks for the
+// certificate at each handshake (grpc_security.h), and answers with files that were checked.
+class TlsCredentials final : public grpc::ServerCredentials {
+ public:
+  TlsCredentials(WorkersConfig::Tls files, PemFiles pem, const Clock& clock)
+      : clock_(clock), files_(std::move(files)), pem_(std::move(pem)) {
+    auto request = files_.client_ca_file.empty() ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
+                                                 : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY;
+    credentials_ = grpc_ssl_server_credentials_create_with_options(
+        grpc_ssl_server_credentials_create_options_using_config_fetcher(request, &TlsCredentials::Fetch, this));
+  }
+  ~TlsCredentials() override { grpc_server_credentials_release(credentials_); }
+  TlsCredentials(const TlsCredentials&) = delete;
+  TlsCredentials& operator=(const TlsCredentials&) = delete;
+
+  void SetAuthMetadataProcessor(const std::shared_ptr<grpc::AuthMetadataProcessor>& /*processor*/) override {}
+
+ private:
+  int AddPortToServer(const std::string& address, grpc_server* server) override {
+    return grpc_server_add_http2_port(server, address.c_str(), credentials_);
+  }
+
+  static grpc_ssl_certificate_config_reload_status Fetch(void* self, grpc_ssl_server_certificate_config** config) {
+    return static_cast<TlsCredentials*>(self)->FetchConfig(config);
+  }
+
+  // Called by gRPC at each handshake.
+  grpc_ssl_certificate_config_reload_status FetchConfig(grpc_ssl_server_certificate_config** config) {
+    MutexLock lock(mutex_);
+    SteadyTime now = clock_.Now();
+    if (given_ && now < next_look_) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
+    next_look_ = now + Millis(1'000);
+    absl::StatusOr<PemFiles> fresh = ReadChecked(files_);
+    std::string complaint(fresh.status().message());
+    if (complaint != complaint_ && !complaint.empty()) {
+      log::Error("worker TLS files are not usable, the last good ones stay in use", {{"detail", complaint}});
+    }
+    complaint_ = complaint;
+    bool changed = fresh.ok() && *fresh != pem_;
+    if (changed) {
+      pem_ = *std::move(fresh);
+      log::Info("worker TLS files read again", {{"cert_file", files_.cert_file}});
+    }
+    if (given_ && !changed) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
+    given_ = true;
+    grpc_ssl_pem_key_cert_pair pair{pem_.key.c_str(), pem_.cert.c_str()};
+    // gRPC 1.51 asserts that there are roots, also where no client certificate is asked for: any will do then.
+    const std::string& roots = pem_.client_ca.empty() ? pem_.cert : pem_.client_ca;
+    *config = grpc_ssl_server_certificate_config_create(roots.c_str(), &pair, 1);
+    return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
+  }
+
+  const Clock& clock_;
+  const WorkersConfig::Tls files_;
+  grpc_server_credentials* credentials_ = nullptr;
+
+  Mutex mutex_;
+  PemFiles pem_ ABSL_GUARDED_BY(mutex_);
+  std::string complaint_ ABSL_GUARDED_BY(mutex_);  // Logged last.
+  bool given_ ABSL_GUARDED_BY(mutex_) = false;
+  SteadyTime next_look_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> LoadTlsCredentials(const WorkersConfig::Tls& files,
+                                                                            const Clock& clock) {
+  absl::StatusOr<PemFiles> pem = ReadChecked(files);
+  if (!pem.ok()) return pem.status();
+  return std::make_shared<TlsCredentials>(files, *std::move(pem), clock);
+}
+
+}  // namespace sluice

@@ -1,0 +1,88 @@
+#include "server/worker/registry.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "tests/support/manual_clock.h"
+#include "tests/support/worker_fakes.h"
+
+namespace sluice {
+namespace {
+
+// Notes how it ended.
+class SilentStream final : public Stream {
+ public:
+  void WriteFrame(const grpc::ByteBuffer* /*frame*/) override {}
+  void EndWith(const absl::Status& status) override { ended = status; }
+  void Abort(const absl::Status& /*status*/) override {}
+
+  std::optional<absl::Status> ended;
+};
+
+class RegistryTest : public testing::Test {
+ protected:
+  SessionRegistry Make(RegistryLimits limits = {}) {
+    return SessionRegistry({.clock = clock_,
+                            .source = source_,
+                            .settles = settles_,
+                            .admission = {.chains = chains_, .may_create = nullptr},
+                            .metrics = WorkerMetrics(metrics_),
+                            .limits = {},
+                            .gateway = "gw-0",
+                            .wake_by = [this](SteadyTime at) { woken_ = std::min(woken_, at); }},
+                           limits, 0xabcdef12);
+  }
+
+  ManualClock clock_;
+  MetricsRegistry metrics_;
+  FakeDeliverySource source_;
+  FakeSettleHandler settles_{source_};
+  ChainDirectory chains_{ChainOptions{}};
+  SteadyTime woken_ = kNever;
+};
+
+TEST_F(RegistryTest, NamesSessionsApart) {
+  SessionRegistry registry = Make();
+  SilentStream stream;
+  EXPECT_EQ((*registry.Open(stream, "p"))->number(), "abcdef12-1");
+  EXPECT_EQ((*registry.Open(stream, "p"))->number(), "abcdef12-2");
+}
+
+TEST_F(RegistryTest, RefusesMoreStreamsThanItsMaximum) {
+  SessionRegistry registry = Make({.max_streams = 2});
+  SilentStream stream;
+  std::shared_ptr<Session> first = *registry.Open(stream, "p");
+  ASSERT_TRUE(registry.Open(stream, "p").ok());
+  EXPECT_EQ(registry.Open(stream, "p").status().code(), absl::StatusCode::kResourceExhausted);
+  registry.Remove(*first);
+  EXPECT_TRUE(registry.Open(stream, "p").ok());
+}
+
+TEST_F(RegistryTest, RefusesStreamsWhenItHasDrainedOrEnded) {
+  SessionRegistry registry = Make();
+  SilentStream stream;
+  std::shared_ptr<Session> session = *registry.Open(stream, "p");
+  registry.DrainAll(clock_.Now() + Millis(1'000), "shutting down");
+  EXPECT_EQ(stream.ended->code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(registry.Open(stream, "p").status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_FALSE(registry.WaitEmpty(SteadyTime{}));
+  registry.Remove(*session);
+  EXPECT_TRUE(registry.WaitEmpty(SteadyTime{}));
+}
+
+TEST_F(RegistryTest, TicksSessionsOnlyWhenSomethingIsDue) {
+  SessionRegistry registry = Make();
+  SilentStream stream;
+  EXPECT_EQ(registry.Tick(clock_.Now()), kNever);
+  std::shared_ptr<Session> session = *registry.Open(stream, "p");
+  SteadyTime due = clock_.Now() + Millis(10'000);
+  EXPECT_EQ(woken_, due) << "the ticker is asked for a tick when Hello is overdue";
+  EXPECT_EQ(registry.Tick(clock_.Now()), due);
+  clock_.Advance(Millis(10'000));
+  registry.Tick(clock_.Now());
+  EXPECT_EQ(stream.ended->code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+}  // namespace
+}  // namespace sluice
