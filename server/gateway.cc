@@ -1,0 +1,282 @@
+#include "server/gateway.h"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <random>
+#include <span>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/journal/memory_journal.h"
+#include "server/mqtt/paho/factory.h"
+#include "server/pressure/intake_gate.h"
+#include "server/queue/dispatcher.h"
+#include "server/reply/dead_letters.h"
+#include "server/reply/outbox.h"
+#include "server/reply/reply_permissions.h"
+#include "server/reply/settler.h"
+#include "server/route/chain_directory.h"
+#include "server/route/route_table.h"
+#include "server/route/router.h"
+#include "server/route/subscription_plan.h"
+#include "server/runtime/ticker.h"
+#include "server/telemetry/http.h"
+#include "server/telemetry/log.h"
+#include "server/telemetry/process_metrics.h"
+#include "server/worker/delivery_source.h"
+#include "server/worker/server.h"
+
+namespace sluice {
+namespace {
+
+// Of `shutdown.drain`, the share that intake may take to leave its subscriptions and disconnect.
+constexpr int kIntakeShare = 4;
+// What flushing replies and ending streams may take beyond the drain.
+constexpr Millis kAfterDrain{2'000};
+
+std::map<std::string, std::string> BrokerOfEachConnection(const GatewayConfig& config) {
+  std::map<std::string, std::string> brokers;
+  for (const auto& [name, options] : config.connections) brokers.emplace(name, options.uri);
+  return brokers;
+}
+
+std::vector<RouteSpec> RouteSpecs(const GatewayConfig& config) {
+  std::vector<RouteSpec> specs;
+  for (const RouteConfig& route : config.routes) {
+    specs.push_back({route.id, route.connection, route.filter, route.share, route.qos, route.from_processors,
+                     route.to_processors, route.target});
+  }
+  return specs;
+}
+
+}  // namespace
+
+MqttDrivers MqttDrivers::Paho() {
+  return {
+      .intake =
+          [](const MqttOptions& options, std::vector<Subscription> subscriptions, InboundSink& sink, const Clock& clock,
+             MetricsRegistry& metrics) {
+            return MakePahoIntake(options, std::move(subscriptions), sink, clock, metrics);
+          },
+      .publisher = [](const MqttOptions& options, PublishListener& listener, const Clock& clock,
+                      MetricsRegistry& metrics) { return MakePahoPublisher(options, listener, clock, metrics); },
+  };
+}
+
+// The stages, members in the order of a message's path. Each is called by the one before it; where an arrow points
+// back (settles, pressure, dead letters), the private interfaces at the end join them.
+class Gateway::Stages final : private RoutedSink, private DeliverySource, private DispatcherListener {
+ public:
+  Stages(const GatewayConfig& config, MqttDrivers drivers);
+
+  absl::Status Start();
+  bool Shutdown(Millis drain);
+
+  const std::string& workers_address() const { return workers_->address(); }
+  const std::string& http_address() const { return http_ ? http_->address() : no_address_; }
+
+ private:
+  // A connection to a broker that takes messages in, with what it hands them to.
+  struct Intake {
+    std::unique_ptr<Router> router;
+    std::unique_ptr<IntakeConnection> connection;
+  };
+
+  void BuildIntake();
+  std::vector<ReadinessItem> Readiness() const;
+
+  // The arrows route → queue and worker stream → queue.
+  void Enqueue(std::span<RoutedMessage> batch) override { dispatcher_.Enqueue(batch); }
+  SessionId AddSession(SessionOptions options, std::shared_ptr<DeliverySink> sink) override {
+    return dispatcher_.AddSession(std::move(options), std::move(sink));
+  }
+  void SetWindow(SessionId session, Window window) override { dispatcher_.SetWindow(session, window); }
+  void DrainSession(SessionId session) override { dispatcher_.DrainSession(session); }
+  void RemoveSession(SessionId session, bool counts, uint64_t began) override {
+    dispatcher_.RemoveSession(session, counts, began);
+  }
+  bool Extend(SessionId session, uint64_t delivery_id, Millis lease) override {
+    return dispatcher_.Extend(session, delivery_id, lease);
+  }
+  // The arrows queue → pressure, queue → dead letters, queue → journal.
+  void OnPressure(const Chain& chain, bool high) override { gate_.OnPressure(chain, high); }
+  void OnDeadLetters(std::vector<DeadLetter> letters) override { dead_letters_.Take(std::move(letters)); }
+  void OnForgotten(std::span<const RecordId> records) override {
+    if (absl::Status status = journal_.Settle(records, {}); !status.ok()) {
+      log::Error("the journal could not end dropped messages", {{"error", status.ToString()}});
+    }
+  }
+  // The arrow outbox → queue: a full outbox asks nothing more of workers.
+  void OnOutboxFull(bool full) { full ? dispatcher_.Pause() : dispatcher_.Resume(); }
+
+  const GatewayConfig config_;
+  const MqttDrivers drivers_;
+  const std::string no_address_;
+  const Clock& clock_ = Clock::Real();
+  std::atomic<bool> draining_ = false;
+
+  MetricsRegistry metrics_;
+  Ticker ticker_{clock_};
+
+  ChainDirectory chains_{config_.chain_defaults};
+  RouteTable routes_;
+  MemoryJournal journal_;
+  IntakeGate gate_;
+  Dispatcher dispatcher_{clock_, metrics_, *this, [this](SteadyTime deadline) { ticker_.WakeBy(deadline); },
+                         std::random_device{}()};
+  Outbox outbox_{clock_,
+                 journal_,
+                 metrics_,
+                 {.max_messages = config_.replies.max_outstanding_messages,
+                  .max_bytes = config_.replies.max_outstanding_bytes,
+                  .result_timeout = config_.replies.result_timeout},
+                 [this](bool full) { OnOutboxFull(full); }};
+  DeadLetters dead_letters_{clock_, journal_, outbox_};
+  std::unique_ptr<ReplyPermissions> permissions_;
+  std::unique_ptr<Settler> settler_;
+  std::unique_ptr<WorkerServer> workers_;
+  std::vector<std::unique_ptr<Publisher>> publishers_;
+  std::vector<Intake> intakes_;
+  std::unique_ptr<HttpServer> http_;
+};
+
+Gateway::Stages::Stages(const GatewayConfig& config, MqttDrivers drivers)
+    : config_(config), drivers_(std::move(drivers)) {
+  AddProcessMetrics(metrics_);
+  metrics_.AddCallbackGauge("sluice_journal_messages", "Messages taken in and not settled yet, of QoS 1 and 2", {},
+                            [this] { return static_cast<int64_t>(journal_.depth().ingress_messages); });
+}
+
+absl::Status Gateway::Stages::Start() {
+  // Chains and routes.
+  for (const auto& [name, options] : config_.chains) chains_.Define(name, options);
+  if (absl::Status status = BuildRoutes(RouteSpecs(config_), chains_, routes_); !status.ok()) return status;
+  std::vector<const Route*> all_routes;
+  for (const auto& [name, options] : config_.connections) {
+    std::vector<const Route*> routes = routes_.RoutesOf(name);
+    all_routes.insert(all_routes.end(), routes.begin(), routes.end());
+  }
+  bool any_template = std::ranges::any_of(all_routes, [](const Route* route) { return !route->target.chain; });
+
+  // Replies: check, outbox, egress.
+  permissions_ = std::make_unique<ReplyPermissions>(config_.replies.allow, config_.replies.allow_loops, all_routes,
+                                                    BrokerOfEachConnection(config_));
+  settler_ = std::make_unique<Settler>(
+      dispatcher_, journal_, outbox_,
+      ReplyRules{.permits = [this](const Route& route, std::string_view topic,
+                                   std::string& why) { return permissions_->Permits(route, topic, why); },
+                 .max_payload_bytes = config_.replies.max_payload_bytes},
+      metrics_);
+  for (const auto& [name, options] : config_.connections) {
+    publishers_.push_back(drivers_.publisher(options, outbox_, clock_, metrics_));
+    outbox_.AddConnection(name, *publishers_.back());
+  }
+
+  // Worker streams.
+  workers_ = std::make_unique<WorkerServer>(
+      WorkerServer::Options{
+          .config = config_.workers,
+          .gateway = config_.connections.begin()->second.client_id,
+          .admission = {.chains = chains_, .may_create = [any_template](std::string_view) { return any_template; }},
+          .wake_by = [this](SteadyTime deadline) { ticker_.WakeBy(deadline); },
+          .seed = std::random_device{}()},
+      clock_, metrics_, static_cast<DeliverySource&>(*this), *settler_);
+  if (absl::Status status = workers_->Start(); !status.ok()) return status;
+
+  // Sight, before anything flows.
+  if (!config_.http.listen.empty()) {
+    absl::StatusOr<std::unique_ptr<HttpServer>> http =
+        HttpServer::Start(config_.http.listen, metrics_, [this] { return Readiness(); });
+    if (!http.ok()) return http.status();
+    http_ = *std::move(http);
+  }
+
+  // Intake, last: from here on messages come.
+  BuildIntake();
+  ticker_.Add(dispatcher_);
+  ticker_.Add(*workers_);
+  ticker_.Add(outbox_);
+  ticker_.Start();
+  for (const std::unique_ptr<Publisher>& publisher : publishers_) publisher->Start();
+  for (const Intake& intake : intakes_) intake.connection->Start();
+  return absl::OkStatus();
+}
+
+void Gateway::Stages::BuildIntake() {
+  for (const auto& [name, base_options] : config_.connections) {
+    std::vector<SubscriptionGroup> groups = PlanSubscriptions(routes_.RoutesOf(name), base_options.mqtt5);
+    for (size_t i = 0; i < groups.size(); ++i) {
+      MqttOptions options = base_options;
+      if (i > 0) {
+        options.name = absl::StrCat(name, "#", i + 1);
+        options.client_id = absl::StrCat(options.client_id, "-", i + 1);
+      }
+      Intake intake;
+      intake.router = std::make_unique<Router>(options.name, groups[i], chains_, journal_,
+                                               static_cast<RoutedSink&>(*this), metrics_, clock_);
+      intake.connection = drivers_.intake(options, groups[i].Subscriptions(), *intake.router, clock_, metrics_);
+      gate_.AddConnection(*intake.connection,
+                          [this, name](const Chain& chain) { return routes_.ConnectionFeeds(name, chain); });
+      intakes_.push_back(std::move(intake));
+    }
+  }
+}
+
+bool Gateway::Stages::Shutdown(Millis drain) {
+  const SteadyTime start = clock_.Now();
+  const SteadyTime deadline = start + drain;
+  draining_ = true;
+  log::Info("draining",
+            {{"seconds", std::chrono::duration<double>(drain).count()}, {"backlog", dispatcher_.Backlog()}});
+
+  const SteadyTime intake_deadline = start + drain / kIntakeShare;
+  for (const Intake& intake : intakes_) intake.connection->UnsubscribeShared(intake_deadline);
+  for (const Intake& intake : intakes_) intake.connection->Stop(intake_deadline);
+
+  bool settled = dispatcher_.WaitUntilEmpty(deadline);
+  size_t unsettled = dispatcher_.Backlog();
+  workers_->Stop(clock_.Now() + kAfterDrain);
+
+  size_t unconfirmed = 0;
+  for (const std::unique_ptr<Publisher>& publisher : publishers_) {
+    unconfirmed += publisher->Flush(std::max(deadline, clock_.Now() + kAfterDrain));
+    publisher->Stop(clock_.Now() + kAfterDrain);
+  }
+  ticker_.Stop();
+  if (http_) http_->Stop();
+
+  if (!settled || unconfirmed > 0) {
+    log::Warning("drain overran: messages that only memory held are lost",
+                 {{"unsettled_messages", unsettled}, {"unconfirmed_replies", unconfirmed}});
+  } else {
+    log::Info("drained", {{"seconds", std::chrono::duration<double>(clock_.Now() - start).count()}});
+  }
+  return settled && unconfirmed == 0;
+}
+
+std::vector<ReadinessItem> Gateway::Stages::Readiness() const {
+  std::vector<ReadinessItem> items;
+  items.push_back({"gateway", !draining_, draining_ ? "draining" : ""});
+  auto add = [&items](const ConnectionState& state) {
+    items.push_back({absl::StrCat("connection ", state.name), state.ready, state.detail});
+  };
+  for (const Intake& intake : intakes_) add(intake.connection->State());
+  for (const std::unique_ptr<Publisher>& publisher : publishers_) add(publisher->State());
+  return items;
+}
+
+absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const GatewayConfig& config, MqttDrivers drivers) {
+  auto stages = std::make_unique<Stages>(config, std::move(drivers));
+  if (absl::Status status = stages->Start(); !status.ok()) return status;
+  return std::unique_ptr<Gateway>(new Gateway(std::move(stages)));
+}
+
+Gateway::Gateway(std::unique_ptr<Stages> stages) : stages_(std::move(stages)) {}
+Gateway::~Gateway() = default;
+
+bool Gateway::Shutdown(Millis drain) { return stages_->Shutdown(drain); }
+const std::string& Gateway::workers_address() const { return stages_->workers_address(); }
+const std::string& Gateway::http_address() const { return stages_->http_address(); }
+
+}  // namespace sluice
