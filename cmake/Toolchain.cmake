@@ -2,7 +2,8 @@
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  # Paths count relative to the source tree, so that clones share what they have compiled.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE} base_dir=${CMAKE_SOURCE_DIR} hash_dir=false)
 endif()
 find_program(MOLD mold)
 if(MOLD)
