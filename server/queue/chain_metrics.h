@@ -36,19 +36,25 @@ class ChainMetrics {
   void Publish(size_t waiting, size_t waiting_bytes, size_t in_flight);
 
  private:
-  // Messages of one read of the socket have equal times: they are one observation.
+  // Durations in a row that fall into one bucket become one observation of their mean.
   struct Run {
+    static constexpr uint64_t kMost = 1'024;  // Keeps the sum far from overflow.
+
     Histogram* histogram = nullptr;
-    int64_t nanos = 0;
+    size_t bucket = 0;
+    int64_t nanos = 0;  // Their sum.
     uint64_t times = 0;
 
     void Observe(int64_t value) {
-      if (value != nanos) Flush();
-      nanos = value;
+      const size_t its_bucket = Histogram::BucketOf(value);
+      if (its_bucket != bucket || times == kMost) Flush();
+      bucket = its_bucket;
+      nanos += value;
       ++times;
     }
     void Flush() {
-      if (times != 0) histogram->ObserveNanos(nanos, times);
+      if (times != 0) histogram->ObserveNanos(nanos / static_cast<int64_t>(times), times);
+      nanos = 0;
       times = 0;
     }
   };

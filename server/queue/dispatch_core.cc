@@ -12,18 +12,16 @@ constexpr size_t kMostReserved = 256;
 
 void DispatchCore::Enqueue(std::span<RoutedMessage> batch, SteadyTime now, Effects& effects) {
   Begin(now, effects);
-  const Chain* last = nullptr;
   ChainState* chain = nullptr;
   for (RoutedMessage& message : batch) {
-    if (message.chain != last) {
-      last = message.chain;
-      chain = &StateOf(*last);
+    if (chain == nullptr || message.chain != &chain->chain) {
+      chain = &StateOf(*message.chain);
       Touch(*chain);
       MarkReady(*chain);
     }
     const bool qos0 = message.message->qos == Qos::kAtMostOnce;
     const size_t bytes = message.message->bytes();
-    if (qos0 && bytes > last->options.max_bytes) {
+    if (qos0 && bytes > chain->chain.options.max_bytes) {
       // Making room for it would cost all others of QoS 0 and not suffice.
       chain->metrics.CountLoss(Loss::kQueueFull);
       effects.dropped.push_back(std::move(message));
@@ -100,19 +98,18 @@ void DispatchCore::Begin(SteadyTime now, Effects& effects) {
 }
 
 void DispatchCore::Commit() {
-  // By index: these grow while they are walked.
-  for (size_t i = 0; i < touched_.size(); ++i) {
-    ChainState& chain = *touched_[i];
-    if (!chain.returning.empty()) {
-      waiting_ += chain.returning.size();
-      chain.queue.PutBack(chain.returning);
-      chain.returning.clear();
-      MarkReady(chain);
+  // Neither of the two loops touches another chain; Pump() may.
+  for (ChainState* chain : touched_) {
+    if (!chain->returning.empty()) {
+      waiting_ += chain->returning.size();
+      chain->queue.PutBack(chain->returning);
+      chain->returning.clear();
+      MarkReady(*chain);
     }
-    if (chain.reserved != nullptr) TryReserved(chain);
+    if (chain->reserved != nullptr) TryReserved(*chain);
   }
   Pump();
-  for (size_t i = 0; i < touched_.size(); ++i) HoldBound(*touched_[i]);
+  for (ChainState* chain : touched_) HoldBound(*chain);
   // What was dropped may have passed its key's turn on.
   Pump();
 
@@ -167,11 +164,12 @@ void DispatchCore::Announce(SteadyTime time) {
 }
 
 void DispatchCore::Pump() {
-  for (size_t i = 0; i < dirty_.size(); ++i) {
-    dirty_[i]->dirty = false;
-    if (paused_ == 0) PumpGroup(*dirty_[i]);
+  while (!dirty_.empty()) {
+    SessionGroup* group = dirty_.back();
+    dirty_.pop_back();
+    group->dirty = false;
+    if (paused_ == 0) PumpGroup(*group);
   }
-  dirty_.clear();
 }
 
 void DispatchCore::PumpGroup(SessionGroup& group) {

@@ -63,8 +63,9 @@ struct DeadLetter {
 class DispatcherListener {
  public:
   virtual ~DispatcherListener() = default;
-  // The chain's queue has reached its high watermark (4/5 of a bound), or has fallen to its low one (1/2 of both)
-  // again. Told once per change, one at a time, in the order in which it happened.
+  // What waits in the chain's queue of QoS 1 and 2 has reached its high watermark (4/5 of a bound), or has fallen to
+  // its low one (1/2 of both) again. QoS 0 does not press: it is dropped at the bound. Told once per change, one at a
+  // time, in the order in which it happened.
   virtual void OnPressure(const Chain& chain, bool high) = 0;
   // These have used up their attempts. Their ordering keys are already released.
   virtual void OnDeadLetters(std::vector<DeadLetter> letters) = 0;

@@ -1,6 +1,7 @@
 #include "server/queue/key_table.h"
 
 #include "absl/hash/hash.h"
+#include "absl/strings/string_view.h"
 
 namespace sluice {
 namespace {
@@ -14,7 +15,9 @@ constexpr size_t kKeptCapacity = 256;
 KeyTable::KeyTable() : buckets_(kFirstBuckets, nullptr) {}
 
 std::pair<KeyState*, bool> KeyTable::FindOrInsert(std::string_view key) {
-  const uint64_t hash = absl::HashOf(key);
+  // Abseil's own string_view: for std's, a build of it for C++14 falls back to std::hash, which is slower, and not
+  // seeded against topics chosen to collide.
+  const uint64_t hash = absl::HashOf(absl::string_view(key.data(), key.size()));
   KeyState** bucket = &buckets_[hash & (buckets_.size() - 1)];
   for (KeyState* state = *bucket; state != nullptr; state = state->next) {
     if (state->hash == hash && state->key == key) return {state, false};

@@ -1,23 +1,13 @@
 #include "server/telemetry/metrics.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
 namespace sluice {
 
 void Histogram::ObserveNanos(int64_t nanos, uint64_t times) {
-  // The first bound, 2^-14 s, is 1953125/32 ns: counting in 32nds of a nanosecond keeps every bound exact.
-  constexpr uint64_t kParts = 32;
-  constexpr uint64_t kFirstBound = 1'953'125;
-  constexpr int64_t kLargest = INT64_MAX / static_cast<int64_t>(kParts);
-  size_t i = 0;
-  nanos = std::clamp<int64_t>(nanos, 0, kLargest);
-  if (nanos > 0) {
-    uint64_t ratio = (static_cast<uint64_t>(nanos) * kParts - 1) / kFirstBound;
-    i = std::min(static_cast<size_t>(std::bit_width(ratio)), kBuckets);
-  }
-  buckets_[i].fetch_add(times, std::memory_order_relaxed);
+  nanos = std::clamp<int64_t>(nanos, 0, kLargestNanos);
+  buckets_[BucketOf(nanos)].fetch_add(times, std::memory_order_relaxed);
   sum_nanos_.fetch_add(nanos * static_cast<int64_t>(times), std::memory_order_relaxed);
 }
 

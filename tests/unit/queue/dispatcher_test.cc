@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <thread>
+
 #include "tests/unit/queue/dispatcher_fixture.h"
 
 namespace sluice {
@@ -229,6 +231,19 @@ TEST_F(DispatcherSession, IdleAndBacklogTellWhatIsLeft) {
   Settle(*worker, worker->Take().id, Verdict::kAck);
   EXPECT_TRUE(dispatcher.Idle());
   EXPECT_EQ(dispatcher.Backlog(), 0u);
+}
+
+TEST_F(DispatcherSession, WaitsUntilNothingIsLeftOrTheDeadline) {
+  const Chain& chain = MakeChain("c");
+  EXPECT_TRUE(dispatcher.WaitUntilEmpty(clock.Now()));
+  auto worker = Connect({&chain}, {.messages = 1});
+  EnqueuePayloads(chain, {"1"});
+  EXPECT_FALSE(dispatcher.WaitUntilEmpty(clock.Now()));
+  std::thread other([&] { Settle(*worker, worker->Take().id, Verdict::kAck); });
+  // Late by either clock.
+  const SteadyTime late = std::max(clock.Now(), Clock::Real().Now()) + Millis(60'000);
+  EXPECT_TRUE(dispatcher.WaitUntilEmpty(late));
+  other.join();
 }
 
 TEST_F(DispatcherSession, UnknownSessionsAreIgnored) {

@@ -113,6 +113,14 @@ TEST_F(Pressure, ComesByBytesAndGoesWhenBothAreLow) {
   EXPECT_THAT(listener.pressure, ElementsAre(Pair("c", true), Pair("c", false)));
 }
 
+TEST_F(Pressure, IsNotMadeByQoS0WhichIsDropped) {
+  const Chain& chain = MakeChain("c", Bound(10));
+  EnqueueQos0(chain, std::vector<std::string>(20, "x"));
+  EXPECT_THAT(listener.pressure, IsEmpty());
+  EnqueuePayloads(chain, std::vector<std::string>(8, "x"));
+  EXPECT_THAT(listener.pressure, ElementsAre(Pair("c", true)));
+}
+
 TEST_F(Pressure, OfOneChainDoesNotTouchAnother) {
   const Chain& c = MakeChain("c", Bound(1));
   const Chain& d = MakeChain("d", Bound(10));
