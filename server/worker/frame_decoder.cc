@@ -1,6 +1,7 @@
 #include "server/worker/frame_decoder.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -162,12 +163,14 @@ void Decoder::DecodeReply(std::string_view bytes, WorkerReply& to) {
     }
   });
   if (to.metadata.size() > 1) {
-    // A map: sorted by key, and of equal keys the last one counts.
-    auto by_key = [](const auto& a, const auto& b) { return a.first < b.first; };
-    std::stable_sort(to.metadata.begin(), to.metadata.end(), by_key);
-    auto same_key = [](const auto& a, const auto& b) { return a.first == b.first; };
-    auto kept = std::unique(to.metadata.rbegin(), to.metadata.rend(), same_key);
-    to.metadata.erase(to.metadata.begin(), kept.base());
+    // It is a map: of equal keys the last one counts.
+    std::map<std::string, std::string> by_key;
+    for (auto& [key, value] : to.metadata) by_key.insert_or_assign(std::move(key), std::move(value));
+    to.metadata.clear();
+    while (!by_key.empty()) {
+      auto entry = by_key.extract(by_key.begin());
+      to.metadata.emplace_back(std::move(entry.key()), std::move(entry.mapped()));
+    }
   }
 }
 

@@ -8,7 +8,7 @@
 
 #include <chrono>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -39,11 +39,13 @@ struct PemFiles {
 
 absl::StatusOr<std::string> ReadFile(const char* setting, const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file.is_open() || file.bad()) {
+  std::ostringstream text;
+  text << file.rdbuf();
+  // Bad: a directory, for one.
+  if (!file.is_open() || text.bad()) {
     return absl::InvalidArgumentError(absl::StrCat("workers.tls.", setting, ": cannot read '", path, "'"));
   }
-  return text;
+  return text.str();
 }
 
 BioPtr Open(const std::string& pem) { return BioPtr(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))); }
