@@ -13,6 +13,7 @@ namespace {
 
 std::vector<std::string_view> Names(const Draft& draft) {
   std::vector<std::string_view> names;
+  names.reserve(draft.connections.size());
   for (const auto& [name, connection] : draft.connections) names.push_back(name);
   return names;
 }
@@ -66,6 +67,7 @@ void ReadFrom(MapReader& map, const Draft& draft, RouteConfig& route) {
 void WarnOfMisspeltChain(MapReader& map, const Draft& draft, const TargetParts& target) {
   if (target.is_template || draft.config.chains.contains(target.chain)) return;
   std::vector<std::string_view> names;
+  names.reserve(draft.config.chains.size());
   for (const auto& [name, options] : draft.config.chains) names.push_back(name);
   const std::string hint = DidYouMean(target.chain, names);
   if (hint.empty()) return;
