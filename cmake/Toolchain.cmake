@@ -3,7 +3,7 @@
 find_program(CCACHE ccache)
 if(CCACHE)
   # Paths count relative to the source tree, so that clones share what they have compiled.
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE} base_dir=${CMAKE_SOURCE_DIR} hash_dir=false)
+  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE})
 endif()
 find_program(MOLD mold)
 if(MOLD)
