@@ -47,6 +47,19 @@ def grpc(cells):
     ] for cell in cells])
 
 
+def path(cells):
+    table("The gateway with a fake in Paho's place: all that is not MQTT", [
+        ("QoS", "{}"), ("bytes", "{}"), ("messages/call", "{:.1f}"), ("pace/s", "{}"), ("answered/s", "{:.0f}"),
+        ("path µs", "{:.2f}"), ("fake µs", "{:.2f}"), ("worker µs", "{:.2f}"), ("p50 µs", "{:.0f}"),
+        ("p99 µs", "{:.0f}"), ("lost", "{}"), ("twice", "{}"),
+    ], [[
+        cell["qos"], cell["size"], cell["result"]["messages_per_intake_call"], cell["rate"] or "free",
+        cell["result"]["answered_per_s"], cell["result"]["path_cpu_us"], cell["result"]["fake_cpu_us"],
+        cell["result"]["cpu_us"]["workers"], cell["result"]["latency_us"]["p50"], cell["result"]["latency_us"]["p99"],
+        cell["result"]["lost"], cell["result"]["duplicates"],
+    ] for cell in cells])
+
+
 def idle(cells):
     table("Idle round trip through mosquitto, one message at a time", [
         ("QoS", "{}"), ("bytes", "{}"), ("gateway p50 µs", "{:.0f}"), ("p99 µs", "{:.0f}"), ("echo p50 µs", "{:.0f}"),

@@ -175,6 +175,17 @@ def gateway_stopped_worker(bench, size, queue_mib):
                 "messages_in_flight": gateway.metric("sluice_in_flight_messages")}
 
 
+def gateway_path(bench, qos, size, batch, rate):
+    """The gateway with a fake in Paho's place, at most `batch` messages to a call; `rate` 0: as fast as it goes."""
+    with bench.children() as children:
+        path = children.start("path", bench.program("path_bench"), "--qos", qos, "--size", size, "--batch", batch,
+                              "--rate", rate, "--outstanding", bench.outstanding, *bench.phases())
+        address = path.wait_for("listening", START_S)["workers"]
+        worker = children.start("worker", bench.program("sluice-echo-worker"), "--gateway", address, "--chain", CHAIN,
+                                "--reply-topic", "bench/out", "--reply-qos", qos)
+        return measure.run(path, {"process": [path], "workers": [worker]}, bench.timeout_s())
+
+
 # ---------------------------------------------------------------------------------------------- the floors
 
 
