@@ -26,7 +26,7 @@ class Backoff {
  private:
   Millis first_;
   Millis longest_;
-  std::minstd_rand random_;
+  std::mt19937_64 random_;  // Not a linear generator: those begin alike from neighbouring seeds.
   unsigned failures_ = 0;
 };
 
