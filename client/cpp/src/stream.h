@@ -82,6 +82,11 @@ class Stream final : public std::enable_shared_from_this<Stream>,
   void ReportRefused(const std::string& what);
 
  private:
+  static constexpr uint32_t kProtocolVersion = 1;
+  // Nonces tell the Pong that answers our Drain from those of heartbeats.
+  static constexpr uint64_t kHeartbeatNonce = 1;
+  static constexpr uint64_t kDrainNonce = 2;
+
   enum class Phase : uint8_t { kGreeting, kServing, kLeaving, kEnded };
 
   // What to start once mutex_ is released.

@@ -1,50 +1,16 @@
 // The example workers keep the protocol, as programs of their own: they are what newcomers run and copy.
 #include <gtest/gtest.h>
-#include <signal.h>  // NOLINT(modernize-deprecated-headers): kill is POSIX's.
-#include <spawn.h>
-#include <sys/wait.h>
 
 #include <string>
 #include <vector>
 
 #include "tests/support/fake_gateway.h"
-
-extern char** environ;  // NOLINT(readability-redundant-declaration)
+#include "tests/support/process.h"
 
 namespace sluice {
 namespace {
 
 using testing::FakeGateway;
-
-// A child process; killed at the end if it is still there.
-class Program {
- public:
-  explicit Program(std::vector<std::string> command) {
-    std::vector<char*> arguments;
-    for (std::string& part : command) arguments.push_back(part.data());
-    arguments.push_back(nullptr);
-    if (posix_spawnp(&pid_, arguments[0], nullptr, nullptr, arguments.data(), environ) != 0) pid_ = -1;
-  }
-  ~Program() {
-    if (pid_ <= 0) return;
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-  }
-  Program(const Program&) = delete;
-  Program& operator=(const Program&) = delete;
-
-  // Its exit status after SIGTERM; -1: it died of a signal.
-  int Terminate() {
-    kill(pid_, SIGTERM);
-    int status = 0;
-    waitpid(pid_, &status, 0);
-    pid_ = -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  }
-
- private:
-  pid_t pid_ = -1;
-};
 
 v1::Delivery Reading(const std::string& payload) {
   v1::Delivery delivery;
@@ -71,7 +37,7 @@ INSTANTIATE_TEST_SUITE_P(Languages, TemperatureExampleTest,
 
 TEST_P(TemperatureExampleTest, AnswersReadingsBelowTheirTopic) {
   FakeGateway gateway;
-  Program worker(Command(gateway));
+  Process worker(Command(gateway));
   gateway.Deliver(1, Reading(R"({"sensor":"boiler","celsius":81.5})"));
   const auto hot = gateway.ExpectSettle();
   gateway.Deliver(1, Reading(R"({"sensor":"boiler","celsius":20})"));
@@ -87,7 +53,7 @@ TEST_P(TemperatureExampleTest, AnswersReadingsBelowTheirTopic) {
 
 TEST_P(TemperatureExampleTest, RejectsWhatIsNoReading) {
   FakeGateway gateway;
-  Program worker(Command(gateway));
+  Process worker(Command(gateway));
   for (const char* payload : {"", "not json", "[]", "null", R"({"sensor":1,"celsius":2})",
                               R"({"sensor":"boiler","celsius":"hot"})", "\xff\xfe"}) {
     gateway.Deliver(1, Reading(payload));
@@ -100,7 +66,7 @@ TEST_P(TemperatureExampleTest, RejectsWhatIsNoReading) {
 
 TEST_P(TemperatureExampleTest, ConnectsAgainAfterALostStream) {
   FakeGateway gateway;
-  Program worker(Command(gateway));
+  Process worker(Command(gateway));
   ASSERT_TRUE(gateway.ExpectHello(1));
   gateway.DropStream();
   EXPECT_TRUE(gateway.ExpectHello(2));
@@ -108,25 +74,26 @@ TEST_P(TemperatureExampleTest, ConnectsAgainAfterALostStream) {
 
 TEST_P(TemperatureExampleTest, KeepsTheHeartbeat) {
   FakeGateway gateway({.heartbeat_ms = 1'000});
-  Program worker(Command(gateway));
+  Process worker(Command(gateway));
   ASSERT_TRUE(gateway.ExpectHello());
   EXPECT_TRUE(gateway.ExpectPing());
 }
 
 TEST_P(TemperatureExampleTest, DrainsOnSigterm) {
   FakeGateway gateway;
-  Program worker(Command(gateway));
+  Process worker(Command(gateway));
   gateway.Deliver(1, Reading(R"({"sensor":"boiler","celsius":81.5})"));
   ASSERT_TRUE(gateway.ExpectSettle());
-  EXPECT_EQ(worker.Terminate(), 0);
+  worker.Terminate();
+  EXPECT_EQ(worker.Wait(), 0);
   EXPECT_TRUE(gateway.ExpectDrain());
   EXPECT_TRUE(gateway.ExpectEnd());
 }
 
 TEST(EchoExampleTest, AnswersWithTheMessagesOwnPayload) {
   FakeGateway gateway;
-  Program worker({ECHO_BINARY, "--gateway", gateway.address(), "--chain", "echo", "--reply-topic", "demo/reply",
-                  "--reply-qos", "2"});
+  Process worker(std::vector<std::string>{ECHO_BINARY, "--gateway", gateway.address(), "--chain", "echo",
+                                          "--reply-topic", "demo/reply", "--reply-qos", "2"});
   gateway.Deliver(100, Reading("any bytes"));
   for (const v1::Settle& settle : gateway.ExpectSettles(100)) {
     ASSERT_EQ(settle.replies_size(), 1);
@@ -134,12 +101,13 @@ TEST(EchoExampleTest, AnswersWithTheMessagesOwnPayload) {
     EXPECT_EQ(settle.replies(0).qos(), 2U);
     EXPECT_EQ(settle.replies(0).payload(), "any bytes");
   }
-  EXPECT_EQ(worker.Terminate(), 0);
+  worker.Terminate();
+  EXPECT_EQ(worker.Wait(), 0);
 }
 
 TEST(EchoExampleTest, LeavesTheTopicToTheMessageWhereNoneIsGiven) {
   FakeGateway gateway;
-  Program worker({ECHO_BINARY, "--gateway", gateway.address(), "--chain", "echo"});
+  Process worker(std::vector<std::string>{ECHO_BINARY, "--gateway", gateway.address(), "--chain", "echo"});
   gateway.Deliver(1, Reading("x"));
   const auto settle = gateway.ExpectSettle();
   ASSERT_TRUE(settle);

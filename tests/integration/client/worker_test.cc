@@ -1,132 +1,17 @@
-// What a worker of the SDK promises, against a gateway that does as the test says.
-#include "sluice/worker.h"
-
+// How a worker of the SDK answers, against a gateway that does as the test says.
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <condition_variable>
-#include <deque>
 #include <mutex>
+#include <set>
 #include <stdexcept>
 #include <string>
-#include <thread>
+#include <vector>
 
-#include "tests/support/fake_gateway.h"
+#include "tests/integration/client/running_worker.h"
 
 namespace sluice::client {
 namespace {
-
-using ::sluice::testing::FakeGateway;
-using Kind = Event::Kind;
-
-// A gate that handlers wait at until the test opens it.
-class Gate {
- public:
-  void Open() {
-    const std::lock_guard lock(mutex_);
-    open_ = true;
-    changed_.notify_all();
-  }
-  void Pass() {
-    std::unique_lock lock(mutex_);
-    ++waiting_;
-    changed_.notify_all();
-    changed_.wait(lock, [this] { return open_; });
-  }
-  bool AwaitArrivals(int count) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::seconds(10), [&] { return waiting_ >= count; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool open_ = false;
-  int waiting_ = 0;
-};
-
-// A worker in a thread of its own, and what it reported.
-class RunningWorker {
- public:
-  RunningWorker(Options options, Handler handler) : worker_(Prepare(std::move(options)), std::move(handler)) {
-    thread_ = std::thread([this] { status_ = worker_.Run(); });
-  }
-  ~RunningWorker() {
-    worker_.Stop();
-    if (thread_.joinable()) thread_.join();
-  }
-  Worker& worker() { return worker_; }
-  Status Join() {
-    thread_.join();
-    return status_;
-  }
-  std::optional<Event> Await(Kind kind) {
-    std::unique_lock lock(mutex_);
-    std::optional<Event> found;
-    changed_.wait_for(lock, std::chrono::seconds(10), [&] {
-      while (!events_.empty() && !found) {
-        if (events_.front().kind == kind) found = events_.front();
-        events_.pop_front();
-      }
-      return found.has_value();
-    });
-    return found;
-  }
-
- private:
-  Options Prepare(Options options) {
-    options.on_event = [this](const Event& event) {
-      const std::lock_guard lock(mutex_);
-      events_.push_back(event);
-      changed_.notify_all();
-    };
-    return options;
-  }
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Event> events_;
-  Worker worker_;
-  Status status_;
-  std::thread thread_;
-};
-
-Options For(const FakeGateway& gateway) {
-  Options options;
-  options.gateways = {gateway.address()};
-  options.chains = {"test"};
-  options.worker_name = "tester";
-  options.instance = "one";
-  options.concurrency = 2;
-  options.security = Security::kPlaintext;
-  options.reconnect_first = std::chrono::milliseconds(10);
-  return options;
-}
-
-Reply Echo(const Message& message) { return {.topic = "reply", .payload = std::string(message.payload), .qos = 1}; }
-
-v1::Delivery WithPayload(std::string payload) {
-  v1::Delivery delivery;
-  delivery.set_payload(std::move(payload));
-  return delivery;
-}
-
-TEST(WorkerTest, IntroducesItself) {
-  FakeGateway gateway;
-  Options options = For(gateway);
-  options.chains = {"test", "other"};
-  options.lease = std::chrono::seconds(7);
-  const RunningWorker worker(options, Echo);
-  const auto hello = gateway.ExpectHello();
-  ASSERT_TRUE(hello);
-  EXPECT_EQ(hello->worker_name(), "tester");
-  EXPECT_EQ(hello->instance(), "one");
-  EXPECT_EQ(hello->max_protocol_version(), 1U);
-  EXPECT_EQ(hello->window().messages(), options.window_messages);
-  EXPECT_EQ(hello->window().bytes(), options.window_bytes);
-  EXPECT_EQ(hello->lease_ms(), 7'000U);
-  EXPECT_EQ(hello->chains_size(), 2);
-}
 
 class AnswersTest : public ::testing::TestWithParam<size_t> {};
 INSTANTIATE_TEST_SUITE_P(InlineAndPooled, AnswersTest, ::testing::Values(0, 1, 4));
@@ -234,102 +119,6 @@ TEST(WorkerTest, SendsRepliesAheadOfTheSettleInOrder) {
   EXPECT_EQ(settle->outcome(), v1::OUTCOME_DROP);
 }
 
-TEST(WorkerTest, ConnectsAgainAfterALostStream) {
-  FakeGateway gateway;
-  RunningWorker worker(For(gateway), Echo);
-  ASSERT_TRUE(gateway.ExpectHello(1));
-  gateway.DropStream({grpc::StatusCode::UNAVAILABLE, "going away"});
-  const auto lost = worker.Await(Kind::kDisconnected);
-  ASSERT_TRUE(lost);
-  EXPECT_EQ(lost->status.code(), StatusCode::kUnavailable);
-  EXPECT_EQ(lost->status.message(), "going away");
-  ASSERT_TRUE(gateway.ExpectHello(2));
-  gateway.Deliver();
-  EXPECT_TRUE(gateway.ExpectSettle());
-}
-
-TEST(WorkerTest, ConnectsWhenTheGatewayComesUpLater) {
-  std::string address;
-  int port = 0;
-  {
-    const FakeGateway gone;
-    port = gone.port();
-    address = gone.address();
-  }
-  Options options;
-  options.gateways = {address};
-  options.chains = {"test"};
-  options.security = Security::kPlaintext;
-  options.reconnect_first = options.reconnect_longest = std::chrono::milliseconds(20);
-  RunningWorker worker(options, Echo);
-  const auto failed = worker.Await(Kind::kConnectFailed);
-  ASSERT_TRUE(failed);
-  EXPECT_EQ(failed->status.code(), StatusCode::kUnavailable);
-  EXPECT_NE(failed->text.find("refused"), std::string::npos) << failed->text;
-  EXPECT_GE(failed->retry_in.count(), 10);
-  FakeGateway gateway({.port = port});
-  EXPECT_TRUE(gateway.ExpectHello());
-  EXPECT_TRUE(worker.Await(Kind::kConnected));
-}
-
-TEST(WorkerTest, ServesEveryAddress) {
-  FakeGateway first;
-  FakeGateway second({.ip = "127.0.0.2"});
-  Options options = For(first);
-  options.gateways.push_back(second.address());
-  RunningWorker worker(options, Echo);
-  first.Deliver(10);
-  second.Deliver(10);
-  EXPECT_EQ(first.ExpectSettles(10).size(), 10U);
-  EXPECT_EQ(second.ExpectSettles(10).size(), 10U);
-  EXPECT_EQ(worker.worker().GetStats().streams, 2U);
-  first.DropStream();
-  second.Deliver(10);
-  EXPECT_EQ(second.ExpectSettles(10).size(), 10U);
-}
-
-TEST(WorkerTest, FindsAGatewayByItsName) {
-  FakeGateway gateway;
-  Options options = For(gateway);
-  options.gateways = {"localhost:" + std::to_string(gateway.port())};
-  const RunningWorker worker(options, Echo);
-  EXPECT_TRUE(gateway.ExpectHello());
-}
-
-TEST(WorkerTest, ReportsANameThatNobodyKnows) {
-  Options options;
-  options.gateways = {"nobody.invalid"};
-  options.chains = {"test"};
-  RunningWorker worker(options, Echo);
-  const auto event = worker.Await(Kind::kResolveFailed);
-  ASSERT_TRUE(event);
-  EXPECT_EQ(event->address, "nobody.invalid");
-}
-
-TEST(WorkerTest, ReportsTheCauseOfARefusalAndWaitsLongBeforeTheNextTry) {
-  FakeGateway gateway;
-  gateway.RefuseStreams({grpc::StatusCode::PERMISSION_DENIED, "chain test is not for tester"});
-  RunningWorker worker(For(gateway), Echo);
-  const auto event = worker.Await(Kind::kConnectFailed);
-  ASSERT_TRUE(event);
-  EXPECT_EQ(event->status.code(), StatusCode::kPermissionDenied);
-  EXPECT_NE(event->text.find("chain test is not for tester"), std::string::npos);
-  EXPECT_GE(event->retry_in.count(), 15'000);
-}
-
-TEST(WorkerTest, ReportsARefusedChainAndServesTheOthers) {
-  FakeGateway gateway;
-  gateway.RefuseChain("other", "no such chain");
-  Options options = For(gateway);
-  options.chains.emplace_back("other");
-  RunningWorker worker(options, Echo);
-  const auto event = worker.Await(Kind::kChainRefused);
-  ASSERT_TRUE(event);
-  EXPECT_NE(event->text.find("other: no such chain"), std::string::npos);
-  gateway.Deliver();
-  EXPECT_TRUE(gateway.ExpectSettle());
-}
-
 TEST(WorkerTest, ExtendsTheLeaseOfALongHandlerAtItsHalf) {
   FakeGateway gateway;
   Gate gate;
@@ -401,98 +190,6 @@ TEST(WorkerTest, HandsResultsToTheUserAndLivesOn) {
   EXPECT_EQ(results[1].message, "not in replies.allow");
 }
 
-TEST(WorkerTest, SendsAHeartbeatWhenThereIsNothingElse) {
-  FakeGateway gateway({.heartbeat_ms = 1'000});
-  const RunningWorker worker(For(gateway), Echo);
-  ASSERT_TRUE(gateway.ExpectHello());
-  EXPECT_TRUE(gateway.ExpectPing());
-}
-
-TEST(WorkerTest, LeavesAGatewayThatFellSilent) {
-  FakeGateway gateway({.heartbeat_ms = 1'000});
-  RunningWorker worker(For(gateway), Echo);
-  ASSERT_TRUE(gateway.ExpectHello());
-  gateway.GoSilent();
-  const auto event = worker.Await(Kind::kDisconnected);
-  ASSERT_TRUE(event);
-  EXPECT_EQ(event->status.code(), StatusCode::kDeadlineExceeded);
-  EXPECT_TRUE(gateway.ExpectHello(2));
-}
-
-TEST(WorkerTest, GivesUpOnAGatewayThatNeverWelcomes) {
-  FakeGateway gateway;
-  gateway.WithholdWelcome();
-  Options options = For(gateway);
-  options.connect_timeout = std::chrono::milliseconds(200);
-  RunningWorker worker(options, Echo);
-  const auto event = worker.Await(Kind::kConnectFailed);
-  ASSERT_TRUE(event);
-  EXPECT_EQ(event->status.code(), StatusCode::kDeadlineExceeded);
-}
-
-TEST(WorkerTest, FinishesWhatIsInWorkBeforeItLeaves) {
-  FakeGateway gateway;
-  Gate gate;
-  RunningWorker worker(For(gateway), [&gate](const Message& message) {
-    gate.Pass();
-    return Echo(message);
-  });
-  gateway.Deliver(5);
-  ASSERT_TRUE(gate.AwaitArrivals(2));
-  worker.worker().Drain();
-  EXPECT_TRUE(gateway.ExpectDrain());
-  gate.Open();
-  EXPECT_EQ(gateway.ExpectSettles(5).size(), 5U);
-  EXPECT_TRUE(gateway.ExpectEnd());
-  EXPECT_EQ(worker.Join().code(), StatusCode::kOk);
-  EXPECT_EQ(gateway.streams(), 1);
-}
-
-TEST(WorkerTest, SaysSoWhenTheDrainTimeoutPasses) {
-  FakeGateway gateway;
-  Gate gate;
-  Options options = For(gateway);
-  options.drain_timeout = std::chrono::milliseconds(50);
-  RunningWorker worker(options, [&gate](const Message&) { gate.Pass(); });
-  gateway.Deliver();
-  ASSERT_TRUE(gate.AwaitArrivals(1));
-  worker.worker().Drain();
-  EXPECT_TRUE(gateway.ExpectEnd());
-  gate.Open();
-  EXPECT_EQ(worker.Join().code(), StatusCode::kDeadlineExceeded);
-}
-
-TEST(WorkerTest, ReturnsFromDrainWithoutAGateway) {
-  Options options;
-  options.gateways = {"127.0.0.1:1"};
-  options.chains = {"test"};
-  options.security = Security::kPlaintext;
-  RunningWorker worker(options, Echo);
-  ASSERT_TRUE(worker.Await(Kind::kConnectFailed));
-  worker.worker().Drain();
-  EXPECT_TRUE(worker.Join().ok());
-}
-
-TEST(WorkerTest, ConnectsAgainWhileItSettlesForAGatewayThatDrains) {
-  FakeGateway gateway;
-  Gate gate;
-  RunningWorker worker(For(gateway), [&gate](const Message& message) {
-    gate.Pass();
-    return Echo(message);
-  });
-  gateway.Deliver();
-  ASSERT_TRUE(gate.AwaitArrivals(1));
-  gateway.SendDrain(10'000, "spreading");
-  EXPECT_TRUE(worker.Await(Kind::kDraining));
-  EXPECT_TRUE(gateway.ExpectHello(2));
-  gate.Open();
-  EXPECT_TRUE(gateway.ExpectSettle());
-  EXPECT_TRUE(gateway.ExpectEnd(1));
-  const auto event = worker.Await(Kind::kDisconnected);
-  ASSERT_TRUE(event);
-  EXPECT_TRUE(event->status.ok());
-}
-
 TEST(WorkerTest, StopsReadingWhenTheGatewayIgnoresTheWindow) {
   FakeGateway gateway;
   Gate gate;
@@ -505,45 +202,6 @@ TEST(WorkerTest, StopsReadingWhenTheGatewayIgnoresTheWindow) {
   EXPECT_LE(worker.worker().GetStats().received, 5U);
   gate.Open();
   EXPECT_EQ(gateway.ExpectSettles(50).size(), 50U);
-}
-
-TEST(WorkerTest, LetsNoHandlerRunForAStreamThatIsLost) {
-  FakeGateway gateway;
-  Gate gate;
-  std::atomic<int> ran = 0;
-  Options options = For(gateway);
-  options.concurrency = 1;
-  RunningWorker worker(options, [&](const Message&) {
-    ++ran;
-    gate.Pass();
-  });
-  gateway.Deliver(10);
-  ASSERT_TRUE(gate.AwaitArrivals(1));
-  gateway.DropStream();
-  ASSERT_TRUE(worker.Await(Kind::kDisconnected));
-  gate.Open();
-  ASSERT_TRUE(gateway.ExpectHello(2));
-  gateway.Deliver(1);
-  const auto settle = gateway.ExpectSettle();
-  ASSERT_TRUE(settle);
-  EXPECT_EQ(settle->delivery_id(), 11U);
-  EXPECT_EQ(ran, 2);
-}
-
-TEST(WorkerTest, EndsAStreamWhoseFramesAreMalformed) {
-  FakeGateway gateway;
-  RunningWorker worker(For(gateway), Echo);
-  v1::GatewayFrame frame;
-  frame.add_deliveries();  // Without an id.
-  gateway.Send(frame);
-  const auto event = worker.Await(Kind::kDisconnected);
-  ASSERT_TRUE(event);
-  EXPECT_EQ(event->status.code(), StatusCode::kInvalidArgument);
-}
-
-TEST(WorkerTest, RefusesWrongOptionsAtOnce) {
-  Worker worker({}, Echo);
-  EXPECT_EQ(worker.Run().code(), StatusCode::kInvalidArgument);
 }
 
 }  // namespace
