@@ -71,7 +71,7 @@ def test_a_message_that_is_never_settled_goes_to_another_when_its_lease_ends(wor
     lazy.hello("c")
     world.client(broker).publish("in", b"x")
     [first] = lazy.expect_deliveries(1)
-    assert first.lease_ms == 1000
+    assert 0 < first.lease_ms <= 1000
     diligent = world.raw_worker(gateway)
     diligent.hello("c")
     lazy.window(0)
@@ -98,7 +98,7 @@ def test_an_extended_lease_keeps_the_message(world):
     received = time.monotonic()
 
     worker.extend(delivery, 60_000)
-    # Well past the first lease: the gateway's own heartbeat of time, not a fixed sleep.
+    # Well past the first lease.
     wait_until(lambda: time.monotonic() - received > 2, "two seconds", 10)
 
     assert len(worker.deliveries) == 1

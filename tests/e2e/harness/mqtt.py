@@ -10,9 +10,12 @@ from harness.wait import TIME_FACTOR, wait_on
 
 
 class MqttClient:
-    """Connected at construction. Keeps every message it receives, in order."""
+    """Connected at construction, and again when the broker was away. Keeps every message it receives, in order.
 
-    def __init__(self, broker, client_id, protocol="5", username=None, password=None):
+    session: (MQTT 5) the broker keeps its subscriptions and messages while it is away.
+    """
+
+    def __init__(self, broker, client_id, protocol="5", username=None, password=None, session=False):
         self.mqtt5 = protocol == "5"
         arguments = {"client_id": client_id, "protocol": paho.MQTTv5 if self.mqtt5 else paho.MQTTv311}
         if hasattr(paho, "CallbackAPIVersion"):
@@ -29,7 +32,12 @@ class MqttClient:
         self.client.on_connect = self._on_connect
         self.client.on_subscribe = self._on_subscribe
         self.client.on_message = self._on_message
-        self.client.connect("127.0.0.1", broker.port)
+        self.client.reconnect_delay_set(min_delay=1, max_delay=1)
+        options = {}
+        if session:
+            options = {"clean_start": False, "properties": Properties(PacketTypes.CONNECT)}
+            options["properties"].SessionExpiryInterval = 3600
+        self.client.connect("127.0.0.1", broker.port, **options)
         self.client.loop_start()
         wait_on(self.changed, lambda: self.connected, f"{client_id} is connected")
 
