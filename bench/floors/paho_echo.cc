@@ -1,85 +1,68 @@
 // floor_paho_echo: Paho C++ alone, in and out: what a gateway over Paho cannot be faster than. Takes in on one
-// connection and publishes on another from a thread of its own, below the broker's window, as the gateway does.
+// connection and publishes on another, below the broker's window, as the gateway does.
 // Runs until standard input ends or the broker has gone.
 #include <CLI/CLI.hpp>
-#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
 #include <mutex>
-#include <thread>
 
 #include "bench/floors/paho_client.h"
 
 namespace {
 
-// Publishes what it is given, with at most `window` messages unconfirmed.
+// Publishes what it is given from Paho's own callbacks, with at most `window` messages unconfirmed: no thread of its
+// own, whose wake-ups would cost what no gateway has to pay.
 class Egress : public virtual mqtt::iaction_listener {
  public:
   Egress(mqtt::async_client& client, std::string topic, int qos, size_t window)
-      : client_(client), topic_(std::move(topic)), qos_(qos), window_(window), thread_([this] { Run(); }) {}
-  Egress(const Egress&) = delete;
-  Egress& operator=(const Egress&) = delete;
-  ~Egress() override {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    changed_.notify_all();
-    thread_.join();
-  }
+      : client_(client), topic_(std::move(topic)), qos_(qos), window_(window) {}
 
   void Push(mqtt::const_message_ptr message) {
     {
       const std::lock_guard lock(mutex_);
-      waiting_.push_back(std::move(message));
+      if (in_flight_ == window_) {
+        waiting_.push_back(std::move(message));
+        return;
+      }
+      ++in_flight_;
     }
-    changed_.notify_one();
+    Publish(*message);
   }
 
-  void on_success(const mqtt::token& /*token*/) override { Release(); }
-  void on_failure(const mqtt::token& /*token*/) override { Release(); }
+  void on_success(const mqtt::token& /*token*/) override { Next(); }
+  void on_failure(const mqtt::token& /*token*/) override { Next(); }
 
  private:
-  void Release() {
+  void Next() {
+    mqtt::const_message_ptr message;
     {
       const std::lock_guard lock(mutex_);
-      --in_flight_;
+      if (waiting_.empty()) {
+        --in_flight_;
+        return;
+      }
+      message = std::move(waiting_.front());
+      waiting_.pop_front();
     }
-    changed_.notify_one();
+    Publish(*message);
   }
 
-  void Run() {
-    std::deque<mqtt::const_message_ptr> batch;
-    std::unique_lock lock(mutex_);
-    while (true) {
-      changed_.wait(lock, [&] { return stopping_ || (!waiting_.empty() && in_flight_ < window_); });
-      if (stopping_) return;
-      while (!waiting_.empty() && in_flight_ < window_) {
-        batch.push_back(std::move(waiting_.front()));
-        waiting_.pop_front();
-        ++in_flight_;
-      }
-      lock.unlock();
-      for (const auto& in : batch) {
-        const mqtt::binary_ref payload = in->get_payload_ref();
-        client_.publish(mqtt::make_message(topic_, payload, qos_, false), nullptr, *this);
-      }
-      batch.clear();
-      lock.lock();
+  void Publish(const mqtt::message& in) {
+    try {
+      client_.publish(mqtt::make_message(topic_, in.get_payload_ref(), qos_, false), nullptr, *this);
+    } catch (const mqtt::exception&) {
+      // The broker has gone, and with it the measure: WaitForEnd returns.
     }
   }
 
   mqtt::async_client& client_;
-  const std::string topic_;
+  const mqtt::string_ref topic_;
   const int qos_;
   const size_t window_;
   std::mutex mutex_;
-  std::condition_variable changed_;
   std::deque<mqtt::const_message_ptr> waiting_;
   size_t in_flight_ = 0;
-  bool stopping_ = false;
-  std::thread thread_;
 };
 
 }  // namespace
