@@ -113,11 +113,16 @@ class Children:
     def __init__(self, log_dir):
         self._log_dir = log_dir
         self._children = []
+        self._at_end = []
 
     def start(self, name, *command):
         child = Child(name, command, self._log_dir)
         self._children.append(child)
         return child
+
+    def at_end(self, action):
+        """Called when all have stopped."""
+        self._at_end.append(action)
 
     def __enter__(self):
         return self
@@ -125,3 +130,5 @@ class Children:
     def __exit__(self, *_):
         for child in reversed(self._children):
             child.stop()
+        for action in self._at_end:
+            action()

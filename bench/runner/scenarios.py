@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -17,12 +18,13 @@ CHAIN = "bench"
 class Bench:
     """What all scenarios share: where the programs are and how long to measure."""
 
-    def __init__(self, bin_dir, work_dir, seconds, warmup_s, outstanding):
+    def __init__(self, bin_dir, work_dir, seconds, warmup_s, outstanding, perf_dir=None):
         self.bin_dir = bin_dir
         self.work_dir = work_dir
         self.seconds = seconds
         self.warmup_s = warmup_s
         self.outstanding = outstanding
+        self.perf_dir = perf_dir  # None: no profiles.
 
     def program(self, name):
         return os.path.join(self.bin_dir, name)
@@ -35,6 +37,15 @@ class Bench:
 
     def phases(self):
         return "--warmup", self.warmup_s, "--seconds", self.seconds
+
+    def profile(self, children, process, name):
+        """Lets perf watch a process for as long as the run is measured, if profiles are wanted. Its data and a text are
+        in perf_dir at the end of `children`."""
+        if self.perf_dir is not None:
+            data = os.path.join(self.perf_dir, f"{name}.data")
+            children.start("perf", "perf", "record", "-F", "499", "-g", "-o", data, "-p", process.pid, "--", "sleep",
+                           self.warmup_s + self.seconds)
+            children.at_end(lambda: write_profile(data, os.path.join(self.perf_dir, f"{name}.txt")))
 
     # ---- parts
 
@@ -128,6 +139,17 @@ def connects(port):
         return False
 
 
+def write_profile(data, text):
+    """Where time is spent, the most expensive first: by thread and library, then by function."""
+    with open(text, "w", encoding="utf-8") as out:
+        for fields in ("overhead,comm,dso", "overhead,dso,sym"):
+            report = subprocess.run(["perf", "report", "--stdio", "--no-children", "-g", "none", "--percent-limit",
+                                     "0.3", "-F", fields, "-i", data], stdout=subprocess.PIPE,
+                                    stderr=subprocess.DEVNULL, text=True, check=False).stdout
+            out.writelines(line.rstrip() + "\n" for line in report.splitlines() if line and not line.startswith("#"))
+            out.write("\n")
+
+
 def wait_until(condition, otherwise, process=None):
     deadline = time.monotonic() + START_S
     while not condition():
@@ -149,6 +171,7 @@ def gateway_throughput(bench, qos, size, workers):
         rest_mib = gateway.process.memory_mib()[0]
         worker_processes = bench.workers(children, gateway, workers, qos)
         broker.wait_for("ready", START_S)
+        bench.profile(children, gateway.process, f"gateway-qos{qos}-{size}B-{workers}workers")
         broker.tell("go")
         result = measure.run(broker, {"gateway": [gateway.process], "workers": worker_processes, "broker": [broker]},
                              bench.timeout_s())
