@@ -1,10 +1,17 @@
-// The other side of a broker: a device that publishes and hears, for tests.
+// The other side of a broker: a device that publishes and hears, for tests. A small MQTT client of its own over a plain
+// socket, so that no driver is tested against itself.
 #pragma once
 
-#include <memory>
+#include <atomic>
+#include <cstdint>
+#include <map>
 #include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
 
 #include "server/message/message.h"
+#include "server/runtime/mutex.h"
 #include "tests/support/recorder.h"
 
 namespace sluice {
@@ -19,7 +26,7 @@ struct Received {
   Properties properties;
 };
 
-// Every method waits until the broker has confirmed it, and throws std::runtime_error when it does not.
+// Every method waits until the broker has confirmed it, and throws std::runtime_error when it does not. For one thread.
 class MqttDevice {
  public:
   struct Options {
@@ -29,6 +36,7 @@ class MqttDevice {
     bool mqtt5 = true;
   };
 
+  // `uri` as tcp://127.0.0.1:PORT.
   explicit MqttDevice(const std::string& uri) : MqttDevice(uri, Options()) {}
   MqttDevice(const std::string& uri, Options options);
   ~MqttDevice();
@@ -38,13 +46,33 @@ class MqttDevice {
   void Publish(const std::string& topic, const std::string& payload, Qos qos = Qos::kAtLeastOnce, bool retain = false,
                const Properties& properties = {});
   void Subscribe(const std::string& filter, Qos qos = Qos::kExactlyOnce);
-  void Disconnect();
   // What came for its subscriptions.
-  const Recorder<Received>& received() const;
+  const Recorder<Received>& received() const { return received_; }
 
  private:
-  class Impl;
-  Impl* impl_;
+  // The type of a packet (MQTT 5.0 §2.1.2) and its identifier.
+  using Answer = std::pair<uint8_t, uint16_t>;
+
+  void Read();
+  void Handle(uint8_t first, std::string_view body);
+  void HandlePublish(uint8_t flags, std::string_view body);
+  void Send(uint8_t first, std::string_view body);
+  uint16_t NextIdentifier();
+  // Waits for a packet; its reason code.
+  uint8_t Await(Answer answer, const char* what);
+  void Answered(Answer answer, uint8_t reason);
+
+  const bool mqtt5_;
+  int fd_ = -1;
+  uint16_t last_identifier_ = 0;
+  std::thread reader_;
+  Recorder<Received> received_;
+
+  Mutex send_mutex_;  // One packet at a time.
+  Mutex mutex_;
+  CondVar changed_;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  std::map<Answer, uint8_t> answers_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace sluice

@@ -128,7 +128,7 @@ TEST_F(PublishQueueTest, SendsAgainInOrderWhatABrokenConnectionLeftUnconfirmed) 
   Add({Of(6)});
   queue_.Connected({});
   EXPECT_THAT(Take(), ElementsAre(0, 2, 3, 4));
-  for (uint64_t sequence : {0, 2, 3, 4}) Confirm(sequence);
+  for (uint64_t sequence : {0u, 2u, 3u, 4u}) Confirm(sequence);
   EXPECT_THAT(Take(), ElementsAre(5));
   Confirm(5);
   EXPECT_EQ(queue_.open(), 0u);
