@@ -38,7 +38,11 @@ void IntakeCore::OnMessage(const mqtt::const_message_ptr& message) {
   if (!taken.ok()) EndProcess(link_.options().name, taken.ToString());
 }
 
-void IntakeCore::OnUp(Client& /*client*/, const ConnectResult& result) { subscriptions_.OnUp(result); }
+void IntakeCore::OnUp(Client& /*client*/, const ConnectResult& result) {
+  subscriptions_.OnUp(result);
+  MutexLock lock(mutex_);
+  subscriptions_detail_ = subscriptions_.Detail();
+}
 
 void IntakeCore::OnDown() {
   subscriptions_.OnDown();

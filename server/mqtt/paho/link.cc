@@ -203,13 +203,14 @@ bool Link::StepConnecting(Wanted wanted) {
     due_ = kNever;
     connects_ok_.Add();
     connected_gauge_.Set(1);
-    up_.store(true, std::memory_order_release);
     log::Info("mqtt connected", {{"connection", options_.name},
                                  {"role", role_name()},
                                  {"server", options_.uri},
                                  {"session_present", result->session_present}});
-    SetDetail("");
+    // The user first: its part of the state must not still be that of the last connection when it counts.
     user_.OnUp(*client_, *result);
+    SetDetail("");
+    up_.store(true, std::memory_order_release);
     return true;
   }
   if (wanted != Wanted::kUp) {
