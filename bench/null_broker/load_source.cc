@@ -75,24 +75,29 @@ void LoadSource::SetNow(int64_t now) {
 }
 
 void LoadSource::Fill() {
-  for (size_t i = 0; i < slots_.size(); ++i) {
-    if (slots_[i].session != nullptr) FillSlot(i);
-  }
+  for (size_t i = 0; i < slots_.size(); ++i) FillSlot(i);
+}
+
+bool LoadSource::HasMore() const {
+  return std::ranges::any_of(slots_, [&](const Slot& slot) { return MaySend(slot); });
+}
+
+bool LoadSource::MaySend(const Slot& slot) const {
+  if (slot.session == nullptr || slot.session->out().size() >= kBatchBytes || !run_.MaySend(book_.sent())) return false;
+  if (options_.length.count > 0 && slot.sent >= options_.length.count) return false;
+  const size_t bound = std::max<size_t>(options_.outstanding / slots_.size(), 1);
+  if (options_.outstanding > 0 && slot.outstanding() >= bound) return false;
+  return Next(slot).qos == 0 || slot.session->free_window() > 0;
 }
 
 void LoadSource::FillSlot(size_t index) {
   Slot& slot = slots_[index];
-  Session& session = *slot.session;
-  const size_t bound = std::max<size_t>(options_.outstanding / slots_.size(), 1);
   char prefix[SequenceBook::kTextSize];
-  while (session.out().size() < kBatchBytes && run_.MaySend(book_.sent())) {
-    if (options_.length.count > 0 && slot.sent >= options_.length.count) return;
-    if (options_.outstanding > 0 && slot.outstanding() >= bound) return;
-    const Session::Template& next = slot.templates[slot.sent % slot.templates.size()];
-    if (next.qos > 0 && session.free_window() == 0) return;
+  while (MaySend(slot)) {
+    const Session::Template& next = Next(slot);
     const uint64_t sequence = slot.sent * slots_.size() + index;
     SequenceBook::Write(sequence, prefix);
-    session.Publish(next, {prefix, sizeof prefix});
+    slot.session->Publish(next, {prefix, sizeof prefix});
     book_.Sent(sequence, now_);
     ++slot.sent;
     if (next.qos == 0 && !options_.expect_replies) {

@@ -41,6 +41,8 @@ class LoadSource final : public SessionListener {
   void SetNow(int64_t now);
   // Appends messages to the subscribers' out(), as many as windows, bounds and a full batch allow.
   void Fill();
+  // Whether Fill() would append something now.
+  bool HasMore() const;
   void Stop(int64_t now) { run_.Stop(now, answered()); }
   bool started() const { return run_.phase() != SteadyRun::Phase::kIdle; }
   bool done() const { return run_.phase() == SteadyRun::Phase::kDone; }
@@ -60,6 +62,8 @@ class LoadSource final : public SessionListener {
   };
 
   uint64_t answered() const { return options_.expect_replies ? book_.answered() : confirmed_; }
+  const Session::Template& Next(const Slot& slot) const { return slot.templates[slot.sent % slot.templates.size()]; }
+  bool MaySend(const Slot& slot) const;
   void FillSlot(size_t index);
 
   const LoadOptions options_;

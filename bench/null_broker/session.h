@@ -41,6 +41,7 @@ class Session {
 
   // What is to be written to the client. The caller removes what it has written.
   std::string& out() { return out_; }
+  const std::string& out() const { return out_; }
   // Closed for breaking the protocol, not by a DISCONNECT.
   const std::string& error() const { return error_; }
 

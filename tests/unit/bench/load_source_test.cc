@@ -144,6 +144,22 @@ TEST(LoadSource, CountsAcknowledgementsWhenItExpectsNoReplies) {
   EXPECT_NE(load.Result().ToString().find(R"("sent":20,"answered":10)"), std::string::npos);
 }
 
+TEST(LoadSource, HasMoreUntilAFullBatchIsWritten) {
+  LoadOptions options = Options();
+  options.expect_replies = false;
+  options.outstanding = 0;
+  LoadSource load(options);
+  Client client(load);
+  EXPECT_FALSE(load.HasMore());
+  load.Start(1);
+  load.SetNow(2);
+  EXPECT_TRUE(load.HasMore());
+  load.Fill();
+  EXPECT_FALSE(load.HasMore()) << "a batch waits to be written";
+  EXPECT_GT(client.Receive().size(), 1'000u);
+  EXPECT_TRUE(load.HasMore());
+}
+
 TEST(LoadSource, GoesOnWhenASubscriberComesBack) {
   LoadSource load(Options());
   {
