@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 
+#include "bench/main.h"
 #include "bench/meter.h"
 #include "sluice/v1/worker.grpc.pb.h"
 
@@ -53,7 +54,10 @@ class Reactor final : public grpc::ServerBidiReactor<sluice::v1::WorkerFrame, sl
   void OnReadDone(bool ok) override {
     {
       const std::lock_guard lock(mutex_);
-      if (!ok) return End();  // The worker has gone.
+      if (!ok) {  // The worker has gone.
+        End();
+        return;
+      }
       const int64_t now = NowNanos();
       for (int i = 0; i < in_.settles_size(); ++i) {
         if (run_.steady()) latency_.Add(now - sent_at_.front());
@@ -61,7 +65,10 @@ class Reactor final : public grpc::ServerBidiReactor<sluice::v1::WorkerFrame, sl
       }
       answered_ += static_cast<size_t>(in_.settles_size());
       run_.Advance(now, sent_, answered_);
-      if (run_.phase() == SteadyRun::Phase::kDone) return End();
+      if (run_.phase() == SteadyRun::Phase::kDone) {
+        End();
+        return;
+      }
       if (!writing_) WriteNext();
     }
     StartRead(&in_);
@@ -196,9 +203,7 @@ int Work(const std::string& gateway) {
   return stream->Finish().ok() ? 0 : 1;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int Run(int argc, char** argv) {
   Options options;
   std::string gateway;
   CLI::App app("The worker stream's frames over gRPC, and nothing else.");
@@ -214,3 +219,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   return serve->parsed() ? Serve(options) : Work(gateway);
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return sluice::bench::RunMain(Run, argc, argv); }

@@ -2,12 +2,12 @@
 // connection and publishes on another, below the broker's window, as the gateway does.
 // Runs until standard input ends or the broker has gone.
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <cstdlib>
 #include <deque>
 #include <mutex>
 
 #include "bench/floors/paho_client.h"
+#include "bench/main.h"
 
 namespace {
 
@@ -65,9 +65,7 @@ class Egress : public virtual mqtt::iaction_listener {
   size_t in_flight_ = 0;
 };
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int Run(int argc, char** argv) {
   sluice::bench::PahoOptions options;
   std::string reply_topic = "bench/out";
   size_t window = 100;
@@ -76,19 +74,17 @@ int main(int argc, char** argv) {
   app.add_option("--reply-topic", reply_topic, "Where to publish")->capture_default_str();
   app.add_option("--window", window, "Unconfirmed messages")->check(CLI::Range(1, 60'000))->capture_default_str();
   CLI11_PARSE(app, argc, argv);
-  try {
-    sluice::bench::PahoClient out(options, "egress");
-    out.Connect();
-    Egress egress(out.client(), reply_topic, options.qos, window);
-    sluice::bench::PahoClient in(options, "intake");
-    in.client().set_message_callback([&](mqtt::const_message_ptr message) { egress.Push(std::move(message)); });
-    in.Connect();
-    in.Subscribe(options.topic, options.qos);
-    in.WaitForEnd();
-    std::_Exit(0);  // Nothing is to be saved, and Paho's callbacks may still be under way.
-  } catch (const mqtt::exception& error) {
-    std::fprintf(stderr, "floor_paho_echo: %s\n", error.what());
-    return 1;
-  }
-  return 0;
+  sluice::bench::PahoClient out(options, "egress");
+  out.Connect();
+  Egress egress(out.client(), reply_topic, options.qos, window);
+  sluice::bench::PahoClient in(options, "intake");
+  in.client().set_message_callback([&](mqtt::const_message_ptr message) { egress.Push(std::move(message)); });
+  in.Connect();
+  in.Subscribe(options.topic, options.qos);
+  in.WaitForEnd();
+  std::_Exit(0);  // Nothing is to be saved, and Paho's callbacks may still be under way.
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return sluice::bench::RunMain(Run, argc, argv); }

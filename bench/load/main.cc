@@ -1,5 +1,7 @@
 // sluice-load: sends messages through a real broker, takes the replies, and tells how many and how fast. Or answers
 // them itself, as the broker's own echo. See docs/benchmarks.md.
+#include "bench/main.h"
+
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
@@ -10,9 +12,7 @@ namespace {
 
 volatile std::sig_atomic_t stopping = 0;
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int Run(int argc, char** argv) {
   sluice::bench::LoadRun run;
   std::string protocol = "5";
 
@@ -58,3 +58,7 @@ int main(int argc, char** argv) {
   }
   return 0;
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return sluice::bench::RunMain(Run, argc, argv); }

@@ -1,5 +1,7 @@
 // sluice-null-broker: a broker that does protocol only and makes the load itself, so that what a measure shows is
 // the client's cost. See docs/benchmarks.md.
+#include "bench/main.h"
+
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -17,13 +19,11 @@ int OpenSignalFd() {
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
-  sigprocmask(SIG_BLOCK, &set, nullptr);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
   return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int Run(int argc, char** argv) {
   sluice::bench::BrokerOptions options;
   sluice::bench::LoadOptions& load = options.load;
   bool start_on_stdin = false;
@@ -73,3 +73,7 @@ int main(int argc, char** argv) {
   broker.Result().Print();
   return 0;
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return sluice::bench::RunMain(Run, argc, argv); }

@@ -1,5 +1,7 @@
 // path_bench: the whole gateway in this process, with a fake in the place of its MQTT driver: what everything that is
 // not MQTT costs. Its workers are processes of their own. See docs/benchmarks.md.
+#include "bench/main.h"
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
@@ -25,9 +27,7 @@ sluice::GatewayConfig Config(sluice::Qos qos) {
   return config;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int Run(int argc, char** argv) {
   sluice::bench::FakeLoad load;
   int qos = 0;
   int patience_s = 20;
@@ -65,3 +65,7 @@ int main(int argc, char** argv) {
   std::fprintf(stderr, "path_bench: no reply within %d s: is a worker of chain 'bench' running?\n", patience_s);
   return 1;
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return sluice::bench::RunMain(Run, argc, argv); }
