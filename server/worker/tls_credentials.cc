@@ -7,6 +7,7 @@
 #include <openssl/x509.h>
 
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -41,8 +42,7 @@ absl::StatusOr<std::string> ReadFile(const char* setting, const std::string& pat
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   text << file.rdbuf();
-  // Bad: a directory, for one.
-  if (!file.is_open() || text.bad()) {
+  if (!file.is_open() || std::filesystem::is_directory(path)) {
     return absl::InvalidArgumentError(absl::StrCat("workers.tls.", setting, ": cannot read '", path, "'"));
   }
   return text.str();

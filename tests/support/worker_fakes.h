@@ -1,6 +1,7 @@
 // What stands on the gateway's side of a worker stream: messages to deliver, and somebody who takes settles.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <set>
@@ -88,7 +89,7 @@ class FakeDeliverySource final : public DeliverySource {
     MutexLock lock(mutex_);
     return waiting_.size();
   }
-  // Waits until `count` deliveries were settled in all, or ten seconds; true if so.
+  // Waits until `count` deliveries were settled in all, or thirty seconds; true if so.
   bool AwaitSettled(size_t count) {
     return Await([this, count]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return settled_ >= count; });
   }
@@ -157,7 +158,7 @@ class FakeDeliverySource final : public DeliverySource {
 
   template <typename Condition>
   bool Await(const Condition& condition) {
-    auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     MutexLock lock(mutex_);
     while (!condition() && std::chrono::steady_clock::now() < deadline) changed_.WaitUntil(mutex_, deadline);
     return condition();
@@ -178,7 +179,7 @@ class FakeDeliverySource final : public DeliverySource {
           delivery.message_id = NextMessageId(1);
           delivery.attempt = 1;
           delivery.lease = lease_;
-          waiting_.erase(waiting_.begin());
+          waiting_.pop_front();
           session.in_flight.emplace(delivery.id, delivery.message);
         }
         if (!batch.empty()) batches.emplace_back(session.sink, std::move(batch));
@@ -193,7 +194,7 @@ class FakeDeliverySource final : public DeliverySource {
 
   Mutex mutex_;
   CondVar changed_;
-  std::vector<MessagePtr> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::deque<MessagePtr> waiting_ ABSL_GUARDED_BY(mutex_);
   std::map<SessionId, Session> sessions_ ABSL_GUARDED_BY(mutex_);
   std::map<SessionId, Removed> removed_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::pair<uint64_t, Millis>> extends_ ABSL_GUARDED_BY(mutex_);
@@ -209,23 +210,27 @@ class FakeSettleHandler final : public SettleHandler {
 
   void OnReplies(SessionId /*session*/, std::vector<WorkerReply> replies,
                  const std::shared_ptr<ResultSink>& results) override {
-    Answer(replies, *results);
-    MutexLock lock(mutex_);
-    for (WorkerReply& reply : replies) replies_.push_back(std::move(reply));
+    std::vector<ItemResult> answers;
+    Answer(replies, answers);
+    {
+      MutexLock lock(mutex_);
+      for (WorkerReply& reply : replies) replies_.push_back(std::move(reply));
+    }
+    results->SendResults(std::move(answers));
   }
   void OnSettles(SessionId session, std::vector<WorkerSettle> settles,
                  const std::shared_ptr<ResultSink>& results) override {
-    std::vector<ItemResult> stale;
+    std::vector<ItemResult> answers;
     for (WorkerSettle& settle : settles) {
       if (source_.Settle(session, settle.delivery_id)) {
-        Answer(settle.replies, *results);
+        Answer(settle.replies, answers);
         MutexLock lock(mutex_);
         settles_.push_back(std::move(settle));
       } else {
-        stale.push_back({.delivery_id = settle.delivery_id, .code = ItemResult::Code::kStale, .message = ""});
+        answers.push_back({.delivery_id = settle.delivery_id, .code = ItemResult::Code::kStale, .message = ""});
       }
     }
-    results->SendResults(std::move(stale));
+    results->SendResults(std::move(answers));
   }
 
   std::vector<WorkerSettle> TakeSettles() {
@@ -239,12 +244,10 @@ class FakeSettleHandler final : public SettleHandler {
 
  private:
   template <typename Replies>
-  static void Answer(const Replies& replies, ResultSink& results) {
-    std::vector<ItemResult> answers;
+  static void Answer(const Replies& replies, std::vector<ItemResult>& answers) {
     for (const WorkerReply& reply : replies) {
       if (reply.reply_id != 0) answers.push_back({.reply_id = reply.reply_id, .message = ""});
     }
-    results.SendResults(std::move(answers));
   }
 
   FakeDeliverySource& source_;

@@ -110,6 +110,7 @@ TEST_F(WorkerStreamTest, ManyWorkersShareManyMessages) {
   EXPECT_TRUE(source_.AwaitSettled(kMessages));
   for (auto& worker : workers) worker->Vanish();
   for (std::thread& thread : threads) thread.join();
+  server_->Stop(Clock::Real().Now() + std::chrono::seconds(10));
   EXPECT_EQ(settles_.TakeSettles().size(), kMessages);
 }
 
