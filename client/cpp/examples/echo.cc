@@ -1,9 +1,12 @@
 // Answers every message with its own payload.
 #include <cstdio>
+#include <exception>
 
 #include "flags.h"
 
-int main(int argc, char** argv) {
+namespace {
+
+int Run(int argc, char** argv) {
   using namespace sluice::client;  // NOLINT(google-build-using-namespace): an example.
   Options options;
   options.worker_name = "echo";
@@ -32,4 +35,15 @@ int main(int argc, char** argv) {
   if (status.ok()) return 0;
   std::fprintf(stderr, "sluice-echo-worker: %s\n", status.ToString().c_str());
   return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return Run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "sluice-echo-worker: %s\n", error.what());
+    return 1;
+  }
 }

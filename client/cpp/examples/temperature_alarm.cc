@@ -3,6 +3,7 @@
 //   plant/boiler/temp         {"sensor":"boiler","celsius":81.5}
 //   plant/boiler/reply/alarm  {"sensor":"boiler","celsius":81.5,"alarm":true,"limit":80}
 #include <cstdio>
+#include <exception>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -43,9 +44,7 @@ Settlement Check(const Message& message, double limit) {
   return Settlement::Ack({Reply{.topic = AlarmTopic(message.topic), .payload = verdict.dump(), .qos = message.qos}});
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int Run(int argc, char** argv) {
   sluice::client::Options options;
   options.worker_name = "temperature-alarm";
   double limit = 80;
@@ -68,4 +67,15 @@ int main(int argc, char** argv) {
   if (status.ok()) return 0;
   std::fprintf(stderr, "sluice-temperature-alarm: %s\n", status.ToString().c_str());
   return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return Run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "sluice-temperature-alarm: %s\n", error.what());
+    return 1;
+  }
 }
