@@ -12,6 +12,10 @@ namespace {
 // MQTT 3.1.1 has no Receive Maximum, but brokers have a bound all the same (mosquitto: 20).
 constexpr size_t kUnannouncedReceiveMaximum = 19;
 
+// See the class: fruitless connections before messages go out one at a time, and after that before one is given up.
+constexpr int kFruitlessConnections = 2;
+constexpr uint8_t kStrikes = 5;
+
 }  // namespace
 
 PublishQueue::PublishQueue(size_t window, size_t window_bytes, bool mqtt5)
@@ -24,13 +28,15 @@ void PublishQueue::Add(std::vector<Outgoing> batch) {
 
 void PublishQueue::Connected(const BrokerLimits& limits) {
   connected_ = true;
+  confirmed_any_ = false;
   limits_ = limits;
   // One below the maximum: a client that is at it exactly waits for the broker in ways of its own (Paho: a second).
   size_t broker = mqtt5_ ? limits.receive_maximum : kUnannouncedReceiveMaximum;
   acknowledged_window_ = std::min(window_, std::max<size_t>(1, broker - 1));
 }
 
-void PublishQueue::Disconnected(std::vector<PublishOutcome>& outcomes) {
+void PublishQueue::Disconnected(uint8_t reason, std::vector<PublishOutcome>& outcomes) {
+  if (connected_) Suspect(reason, outcomes);
   connected_ = false;
   for (Entry& entry : entries_) {
     if (entry.state == State::kSettled) continue;
@@ -43,7 +49,25 @@ void PublishQueue::Disconnected(std::vector<PublishOutcome>& outcomes) {
   DropSettledFront();
 }
 
+void PublishQueue::Suspect(uint8_t reason, std::vector<PublishOutcome>& outcomes) {
+  if (confirmed_any_) fruitless_connections_ = 0;
+  if (sent_ == 0) return;
+  if (sent_ == 1) {
+    auto alone = std::find_if(entries_.begin(), entries_.end(), [](const Entry& e) { return e.state == State::kSent; });
+    if (++alone->strikes >= kStrikes) {
+      Unsend(*alone);
+      SettleEntry(*alone, PublishOutcome::Code::kRefused, reason == 0 ? reason::kUnspecifiedError : reason, outcomes);
+      return;
+    }
+  }
+  if (!confirmed_any_ && ++fruitless_connections_ >= kFruitlessConnections) {
+    suspects_end_ = std::max(suspects_end_, first_sequence_ + next_);
+  }
+}
+
 bool PublishQueue::HasRoomFor(const OutboundMessage& message) const {
+  // While suspects are under way nothing else is.
+  if (first_sequence_ < suspects_end_ && sent_ > 0) return false;
   if (sent_ >= window_) return false;
   if (message.qos != Qos::kAtMostOnce && sent_acknowledged_ >= acknowledged_window_) return false;
   return sent_ == 0 || sent_bytes_ + message.bytes() <= window_bytes_;
@@ -99,6 +123,7 @@ void PublishQueue::Settle(uint64_t sequence, PublishOutcome::Code code, uint8_t 
   Entry& entry = entries_[sequence - first_sequence_];
   if (entry.state == State::kSettled) return;
   if (entry.state == State::kSent) Unsend(entry);
+  confirmed_any_ = true;
   SettleEntry(entry, code, reason, outcomes);
   DropSettledFront();
 }

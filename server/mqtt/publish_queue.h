@@ -25,6 +25,10 @@ struct BrokerLimits {
 
 // Not thread-safe. A message is waiting, then sent (given out by Take), then settled; a lost connection makes
 // sent ones waiting again, in their old order and before all that came later.
+//
+// Some brokers answer a message they do not take by closing the connection; sent again first thing, it would
+// do so for ever and hold up all others. So when two connections in a row broke with messages sent and none confirmed,
+// these go out one at a time, and one that is alone when a connection breaks for the fifth time is settled as kRefused.
 class PublishQueue {
  public:
   struct Sent {
@@ -39,13 +43,17 @@ class PublishQueue {
   void Add(std::vector<Outgoing> batch);
   // From now on messages may be taken. What the broker cannot take is settled as its turn comes.
   void Connected(const BrokerLimits& limits);
-  // Nothing goes out any more. QoS 0 that does not wait for a connection is settled as kNotConnected.
-  void Disconnected(std::vector<PublishOutcome>& outcomes);
+  // Nothing goes out any more. QoS 0 that does not wait for a connection is settled as kNotConnected. `reason`: of the
+  // broker's DISCONNECT, 0 without one.
+  void Disconnected(uint8_t reason, std::vector<PublishOutcome>& outcomes);
 
   // Appends to `sent` what may go out now; to `outcomes` what never will.
   void Take(std::vector<Sent>& sent, std::vector<PublishOutcome>& outcomes);
   // Whether Take() would give anything.
   bool CanTake() const;
+  // Whether it is worth it: the window is half empty. Taking whenever a confirmation comes costs a wake-up of the
+  // sender for each.
+  bool ShouldTake() const { return sent_ <= acknowledged_window_ / 2 && CanTake(); }
   // What was taken could not be sent: waits again.
   void Return(uint64_t sequence);
   // A taken message has its outcome. Without effect when it is settled already.
@@ -61,12 +69,15 @@ class PublishQueue {
   struct Entry {
     Outgoing outgoing;
     State state = State::kWaiting;
+    uint8_t strikes = 0;  // Connections that broke while it alone was sent.
   };
 
   bool HasRoomFor(const OutboundMessage& message) const;
   void Unsend(Entry& entry);
   void SettleEntry(Entry& entry, PublishOutcome::Code code, uint8_t reason, std::vector<PublishOutcome>& outcomes);
   void DropSettledFront();
+  // A connection broke: looks for a message that may have been the cause.
+  void Suspect(uint8_t reason, std::vector<PublishOutcome>& outcomes);
 
   const size_t window_;
   const size_t window_bytes_;
@@ -75,6 +86,9 @@ class PublishQueue {
   bool connected_ = false;
   BrokerLimits limits_;
   size_t acknowledged_window_ = 0;  // For QoS 1 and 2.
+  bool confirmed_any_ = false;      // On this connection.
+  int fruitless_connections_ = 0;   // In a row: broken with messages sent and none confirmed.
+  uint64_t suspects_end_ = 0;       // Messages before this sequence go out one at a time.
 
   std::deque<Entry> entries_;
   uint64_t first_sequence_ = 0;  // Of entries_.front().

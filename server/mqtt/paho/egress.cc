@@ -61,11 +61,11 @@ void EgressCore::OnUp(Client& client, const ConnectResult& result) {
   Send(client, /*in_callback=*/false);
 }
 
-void EgressCore::OnDown() {
+void EgressCore::OnDown(uint8_t reason) {
   {
     MutexLock lock(mutex_);
     connected_ = false;
-    queue_.Disconnected(outcomes_);
+    queue_.Disconnected(reason, outcomes_);
   }
   TellOutcomes();
 }
@@ -74,7 +74,7 @@ SteadyTime EgressCore::OnControl(Client* client) {
   if (client != nullptr) {
     Send(*client, /*in_callback=*/false);
   } else {
-    OnDown();
+    OnDown(0);  // For what was handed over since.
   }
   return kNever;
 }
@@ -89,7 +89,7 @@ void EgressCore::OnPublished(Client& client, uint64_t sequence, Receiver::Publis
         sequence,
         outcome == Receiver::Published::kConfirmed ? PublishOutcome::Code::kOk : PublishOutcome::Code::kRefused, reason,
         outcomes_);
-    send = !sending_ && queue_.CanTake();
+    send = !sending_ && queue_.ShouldTake();
   }
   if (send) Send(client, /*in_callback=*/true);
   TellOutcomes();

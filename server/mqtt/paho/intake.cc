@@ -44,7 +44,7 @@ void IntakeCore::OnUp(Client& /*client*/, const ConnectResult& result) {
   subscriptions_detail_ = subscriptions_.Detail();
 }
 
-void IntakeCore::OnDown() {
+void IntakeCore::OnDown(uint8_t /*reason*/) {
   subscriptions_.OnDown();
   MutexLock lock(mutex_);
   changed_.NotifyAll();

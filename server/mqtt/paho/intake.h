@@ -29,7 +29,7 @@ class IntakeCore final : public Link::User {
 
  private:
   void OnUp(Client& client, const ConnectResult& result) override;
-  void OnDown() override;
+  void OnDown(uint8_t reason) override;
   SteadyTime OnControl(Client* client) override;
   void OnMessage(const mqtt::const_message_ptr& message) override;
   void OnPublished(Client& /*client*/, uint64_t /*sequence*/, Receiver::Published /*outcome*/,

@@ -282,7 +282,7 @@ void Link::Lost(const News& news) {
   bool takeover = news.server_reason == reason::kSessionTakenOver;
   std::string why =
       news.server_reason == 0 ? "connection lost" : "disconnected by the broker: " + DescribeReason(news.server_reason);
-  GoDown(why);
+  GoDown(why, news.server_reason);
   if (takeover) due_ = std::max(due_, clock_.Now() + backoff_.Next(kAfterTakeover));
   log::Write(takeover ? log::Level::kError : log::Level::kWarning, "mqtt connection lost",
              {{"connection", options_.name},
@@ -291,7 +291,7 @@ void Link::Lost(const News& news) {
               {"retry_ms", static_cast<int64_t>(std::chrono::duration_cast<Millis>(due_ - clock_.Now()).count())}});
 }
 
-void Link::GoDown(std::string detail) {
+void Link::GoDown(std::string detail, uint8_t reason) {
   if (clock_.Now() - up_since_ >= kHeld) backoff_.Reset();
   phase_ = Phase::kDown;
   due_ = clock_.Now() + backoff_.Next();
@@ -301,7 +301,7 @@ void Link::GoDown(std::string detail) {
   // Intake: it remembers which messages of QoS 2 it has handed over already.
   if (role_ == Role::kReplies) client_.reset();
   SetDetail(std::move(detail));
-  user_.OnDown();
+  user_.OnDown(reason);
 }
 
 void Link::SetDetail(std::string detail) {

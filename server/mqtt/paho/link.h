@@ -34,7 +34,8 @@ class Link final : private Receiver {
     // On the control thread. OnUp and OnDown alternate; with a client per connection no callback of the old one
     // follows OnDown.
     virtual void OnUp(Client& client, const ConnectResult& result) = 0;
-    virtual void OnDown() = 0;
+    // `reason`: of the broker's DISCONNECT, 0 without one.
+    virtual void OnDown(uint8_t reason) = 0;
     // After every Wake(), and when it asked for: does what is due and says when to be called again, kNever if only
     // after the next Wake(). `client` is null while the connection is not up.
     virtual SteadyTime OnControl(Client* client) = 0;
@@ -96,7 +97,7 @@ class Link final : private Receiver {
   bool StepDisconnecting(const News& news);
   void ConnectFailed(const std::string& error, bool refused);
   void Lost(const News& news);
-  void GoDown(std::string detail);
+  void GoDown(std::string detail, uint8_t reason = 0);
   void SetDetail(std::string detail);
 
   const MqttOptions options_;

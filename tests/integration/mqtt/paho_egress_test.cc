@@ -224,6 +224,19 @@ TEST(PahoEgressMqtt5, KeepsWithinTheBrokersLimits) {
   EXPECT_EQ(retained.mqtt_reason_code, 0x9A);
 }
 
+// With MQTT 3.1.1 a broker cannot say how large a packet may be; mosquitto closes the connection over a larger one.
+TEST(PahoEgressMqtt311, GivesUpAMessageThatMakesTheBrokerCloseTheConnection) {
+  Mosquitto broker({.config = "max_packet_size 1000\n"});
+  TestPublisher publisher(OptionsFor(broker.uri(), /*mqtt5=*/false));
+  ASSERT_TRUE(publisher.Ready());
+  uint64_t before = publisher.Publish("r", "x", Qos::kAtLeastOnce);
+  uint64_t poison = publisher.Publish("r", std::string(2'000, 'x'), Qos::kAtLeastOnce);
+  uint64_t after = publisher.Publish("r", "x", Qos::kAtLeastOnce);
+  EXPECT_EQ(publisher.OutcomeOf(before).code, Code::kOk);
+  EXPECT_EQ(publisher.OutcomeOf(poison).code, Code::kRefused);
+  EXPECT_EQ(publisher.OutcomeOf(after).code, Code::kOk);
+}
+
 TEST_P(PahoEgress, GoesOnWhileIntakeIsPaused) {
   Mosquitto broker;
   MqttDevice device(broker.uri());

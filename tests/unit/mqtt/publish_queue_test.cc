@@ -121,7 +121,7 @@ TEST_F(PublishQueueTest, SendsAgainInOrderWhatABrokenConnectionLeftUnconfirmed) 
   Add({Of(1), Of(2), Of(3), Of(4), Of(5)});
   EXPECT_THAT(Take(), ElementsAre(0, 1, 2, 3));
   Confirm(1);
-  queue_.Disconnected(outcomes_);
+  queue_.Disconnected(0, outcomes_);
   EXPECT_FALSE(queue_.CanTake());
   EXPECT_EQ(queue_.sent(), 0u);
   EXPECT_EQ(queue_.open(), 4u);
@@ -137,11 +137,11 @@ TEST_F(PublishQueueTest, SendsAgainInOrderWhatABrokenConnectionLeftUnconfirmed) 
 
 TEST_F(PublishQueueTest, FailsQos0WithoutAConnectionUnlessItWaits) {
   Add({Of(1, Qos::kAtMostOnce), Of(2, Qos::kAtMostOnce, 1, /*wait=*/true), Of(3)});
-  queue_.Disconnected(outcomes_);
+  queue_.Disconnected(0, outcomes_);
   EXPECT_THAT(Outcomes(), ElementsAre(std::pair(1u, Code::kNotConnected)));
   queue_.Connected({});
   EXPECT_THAT(Take(), ElementsAre(1, 2));
-  queue_.Disconnected(outcomes_);
+  queue_.Disconnected(0, outcomes_);
   EXPECT_THAT(Outcomes(), IsEmpty());
   queue_.Connected({});
   EXPECT_THAT(Take(), ElementsAre(1, 2));
@@ -186,11 +186,74 @@ TEST_F(PublishQueueTest, TakesTheOutcomeOfAMessageThatWaitsAgain) {
   queue_.Connected({});
   Add({Of(1)});
   Take();
-  queue_.Disconnected(outcomes_);
+  queue_.Disconnected(0, outcomes_);
   Confirm(0);
   EXPECT_THAT(Outcomes(), ElementsAre(std::pair(1u, Code::kOk)));
   queue_.Connected({});
   EXPECT_THAT(Take(), IsEmpty());
+}
+
+TEST_F(PublishQueueTest, RefillsWhenHalfOfTheWindowIsFree) {
+  queue_.Connected({});
+  Add({Of(1), Of(2), Of(3), Of(4), Of(5)});
+  Take();
+  Confirm(0);
+  EXPECT_FALSE(queue_.ShouldTake());
+  Confirm(1);
+  EXPECT_TRUE(queue_.ShouldTake());
+}
+
+TEST_F(PublishQueueTest, FindsTheMessageThatMakesTheBrokerCloseTheConnection) {
+  Add({Of(1), Of(2), Of(3), Of(4), Of(5)});
+  // The broker closes over the third, before it confirms the first two.
+  for (int i = 0; i < 2; ++i) {
+    queue_.Connected({});
+    EXPECT_THAT(Take(), ElementsAre(0, 1, 2, 3));
+    queue_.Disconnected(0, outcomes_);
+  }
+  // One at a time: the first two pass, the third is found out.
+  queue_.Connected({});
+  EXPECT_THAT(Take(), ElementsAre(0));
+  Confirm(0);
+  EXPECT_THAT(Take(), ElementsAre(1));
+  Confirm(1);
+  EXPECT_THAT(Take(), ElementsAre(2));
+  queue_.Disconnected(0x99, outcomes_);
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(outcomes_.size(), 2u);
+    queue_.Connected({});
+    EXPECT_THAT(Take(), ElementsAre(2));
+    queue_.Disconnected(0x99, outcomes_);
+  }
+  EXPECT_EQ(outcomes_.back().mqtt_reason_code, 0x99);
+  EXPECT_THAT(Outcomes(),
+              ElementsAre(std::pair(1u, Code::kOk), std::pair(2u, Code::kOk), std::pair(3u, Code::kRefused)));
+  // The last suspect alone, then the window is open again.
+  queue_.Connected({});
+  EXPECT_THAT(Take(), ElementsAre(3));
+  Confirm(3);
+  Add({Of(6)});
+  EXPECT_THAT(Take(), ElementsAre(4, 5));
+}
+
+TEST_F(PublishQueueTest, SuspectsNothingWhileThereIsProgress) {
+  Add({Of(1), Of(2), Of(3), Of(4), Of(5), Of(6), Of(7), Of(8)});
+  for (uint64_t i = 0; i < 5; ++i) {
+    queue_.Connected({});
+    EXPECT_GT(Take().size(), 1u);
+    Confirm(i);
+    queue_.Disconnected(0, outcomes_);
+  }
+}
+
+TEST_F(PublishQueueTest, SuspectsNothingWithoutAConnection) {
+  Add({Of(1)});
+  for (int i = 0; i < 10; ++i) queue_.Disconnected(0, outcomes_);
+  for (int i = 0; i < 10; ++i) {
+    queue_.Connected({});
+    queue_.Disconnected(0, outcomes_);
+  }
+  EXPECT_THAT(Outcomes(), IsEmpty());
 }
 
 }  // namespace
