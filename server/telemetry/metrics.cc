@@ -14,13 +14,11 @@ void Histogram::ObserveNanos(int64_t nanos, uint64_t times) {
 double Histogram::UpperBound(size_t i) { return std::ldexp(1.0, kLowestExponent + static_cast<int>(i)); }
 
 MetricsRegistry::Series& MetricsRegistry::Find(Kind kind, std::string_view name, std::string_view help, Labels labels) {
-  auto [family, is_new] = families_.try_emplace(std::string(name), Family{kind, std::string(help), {}});
-  std::vector<Series>& all = family->second.series;
-  for (Series& series : all) {
-    if (series.labels == labels) return series;
-  }
-  all.push_back(Series{.labels = std::move(labels), .read = {}});
-  return all.back();
+  IndexedFamily& family =
+      families_.try_emplace(std::string(name), IndexedFamily{{kind, std::string(help), {}}, {}}).first->second;
+  auto [position, is_new] = family.by_labels.try_emplace(labels, family.series.size());
+  if (is_new) family.series.push_back(Series{.labels = std::move(labels), .read = {}});
+  return family.series[position->second];
 }
 
 Counter& MetricsRegistry::GetCounter(std::string_view name, std::string_view help, Labels labels) {
@@ -54,7 +52,7 @@ void MetricsRegistry::Visit(const std::function<void(const std::string& name, co
   std::map<std::string, Family, std::less<>> copy;
   {
     MutexLock lock(mutex_);
-    copy = families_;
+    copy.insert(families_.begin(), families_.end());
   }
   for (const auto& [name, family] : copy) visit(name, family);
 }

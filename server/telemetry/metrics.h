@@ -119,11 +119,15 @@ class MetricsRegistry {
  private:
   void AddCallback(Kind kind, std::string_view name, std::string_view help, Labels labels,
                    std::function<double()> read);
+  // A family with its series by their labels: ten thousand chains are found as fast as one.
+  struct IndexedFamily : Family {
+    std::map<Labels, size_t> by_labels;  // Position in series.
+  };
   Series& Find(Kind kind, std::string_view name, std::string_view help, Labels labels)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable Mutex mutex_;
-  std::map<std::string, Family, std::less<>> families_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, IndexedFamily, std::less<>> families_ ABSL_GUARDED_BY(mutex_);
   std::deque<Counter> counters_ ABSL_GUARDED_BY(mutex_);
   std::deque<Gauge> gauges_ ABSL_GUARDED_BY(mutex_);
   std::deque<Histogram> histograms_ ABSL_GUARDED_BY(mutex_);
