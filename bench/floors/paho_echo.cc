@@ -53,6 +53,8 @@ class Egress : public virtual mqtt::iaction_listener {
       client_.publish(mqtt::make_message(topic_, in.get_payload_ref(), qos_, false), nullptr, *this);
     } catch (const mqtt::exception&) {
       // The broker has gone, and with it the measure: WaitForEnd returns.
+      const std::lock_guard lock(mutex_);
+      --in_flight_;
     }
   }
 
