@@ -57,7 +57,7 @@ def closure(path):
 
 def stamp_of(path, command, common):
     digest = hashlib.sha256(common)
-    digest.update(command.encode())
+    digest.update(command.replace(str(ROOT), "").encode())  # The same in every clone.
     for included in closure(path):
         digest.update(content(included))
     return STAMPS / digest.hexdigest()
