@@ -43,6 +43,7 @@ std::map<std::string, std::string> BrokerOfEachConnection(const GatewayConfig& c
 
 std::vector<RouteSpec> RouteSpecs(const GatewayConfig& config) {
   std::vector<RouteSpec> specs;
+  specs.reserve(config.routes.size());
   for (const RouteConfig& route : config.routes) {
     specs.push_back({route.id, route.connection, route.filter, route.share, route.qos, route.from_processors,
                      route.to_processors, route.target});
@@ -68,7 +69,7 @@ MqttDrivers MqttDrivers::Paho() {
 // back (settles, pressure, dead letters), the private interfaces at the end join them.
 class Gateway::Stages final : private RoutedSink, private DeliverySource, private DispatcherListener {
  public:
-  Stages(const GatewayConfig& config, MqttDrivers drivers);
+  Stages(GatewayConfig config, MqttDrivers drivers);
 
   absl::Status Start();
   bool Shutdown(Millis drain);
@@ -141,8 +142,8 @@ class Gateway::Stages final : private RoutedSink, private DeliverySource, privat
   std::unique_ptr<HttpServer> http_;
 };
 
-Gateway::Stages::Stages(const GatewayConfig& config, MqttDrivers drivers)
-    : config_(config), drivers_(std::move(drivers)) {
+Gateway::Stages::Stages(GatewayConfig config, MqttDrivers drivers)
+    : config_(std::move(config)), drivers_(std::move(drivers)) {
   AddProcessMetrics(metrics_);
   metrics_.AddCallbackGauge("sluice_journal_messages", "Messages taken in and not settled yet, of QoS 1 and 2", {},
                             [this] { return static_cast<int64_t>(journal_.depth().ingress_messages); });
