@@ -17,7 +17,9 @@ namespace sluice {
 
 struct InboundMessage {
   MessagePtr message;
-  // MQTT 5 subscription identifiers it was sent for, 0 … n; empty with 3.1.1: match the topic instead.
+  // MQTT 5 subscription identifiers it was sent for, 0 … n; empty with 3.1.1 and with brokers that have none: match the
+  // topic instead. A persistent session may still hold a subscription of an earlier process, with that one's
+  // identifier.
   std::vector<uint32_t> subscription_ids;
 };
 

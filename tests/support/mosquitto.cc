@@ -78,6 +78,9 @@ std::string Mosquitto::Config() const {
   }
   if (options_.websockets) {
     config += "listener " + std::to_string(ws_port_) + " 127.0.0.1\nprotocol websockets\n";
+    if (!options_.tls_cert_file.empty()) {
+      config += "certfile " + options_.tls_cert_file + "\nkeyfile " + options_.tls_key_file + "\n";
+    }
   }
   return config;
 }

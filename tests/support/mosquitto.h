@@ -27,7 +27,7 @@ class Mosquitto {
     std::string tls_cert_file = {};
     std::string tls_key_file = {};
     std::string tls_client_ca_file = {};
-    // A WebSocket listener (ws_uri()).
+    // A WebSocket listener (ws_uri()); with a certificate above it speaks TLS (wss_uri()).
     bool websockets = false;
     // More lines of mosquitto.conf, in the section of the first listener.
     std::string config = {};
@@ -57,6 +57,7 @@ class Mosquitto {
     return "ssl://" + host + ":" + std::to_string(tls_port_);
   }
   std::string ws_uri() const { return "ws://127.0.0.1:" + std::to_string(ws_port_); }
+  std::string wss_uri() const { return "wss://localhost:" + std::to_string(ws_port_); }
   std::string log() const { return process_ ? process_->output() : ""; }
   // Whether its log has `text`.
   bool Logged(const std::string& text) const { return log().find(text) != std::string::npos; }

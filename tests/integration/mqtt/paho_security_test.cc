@@ -38,6 +38,20 @@ TEST_P(PahoSecurity, ConnectsOverTls) {
   EXPECT_THAT(Payloads(intake.messages().WaitFor(1)), ElementsAre("encrypted"));
 }
 
+TEST_P(PahoSecurity, ConnectsOverWebSocketsAndTls) {
+  CertificateAuthority authority;
+  Mosquitto::Options broker_options = TlsBroker(authority.Server());
+  broker_options.websockets = true;
+  Mosquitto broker(broker_options);
+  MqttOptions options = TlsOptions(broker, authority.ca_file(), GetParam());
+  options.uri = broker.wss_uri();
+  TestIntake intake(options, kSubscriptions);
+  ASSERT_TRUE(intake.Ready());
+  MqttDevice device(broker.uri());
+  device.Publish("a", "encrypted");
+  EXPECT_THAT(Payloads(intake.messages().WaitFor(1)), ElementsAre("encrypted"));
+}
+
 TEST(PahoTls, ChecksAnAddressLikeAName) {
   CertificateAuthority authority;
   Mosquitto broker(TlsBroker(authority.Server("IP:127.0.0.1")));
