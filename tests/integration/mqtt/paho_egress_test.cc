@@ -78,10 +78,10 @@ TEST_P(PahoEgress, SendsMoreThanTheReceiveMaximumInOrder) {
   EXPECT_EQ(publisher->Flush(Clock::Real().Now() + kTestDeadline), 0u);
   // Paho stalls for a second each time the broker's Receive Maximum (20) is reached.
   EXPECT_LT(Clock::Real().Now() - before, Millis{20'000});
-  EXPECT_EQ(publisher.outcomes().values().size(), size_t{2 * kCount});
+  EXPECT_EQ(publisher.outcomes().values().size(), size_t{2} * kCount);
   for (const PublishOutcome& outcome : publisher.outcomes().values()) EXPECT_EQ(outcome.code, Code::kOk);
   std::map<std::string, std::vector<Received>> by_topic;
-  for (Received& received : device.received().WaitFor(2 * kCount)) by_topic[received.topic].push_back(received);
+  for (Received& received : device.received().WaitFor(size_t{2} * kCount)) by_topic[received.topic].push_back(received);
   EXPECT_EQ(Payloads(by_topic["qos1"]), Numbers(kCount));
   EXPECT_EQ(Payloads(by_topic["qos2"]), Numbers(kCount));
 }
@@ -140,7 +140,7 @@ TEST_P(PahoEgress, LosesNothingWhenTheBrokerIsKilledAgainAndAgain) {
     broker.Start();
   }
   EXPECT_EQ(publisher->Flush(Clock::Real().Now() + kTestDeadline), 0u);
-  EXPECT_EQ(publisher.outcomes().values().size(), size_t{kRounds * kPerRound});
+  EXPECT_EQ(publisher.outcomes().values().size(), size_t{kRounds} * kPerRound);
 }
 
 TEST_P(PahoEgress, FailsOnlyQos0WhileDisconnected) {

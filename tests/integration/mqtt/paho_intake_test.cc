@@ -50,7 +50,7 @@ TEST_P(PahoIntake, CarriesAnyPayloadAndTopic) {
   TestIntake intake(Options(), {{.filter = "#", .qos = Qos::kAtLeastOnce, .id = 1}});
   ASSERT_TRUE(intake.Ready());
   MqttDevice device(broker_.uri());
-  std::string binary = std::string("\0\xFF\xFE nul and bytes\0", 19);
+  std::string binary = std::string("\0\xFF\xFE nul and bytes\0", 18);
   std::string large(3 << 20, 'x');
   device.Publish("Anlage/Öl/温度", binary);
   device.Publish("empty", "");
