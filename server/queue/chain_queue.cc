@@ -4,7 +4,7 @@
 
 namespace sluice {
 
-void ChainQueue::Add(Entry& entry) {
+void ChainQueue::Add(QueueEntry& entry) {
   Join(entry);
   if (!entry.message.ordering_key.empty()) {
     auto [key, has_turn] = keys_.FindOrInsert(entry.message.ordering_key);
@@ -19,10 +19,11 @@ void ChainQueue::Add(Entry& entry) {
   ready_.PushBack(entry);
 }
 
-void ChainQueue::PutBack(std::vector<Entry*>& entries) {
-  std::sort(entries.begin(), entries.end(), [](const Entry* a, const Entry* b) { return a->sequence < b->sequence; });
-  Entry* position = returned_.front();
-  for (Entry* entry : entries) {
+void ChainQueue::PutBack(std::vector<QueueEntry*>& entries) {
+  std::sort(entries.begin(), entries.end(),
+            [](const QueueEntry* a, const QueueEntry* b) { return a->sequence < b->sequence; });
+  QueueEntry* position = returned_.front();
+  for (QueueEntry* entry : entries) {
     while (position != nullptr && position->sequence < entry->sequence) position = returned_.Next(*position);
     returned_.InsertBefore(position, *entry);
     entry->place = Place::kReturned;
@@ -30,25 +31,25 @@ void ChainQueue::PutBack(std::vector<Entry*>& entries) {
   }
 }
 
-void ChainQueue::Delay(Entry& entry, SteadyTime due) {
+void ChainQueue::Delay(QueueEntry& entry, SteadyTime due) {
   entry.place = Place::kDelayed;
   timers_.due.Push(entry, due);
   Join(entry);
 }
 
-void ChainQueue::ReleaseDue(Entry& entry) {
+void ChainQueue::ReleaseDue(QueueEntry& entry) {
   timers_.due.Remove(entry);
   Leave(entry);
 }
 
 void ChainQueue::TakeFront() {
   List& list = returned_.empty() ? ready_ : returned_;
-  Entry& entry = *list.front();
+  QueueEntry& entry = *list.front();
   list.Remove(entry);
   Leave(entry);
 }
 
-void ChainQueue::Drop(Entry& entry) {
+void ChainQueue::Drop(QueueEntry& entry) {
   const Place place = entry.place;
   Leave(entry);
   switch (place) {
@@ -67,7 +68,7 @@ void ChainQueue::Drop(Entry& entry) {
       break;
     case Place::kReady: {
       // The next of the key inherits the place in the line.
-      Entry* position = ready_.Next(entry);
+      QueueEntry* position = ready_.Next(entry);
       ready_.Remove(entry);
       if (entry.key != nullptr) PassTurn(*entry.key, position);
       break;
@@ -75,7 +76,7 @@ void ChainQueue::Drop(Entry& entry) {
   }
 }
 
-void ChainQueue::Release(Entry& entry) {
+void ChainQueue::Release(QueueEntry& entry) {
   if (entry.key != nullptr) PassTurn(*entry.key, nullptr);
 }
 
@@ -91,7 +92,7 @@ std::optional<bool> ChainQueue::PressureChange() {
   return pressed_;
 }
 
-void ChainQueue::Join(Entry& entry) {
+void ChainQueue::Join(QueueEntry& entry) {
   ++messages_;
   bytes_ += entry.bytes;
   if (entry.qos0) {
@@ -103,7 +104,7 @@ void ChainQueue::Join(Entry& entry) {
   if (entry.expires != kNever) timers_.expiry.Push(entry, entry.expires);
 }
 
-void ChainQueue::Leave(Entry& entry) {
+void ChainQueue::Leave(QueueEntry& entry) {
   --messages_;
   bytes_ -= entry.bytes;
   if (entry.qos0) {
@@ -116,8 +117,8 @@ void ChainQueue::Leave(Entry& entry) {
   entry.place = Place::kOut;
 }
 
-void ChainQueue::PassTurn(KeyState& key, Entry* position) {
-  Entry* next = key.behind.front();
+void ChainQueue::PassTurn(KeyState& key, QueueEntry* position) {
+  QueueEntry* next = key.behind.front();
   if (next == nullptr) {
     keys_.Erase(key);
     return;

@@ -13,8 +13,9 @@ namespace sluice {
 
 // What waits for a time, over all chains.
 struct WaitingTimers {
-  IndexedHeap<Entry, SteadyTime, &Entry::due_position> due;        // Delayed retries.
-  IndexedHeap<Entry, SteadyTime, &Entry::expiry_position> expiry;  // Waiting messages with an expiry interval.
+  IndexedHeap<QueueEntry, SteadyTime, &QueueEntry::due_position> due;  // Delayed retries.
+  IndexedHeap<QueueEntry, SteadyTime, &QueueEntry::expiry_position>
+      expiry;  // Waiting messages with an expiry interval.
 };
 
 // Single-threaded. Entries belong to the caller. A message with an ordering key takes the key's turn when it is the
@@ -26,28 +27,28 @@ class ChainQueue {
 
   // ---- into the queue; `entry.place` is kOut before
   // A new message, to the end.
-  void Add(Entry& entry);
+  void Add(QueueEntry& entry);
   // Messages that were out, to the front, in their order of arrival among all that were put back. Sorts `entries`.
-  void PutBack(std::vector<Entry*>& entries);
+  void PutBack(std::vector<QueueEntry*>& entries);
   // A message that was out, and waits until `due`; ReleaseDue() ends that.
-  void Delay(Entry& entry, SteadyTime due);
+  void Delay(QueueEntry& entry, SteadyTime due);
   // A delayed message whose time has come: it is out again, for PutBack().
-  void ReleaseDue(Entry& entry);
+  void ReleaseDue(QueueEntry& entry);
 
   // ---- out of the queue
   // What is to be delivered next; null: nothing is ready.
-  Entry* Front() const { return returned_.empty() ? ready_.front() : returned_.front(); }
+  QueueEntry* Front() const { return returned_.empty() ? ready_.front() : returned_.front(); }
   // Front() goes to a worker, with its key's turn.
   void TakeFront();
   // A waiting message goes without having been delivered; its key's turn passes on.
-  void Drop(Entry& entry);
+  void Drop(QueueEntry& entry);
   // A message that was out is done with: its key's turn passes on.
-  void Release(Entry& entry);
+  void Release(QueueEntry& entry);
 
   // ---- the bound
   bool OverBound() const { return messages_ > options_.max_messages || bytes_ > options_.max_bytes; }
   // The waiting message of QoS 0 that goes first at the bound; null: none waits.
-  Entry* OldestQos0() const { return qos0_returned_.empty() ? qos0_.front() : qos0_returned_.front(); }
+  QueueEntry* OldestQos0() const { return qos0_returned_.empty() ? qos0_.front() : qos0_returned_.front(); }
   // The pressure, if it has changed since the last call: true when messages of QoS 1 and 2 fill 4/5 of a bound, false
   // when they fill no more than 1/2 of both. QoS 0 never presses: it is dropped, and pausing intake would lose more.
   std::optional<bool> PressureChange();
@@ -57,12 +58,12 @@ class ChainQueue {
   size_t keys() const { return keys_.size(); }
 
  private:
-  using List = IntrusiveList<Entry, &Entry::link>;
+  using List = IntrusiveList<QueueEntry, &QueueEntry::link>;
 
-  void Join(Entry& entry);   // Waits from now on.
-  void Leave(Entry& entry);  // Waits no more.
+  void Join(QueueEntry& entry);   // Waits from now on.
+  void Leave(QueueEntry& entry);  // Waits no more.
   // The turn of `key` goes to the next behind it, which becomes ready before `position` (null: at the end).
-  void PassTurn(KeyState& key, Entry* position);
+  void PassTurn(KeyState& key, QueueEntry* position);
 
   const ChainOptions& options_;
   WaitingTimers& timers_;
@@ -70,8 +71,8 @@ class ChainQueue {
   List ready_;
   List returned_;  // By order of arrival.
   // Two lists, each in order: what comes back is older than what waits, and is found without a search.
-  IntrusiveList<Entry, &Entry::qos0_link> qos0_;
-  IntrusiveList<Entry, &Entry::qos0_link> qos0_returned_;
+  IntrusiveList<QueueEntry, &QueueEntry::qos0_link> qos0_;
+  IntrusiveList<QueueEntry, &QueueEntry::qos0_link> qos0_returned_;
   size_t messages_ = 0;
   size_t bytes_ = 0;
   size_t kept_messages_ = 0;  // Of QoS 1 and 2, which are never dropped for room.

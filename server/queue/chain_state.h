@@ -10,7 +10,7 @@
 namespace sluice {
 
 struct Membership;
-struct Session;
+struct SessionState;
 
 struct ChainState {
   ChainState(const Chain& c, MetricsRegistry& registry, WaitingTimers& timers)
@@ -20,12 +20,12 @@ struct ChainState {
   ChainQueue queue;
   ChainMetrics metrics;
   size_t in_flight = 0;
-  std::vector<Membership*> groups;  // Which sessions serve it.
-  Session* reserved = nullptr;      // See Session::reserved_for.
+  std::vector<Membership*> groups;   // Which sessions serve it.
+  SessionState* reserved = nullptr;  // See SessionState::reserved_for.
 
   // ---- within one batch
   bool touched = false;
-  std::vector<Entry*> returning;  // To be put back together.
+  std::vector<QueueEntry*> returning;  // To be put back together.
 };
 
 }  // namespace sluice

@@ -27,7 +27,7 @@ void DispatchCore::Enqueue(std::span<RoutedMessage> batch, SteadyTime now, Effec
       effects.dropped.push_back(std::move(message));
       continue;
     }
-    Entry& entry = pool_.Allocate();
+    QueueEntry& entry = pool_.Allocate();
     entry.message = std::move(message);
     entry.chain = chain;
     entry.sequence = next_arrival_++;
@@ -49,14 +49,14 @@ SessionId DispatchCore::AddSession(SessionOptions options, std::shared_ptr<Deliv
     if (std::find(chains.begin(), chains.end(), state) == chains.end()) chains.push_back(state);
   }
   options.window.messages = std::min(options.window.messages, InFlightTable::kMaxSlots);
-  Session& session = sessions_.Add(std::move(options), std::move(sink), chains);
+  SessionState& session = sessions_.Add(std::move(options), std::move(sink), chains);
   MarkDirty(session.group);
   Commit();
   return session.id;
 }
 
 void DispatchCore::SetWindow(SessionId id, Window window, SteadyTime now, Effects& effects) {
-  Session* session = sessions_.Find(id);
+  SessionState* session = sessions_.Find(id);
   if (session == nullptr) return;
   Begin(now, effects);
   window.messages = std::min(window.messages, InFlightTable::kMaxSlots);
@@ -68,7 +68,7 @@ void DispatchCore::SetWindow(SessionId id, Window window, SteadyTime now, Effect
 }
 
 void DispatchCore::DrainSession(SessionId id, SteadyTime now, Effects& effects) {
-  Session* session = sessions_.Find(id);
+  SessionState* session = sessions_.Find(id);
   if (session == nullptr) return;
   Begin(now, effects);
   session->draining = true;
@@ -88,7 +88,7 @@ void DispatchCore::Resume(SteadyTime now, Effects& effects) {
 }
 
 bool DispatchCore::HasInFlight(SessionId id) const {
-  const Session* session = sessions_.Find(id);
+  const SessionState* session = sessions_.Find(id);
   return session != nullptr && session->in_flight.size() > 0;
 }
 
@@ -119,7 +119,7 @@ void DispatchCore::Commit() {
     chain->metrics.Publish(chain->queue.messages(), chain->queue.bytes(), chain->in_flight);
   }
   touched_.clear();
-  for (Session* session : outgoing_) {
+  for (SessionState* session : outgoing_) {
     effects_->batches.push_back({session->sink, std::move(session->outgoing)});
     session->outgoing = {};
   }
@@ -190,19 +190,19 @@ void DispatchCore::PumpGroup(SessionGroup& group) {
 }
 
 void DispatchCore::TryReserved(ChainState& chain) {
-  Session* freed = SessionTable::Unreserve(chain);
+  SessionState* freed = SessionTable::Unreserve(chain);
   MarkDirty(freed->group);
   if (paused_ == 0) DeliverNext(chain);
 }
 
 bool DispatchCore::DeliverNext(ChainState& chain) {
-  Entry* entry = chain.queue.Front();
+  QueueEntry* entry = chain.queue.Front();
   if (entry->expires <= now_) {
     Touch(chain);
     DropWaiting(*entry, Loss::kExpired);
     return true;
   }
-  Session* session = sessions_.Pick(chain, entry->bytes, entry->key == nullptr ? 0 : entry->key->worker);
+  SessionState* session = sessions_.Pick(chain, entry->bytes, entry->key == nullptr ? 0 : entry->key->worker);
   if (session == nullptr) return false;
   Touch(chain);
   Assign(*entry, *session);
@@ -210,7 +210,7 @@ bool DispatchCore::DeliverNext(ChainState& chain) {
   return true;
 }
 
-void DispatchCore::Assign(Entry& entry, Session& session) {
+void DispatchCore::Assign(QueueEntry& entry, SessionState& session) {
   ChainState& chain = *entry.chain;
   chain.queue.TakeFront();
   --waiting_;
@@ -255,7 +255,7 @@ void DispatchCore::Assign(Entry& entry, Session& session) {
   });
 }
 
-void DispatchCore::DropWaiting(Entry& entry, Loss loss) {
+void DispatchCore::DropWaiting(QueueEntry& entry, Loss loss) {
   ChainState& chain = *entry.chain;
   const bool was_next = chain.queue.Front() == &entry;
   chain.queue.Drop(entry);
@@ -266,7 +266,7 @@ void DispatchCore::DropWaiting(Entry& entry, Loss loss) {
   Forget(entry);
 }
 
-void DispatchCore::Forget(Entry& entry) {
+void DispatchCore::Forget(QueueEntry& entry) {
   if (entry.message.record != 0) effects_->forgotten.push_back(entry.message.record);
   effects_->dropped.push_back(std::move(entry.message));
   pool_.Free(entry);
@@ -274,7 +274,7 @@ void DispatchCore::Forget(Entry& entry) {
 
 void DispatchCore::HoldBound(ChainState& chain) {
   while (chain.queue.OverBound()) {
-    Entry* oldest = chain.queue.OldestQos0();
+    QueueEntry* oldest = chain.queue.OldestQos0();
     if (oldest == nullptr) return;
     DropWaiting(*oldest, Loss::kQueueFull);
   }

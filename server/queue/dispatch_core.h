@@ -75,27 +75,27 @@ class DispatchCore {
   bool DeliverNext(ChainState& chain);
   // Looks again whether the session that is kept for the chain's next message has room, before others get it.
   void TryReserved(ChainState& chain);
-  void Assign(Entry& entry, Session& session);
+  void Assign(QueueEntry& entry, SessionState& session);
 
   // ---- ends of an attempt
   // The delivery holds the session's window no more.
-  void FreeSlot(Session& session, InFlightTable::Slot& slot);
+  void FreeSlot(SessionState& session, InFlightTable::Slot& slot);
   // Back to the front of its queue.
-  void PutBack(Entry& entry, Return reason);
+  void PutBack(QueueEntry& entry, Return reason);
   // An attempt that counts was lost: again, or a dead letter; QoS 0 is lost with it.
-  void LoseAttempt(Entry& entry, const Session& session, bool lease_ended);
-  void FinishOne(Entry& entry, const Session& session, Dispatcher::Finished& finished);
+  void LoseAttempt(QueueEntry& entry, const SessionState& session, bool lease_ended);
+  void FinishOne(QueueEntry& entry, const SessionState& session, Dispatcher::Finished& finished);
   // The message leaves the dispatcher. Its turn passes on.
-  void Bury(Entry& entry, Death death, std::string reason, const Session& session);
-  void Lose(Entry& entry, Loss loss);
-  void Forget(Entry& entry);
+  void Bury(QueueEntry& entry, Death death, std::string reason, const SessionState& session);
+  void Lose(QueueEntry& entry, Loss loss);
+  void Forget(QueueEntry& entry);
   // A waiting message leaves the dispatcher.
-  void DropWaiting(Entry& entry, Loss loss);
+  void DropWaiting(QueueEntry& entry, Loss loss);
   void HoldBound(ChainState& chain);
 
   // ---- time
-  void ExpireLeases(Session& session);
-  static Millis LeaseOf(const Session& session, const ChainOptions& options);
+  void ExpireLeases(SessionState& session);
+  static Millis LeaseOf(const SessionState& session, const ChainOptions& options);
 
   MetricsRegistry& metrics_;
   RetryBackoff backoff_;
@@ -115,7 +115,7 @@ class DispatchCore {
   Effects* effects_ = nullptr;
   std::vector<ChainState*> touched_;
   std::vector<SessionGroup*> dirty_;
-  std::vector<Session*> outgoing_;
+  std::vector<SessionState*> outgoing_;
 };
 
 }  // namespace sluice

@@ -14,7 +14,7 @@ std::string GaveUp(uint32_t attempts, std::string_view why) {
 
 std::vector<std::optional<Dispatcher::Claimed>> DispatchCore::Claim(SessionId id, std::span<const uint64_t> ids) {
   std::vector<std::optional<Dispatcher::Claimed>> results(ids.size());
-  Session* session = sessions_.Find(id);
+  SessionState* session = sessions_.Find(id);
   if (session == nullptr || session->removed) return results;
   for (size_t i = 0; i < ids.size(); ++i) {
     InFlightTable::Slot* slot = session->in_flight.Find(ids[i]);
@@ -26,13 +26,13 @@ std::vector<std::optional<Dispatcher::Claimed>> DispatchCore::Claim(SessionId id
 }
 
 void DispatchCore::Finish(SessionId id, std::vector<Dispatcher::Finished>& finished, SteadyTime now, Effects& effects) {
-  Session* session = sessions_.Find(id);
+  SessionState* session = sessions_.Find(id);
   if (session == nullptr) return;
   Begin(now, effects);
   for (Dispatcher::Finished& one : finished) {
     InFlightTable::Slot* slot = session->in_flight.Find(one.claimed.delivery_id);
     if (slot == nullptr || !slot->claimed) continue;
-    Entry& entry = *slot->entry;
+    QueueEntry& entry = *slot->entry;
     FreeSlot(*session, *slot);
     FinishOne(entry, *session, one);
   }
@@ -42,7 +42,7 @@ void DispatchCore::Finish(SessionId id, std::vector<Dispatcher::Finished>& finis
   Commit();
 }
 
-void DispatchCore::FinishOne(Entry& entry, const Session& session, Dispatcher::Finished& finished) {
+void DispatchCore::FinishOne(QueueEntry& entry, const SessionState& session, Dispatcher::Finished& finished) {
   ChainState& chain = *entry.chain;
   chain.metrics.CountSettle(finished.verdict);
   switch (finished.verdict) {
@@ -79,7 +79,7 @@ void DispatchCore::FinishOne(Entry& entry, const Session& session, Dispatcher::F
 }
 
 void DispatchCore::RemoveSession(SessionId id, bool counts, uint64_t began, SteadyTime now, Effects& effects) {
-  Session* session = sessions_.Find(id);
+  SessionState* session = sessions_.Find(id);
   if (session == nullptr || session->removed) return;
   Begin(now, effects);
   session->removed = true;
@@ -87,7 +87,7 @@ void DispatchCore::RemoveSession(SessionId id, bool counts, uint64_t began, Stea
   sessions_.Leave(*session);
   for (InFlightTable::Slot& slot : session->in_flight.slots()) {
     if (slot.id == 0 || slot.claimed) continue;
-    Entry& entry = *slot.entry;
+    QueueEntry& entry = *slot.entry;
     const bool seen = slot.id <= began;
     FreeSlot(*session, slot);
     if (entry.key != nullptr) entry.key->worker = 0;
@@ -104,7 +104,7 @@ void DispatchCore::RemoveSession(SessionId id, bool counts, uint64_t began, Stea
 std::vector<std::optional<Dispatcher::InFlightInfo>> DispatchCore::Peek(SessionId id,
                                                                         std::span<const uint64_t> ids) const {
   std::vector<std::optional<Dispatcher::InFlightInfo>> results(ids.size());
-  Session* session = sessions_.Find(id);
+  SessionState* session = sessions_.Find(id);
   if (session == nullptr || session->removed) return results;
   for (size_t i = 0; i < ids.size(); ++i) {
     const InFlightTable::Slot* slot = session->in_flight.Find(ids[i]);
@@ -115,8 +115,8 @@ std::vector<std::optional<Dispatcher::InFlightInfo>> DispatchCore::Peek(SessionI
   return results;
 }
 
-void DispatchCore::FreeSlot(Session& session, InFlightTable::Slot& slot) {
-  Entry& entry = *slot.entry;
+void DispatchCore::FreeSlot(SessionState& session, InFlightTable::Slot& slot) {
+  QueueEntry& entry = *slot.entry;
   session.bytes -= entry.bytes;
   session.in_flight.Remove(slot);
   --in_flight_;
@@ -125,12 +125,12 @@ void DispatchCore::FreeSlot(Session& session, InFlightTable::Slot& slot) {
   if (session.reserved_for != nullptr) Touch(*session.reserved_for);
 }
 
-void DispatchCore::PutBack(Entry& entry, Return reason) {
+void DispatchCore::PutBack(QueueEntry& entry, Return reason) {
   entry.chain->metrics.CountReturn(reason);
   entry.chain->returning.push_back(&entry);
 }
 
-void DispatchCore::LoseAttempt(Entry& entry, const Session& session, bool lease_ended) {
+void DispatchCore::LoseAttempt(QueueEntry& entry, const SessionState& session, bool lease_ended) {
   if (entry.qos0) {
     Lose(entry, lease_ended ? Loss::kLeaseExpired : Loss::kLostWorker);
     return;
@@ -143,7 +143,7 @@ void DispatchCore::LoseAttempt(Entry& entry, const Session& session, bool lease_
        GaveUp(entry.message.attempts, lease_ended ? "lease expired" : "worker lost"), session);
 }
 
-void DispatchCore::Bury(Entry& entry, Death death, std::string reason, const Session& session) {
+void DispatchCore::Bury(QueueEntry& entry, Death death, std::string reason, const SessionState& session) {
   ChainState& chain = *entry.chain;
   chain.metrics.CountDeath(death);
   chain.queue.Release(entry);
@@ -153,7 +153,7 @@ void DispatchCore::Bury(Entry& entry, Death death, std::string reason, const Ses
   pool_.Free(entry);
 }
 
-void DispatchCore::Lose(Entry& entry, Loss loss) {
+void DispatchCore::Lose(QueueEntry& entry, Loss loss) {
   ChainState& chain = *entry.chain;
   chain.metrics.CountLoss(loss);
   chain.queue.Release(entry);

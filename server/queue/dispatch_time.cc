@@ -15,7 +15,7 @@ constexpr size_t kMostPerTick = 4'096;
 }  // namespace
 
 bool DispatchCore::Extend(SessionId id, uint64_t delivery_id, Millis lease, SteadyTime now, Effects& effects) {
-  Session* session = sessions_.Find(id);
+  SessionState* session = sessions_.Find(id);
   if (session == nullptr || session->removed) return false;
   InFlightTable::Slot* slot = session->in_flight.Find(delivery_id);
   if (slot == nullptr || slot->claimed) return false;
@@ -35,14 +35,14 @@ SteadyTime DispatchCore::Tick(SteadyTime now, Effects& effects) {
   }
   size_t work = 0;
   for (; !timers_.due.empty() && timers_.due.top_key() <= now && work < kMostPerTick; ++work) {
-    Entry& entry = *timers_.due.top();
+    QueueEntry& entry = *timers_.due.top();
     entry.chain->queue.ReleaseDue(entry);
     --waiting_;
     Touch(*entry.chain);
     entry.chain->returning.push_back(&entry);
   }
   for (; !timers_.expiry.empty() && timers_.expiry.top_key() <= now && work < kMostPerTick; ++work) {
-    Entry& entry = *timers_.expiry.top();
+    QueueEntry& entry = *timers_.expiry.top();
     Touch(*entry.chain);
     DropWaiting(entry, Loss::kExpired);
   }
@@ -58,7 +58,7 @@ SteadyTime DispatchCore::Tick(SteadyTime now, Effects& effects) {
   return next;
 }
 
-void DispatchCore::ExpireLeases(Session& session) {
+void DispatchCore::ExpireLeases(SessionState& session) {
   SteadyTime next = kNever;
   for (InFlightTable::Slot& slot : session.in_flight.slots()) {
     if (slot.id == 0 || slot.claimed) continue;
@@ -66,7 +66,7 @@ void DispatchCore::ExpireLeases(Session& session) {
       next = std::min(next, slot.lease_end);
       continue;
     }
-    Entry& entry = *slot.entry;
+    QueueEntry& entry = *slot.entry;
     FreeSlot(session, slot);
     if (entry.key != nullptr) entry.key->worker = 0;
     LoseAttempt(entry, session, /*lease_ended=*/true);
@@ -76,7 +76,7 @@ void DispatchCore::ExpireLeases(Session& session) {
   MarkDirty(session.group);
 }
 
-Millis DispatchCore::LeaseOf(const Session& session, const ChainOptions& options) {
+Millis DispatchCore::LeaseOf(const SessionState& session, const ChainOptions& options) {
   if (session.lease.count() == 0) return std::min(options.lease, options.max_lease);
   return std::min(std::max(session.lease, kShortestLease), options.max_lease);
 }

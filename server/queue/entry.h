@@ -16,7 +16,7 @@ namespace sluice {
 struct ChainState;
 struct KeyState;
 
-// Where an Entry stands; ChainQueue changes it.
+// Where a QueueEntry stands; ChainQueue changes it.
 enum class Place : uint8_t {
   kOut,       // In flight, claimed, or in nobody's hands yet.
   kReady,     // Next in line for a worker: unordered, or the first of its ordering key.
@@ -25,15 +25,15 @@ enum class Place : uint8_t {
   kDelayed,   // Waits for its retry to be due.
 };
 
-struct Entry {
+struct QueueEntry {
   RoutedMessage message;
   ChainState* chain = nullptr;
   KeyState* key = nullptr;  // Null: unordered.
   uint64_t sequence = 0;    // Order of arrival.
   size_t bytes = 0;         // message->bytes(), kept because messages are claimed away.
   SteadyTime expires = kNever;
-  ListLink<Entry> link;       // Ready, returned, or behind a key.
-  ListLink<Entry> qos0_link;  // Waiting messages of QoS 0.
+  ListLink<QueueEntry> link;       // Ready, returned, or behind a key.
+  ListLink<QueueEntry> qos0_link;  // Waiting messages of QoS 0.
   uint32_t due_position = kNotInHeap;
   uint32_t expiry_position = kNotInHeap;
   Place place = Place::kOut;
@@ -49,16 +49,16 @@ class EntryPool {
   EntryPool(const EntryPool&) = delete;
   EntryPool& operator=(const EntryPool&) = delete;
 
-  Entry& Allocate() {
+  QueueEntry& Allocate() {
     if (free_ == nullptr) Grow();
-    Entry& entry = *free_;
+    QueueEntry& entry = *free_;
     free_ = entry.link.next;
     entry.link = {};
     return entry;
   }
 
   // Its message must have been moved away, so that no payload is freed under the dispatcher's lock.
-  void Free(Entry& entry) {
+  void Free(QueueEntry& entry) {
     entry.key = nullptr;
     entry.was_out = false;
     entry.link.next = free_;
@@ -69,15 +69,15 @@ class EntryPool {
   static constexpr size_t kChunk = 256;
 
   void Grow() {
-    auto& chunk = *chunks_.emplace_back(std::make_unique<std::array<Entry, kChunk>>());
+    auto& chunk = *chunks_.emplace_back(std::make_unique<std::array<QueueEntry, kChunk>>());
     for (size_t i = kChunk; i-- > 0;) {
       chunk[i].link.next = free_;
       free_ = &chunk[i];
     }
   }
 
-  Entry* free_ = nullptr;
-  std::vector<std::unique_ptr<std::array<Entry, kChunk>>> chunks_;
+  QueueEntry* free_ = nullptr;
+  std::vector<std::unique_ptr<std::array<QueueEntry, kChunk>>> chunks_;
 };
 
 }  // namespace sluice

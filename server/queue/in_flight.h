@@ -19,14 +19,14 @@ class InFlightTable {
 
   struct Slot {
     uint64_t id = 0;  // 0: free.
-    Entry* entry = nullptr;
+    QueueEntry* entry = nullptr;
     SteadyTime delivered;
     SteadyTime lease_end;
     bool claimed = false;  // Settled by the worker, not yet finished: has no lease any more.
   };
 
   // `sequence` grows with every call, from 1. At most kMaxSlots are in use. The reference holds until the next Add.
-  Slot& Add(uint64_t sequence, Entry& entry) {
+  Slot& Add(uint64_t sequence, QueueEntry& entry) {
     uint32_t index = 0;
     if (!free_.empty()) {
       index = free_.back();

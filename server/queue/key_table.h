@@ -16,9 +16,9 @@ namespace sluice {
 struct KeyState {
   std::string key;
   uint64_t hash = 0;
-  KeyState* next = nullptr;                   // In its bucket, or in the free list.
-  IntrusiveList<Entry, &Entry::link> behind;  // In order of arrival.
-  uint64_t worker = 0;                        // Session that had the turn last; 0: none.
+  KeyState* next = nullptr;                             // In its bucket, or in the free list.
+  IntrusiveList<QueueEntry, &QueueEntry::link> behind;  // In order of arrival.
+  uint64_t worker = 0;                                  // Session that had the turn last; 0: none.
 };
 
 // A hash table with recycled nodes: a key comes and goes with every message at low load, which must not allocate.

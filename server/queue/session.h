@@ -14,7 +14,7 @@ namespace sluice {
 
 struct SessionGroup;
 
-struct Session {
+struct SessionState {
   // ---- constant
   SessionId id = 0;
   std::string worker;

@@ -5,9 +5,9 @@
 
 namespace sluice {
 
-Session& SessionTable::Add(SessionOptions options, std::shared_ptr<DeliverySink> sink,
-                           const std::vector<ChainState*>& chains) {
-  auto session = std::make_unique<Session>();
+SessionState& SessionTable::Add(SessionOptions options, std::shared_ptr<DeliverySink> sink,
+                                const std::vector<ChainState*>& chains) {
+  auto session = std::make_unique<SessionState>();
   session->id = next_id_++;
   session->worker = std::move(options.worker);
   session->lease = options.lease;
@@ -18,12 +18,12 @@ Session& SessionTable::Add(SessionOptions options, std::shared_ptr<DeliverySink>
   return *sessions_.emplace(session->id, std::move(session)).first->second;
 }
 
-Session* SessionTable::Find(SessionId id) const {
+SessionState* SessionTable::Find(SessionId id) const {
   auto it = sessions_.find(id);
   return it == sessions_.end() ? nullptr : it->second.get();
 }
 
-void SessionTable::Leave(Session& session) {
+void SessionTable::Leave(SessionState& session) {
   if (session.reserved_for != nullptr) session.reserved_for->reserved = nullptr;
   session.reserved_for = nullptr;
   SessionGroup* group = std::exchange(session.group, nullptr);
@@ -34,16 +34,16 @@ void SessionTable::Leave(Session& session) {
   groups_.erase(std::vector<uint32_t>(group->chain_indexes));
 }
 
-Session* SessionTable::Pick(ChainState& chain, size_t bytes, SessionId preferred) {
+SessionState* SessionTable::Pick(ChainState& chain, size_t bytes, SessionId preferred) {
   if (chain.reserved != nullptr && chain.reserved->Fits(bytes)) return chain.reserved;
   if (preferred != 0) {
-    Session* session = Find(preferred);
+    SessionState* session = Find(preferred);
     if (session != nullptr && session->group != nullptr && session->reserved_for == nullptr && session->Fits(bytes)) {
       return session;
     }
   }
-  Session* least = nullptr;
-  uint64_t load = Session::kFull;
+  SessionState* least = nullptr;
+  uint64_t load = SessionState::kFull;
   for (const Membership* membership : chain.groups) {
     const auto& by_load = membership->group->by_load;
     if (by_load.top_key() < load) {
@@ -54,8 +54,8 @@ Session* SessionTable::Pick(ChainState& chain, size_t bytes, SessionId preferred
   if (least == nullptr || least->Fits(bytes)) return least;
 
   // Rare: only the bytes are short there. Another session may have them.
-  Session* fitting = nullptr;
-  load = Session::kFull;
+  SessionState* fitting = nullptr;
+  load = SessionState::kFull;
   for (const Membership* membership : chain.groups) {
     for (const auto& node : membership->group->by_load.nodes()) {
       if (node.key < load && node.item->Fits(bytes)) {
@@ -72,12 +72,12 @@ Session* SessionTable::Pick(ChainState& chain, size_t bytes, SessionId preferred
   return fitting;
 }
 
-void SessionTable::Rank(Session& session) {
+void SessionTable::Rank(SessionState& session) {
   if (session.group != nullptr) session.group->by_load.Update(session, session.Load());
 }
 
-Session* SessionTable::Unreserve(ChainState& chain) {
-  Session* session = std::exchange(chain.reserved, nullptr);
+SessionState* SessionTable::Unreserve(ChainState& chain) {
+  SessionState* session = std::exchange(chain.reserved, nullptr);
   if (session == nullptr) return nullptr;
   session->reserved_for = nullptr;
   Rank(*session);

@@ -24,13 +24,13 @@ struct Membership {
 // top of one heap, whatever the number of chains.
 struct SessionGroup {
   std::vector<uint32_t> chain_indexes;  // Sorted; names the group.
-  IndexedHeap<Session, uint64_t, &Session::heap_position> by_load;
+  IndexedHeap<SessionState, uint64_t, &SessionState::heap_position> by_load;
   std::vector<std::unique_ptr<Membership>> chains;
   // Chains with messages to deliver take turns. May hold chains that have none any more.
   std::deque<Membership*> ready;
   bool dirty = false;  // Within one batch: there may be something to deliver.
 
-  bool HasRoom() const { return !by_load.empty() && by_load.top_key() != Session::kFull; }
+  bool HasRoom() const { return !by_load.empty() && by_load.top_key() != SessionState::kFull; }
 };
 
 // Single-threaded.
@@ -41,28 +41,28 @@ class SessionTable {
   SessionTable& operator=(const SessionTable&) = delete;
 
   // `chains` are those of `options`, without duplicates.
-  Session& Add(SessionOptions options, std::shared_ptr<DeliverySink> sink, const std::vector<ChainState*>& chains);
+  SessionState& Add(SessionOptions options, std::shared_ptr<DeliverySink> sink, const std::vector<ChainState*>& chains);
   // Null when unknown or erased.
-  Session* Find(SessionId id) const;
+  SessionState* Find(SessionId id) const;
   // Takes it out of its group: it gets no more messages.
-  void Leave(Session& session);
-  void Erase(Session& session) { sessions_.erase(session.id); }
+  void Leave(SessionState& session);
+  void Erase(SessionState& session) { sessions_.erase(session.id); }
 
   // The session for the next message of `chain`: `preferred` if it has room, else the least loaded that has; null:
   // none has. May reserve a session for a message that is too large for what is left of its window.
-  Session* Pick(ChainState& chain, size_t bytes, SessionId preferred);
+  SessionState* Pick(ChainState& chain, size_t bytes, SessionId preferred);
   // After a change of what is in flight, the window, or the reservation.
-  static void Rank(Session& session);
+  static void Rank(SessionState& session);
   // Ends the chain's reservation; returns the session that is free for all again, or null.
-  static Session* Unreserve(ChainState& chain);
+  static SessionState* Unreserve(ChainState& chain);
 
-  const absl::flat_hash_map<SessionId, std::unique_ptr<Session>>& all() const { return sessions_; }
+  const absl::flat_hash_map<SessionId, std::unique_ptr<SessionState>>& all() const { return sessions_; }
   const std::map<std::vector<uint32_t>, std::unique_ptr<SessionGroup>>& groups() const { return groups_; }
 
  private:
   SessionGroup& GroupOf(const std::vector<ChainState*>& chains);
 
-  absl::flat_hash_map<SessionId, std::unique_ptr<Session>> sessions_;
+  absl::flat_hash_map<SessionId, std::unique_ptr<SessionState>> sessions_;
   std::map<std::vector<uint32_t>, std::unique_ptr<SessionGroup>> groups_;
   SessionId next_id_ = 1;
 };

@@ -12,21 +12,21 @@ using ::testing::ElementsAre;
 
 class ChainQueueTest : public ::testing::Test {
  protected:
-  Entry& Make(std::string_view key = {}, bool qos0 = false) {
-    Entry& entry = entries_.emplace_back();
+  QueueEntry& Make(std::string_view key = {}, bool qos0 = false) {
+    QueueEntry& entry = entries_.emplace_back();
     entry.message.ordering_key = key;
     entry.sequence = entries_.size();
     entry.bytes = 10;
     entry.qos0 = qos0;
     return entry;
   }
-  Entry& Add(std::string_view key = {}, bool qos0 = false) {
-    Entry& entry = Make(key, qos0);
+  QueueEntry& Add(std::string_view key = {}, bool qos0 = false) {
+    QueueEntry& entry = Make(key, qos0);
     queue.Add(entry);
     return entry;
   }
-  Entry& Take() {
-    Entry& entry = *queue.Front();
+  QueueEntry& Take() {
+    QueueEntry& entry = *queue.Front();
     queue.TakeFront();
     entry.was_out = true;
     return entry;
@@ -36,14 +36,14 @@ class ChainQueueTest : public ::testing::Test {
     while (queue.Front() != nullptr) sequences.push_back(Take().sequence);
     return sequences;
   }
-  void PutBack(std::vector<Entry*> entries) { queue.PutBack(entries); }
+  void PutBack(std::vector<QueueEntry*> entries) { queue.PutBack(entries); }
 
   ChainOptions options;
   WaitingTimers timers;
   ChainQueue queue{options, timers};
 
  private:
-  std::deque<Entry> entries_;
+  std::deque<QueueEntry> entries_;
 };
 
 TEST_F(ChainQueueTest, IsFirstInFirstOut) {
@@ -53,10 +53,10 @@ TEST_F(ChainQueueTest, IsFirstInFirstOut) {
 
 TEST_F(ChainQueueTest, WhatComesBackGoesFirstInOrderOfArrival) {
   for (int i = 0; i < 6; ++i) Add();
-  Entry& one = Take();
-  Entry& two = Take();
-  Entry& three = Take();
-  Entry& four = Take();
+  QueueEntry& one = Take();
+  QueueEntry& two = Take();
+  QueueEntry& three = Take();
+  QueueEntry& four = Take();
   PutBack({&four, &two});
   PutBack({&three, &one});
   EXPECT_THAT(TakeAll(), ElementsAre(1, 2, 3, 4, 5, 6));
@@ -68,7 +68,7 @@ TEST_F(ChainQueueTest, CountsMessagesAndBytesThatWait) {
   Add("k");
   EXPECT_EQ(queue.messages(), 3u);
   EXPECT_EQ(queue.bytes(), 30u);
-  Entry& first = Take();
+  QueueEntry& first = Take();
   EXPECT_EQ(queue.messages(), 2u);
   queue.Delay(first, SteadyTime(Millis(1)));
   EXPECT_EQ(queue.bytes(), 30u);
@@ -77,7 +77,7 @@ TEST_F(ChainQueueTest, CountsMessagesAndBytesThatWait) {
 }
 
 TEST_F(ChainQueueTest, TheNextOfAKeyIsReadyWhenTheOneBeforeIsReleased) {
-  Entry& first = Add("k");
+  QueueEntry& first = Add("k");
   Add("k");
   EXPECT_THAT(TakeAll(), ElementsAre(1));
   queue.Release(first);
@@ -85,8 +85,8 @@ TEST_F(ChainQueueTest, TheNextOfAKeyIsReadyWhenTheOneBeforeIsReleased) {
 }
 
 TEST_F(ChainQueueTest, ForgetsAKeyWithItsLastMessage) {
-  Entry& first = Add("k");
-  Entry& second = Add("k");
+  QueueEntry& first = Add("k");
+  QueueEntry& second = Add("k");
   EXPECT_EQ(queue.keys(), 1u);
   Take();
   queue.Release(first);
@@ -96,7 +96,7 @@ TEST_F(ChainQueueTest, ForgetsAKeyWithItsLastMessage) {
 }
 
 TEST_F(ChainQueueTest, TheNextOfAKeyInheritsThePlaceOfADroppedOne) {
-  Entry& first = Add("k");
+  QueueEntry& first = Add("k");
   Add("k");
   Add();
   queue.Drop(first);
@@ -104,7 +104,7 @@ TEST_F(ChainQueueTest, TheNextOfAKeyInheritsThePlaceOfADroppedOne) {
 }
 
 TEST_F(ChainQueueTest, ADelayedMessageKeepsItsKeysTurn) {
-  Entry& first = Add("k");
+  QueueEntry& first = Add("k");
   Add("k");
   Take();
   queue.Delay(first, SteadyTime(Millis(1)));
@@ -115,16 +115,16 @@ TEST_F(ChainQueueTest, ADelayedMessageKeepsItsKeysTurn) {
 }
 
 TEST_F(ChainQueueTest, DroppingWorksFromAnyPlace) {
-  Entry& returned = Add("a");
-  Entry& delayed = Add("b");
+  QueueEntry& returned = Add("a");
+  QueueEntry& delayed = Add("b");
   Take();
   Take();
   PutBack({&returned});
   queue.Delay(delayed, SteadyTime(Millis(1)));
-  Entry& ready = Add();
-  Entry& behind = Add("b");
+  QueueEntry& ready = Add();
+  QueueEntry& behind = Add("b");
   Add("a");
-  for (Entry* entry : {&behind, &ready, &delayed, &returned}) queue.Drop(*entry);
+  for (QueueEntry* entry : {&behind, &ready, &delayed, &returned}) queue.Drop(*entry);
   EXPECT_EQ(queue.messages(), 1u);
   EXPECT_TRUE(timers.due.empty());
   EXPECT_THAT(TakeAll(), ElementsAre(5));
@@ -132,8 +132,8 @@ TEST_F(ChainQueueTest, DroppingWorksFromAnyPlace) {
 
 TEST_F(ChainQueueTest, KnowsTheOldestOfQoS0) {
   Add();
-  Entry& first = Add({}, /*qos0=*/true);
-  Entry& second = Add({}, /*qos0=*/true);
+  QueueEntry& first = Add({}, /*qos0=*/true);
+  QueueEntry& second = Add({}, /*qos0=*/true);
   EXPECT_EQ(queue.OldestQos0(), &first);
   Take();
   Take();
@@ -158,7 +158,7 @@ TEST_F(ChainQueueTest, PressureOfTheSmallestBoundComesWithOneMessage) {
 TEST_F(ChainQueueTest, OnlyWaitingMessagesWithAnExpiryAreTimed) {
   Add();
   EXPECT_TRUE(timers.expiry.empty());
-  Entry& entry = Make();
+  QueueEntry& entry = Make();
   entry.expires = SteadyTime(Millis(5));
   queue.Add(entry);
   EXPECT_EQ(timers.expiry.top(), &entry);

@@ -60,7 +60,7 @@ class FakeListener final : public DispatcherListener {
   std::vector<RecordId> forgotten;
 };
 
-struct MessageSpec {
+struct QueuedSpec {
   std::string topic = "t";
   std::string payload;
   Qos qos = Qos::kAtLeastOnce;
@@ -76,7 +76,7 @@ class DispatcherTest : public ::testing::Test {
         std::make_unique<Chain>(Chain{std::move(name), static_cast<uint32_t>(chains_.size()), std::move(options)}));
   }
 
-  RoutedMessage Make(const Chain& chain, const MessageSpec& spec) {
+  RoutedMessage Make(const Chain& chain, const QueuedSpec& spec) {
     auto storage = std::make_shared<std::string>(spec.topic + spec.payload);
     auto message = std::make_shared<Message>();
     message->topic = std::string_view(*storage).substr(0, spec.topic.size());
@@ -101,14 +101,14 @@ class DispatcherTest : public ::testing::Test {
     return routed;
   }
 
-  void Enqueue(const Chain& chain, const std::vector<MessageSpec>& specs) {
+  void Enqueue(const Chain& chain, const std::vector<QueuedSpec>& specs) {
     std::vector<RoutedMessage> batch;
-    for (const MessageSpec& spec : specs) batch.push_back(Make(chain, spec));
+    for (const QueuedSpec& spec : specs) batch.push_back(Make(chain, spec));
     dispatcher.Enqueue(batch);
   }
   // Unordered messages of QoS 1, named by their payloads.
   void EnqueuePayloads(const Chain& chain, const std::vector<std::string>& payloads) {
-    std::vector<MessageSpec> specs;
+    std::vector<QueuedSpec> specs;
     for (const std::string& payload : payloads) specs.push_back({.payload = payload});
     Enqueue(chain, specs);
   }

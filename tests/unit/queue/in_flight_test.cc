@@ -7,7 +7,7 @@ namespace {
 
 TEST(InFlightTable, FindsWhatIsInFlightAndNothingElse) {
   InFlightTable table;
-  Entry entry;
+  QueueEntry entry;
   const uint64_t id = table.Add(1, entry).id;
   ASSERT_NE(table.Find(id), nullptr);
   EXPECT_EQ(table.Find(id)->entry, &entry);
@@ -18,7 +18,7 @@ TEST(InFlightTable, FindsWhatIsInFlightAndNothingElse) {
 
 TEST(InFlightTable, ARemovedIdStaysUnknownWhenItsSlotIsUsedAgain) {
   InFlightTable table;
-  Entry entry;
+  QueueEntry entry;
   const uint64_t old = table.Add(1, entry).id;
   table.Remove(*table.Find(old));
   EXPECT_EQ(table.Find(old), nullptr);
@@ -30,12 +30,12 @@ TEST(InFlightTable, ARemovedIdStaysUnknownWhenItsSlotIsUsedAgain) {
 
 TEST(InFlightTable, IdsGrowWhateverSlotTheyGet) {
   InFlightTable table;
-  std::vector<Entry> entries(10);
+  std::vector<QueueEntry> entries(10);
   uint64_t sequence = 1;
   uint64_t last = 0;
   std::vector<uint64_t> ids;
   for (int round = 0; round < 100; ++round) {
-    for (Entry& entry : entries) {
+    for (QueueEntry& entry : entries) {
       const uint64_t id = table.Add(sequence++, entry).id;
       EXPECT_GT(id, last);
       last = id;

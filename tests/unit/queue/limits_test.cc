@@ -22,7 +22,7 @@ class QueueBound : public DispatcherTest {
     return options;
   }
   void EnqueueQos0(const Chain& chain, const std::vector<std::string>& payloads) {
-    std::vector<MessageSpec> specs;
+    std::vector<QueuedSpec> specs;
     for (const std::string& payload : payloads) specs.push_back({.payload = payload, .qos = Qos::kAtMostOnce});
     Enqueue(chain, specs);
   }
@@ -289,7 +289,7 @@ TEST_F(Expiry, OfAMessageTooLargeForTheWindowLetsTheNextOneGo) {
 
 TEST_F(Expiry, OfManyIsSpreadOverTicks) {
   const Chain& chain = MakeChain("c", Bound(100'000));
-  Enqueue(chain, std::vector<MessageSpec>(10'000, {.payload = "x", .expiry_s = 1}));
+  Enqueue(chain, std::vector<QueuedSpec>(10'000, {.payload = "x", .expiry_s = 1}));
   SteadyTime next = Advance(Millis(1'000));
   EXPECT_EQ(next, clock.Now()) << "at once again";
   EXPECT_GT(dispatcher.Backlog(), 0u);

@@ -184,10 +184,10 @@ class DispatcherModel : public DispatcherTest, public ::testing::WithParamInterf
     for (size_t i = 0, n = 1 + Random(8); i < n; ++i) {
       const Chain& chain = *chains[Random(chains.size())];
       const std::string topic(1, static_cast<char>('a' + Random(6)));
-      MessageSpec spec{.topic = topic,
-                       .payload = std::string(Random(20) == 0 ? 60 : Random(8), 'x'),
-                       .qos = static_cast<Qos>(Random(3)),
-                       .key = Random(4) == 0 ? "" : topic};
+      QueuedSpec spec{.topic = topic,
+                      .payload = std::string(Random(20) == 0 ? 60 : Random(8), 'x'),
+                      .qos = static_cast<Qos>(Random(3)),
+                      .key = Random(4) == 0 ? "" : topic};
       if (Random(4) == 0) spec.expiry_s = static_cast<uint32_t>(Random(20));
       batch.push_back(Make(chain, spec));
       messages_[batch.back().id.low] = {.chain = &chain,

@@ -15,7 +15,7 @@ class OrderingKeys : public DispatcherTest {
  protected:
   // "a1" is payload "a1" with the key "a".
   void EnqueueKeyed(const Chain& chain, const std::vector<std::string>& payloads, Qos qos = Qos::kAtLeastOnce) {
-    std::vector<MessageSpec> specs;
+    std::vector<QueuedSpec> specs;
     for (const std::string& payload : payloads) {
       specs.push_back({.topic = payload.substr(0, 1), .payload = payload, .qos = qos, .key = payload.substr(0, 1)});
     }
@@ -155,7 +155,7 @@ TEST_F(OrderingKeys, ManyKeysComeAndGo) {
   const Chain& chain = MakeChain("c");
   auto worker = Connect({&chain}, {.messages = 5'000});
   for (int round = 0; round < 3; ++round) {
-    std::vector<MessageSpec> specs;
+    std::vector<QueuedSpec> specs;
     for (int i = 0; i < 2'000; ++i) {
       const std::string topic = "device/" + std::to_string(i);
       for (int j = 0; j < 2; ++j) specs.push_back({.topic = topic, .payload = std::to_string(j), .key = topic});
