@@ -32,10 +32,10 @@ void Outbox::Append(Chunk& chunk) {
     copy.settled = chunk.settled;
     copy.settled_bytes = chunk.settled_bytes;
     copy.ends_frame = chunk.ends_frame;
+    chunk.Clear();
   } else {
-    chunks_.push_back(std::move(chunk));
+    chunks_.push_back(std::exchange(chunk, Chunk()));
   }
-  chunk.Clear();
 }
 
 Outbox::Frame Outbox::Take(size_t max_bytes) {
