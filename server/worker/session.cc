@@ -139,7 +139,8 @@ void Session::SendResults(std::vector<ItemResult> results) {
   bool taken = false;
   {
     MutexLock lock(mutex_);
-    if (!OpenLocked() && !(state_ == State::kClosing && flush_)) return;
+    bool wanted = OpenLocked() || (state_ == State::kClosing && flush_);
+    if (!wanted) return;
     taken = outgoing_.AddResults(std::move(results));
   }
   if (taken) {
