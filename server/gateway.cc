@@ -185,7 +185,10 @@ absl::Status Gateway::Stages::Start() {
       clock_, metrics_, static_cast<DeliverySource&>(*this), *settler_);
   if (absl::Status status = workers_->Start(); !status.ok()) return status;
 
-  // Sight, before anything flows.
+  // Intake.
+  BuildIntake();
+
+  // Sight, before anything flows, of stages that are all there.
   if (!config_.http.listen.empty()) {
     absl::StatusOr<std::unique_ptr<HttpServer>> http =
         HttpServer::Start(config_.http.listen, metrics_, [this] { return Readiness(); });
@@ -193,8 +196,7 @@ absl::Status Gateway::Stages::Start() {
     http_ = *std::move(http);
   }
 
-  // Intake, last: from here on messages come.
-  BuildIntake();
+  // From here on messages come.
   ticker_.Add(dispatcher_);
   ticker_.Add(*workers_);
   ticker_.Add(outbox_);

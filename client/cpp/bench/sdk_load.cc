@@ -16,6 +16,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <exception>
 #include <future>
 #include <mutex>
 #include <string>
@@ -206,6 +207,7 @@ pid_t StartWorker(const Flags& flags, int port) {
                                       "--concurrency",
                                       std::to_string(flags.concurrency)};
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (std::string& part : command) arguments.push_back(part.data());
   arguments.push_back(nullptr);
   pid_t pid = -1;
@@ -256,9 +258,7 @@ int Run(const Flags& flags) {
   return 0;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int Main(int argc, char** argv) {
   Flags flags;
   CLI::App app{"Measures what a message costs a worker of the C++ SDK."};
   app.add_option("--seconds", flags.seconds, "how long to measure")->capture_default_str();
@@ -269,4 +269,15 @@ int main(int argc, char** argv) {
   app.add_option("--payload", flags.payload, "bytes")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   return Run(flags);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return Main(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "sluice-sdk-load: %s\n", error.what());
+    return 1;
+  }
 }
