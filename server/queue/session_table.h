@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/btree_map.h"
 #include "server/queue/chain_state.h"
 #include "server/queue/session.h"
 
@@ -56,13 +56,14 @@ class SessionTable {
   // Ends the chain's reservation; returns the session that is free for all again, or null.
   static SessionState* Unreserve(ChainState& chain);
 
-  const absl::flat_hash_map<SessionId, std::unique_ptr<SessionState>>& all() const { return sessions_; }
+  const absl::btree_map<SessionId, std::unique_ptr<SessionState>>& all() const { return sessions_; }
   const std::map<std::vector<uint32_t>, std::unique_ptr<SessionGroup>>& groups() const { return groups_; }
 
  private:
   SessionGroup& GroupOf(const std::vector<ChainState*>& chains);
 
-  absl::flat_hash_map<SessionId, std::unique_ptr<SessionState>> sessions_;
+  // Ordered, so that what happens to all of them happens in the same order in every run.
+  absl::btree_map<SessionId, std::unique_ptr<SessionState>> sessions_;
   std::map<std::vector<uint32_t>, std::unique_ptr<SessionGroup>> groups_;
   SessionId next_id_ = 1;
 };

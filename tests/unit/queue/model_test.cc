@@ -334,6 +334,7 @@ class DispatcherModel : public DispatcherTest, public ::testing::WithParamInterf
   // All that is left comes to an end, with one worker that acknowledges everything.
   void RunDry() {
     if (std::exchange(paused_, 0) != 0) dispatcher.Resume();
+    Observe();
     for (auto& [id, peer] : peers_) {
       for (int i = 0; i < 100 && !peer.out.empty(); ++i) {
         ClaimSome(id, peer);
@@ -383,10 +384,7 @@ TEST_P(DispatcherModel, LosesNothingDoublesNothingAndKeepsOrderAndWindows) {
 std::vector<Variant> Variants() {
   std::vector<Variant> variants;
   for (uint32_t seed = 1; seed <= 40; ++seed) {
-    variants.push_back(
-        {.seed = seed,
-         .bounded = seed % 4 >= 2,
-         .byte_windows = false});  // In bytes about one run in thirty delivers to a drained session: an open defect.
+    variants.push_back({.seed = seed, .bounded = seed % 4 >= 2, .byte_windows = seed % 2 == 1});
   }
   return variants;
 }
