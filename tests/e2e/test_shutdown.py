@@ -11,7 +11,8 @@ from harness.wait import TIME_FACTOR, wait_until
 
 
 class Load:
-    """Publishes numbered messages, one after the other, until stopped."""
+    """Publishes numbered messages, one after the other, until stopped: fewer than a chain's queue holds, so that a
+    gateway without workers takes them in."""
 
     def __init__(self, client, topic):
         self.client = client
@@ -22,7 +23,7 @@ class Load:
         self.thread.start()
 
     def _run(self):
-        while not self.stopping.is_set() and len(self.payloads) < 20_000:
+        while not self.stopping.is_set() and len(self.payloads) < 8_000:
             payload = f"{len(self.payloads)}".encode()
             self.payloads.append(payload)
             info = self.client.publish(self.topic, payload, qos=1)
