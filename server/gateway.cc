@@ -41,16 +41,6 @@ std::map<std::string, std::string> BrokerOfEachConnection(const GatewayConfig& c
   return brokers;
 }
 
-std::vector<RouteSpec> RouteSpecs(const GatewayConfig& config) {
-  std::vector<RouteSpec> specs;
-  specs.reserve(config.routes.size());
-  for (const RouteConfig& route : config.routes) {
-    specs.push_back({route.id, route.connection, route.filter, route.share, route.qos, route.from_processors,
-                     route.to_processors, route.target});
-  }
-  return specs;
-}
-
 }  // namespace
 
 MqttDrivers MqttDrivers::Paho() {
@@ -152,7 +142,7 @@ Gateway::Stages::Stages(GatewayConfig config, MqttDrivers drivers)
 absl::Status Gateway::Stages::Start() {
   // Chains and routes.
   for (const auto& [name, options] : config_.chains) chains_.Define(name, options);
-  if (absl::Status status = BuildRoutes(RouteSpecs(config_), chains_, routes_); !status.ok()) return status;
+  if (absl::Status status = BuildRoutes(config_.routes, chains_, routes_); !status.ok()) return status;
   std::vector<const Route*> all_routes;
   for (const auto& [name, options] : config_.connections) {
     std::vector<const Route*> routes = routes_.RoutesOf(name);
