@@ -38,6 +38,8 @@ class WorkerServer final : public Tickable {
   size_t streams() const { return registry_.size(); }
   // Tells all workers to settle what they hold until `deadline` and go; new streams are refused. Returns at once.
   void Drain(SteadyTime deadline, const std::string& reason) { registry_.DrainAll(deadline, reason); }
+  // True when no stream is left; waits for it until `deadline`.
+  bool WaitUntilEmpty(SteadyTime deadline) { return registry_.WaitEmpty(deadline); }
   // Ends all streams with Unavailable and closes the listener. Returns when no reaction runs any more and none will, by
   // about `deadline`. Idempotent. The ticker must still run, or Tick be called.
   void Stop(SteadyTime deadline);

@@ -199,6 +199,18 @@ TEST_F(SessionEnd, ShutdownEndsWithUnavailableAndDoesNotCount) {
   EXPECT_FALSE(source_.removed()[1].counts);
 }
 
+TEST_F(SessionEnd, AShutdownThatOvertakesADrainLeavesItsNoticeBeforeTheEnd) {
+  source_.Publish(NewMessage(), 2);
+  OpenAndReadWelcome(1);
+  worker_.session().Drain(clock_.Now() + Millis(2'000), "bye");
+  worker_.session().Shutdown("bye");
+  EXPECT_EQ(worker_.Read()->deliveries_size(), 1) << "the write that was under way";
+  std::optional<v1::GatewayFrame> notice = worker_.Read();
+  ASSERT_TRUE(notice);
+  EXPECT_EQ(notice->drain().deadline_ms(), 2'000);
+  EXPECT_EQ(EndCode(), absl::StatusCode::kUnavailable);
+}
+
 TEST_F(SessionEnd, AStreamThatDoesNotFinishIsAborted) {
   OpenAndReadWelcome();
   worker_.HalfClose();
