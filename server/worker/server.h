@@ -49,6 +49,7 @@ class WorkerServer final : public Tickable {
  private:
   const Options options_;
   const Clock& clock_;
+  log::Limiter log_limit_;
   SessionRegistry registry_;
   WorkerStreamService service_;
   std::shared_ptr<grpc::ServerCredentials> credentials_;  // gRPC keeps less than it uses.

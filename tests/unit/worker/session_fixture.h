@@ -125,6 +125,7 @@ class SessionTest : public testing::Test {
 
   ManualClock clock_;
   MetricsRegistry metrics_;
+  log::Limiter log_limit_{clock_};
   FakeDeliverySource source_;
   FakeSettleHandler settles_{source_};
   ChainDirectory chains_{ChainOptions{}};
@@ -132,6 +133,7 @@ class SessionTest : public testing::Test {
   SessionContext context_{.clock = clock_,
                           .source = source_,
                           .settles = settles_,
+                          .log_limit = log_limit_,
                           .admission = {.chains = chains_, .may_create = nullptr},
                           .metrics = WorkerMetrics(metrics_),
                           .limits = {.outgoing = {.max_frame_bytes = 1u << 20, .max_results = 5},
