@@ -206,7 +206,7 @@ SteadyTime Session::Tick(SteadyTime now) {
   return next;
 }
 
-void Session::Drain(SteadyTime deadline, std::string reason) {
+void Session::Drain(SteadyTime deadline, const std::string& reason) {
   const SteadyTime now = context_.clock.Now();
   SessionId session = 0;
   bool opened = false;

@@ -98,7 +98,7 @@ class Session final : public DeliverySink, public ResultSink, public std::enable
   // Does what is due; returns when it wants to be called next.
   SteadyTime Tick(SteadyTime now);
   // No new deliveries; ends with Unavailable at `deadline` if the worker has not half-closed by then.
-  void Drain(SteadyTime deadline, std::string reason);
+  void Drain(SteadyTime deadline, const std::string& reason);
   // Unavailable, now. What is in flight goes to others and does not count as an attempt.
   void Shutdown(const std::string& reason);
 
