@@ -32,23 +32,13 @@ namespace {
 
 // Of `shutdown.drain`, the share that intake may take to leave its subscriptions and disconnect.
 constexpr int kIntakeShare = 4;
-// What flushing replies and ending streams may take beyond the drain.
+// What each may take beyond the drain: workers that settle what they hold and leave, ending streams, flushing replies.
 constexpr Millis kAfterDrain{2'000};
 
 std::map<std::string, std::string> BrokerOfEachConnection(const GatewayConfig& config) {
   std::map<std::string, std::string> brokers;
   for (const auto& [name, options] : config.connections) brokers.emplace(name, options.uri);
   return brokers;
-}
-
-std::vector<RouteSpec> RouteSpecs(const GatewayConfig& config) {
-  std::vector<RouteSpec> specs;
-  specs.reserve(config.routes.size());
-  for (const RouteConfig& route : config.routes) {
-    specs.push_back({route.id, route.connection, route.filter, route.share, route.qos, route.from_processors,
-                     route.to_processors, route.target});
-  }
-  return specs;
 }
 
 }  // namespace
@@ -152,7 +142,7 @@ Gateway::Stages::Stages(GatewayConfig config, MqttDrivers drivers)
 absl::Status Gateway::Stages::Start() {
   // Chains and routes.
   for (const auto& [name, options] : config_.chains) chains_.Define(name, options);
-  if (absl::Status status = BuildRoutes(RouteSpecs(config_), chains_, routes_); !status.ok()) return status;
+  if (absl::Status status = BuildRoutes(config_.routes, chains_, routes_); !status.ok()) return status;
   std::vector<const Route*> all_routes;
   for (const auto& [name, options] : config_.connections) {
     std::vector<const Route*> routes = routes_.RoutesOf(name);
@@ -237,9 +227,14 @@ bool Gateway::Stages::Shutdown(Millis drain) {
   for (const Intake& intake : intakes_) intake.connection->UnsubscribeShared(intake_deadline);
   for (const Intake& intake : intakes_) intake.connection->Stop(intake_deadline);
 
-  bool settled = dispatcher_.WaitUntilEmpty(deadline);
-  size_t unsettled = dispatcher_.Backlog();
+  dispatcher_.WaitUntilEmpty(deadline);
+  // Only now: a drained stream gets no more deliveries, and until here what waits, and what a lost stream or lease
+  // gives back, finds a worker.
+  const SteadyTime leave_by = clock_.Now() + std::min(drain, kAfterDrain);
+  workers_->Drain(leave_by, "the gateway is shutting down; connect again");
+  workers_->WaitUntilEmpty(leave_by);
   workers_->Stop(clock_.Now() + kAfterDrain);
+  const size_t unsettled = dispatcher_.Backlog();
 
   size_t unconfirmed = 0;
   for (const std::unique_ptr<Publisher>& publisher : publishers_) {
@@ -249,13 +244,14 @@ bool Gateway::Stages::Shutdown(Millis drain) {
   ticker_.Stop();
   if (http_) http_->Stop();
 
-  if (!settled || unconfirmed > 0) {
+  const bool all = unsettled == 0 && unconfirmed == 0;
+  if (!all) {
     log::Warning("drain overran: messages that only memory held are lost",
                  {{"unsettled_messages", unsettled}, {"unconfirmed_replies", unconfirmed}});
   } else {
     log::Info("drained", {{"seconds", std::chrono::duration<double>(clock_.Now() - start).count()}});
   }
-  return settled && unconfirmed == 0;
+  return all;
 }
 
 std::vector<ReadinessItem> Gateway::Stages::Readiness() const {

@@ -39,7 +39,7 @@ class Gateway {
   //  1. not ready (/readyz), so that no one is sent here any more;
   //  2. intake: leaves shared subscriptions, then disconnects; what the broker had not seen acknowledged stays there;
   //  3. what was taken in is delivered and settled, its replies confirmed, as long as `drain` allows;
-  //  4. worker streams end with a reason; replies are flushed; egress disconnects.
+  //  4. workers are sent Drain and a moment later UNAVAILABLE; replies are flushed; egress disconnects.
   // True when nothing taken in was left over.
   bool Shutdown(Millis drain);
 

@@ -10,22 +10,13 @@
 #include "server/message/message.h"
 #include "server/mqtt/driver.h"
 #include "server/route/route.h"
+#include "server/route/route_spec.h"
 #include "server/runtime/clock.h"
 
 namespace sluice {
 
-struct RouteConfig {
-  std::string id;
-  std::string connection;
-  std::string filter;  // Without $share/GROUP/.
-  std::string share;   // Empty: not shared.
-  Qos qos = Qos::kAtMostOnce;
-  std::vector<std::string> from_processors;
-  std::vector<std::string> to_processors;
-  std::string target;  // "ID", "ID:startNode", with ${…} a template; the "chain:" prefix is gone.
-
-  friend bool operator==(const RouteConfig&, const RouteConfig&) = default;
-};
+// Routes are as the stage that makes them wants them.
+using RouteConfig = RouteSpec;
 
 struct RepliesConfig {
   // Topic filters a reply's topic must match one of. Empty: everything but topics that begin with `$`.

@@ -1,19 +1,40 @@
 #include "server/message/message_id.h"
 
+#include <array>
 #include <atomic>
+#include <cstring>
 #include <random>
 
 namespace sluice {
+namespace {
+
+// Two digits for each byte: every message has an id, and every delivery shows it.
+constexpr std::array<char, 512> kHex = [] {
+  std::array<char, 512> table{};
+  for (size_t i = 0; i < table.size(); ++i) table[i] = "0123456789abcdef"[i % 2 == 0 ? i / 32 : i / 2 % 16];
+  return table;
+}();
+
+// The bits of `value` below `from`, down to `to`, as hexadecimal digits; returns their end.
+char* AppendHex(uint64_t value, int from, int to, char* out) {
+  for (int shift = from - 8; shift >= to; shift -= 8, out += 2) {
+    std::memcpy(out, &kHex[2 * ((value >> shift) & 0xff)], 2);
+  }
+  return out;
+}
+
+}  // namespace
 
 void MessageId::Format(char* out) const {
-  static constexpr char kHex[] = "0123456789abcdef";
-  int digit = 0;
-  for (uint64_t half : {high, low}) {
-    for (int shift = 60; shift >= 0; shift -= 4, ++digit) {
-      if (digit == 8 || digit == 12 || digit == 16 || digit == 20) *out++ = '-';
-      *out++ = kHex[(half >> shift) & 15];
-    }
-  }
+  out = AppendHex(high, 64, 32, out);
+  *out++ = '-';
+  out = AppendHex(high, 32, 16, out);
+  *out++ = '-';
+  out = AppendHex(high, 16, 0, out);
+  *out++ = '-';
+  out = AppendHex(low, 64, 48, out);
+  *out++ = '-';
+  AppendHex(low, 48, 0, out);
 }
 
 std::string MessageId::ToString() const {

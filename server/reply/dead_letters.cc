@@ -9,8 +9,6 @@
 namespace sluice {
 namespace {
 
-constexpr Millis kLogInterval{1'000};
-
 std::shared_ptr<const OutboundMessage> ToOutbound(const DeadLetter& letter) {
   const RoutedMessage& routed = letter.message;
   const Message& message = *routed.message;
@@ -51,7 +49,7 @@ void DeadLetters::Take(std::vector<DeadLetter> letters) {
     entries.push_back({ToOutbound(letter), 0});
     routes.push_back(letter.message.route);
   }
-  if (MayLog()) {
+  if (log_limit_.Admit("message dead-lettered", "")) {
     const DeadLetter& letter = letters.front();
     bool published = !letter.message.chain->options.dead_letter_topic.empty();
     log::Warning("message dead-lettered", {{"chain", letter.message.chain->name},
@@ -71,14 +69,6 @@ void DeadLetters::Take(std::vector<DeadLetter> letters) {
   items.reserve(entries.size());
   for (size_t i = 0; i < entries.size(); ++i) items.push_back({routes[i], std::move(entries[i]), true, {}});
   if (!items.empty()) outbox_.Send(std::move(items));
-}
-
-bool DeadLetters::MayLog() {
-  MutexLock lock(mutex_);
-  SteadyTime now = clock_.Now();
-  if (now < next_log_) return false;
-  next_log_ = now + kLogInterval;
-  return true;
 }
 
 }  // namespace sluice

@@ -7,6 +7,7 @@
 #include "server/journal/journal.h"
 #include "server/queue/dispatcher.h"
 #include "server/reply/outbox.h"
+#include "server/telemetry/log_limit.h"
 
 namespace sluice {
 
@@ -14,7 +15,7 @@ namespace sluice {
 class DeadLetters {
  public:
   DeadLetters(const Clock& clock, Journal& journal, Outbox& outbox)
-      : clock_(clock), journal_(journal), outbox_(outbox) {}
+      : journal_(journal), outbox_(outbox), log_limit_(clock, {.burst = 1, .interval = Millis(1'000)}) {}
   DeadLetters(const DeadLetters&) = delete;
   DeadLetters& operator=(const DeadLetters&) = delete;
 
@@ -24,13 +25,9 @@ class DeadLetters {
   void Take(std::vector<DeadLetter> letters);
 
  private:
-  bool MayLog() ABSL_LOCKS_EXCLUDED(mutex_);
-
-  const Clock& clock_;
   Journal& journal_;
   Outbox& outbox_;
-  Mutex mutex_;
-  SteadyTime next_log_ ABSL_GUARDED_BY(mutex_){};
+  log::Limiter log_limit_;
 };
 
 }  // namespace sluice

@@ -12,21 +12,10 @@
 #include "absl/status/statusor.h"
 #include "server/route/chain_directory.h"
 #include "server/route/route.h"
+#include "server/route/route_spec.h"
 #include "server/runtime/mutex.h"
 
 namespace sluice {
-
-// A route as somebody asks for it: the fields of the configuration, in words.
-struct RouteSpec {
-  std::string id;
-  std::string connection;
-  std::string filter;  // Without $share/GROUP/.
-  std::string share;   // Empty: not shared.
-  Qos qos = Qos::kAtMostOnce;
-  std::vector<std::string> from_processors;
-  std::vector<std::string> to_processors;
-  std::string target;  // `ID[:startNode]`, see target.h; without the "chain:" prefix.
-};
 
 // INVALID_ARGUMENT that names route and field. Chains of fixed targets are made in `chains`.
 absl::StatusOr<Route> MakeRoute(const RouteSpec& spec, ChainDirectory& chains);

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "server/telemetry/exposition.h"
+#include "server/telemetry/http_deadline.h"
 #include "server/telemetry/json_string.h"
 
 namespace sluice {
@@ -72,7 +73,8 @@ void ReuseAddress(int socket) {
 }  // namespace
 
 struct HttpServer::Impl {
-  httplib::Server server;
+  // A few slow clients must not keep the probes out.
+  HttpDeadlineServer server;
   std::string address;
   int port = 0;
   std::promise<void> running;
@@ -87,11 +89,6 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(std::string_view l
   auto impl = std::make_unique<Impl>();
   httplib::Server& server = impl->server;
   server.set_socket_options([](int socket) { ReuseAddress(socket); });
-  // One request to a connection, and little patience: a few idle clients must not keep the probes out.
-  server.set_keep_alive_max_count(1);
-  server.set_keep_alive_timeout(1);
-  server.set_read_timeout(1);
-  server.set_write_timeout(5);
   server.set_payload_max_length(1024);
   server.Get("/healthz",
              [](const httplib::Request&, httplib::Response& response) { response.set_content("ok\n", kPlainText); });

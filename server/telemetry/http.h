@@ -23,7 +23,8 @@ struct ReadinessItem {
 // when every item is.
 using ReadinessCallback = std::function<std::vector<ReadinessItem>()>;
 
-// Serves, with a small fixed number of threads:
+// Serves, with a small fixed number of threads, one request to a connection, which has two seconds to come; its answer
+// has five to be taken:
 //   /healthz  200 while the process lives, whatever the brokers do
 //   /readyz   200 "ready" or 503 "not ready", then one line per item: "[+] connection plant" when it is ready,
 //             "[-] connection plant: connection refused" when not
@@ -44,7 +45,7 @@ class HttpServer {
   int port() const;
 
   // No callback runs or follows after it returns. At once when no client is connected; one that has yet to send its
-  // request is given a second. Idempotent. Not thread-safe.
+  // request is given its two seconds. Idempotent. Not thread-safe.
   void Stop();
 
  private:

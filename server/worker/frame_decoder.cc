@@ -206,7 +206,7 @@ void RefuseSettle(const WorkerSettle& settle, int32_t outcome, std::vector<ItemR
 
 void Decoder::DecodeSettle(std::string_view bytes, IncomingFrame& to) {
   using S = v1::Settle;
-  WorkerSettle settle;
+  WorkerSettle& settle = to.settles.emplace_back();
   int32_t outcome = v1::OUTCOME_ACK;
   ForEach(bytes, [&](WireReader& reader, uint32_t tag) {
     switch (tag) {
@@ -233,9 +233,9 @@ void Decoder::DecodeSettle(std::string_view bytes, IncomingFrame& to) {
   });
   if (std::optional<Verdict> verdict = ToVerdict(outcome)) {
     settle.verdict = *verdict;
-    to.settles.push_back(std::move(settle));
   } else {
     RefuseSettle(settle, outcome, to.invalid);
+    to.settles.pop_back();
   }
 }
 
@@ -288,6 +288,16 @@ void Decoder::DecodeHello(std::string_view bytes, Hello& to) {
   to.lease = Millis(from.lease_ms());
 }
 
+// Those that are left, where `reader` stands before one's length.
+size_t CountSettles(WireReader reader) {
+  size_t count = 0;
+  for (uint32_t tag = Block(F::kSettlesFieldNumber); tag != 0; tag = reader.NextTag()) {
+    if (tag == Block(F::kSettlesFieldNumber)) ++count;
+    reader.Skip(tag);
+  }
+  return count;
+}
+
 absl::StatusOr<IncomingFrame> Decoder::Frame(std::string_view bytes) {
   IncomingFrame to;
   std::optional<std::string> hello;  // Concatenated if it comes in pieces: that is how protobuf merges messages.
@@ -312,6 +322,8 @@ absl::StatusOr<IncomingFrame> Decoder::Frame(std::string_view bytes) {
         return true;
       }
       case Block(F::kSettlesFieldNumber): {
+        // Settles come in hundreds; growing step by step would move each several times.
+        if (to.settles.empty()) to.settles.reserve(std::min(CountSettles(reader), kMaxFrameItems));
         std::string_view settle = reader.Bytes();
         if (Count()) DecodeSettle(settle, to);
         return true;

@@ -23,24 +23,30 @@ SessionRegistry::SessionRegistry(SessionContext context, RegistryLimits limits, 
       random_(seed) {}
 
 absl::StatusOr<std::shared_ptr<Session>> SessionRegistry::Open(Stream& stream, const std::string& peer) {
-  std::shared_ptr<Session> session;
-  {
-    MutexLock lock(mutex_);
-    if (!refusal_.empty()) return absl::UnavailableError(refusal_);
-    if (sessions_.size() >= limits_.max_streams) {
-      return absl::ResourceExhaustedError(
-          absl::StrCat("the gateway has ", limits_.max_streams, " worker streams already (workers.maxStreams)"));
-    }
-    SteadyTime age_limit = kNever;
-    if (limits_.max_stream_age > Millis(0)) {
-      double factor = std::uniform_real_distribution<double>(0.8, 1.2)(random_);
-      age_limit = context_.clock.Now() +
-                  Millis(static_cast<int64_t>(static_cast<double>(limits_.max_stream_age.count()) * factor));
-    }
-    session = std::make_shared<Session>(context_, stream, absl::StrCat(prefix_, ++opened_), peer, age_limit);
-    sessions_.emplace(session.get(), session);
+  absl::StatusOr<std::shared_ptr<Session>> session = Make(stream, peer);
+  if (session.ok()) {
+    Wake(context_.clock.Now() + context_.limits.hello_timeout);
+  } else {
+    NoteRefusal(context_, "", peer, session.status());
   }
-  Wake(context_.clock.Now() + context_.limits.hello_timeout);
+  return session;
+}
+
+absl::StatusOr<std::shared_ptr<Session>> SessionRegistry::Make(Stream& stream, const std::string& peer) {
+  MutexLock lock(mutex_);
+  if (!refusal_.empty()) return absl::UnavailableError(refusal_);
+  if (sessions_.size() >= limits_.max_streams) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the gateway has ", limits_.max_streams, " worker streams already (workers.maxStreams)"));
+  }
+  SteadyTime age_limit = kNever;
+  if (limits_.max_stream_age > Millis(0)) {
+    double factor = std::uniform_real_distribution<double>(0.8, 1.2)(random_);
+    age_limit = context_.clock.Now() +
+                Millis(static_cast<int64_t>(static_cast<double>(limits_.max_stream_age.count()) * factor));
+  }
+  auto session = std::make_shared<Session>(context_, stream, absl::StrCat(prefix_, ++opened_), peer, age_limit);
+  sessions_.emplace(session.get(), session);
   return session;
 }
 

@@ -40,6 +40,7 @@ class SessionRegistry final : public Tickable {
   SteadyTime Tick(SteadyTime now) override;
 
  private:
+  absl::StatusOr<std::shared_ptr<Session>> Make(Stream& stream, const std::string& peer);
   std::vector<std::shared_ptr<Session>> Refuse(const std::string& reason);
   void Wake(SteadyTime deadline);
 

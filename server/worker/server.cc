@@ -31,7 +31,7 @@ constexpr int kConnectionIdleMs = 300'000;
 constexpr int kStreamsPerConnection = 1'000;
 
 SessionContext MakeContext(const WorkerServer::Options& options, const Clock& clock, MetricsRegistry& metrics,
-                           DeliverySource& source, SettleHandler& settles) {
+                           DeliverySource& source, SettleHandler& settles, log::Limiter& log_limit) {
   const WorkersConfig& config = options.config;
   SessionLimits limits;
   limits.outgoing.max_frame_bytes = std::max(config.max_frame_bytes, kMinFrameBytes);
@@ -40,6 +40,7 @@ SessionContext MakeContext(const WorkerServer::Options& options, const Clock& cl
   return {.clock = clock,
           .source = source,
           .settles = settles,
+          .log_limit = log_limit,
           .admission = options.admission,
           .metrics = WorkerMetrics(metrics),
           .limits = limits,
@@ -91,7 +92,8 @@ WorkerServer::WorkerServer(Options options, const Clock& clock, MetricsRegistry&
                            SettleHandler& settles)
     : options_(std::move(options)),
       clock_(clock),
-      registry_(MakeContext(options_, clock, metrics, source, settles),
+      log_limit_(clock),
+      registry_(MakeContext(options_, clock, metrics, source, settles, log_limit_),
                 {.max_streams = options_.config.max_streams, .max_stream_age = options_.config.max_stream_age},
                 options_.seed),
       service_(registry_) {}

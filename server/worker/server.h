@@ -38,6 +38,8 @@ class WorkerServer final : public Tickable {
   size_t streams() const { return registry_.size(); }
   // Tells all workers to settle what they hold until `deadline` and go; new streams are refused. Returns at once.
   void Drain(SteadyTime deadline, const std::string& reason) { registry_.DrainAll(deadline, reason); }
+  // True when no stream is left; waits for it until `deadline`.
+  bool WaitUntilEmpty(SteadyTime deadline) { return registry_.WaitEmpty(deadline); }
   // Ends all streams with Unavailable and closes the listener. Returns when no reaction runs any more and none will, by
   // about `deadline`. Idempotent. The ticker must still run, or Tick be called.
   void Stop(SteadyTime deadline);
@@ -47,6 +49,7 @@ class WorkerServer final : public Tickable {
  private:
   const Options options_;
   const Clock& clock_;
+  log::Limiter log_limit_;
   SessionRegistry registry_;
   WorkerStreamService service_;
   std::shared_ptr<grpc::ServerCredentials> credentials_;  // gRPC keeps less than it uses.

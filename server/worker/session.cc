@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/telemetry/log.h"
 #include "server/worker/frame_decoder.h"
 
 namespace sluice {
@@ -207,7 +206,7 @@ SteadyTime Session::Tick(SteadyTime now) {
   return next;
 }
 
-void Session::Drain(SteadyTime deadline, std::string reason) {
+void Session::Drain(SteadyTime deadline, const std::string& reason) {
   const SteadyTime now = context_.clock.Now();
   SessionId session = 0;
   bool opened = false;
@@ -221,8 +220,7 @@ void Session::Drain(SteadyTime deadline, std::string reason) {
       Millis left = std::max(Millis(0), std::chrono::duration_cast<Millis>(drain_deadline_ - now));
       outgoing_.SetDrain({std::min(left, Millis(UINT32_MAX)), reason});
       session = session_;
-      log::Info("worker stream draining",
-                {{"session", number_}, {"worker", worker_}, {"by", "gateway"}, {"reason", reason}});
+      LogDrainLocked("gateway", reason);
     }
   }
   if (!opened) {
@@ -366,26 +364,6 @@ void Session::RejectOversized() {
   }
   context_.metrics.oversized.Add(settles.size());
   context_.settles.OnSettles(session, std::move(settles), std::make_shared<NoResults>());
-}
-
-void Session::LogEnd() {
-  MutexLock lock(mutex_);
-  const std::string detail(end_status_.message());
-  if (!opened_) {
-    context_.metrics.refused.Add();
-    log::Debug("worker stream refused", {{"session", number_}, {"peer", peer_}, {"detail", detail}});
-    return;
-  }
-  context_.metrics.ended[static_cast<size_t>(end_reason_)]->Add();
-  context_.metrics.streams.Add(-1);
-  auto lasted = std::chrono::duration_cast<Millis>(context_.clock.Now() - created_);
-  log::Info("worker stream ended", {{"session", number_},
-                                    {"worker", worker_},
-                                    {"reason", EndReasonName(end_reason_)},
-                                    {"detail", detail},
-                                    {"delivered", delivered_},
-                                    {"settled", settled_},
-                                    {"lasted_ms", lasted.count()}});
 }
 
 }  // namespace sluice

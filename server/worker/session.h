@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "server/runtime/mutex.h"
+#include "server/telemetry/log_limit.h"
 #include "server/worker/admission.h"
 #include "server/worker/delivery_source.h"
 #include "server/worker/frame_encoder.h"
@@ -45,12 +46,17 @@ struct SessionContext {
   const Clock& clock;
   DeliverySource& source;
   SettleHandler& settles;
+  log::Limiter& log_limit;  // A worker that connects in a loop must not flood the log.
   AdmissionRules admission;
   WorkerMetrics metrics;
   SessionLimits limits;
   std::string gateway;                      // Welcome.gateway
   std::function<void(SteadyTime)> wake_by;  // Asks for a Tick.
 };
+
+// Counts and logs a stream that ended before its Hello was accepted; `number` is empty where it got no session.
+void NoteRefusal(const SessionContext& context, std::string_view number, std::string_view peer,
+                 const absl::Status& status);
 
 // The life of a session:
 //
@@ -92,7 +98,7 @@ class Session final : public DeliverySink, public ResultSink, public std::enable
   // Does what is due; returns when it wants to be called next.
   SteadyTime Tick(SteadyTime now);
   // No new deliveries; ends with Unavailable at `deadline` if the worker has not half-closed by then.
-  void Drain(SteadyTime deadline, std::string reason);
+  void Drain(SteadyTime deadline, const std::string& reason);
   // Unavailable, now. What is in flight goes to others and does not count as an attempt.
   void Shutdown(const std::string& reason);
 
@@ -123,6 +129,7 @@ class Session final : public DeliverySink, public ResultSink, public std::enable
   bool OpenLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return state_ == State::kOpen || state_ == State::kDraining;
   }
+  void LogDrainLocked(const char* by, std::string_view reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void LogEnd();
 
   const SessionContext& context_;

@@ -58,12 +58,14 @@ absl::Status Session::HandleHello(const Hello& hello) {
     context_.metrics.opened.Add();
     context_.metrics.streams.Add(1);
   }
-  log::Info("worker stream opened", {{"session", number_},
-                                     {"worker", options.worker},
-                                     {"peer", peer_},
-                                     {"chains", options.chains.size()},
-                                     {"refused_chains", admission->refused.size()},
-                                     {"window_messages", options.window.messages}});
+  if (context_.log_limit.Admit("worker stream opened", "")) {
+    log::Info("worker stream opened", {{"session", number_},
+                                       {"worker", options.worker},
+                                       {"peer", peer_},
+                                       {"chains", options.chains.size()},
+                                       {"refused_chains", admission->refused.size()},
+                                       {"window_messages", options.window.messages}});
+  }
   // Deliveries may come from within; they wait behind the Welcome.
   SessionId session = context_.source.AddSession(std::move(options), shared_from_this());
   bool ended = false;
@@ -115,8 +117,7 @@ void Session::HandleDrain(const DrainNotice& notice) {
     if (notice.deadline > Millis(0)) deadline = context_.clock.Now() + notice.deadline;
     drain_deadline_ = std::min(drain_deadline_, deadline);
     session = session_;
-    log::Info("worker stream draining",
-              {{"session", number_}, {"worker", worker_}, {"by", "worker"}, {"reason", notice.reason}});
+    LogDrainLocked("worker", notice.reason);
   }
   context_.source.DrainSession(session);
   if (deadline != kNever) context_.wake_by(deadline);

@@ -99,7 +99,29 @@ def test_a_draining_gateway_is_alive_but_not_ready_and_tells_its_workers(world):
 
     gateway.wait_not_ready("draining")
     assert gateway.get("/healthz")[0] == 200
+    assert not worker.drains, "it goes on delivering while something is left"
     worker.answer(delivery, topic="out")
+    assert replies.expect(1)[0].payload == b"x"
+    wait_until(lambda: worker.drains, "a Drain")
+    assert 0 < worker.drains[0].deadline_ms <= 2000
+    worker.half_close()
+    assert worker.expect_end()[0] == grpc.StatusCode.OK
+    assert gateway.process.wait() == 0
+
+
+def test_what_is_settled_after_the_drain_frame_is_not_lost(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in": "c"}, shutdown={"drain": "2s"})
+    worker = world.raw_worker(gateway)
+    worker.hello("c", messages=1)
+    replies = world.subscriber(broker, "out")
+    world.client(broker).publish("in", b"x")
+    [delivery] = worker.expect_deliveries(1)
+
+    gateway.process.signal(signal.SIGTERM)
+    wait_until(lambda: worker.drains, "a Drain")
+    worker.answer(delivery, topic="out")
+
     assert replies.expect(1)[0].payload == b"x"
     assert gateway.process.wait() == 0
 

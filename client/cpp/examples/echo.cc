@@ -1,10 +1,14 @@
 // Answers every message with its own payload.
-#include <cstdio>
-#include <exception>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
 
 #include "flags.h"
 
 namespace {
+
+constexpr char kProgram[] = "sluice-echo-worker";
 
 int Run(int argc, char** argv) {
   using namespace sluice::client;  // NOLINT(google-build-using-namespace): an example.
@@ -31,19 +35,9 @@ int Run(int argc, char** argv) {
   Worker worker(std::move(options), [&](const Message& message) {
     return Reply{.topic = reply_topic, .payload = std::string(message.payload), .qos = reply_qos};
   });
-  const Status status = worker.RunUntilSignal();
-  if (status.ok()) return 0;
-  std::fprintf(stderr, "sluice-echo-worker: %s\n", status.ToString().c_str());
-  return 1;
+  return sluice::examples::RunUntilSignal(worker, kProgram);
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return Run(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "sluice-echo-worker: %s\n", error.what());
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return sluice::examples::Main(kProgram, Run, argc, argv); }

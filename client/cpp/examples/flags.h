@@ -1,10 +1,11 @@
-// The flags that both examples have.
+// What both examples share: their flags, and how they begin and end.
 #pragma once
 
 #include <sluice/worker.h>
 
 #include <CLI/CLI.hpp>
-#include <string>
+#include <cstdio>
+#include <exception>
 
 namespace sluice::examples {
 
@@ -33,6 +34,24 @@ inline void AddWorkerFlags(CLI::App& app, client::Options& options) {
 inline void FinishWorkerFlags(client::Options& options) {
   const bool tls = !options.tls.ca_file.empty() || !options.tls.cert_file.empty() || !options.tls.key_file.empty();
   options.security = tls ? client::Security::kTls : client::Security::kPlaintext;
+}
+
+// Serves until SIGTERM or SIGINT. Returns the exit status; what went wrong is told on standard error.
+inline int RunUntilSignal(client::Worker& worker, const char* program) {
+  const client::Status status = worker.RunUntilSignal();
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "%s: %s\n", program, status.ToString().c_str());
+  return 1;
+}
+
+// main() of `program`, which is `run`.
+inline int Main(const char* program, int (*run)(int, char**), int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s: %s\n", program, error.what());
+    return 1;
+  }
 }
 
 }  // namespace sluice::examples

@@ -2,8 +2,7 @@
 //
 //   plant/boiler/temp         {"sensor":"boiler","celsius":81.5}
 //   plant/boiler/reply/alarm  {"sensor":"boiler","celsius":81.5,"alarm":true,"limit":80}
-#include <cstdio>
-#include <exception>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -15,6 +14,8 @@ using nlohmann::json;
 using sluice::client::Message;
 using sluice::client::Reply;
 using sluice::client::Settlement;
+
+constexpr char kProgram[] = "sluice-temperature-alarm";
 
 // "plant/boiler/temp" → "plant/boiler/reply/alarm"; a topic of one level gets the reply below itself.
 std::string AlarmTopic(std::string_view topic) {
@@ -63,19 +64,9 @@ int Run(int argc, char** argv) {
   sluice::examples::FinishWorkerFlags(options);
 
   sluice::client::Worker worker(options, [limit](const Message& message) { return Check(message, limit); });
-  const sluice::client::Status status = worker.RunUntilSignal();
-  if (status.ok()) return 0;
-  std::fprintf(stderr, "sluice-temperature-alarm: %s\n", status.ToString().c_str());
-  return 1;
+  return sluice::examples::RunUntilSignal(worker, kProgram);
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return Run(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "sluice-temperature-alarm: %s\n", error.what());
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return sluice::examples::Main(kProgram, Run, argc, argv); }

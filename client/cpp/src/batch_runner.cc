@@ -14,6 +14,10 @@ namespace {
 // What gathers from handlers on the stream's thread is sent before the batch is through when it grows this large.
 constexpr size_t kSendAt = size_t{64} << 10;
 
+std::string Limits(size_t bytes) {
+  return std::to_string(bytes) + " bytes and " + std::to_string(kMaxFrameItems) + " properties to a frame";
+}
+
 }  // namespace
 
 void BatchRunner::Run(Batch& batch) {
@@ -52,9 +56,11 @@ void BatchRunner::RunOne(Batch& batch, size_t index) {
 }
 
 Status BatchRunner::Send(const Reply& reply) {
-  if (!EncodeEarlyReply(reply, held_->id, stream_->max_item_bytes(), early_.bytes)) {
+  early_.items = CountItems(reply);
+  if (early_.items > kMaxFrameItems || !EncodeEarlyReply(reply, held_->id, stream_->max_item_bytes(), early_.bytes)) {
+    early_.Clear();
     return {StatusCode::kInvalidArgument,
-            "the reply is larger than the gateway takes (" + std::to_string(stream_->max_item_bytes()) + " bytes)"};
+            "the reply is larger than the gateway takes (" + Limits(stream_->max_item_bytes()) + ")"};
   }
   Status status = stream_->SendEarly(early_, !inline_);
   early_.Clear();
@@ -75,13 +81,16 @@ void BatchRunner::Settle(Outcome outcome, std::string_view reason, std::chrono::
   const size_t limit = stream_->max_item_bytes();
   SettleParts parts{
       .delivery_id = held_->id, .outcome = outcome, .reason = reason, .retry_after = retry_after, .replies = replies};
-  if (!EncodeSettle(parts, limit, chunk_.bytes)) {
-    const std::string why =
-        "the handler's replies are larger than the gateway takes (" + std::to_string(limit) + " bytes to a frame)";
+  size_t items = CountItems(replies);
+  if (chunk_.items + items > kMaxFrameItems && chunk_.settled > 0) stream_->Send(chunk_);
+  if (items > kMaxFrameItems || !EncodeSettle(parts, limit, chunk_.bytes)) {
+    const std::string why = "the handler's replies are larger than the gateway takes (" + Limits(limit) + ")";
+    items = 1;
     stream_->ReportRefused(why);
     parts = {.delivery_id = held_->id, .outcome = Outcome::kReject, .reason = why};
     EncodeSettle(parts, SIZE_MAX, chunk_.bytes);
   }
+  chunk_.items += items;
   ++chunk_.settled;
   chunk_.settled_bytes += held_->window_bytes;
 }

@@ -93,6 +93,14 @@ std::string CleanReason(std::string_view reason) {
 
 }  // namespace
 
+size_t CountItems(const Reply& reply) { return 1 + reply.user_properties.size() + reply.metadata.size(); }
+
+size_t CountItems(std::span<const Reply> replies) {
+  size_t items = 1;
+  for (const Reply& reply : replies) items += CountItems(reply);
+  return items;
+}
+
 bool EncodeSettle(const SettleParts& settle, size_t limit, Bytes& out) {
   using S = v1::Settle;
   const std::string reason = settle.reason.empty() ? std::string() : CleanReason(settle.reason);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -22,6 +23,12 @@ struct SettleParts {
   std::chrono::milliseconds retry_after{0};
   std::span<const Reply> replies = {};
 };
+
+// The most items a frame may hold (worker.proto, "Frames"); a frame with more ends the stream.
+inline constexpr size_t kMaxFrameItems = 100'000;
+// What counts as items of a settle with these replies, and of one reply.
+size_t CountItems(const Reply& reply);
+size_t CountItems(std::span<const Reply> replies);
 
 // False, with nothing appended: the settle would take more than `limit` bytes.
 bool EncodeSettle(const SettleParts& settle, size_t limit, Bytes& out);

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "client/cpp/src/frame_encoder.h"
+
 namespace sluice::client {
 namespace {
 
@@ -17,10 +19,12 @@ void Outbox::Append(Chunk& chunk) {
   size_ += added;
   if (!chunks_.empty()) {
     Chunk& last = chunks_.back();
-    if (added < kCopyBelow && !last.ends_frame && last.bytes.size() + added <= kPieceBytes) {
+    if (added < kCopyBelow && !last.ends_frame && last.bytes.size() + added <= kPieceBytes &&
+        last.items + chunk.items <= kMaxFrameItems) {
       last.bytes.Append(chunk.bytes.view());
       last.settled += chunk.settled;
       last.settled_bytes += chunk.settled_bytes;
+      last.items += chunk.items;
       last.ends_frame = chunk.ends_frame;
       chunk.Clear();
       return;
@@ -31,6 +35,7 @@ void Outbox::Append(Chunk& chunk) {
     copy.bytes.Append(chunk.bytes.view());
     copy.settled = chunk.settled;
     copy.settled_bytes = chunk.settled_bytes;
+    copy.items = chunk.items;
     copy.ends_frame = chunk.ends_frame;
     chunk.Clear();
   } else {
@@ -41,10 +46,12 @@ void Outbox::Append(Chunk& chunk) {
 Outbox::Frame Outbox::Take(size_t max_bytes) {
   Frame frame;
   size_t taken = 0;
+  size_t items = 0;
   while (!chunks_.empty()) {
     Chunk& next = chunks_.front();
-    if (taken > 0 && taken + next.bytes.size() > max_bytes) break;
+    if (taken > 0 && (taken + next.bytes.size() > max_bytes || items + next.items > kMaxFrameItems)) break;
     taken += next.bytes.size();
+    items += next.items;
     frame.settled += next.settled;
     frame.settled_bytes += next.settled_bytes;
     const bool ends = next.ends_frame;

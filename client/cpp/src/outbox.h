@@ -15,12 +15,14 @@ struct Chunk {
   Bytes bytes;
   uint32_t settled = 0;        // Deliveries settled in it.
   uint64_t settled_bytes = 0;  // Their WindowBytes.
+  size_t items = 0;            // As kMaxFrameItems counts them; no more than that.
   bool ends_frame = false;     // What comes later must be in a later frame.
 
   void Clear() {
     bytes.Clear();
     settled = 0;
     settled_bytes = 0;
+    items = 0;
     ends_frame = false;
   }
 };
@@ -41,7 +43,7 @@ class Outbox {
     uint32_t settled = 0;
     uint64_t settled_bytes = 0;
   };
-  // The next frame: as much as fits into `max_bytes`, at least one chunk. Not when empty.
+  // The next frame: as much as fits into `max_bytes` and kMaxFrameItems, at least one chunk. Not when empty.
   Frame Take(size_t max_bytes);
   void Clear();
 

@@ -223,6 +223,7 @@ SteadyTime Stream::Tick(SteadyTime now) {
       if (!extensions.empty()) {
         Chunk chunk;
         EncodeExtends(extensions, chunk.bytes);
+        chunk.items = extensions.size();
         outbox_.Append(chunk);
       }
       next = Decide();

@@ -141,7 +141,20 @@ class TestPublisher {
   uint64_t next_token_ = 0;
 };
 
-// Parameter of the tests that hold for both versions.
+// What most tests subscribe to.
+inline const std::vector<Subscription> kSubscriptions = {{.filter = "a", .qos = Qos::kAtLeastOnce, .id = 1}};
+
+// A device publishes on "a", and that is the first message `intake` gets.
+inline void ExpectFirst(const std::string& payload, const TestIntake& intake, const Mosquitto& broker) {
+  MqttDevice(broker.uri()).Publish("a", payload);
+  EXPECT_THAT(Payloads(intake.messages().WaitFor(1)), testing::ElementsAre(payload));
+}
+
+// Tests that hold for both versions.
+class PahoVersions : public testing::TestWithParam<bool> {
+ protected:
+  static MqttOptions Options(const Mosquitto& broker) { return OptionsFor(broker.uri(), GetParam()); }
+};
 inline std::string VersionName(const testing::TestParamInfo<bool>& info) { return info.param ? "Mqtt5" : "Mqtt311"; }
 
 }  // namespace sluice

@@ -15,10 +15,7 @@ std::vector<std::string> Numbers(int count) {
   return numbers;
 }
 
-class PahoEgress : public testing::TestWithParam<bool> {
- protected:
-  MqttOptions Options(const Mosquitto& broker) { return OptionsFor(broker.uri(), GetParam()); }
-};
+class PahoEgress : public PahoVersions {};
 INSTANTIATE_TEST_SUITE_P(Versions, PahoEgress, testing::Bool(), VersionName);
 
 TEST_P(PahoEgress, PublishesEveryQos) {

@@ -9,12 +9,7 @@ namespace {
 
 using testing::ElementsAre;
 
-const std::vector<Subscription> kSubscriptions = {{.filter = "a", .qos = Qos::kAtLeastOnce, .id = 1}};
-
-class PahoOutage : public testing::TestWithParam<bool> {
- protected:
-  MqttOptions Options(const Mosquitto& broker) { return OptionsFor(broker.uri(), GetParam()); }
-};
+class PahoOutage : public PahoVersions {};
 INSTANTIATE_TEST_SUITE_P(Versions, PahoOutage, testing::Bool(), VersionName);
 
 TEST_P(PahoOutage, WaitsForABrokerThatIsNotThereYet) {
@@ -34,9 +29,7 @@ TEST_P(PahoOutage, ComesBackAfterABrokersRestartWithItsSession) {
   ASSERT_TRUE(Eventually([&] { return !intake->State().ready; }));
   broker.Start();
   ASSERT_TRUE(intake.Ready());
-  MqttDevice device(broker.uri());
-  device.Publish("a", "after");
-  EXPECT_THAT(Payloads(intake.messages().WaitFor(1)), ElementsAre("after"));
+  ExpectFirst("after", intake, broker);
 }
 
 TEST_P(PahoOutage, SubscribesAgainWhenTheBrokerForgotTheSession) {
@@ -47,9 +40,7 @@ TEST_P(PahoOutage, SubscribesAgainWhenTheBrokerForgotTheSession) {
   ASSERT_TRUE(Eventually([&] { return !intake->State().ready; }));
   broker.Start();
   ASSERT_TRUE(intake.Ready());
-  MqttDevice device(broker.uri());
-  device.Publish("a", "after");
-  EXPECT_THAT(Payloads(intake.messages().WaitFor(1)), ElementsAre("after"));
+  ExpectFirst("after", intake, broker);
 }
 
 TEST_P(PahoOutage, GetsWhatCameDuringAPause) {
@@ -196,9 +187,7 @@ TEST_P(PahoOutage, SubscribesAnewAfterTheBrokerDropsTheSessionWhilePaused) {
   broker.Start();
   intake->Resume();
   ASSERT_TRUE(intake.Ready());
-  MqttDevice device(broker.uri());
-  device.Publish("a", "heard");
-  EXPECT_THAT(Payloads(intake.messages().WaitFor(1)), ElementsAre("heard"));
+  ExpectFirst("heard", intake, broker);
 }
 
 }  // namespace

@@ -5,11 +5,7 @@
 namespace sluice {
 namespace {
 
-using testing::ElementsAre;
-
-const std::vector<Subscription> kSubscriptions = {{.filter = "a", .qos = Qos::kAtLeastOnce, .id = 1}};
-
-class PahoSecurity : public testing::TestWithParam<bool> {};
+class PahoSecurity : public PahoVersions {};
 INSTANTIATE_TEST_SUITE_P(Versions, PahoSecurity, testing::Bool(), VersionName);
 
 MqttOptions TlsOptions(const Mosquitto& broker, const std::string& ca_file, bool mqtt5 = true,
@@ -33,9 +29,7 @@ TEST_P(PahoSecurity, ConnectsOverTls) {
   Mosquitto broker(TlsBroker(authority.Server()));
   TestIntake intake(TlsOptions(broker, authority.ca_file(), GetParam()), kSubscriptions);
   ASSERT_TRUE(intake.Ready());
-  MqttDevice device(broker.uri());
-  device.Publish("a", "encrypted");
-  EXPECT_THAT(Payloads(intake.messages().WaitFor(1)), ElementsAre("encrypted"));
+  ExpectFirst("encrypted", intake, broker);
 }
 
 TEST_P(PahoSecurity, ConnectsOverWebSocketsAndTls) {
@@ -47,9 +41,7 @@ TEST_P(PahoSecurity, ConnectsOverWebSocketsAndTls) {
   options.uri = broker.wss_uri();
   TestIntake intake(options, kSubscriptions);
   ASSERT_TRUE(intake.Ready());
-  MqttDevice device(broker.uri());
-  device.Publish("a", "encrypted");
-  EXPECT_THAT(Payloads(intake.messages().WaitFor(1)), ElementsAre("encrypted"));
+  ExpectFirst("encrypted", intake, broker);
 }
 
 TEST(PahoTls, ChecksAnAddressLikeAName) {
@@ -117,7 +109,7 @@ TEST(PahoTls, NeverSpeaksTlsToAPlainListenerAsIfItWere) {
 
 TEST_P(PahoSecurity, SaysThatThePasswordIsWrong) {
   Mosquitto broker({.users = {{"gateway", "right"}}});
-  MqttOptions options = OptionsFor(broker.uri(), GetParam());
+  MqttOptions options = Options(broker);
   options.username = "gateway";
   options.password = "s3cret-but-wrong";
   TestIntake intake(options, kSubscriptions);
@@ -132,7 +124,7 @@ TEST_P(PahoSecurity, SaysThatThePasswordIsWrong) {
 
 TEST_P(PahoSecurity, ConnectsWithAPassword) {
   Mosquitto broker({.users = {{"gateway", "right"}}});
-  MqttOptions options = OptionsFor(broker.uri(), GetParam());
+  MqttOptions options = Options(broker);
   options.username = "gateway";
   options.password = "right";
   TestIntake intake(options, kSubscriptions);

@@ -3,10 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <httplib.h>
+#include <poll.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <thread>
 #include <vector>
 
 #include "server/runtime/mutex.h"
@@ -15,6 +19,39 @@ namespace sluice {
 namespace {
 
 using testing::HasSubstr;
+
+// A client of a few words.
+class Connection {
+ public:
+  explicit Connection(int port) : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  }
+  ~Connection() { close(socket_); }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Fails silently when the other end has closed.
+  void Send(std::string_view bytes) const { send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL); }
+  bool ClosedWithin(std::chrono::milliseconds time) const {
+    pollfd waiting{.fd = socket_, .events = POLLRDHUP, .revents = 0};
+    return poll(&waiting, 1, static_cast<int>(time.count())) == 1;
+  }
+  std::string ReadAll() const {
+    std::string all;
+    char buffer[65'536];
+    for (ssize_t got = 0; (got = recv(socket_, buffer, sizeof(buffer), 0)) > 0;) {
+      all.append(buffer, static_cast<size_t>(got));
+    }
+    return all;
+  }
+
+ private:
+  const int socket_;
+};
 
 class HttpTest : public testing::Test {
  protected:
@@ -87,18 +124,45 @@ TEST_F(HttpTest, StopsAtOnceAndFreesThePort) {
 }
 
 TEST_F(HttpTest, StopsSoonUnderAClientThatSaysNothing) {
-  int silent = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  ASSERT_GE(silent, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(server_->port()));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ASSERT_EQ(connect(silent, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  Connection silent(server_->port());
   ASSERT_EQ(Get("/healthz")->status, 200) << "the silent client keeps others out";
   auto before = std::chrono::steady_clock::now();
   server_->Stop();
   EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(5));
-  close(silent);
+}
+
+TEST_F(HttpTest, ClientsThatSendByteByByteAreCutOff) {
+  // As many as there are threads; each byte comes long before a timeout for one read would end the connection.
+  std::vector<std::unique_ptr<Connection>> slow;
+  for (int i = 0; i < 4; ++i) slow.push_back(std::make_unique<Connection>(server_->port()));
+  std::atomic<bool> stop = false;
+  std::thread trickle([&] {
+    while (!stop) {
+      for (const auto& client : slow) client->Send("X");
+      slow.front()->ClosedWithin(std::chrono::milliseconds(20));
+    }
+  });
+  httplib::Client client("127.0.0.1", server_->port());
+  client.set_read_timeout(20);
+  httplib::Result answer = client.Get("/healthz");
+  EXPECT_TRUE(answer && answer->status == 200);
+  for (const auto& each : slow) EXPECT_TRUE(each->ClosedWithin(std::chrono::seconds(20)));
+  stop = true;
+  trickle.join();
+}
+
+TEST_F(HttpTest, AClientThatTakesItsAnswerSlowlyGetsAllOfIt) {
+  for (int i = 0; i < 20'000; ++i) {
+    metrics_.GetCounter("sluice_x_total", "X.", {{"which", std::to_string(i) + std::string(200, 'x')}});
+  }
+  Connection client(server_->port());
+  client.Send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+  ASSERT_EQ(Get("/healthz")->status, 200);
+  std::string all = client.ReadAll();
+  size_t body = all.find("\r\n\r\n");
+  ASSERT_NE(body, std::string::npos);
+  EXPECT_THAT(all, HasSubstr("Content-Length: " + std::to_string(all.size() - body - 4) + "\r\n"));
+  EXPECT_GT(all.size(), 4'000'000u) << "more than the kernel holds for a client that does not read";
 }
 
 TEST_F(HttpTest, NamesTheAddressItCannotListenOn) {

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "client/cpp/src/frame_encoder.h"
+
 namespace sluice::client {
 namespace {
 
@@ -67,6 +69,25 @@ TEST(OutboxTest, SendsOneChunkEvenOverTheLimit) {
   Chunk chunk = Make(std::string(10'000, 'x'));
   outbox.Append(chunk);
   EXPECT_EQ(Content(outbox.Take(100)).size(), 10'000U);
+}
+
+TEST(OutboxTest, HoldsNoMoreItemsToAFrameThanTheGatewayTakes) {
+  Outbox outbox;
+  for (const char* text : {"a", "b", "c"}) {
+    Chunk chunk = Make(text, 1);
+    chunk.items = kMaxFrameItems / 2;
+    outbox.Append(chunk);
+    EXPECT_EQ(chunk.items, 0U);
+  }
+  EXPECT_EQ(Content(outbox.Take(1000)), "ab");
+  EXPECT_EQ(Content(outbox.Take(1000)), "c");
+
+  for (const std::string& text : {std::string(10'000, 'a'), std::string(10'000, 'b')}) {
+    Chunk chunk = Make(text);
+    chunk.items = kMaxFrameItems;
+    outbox.Append(chunk);
+  }
+  EXPECT_EQ(Content(outbox.Take(100'000)).size(), 10'000U);
 }
 
 TEST(OutboxTest, EndsAFrameWhereAChunkAsksForIt) {

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <optional>
+#include <string>
 
 #include "tests/support/manual_clock.h"
 #include "tests/support/worker_fakes.h"
@@ -26,6 +28,7 @@ class RegistryTest : public testing::Test {
     return SessionRegistry({.clock = clock_,
                             .source = source_,
                             .settles = settles_,
+                            .log_limit = log_limit_,
                             .admission = {.chains = chains_, .may_create = nullptr},
                             .metrics = WorkerMetrics(metrics_),
                             .limits = {},
@@ -36,6 +39,7 @@ class RegistryTest : public testing::Test {
 
   ManualClock clock_;
   MetricsRegistry metrics_;
+  log::Limiter log_limit_{clock_};
   FakeDeliverySource source_;
   FakeSettleHandler settles_{source_};
   ChainDirectory chains_{ChainOptions{}};
@@ -57,6 +61,20 @@ TEST_F(RegistryTest, RefusesMoreStreamsThanItsMaximum) {
   EXPECT_EQ(registry.Open(stream, "p").status().code(), absl::StatusCode::kResourceExhausted);
   registry.Remove(*first);
   EXPECT_TRUE(registry.Open(stream, "p").ok());
+}
+
+TEST_F(RegistryTest, AWorkerThatIsRefusedInALoopDoesNotFloodTheLog) {
+  SessionRegistry registry = Make({.max_streams = 0});
+  SilentStream stream;
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 10'000; ++i) EXPECT_FALSE(registry.Open(stream, "greedy").ok());
+  clock_.Advance(Millis(100));
+  EXPECT_FALSE(registry.Open(stream, "greedy").ok());
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(metrics_.GetCounter("sluice_worker_streams_refused_total", "").value(), 10'001);
+  EXPECT_EQ(std::ranges::count(log, '\n'), 50 + 2) << "a burst, then how many were left out, and one more";
+  EXPECT_NE(log.find("greedy"), std::string::npos);
+  EXPECT_NE(log.find("9950"), std::string::npos) << log;
 }
 
 TEST_F(RegistryTest, RefusesStreamsWhenItHasDrainedOrEnded) {

@@ -1,0 +1,25 @@
+// A route as it is asked for: in words, as the configuration says it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "server/message/message.h"
+
+namespace sluice {
+
+// MakeRoute (route_table.h) checks it and makes a Route of it.
+struct RouteSpec {
+  std::string id;
+  std::string connection;
+  std::string filter;  // Without $share/GROUP/.
+  std::string share;   // Empty: not shared.
+  Qos qos = Qos::kAtMostOnce;
+  std::vector<std::string> from_processors;
+  std::vector<std::string> to_processors;
+  std::string target;  // `ID[:startNode]`, with ${…} a template, see target.h; without the "chain:" prefix.
+
+  friend bool operator==(const RouteSpec&, const RouteSpec&) = default;
+};
+
+}  // namespace sluice

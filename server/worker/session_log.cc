@@ -1,0 +1,56 @@
+// What a session says in the log, and counts, about its life.
+#include <string>
+
+#include "server/telemetry/log.h"
+#include "server/worker/session.h"
+
+namespace sluice {
+namespace {
+
+bool IsWorkersFault(EndReason reason) {
+  return reason == EndReason::kInvalid || reason == EndReason::kSilent || reason == EndReason::kResultsUnread;
+}
+
+}  // namespace
+
+void NoteRefusal(const SessionContext& context, std::string_view number, std::string_view peer,
+                 const absl::Status& status) {
+  context.metrics.refused.Add();
+  const std::string detail(status.message());
+  const std::string code = absl::StatusCodeToString(status.code());
+  if (!context.log_limit.Admit("worker stream refused", code)) return;
+  // The worker went away by itself, or is to come again.
+  const bool usual = status.ok() || absl::IsCancelled(status) || absl::IsUnavailable(status);
+  log::Write(usual ? log::Level::kInfo : log::Level::kWarning, "worker stream refused",
+             {{"session", number}, {"peer", peer}, {"code", code}, {"detail", detail}});
+}
+
+void Session::LogDrainLocked(const char* by, std::string_view reason) {
+  if (!context_.log_limit.Admit("worker stream draining", by)) return;
+  log::Info("worker stream draining", {{"session", number_}, {"worker", worker_}, {"by", by}, {"reason", reason}});
+}
+
+void Session::LogEnd() {
+  MutexLock lock(mutex_);
+  if (!opened_) {
+    NoteRefusal(context_, number_, peer_, end_status_);
+    return;
+  }
+  context_.metrics.ended[static_cast<size_t>(end_reason_)]->Add();
+  context_.metrics.streams.Add(-1);
+  const std::string detail(end_status_.message());
+  const char* const reason = EndReasonName(end_reason_);
+  if (!context_.log_limit.Admit("worker stream ended", reason)) return;
+  const auto lasted = std::chrono::duration_cast<Millis>(context_.clock.Now() - created_);
+  log::Write(IsWorkersFault(end_reason_) ? log::Level::kWarning : log::Level::kInfo, "worker stream ended",
+             {{"session", number_},
+              {"worker", worker_},
+              {"peer", peer_},
+              {"reason", reason},
+              {"detail", detail},
+              {"delivered", delivered_},
+              {"settled", settled_},
+              {"lasted_ms", lasted.count()}});
+}
+
+}  // namespace sluice
