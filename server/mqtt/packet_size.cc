@@ -3,16 +3,17 @@
 namespace sluice {
 namespace {
 
-// MQTT 5.0 §1.5.5.
-uint64_t VariableByteInteger(uint64_t value) {
+// An identifier of one byte, then a length of two and the bytes.
+uint64_t StringProperty(size_t size) { return 3 + size; }
+
+}  // namespace
+
+uint64_t VariableByteIntegerBytes(uint64_t value) {
   if (value < 128) return 1;
   if (value < 16'384) return 2;
   if (value < 2'097'152) return 3;
   return 4;
 }
-
-// An identifier of one byte, then a length of two and the bytes.
-uint64_t StringProperty(size_t size) { return 3 + size; }
 
 uint64_t PropertiesBytes(const Properties& properties) {
   uint64_t bytes = 0;
@@ -24,16 +25,14 @@ uint64_t PropertiesBytes(const Properties& properties) {
   return bytes;
 }
 
-}  // namespace
-
 uint64_t PublishPacketBytes(const OutboundMessage& message, bool mqtt5) {
   uint64_t remaining = 2 + message.topic.size() + message.payload.size();
   if (message.qos != Qos::kAtMostOnce) remaining += 2;
   if (mqtt5) {
     uint64_t properties = message.properties == nullptr ? 0 : PropertiesBytes(*message.properties);
-    remaining += VariableByteInteger(properties) + properties;
+    remaining += VariableByteIntegerBytes(properties) + properties;
   }
-  return 1 + VariableByteInteger(remaining) + remaining;
+  return 1 + VariableByteIntegerBytes(remaining) + remaining;
 }
 
 }  // namespace sluice

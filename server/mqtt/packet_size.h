@@ -13,4 +13,10 @@ inline constexpr uint64_t kLargestPacketBytes = 5 + 268'435'455;
 // Bytes of the whole packet; with `mqtt5` including its properties, which MQTT 3.1.1 does not carry.
 uint64_t PublishPacketBytes(const OutboundMessage& message, bool mqtt5);
 
+// Bytes of the properties alone, without the length in front of them.
+uint64_t PropertiesBytes(const Properties& properties);
+
+// Of a Variable Byte Integer (MQTT 5.0 §1.5.5).
+uint64_t VariableByteIntegerBytes(uint64_t value);
+
 }  // namespace sluice

@@ -10,11 +10,19 @@ namespace sluice {
 namespace reason {
 // MQTT 5.0 §2.4, those that the gateway reacts to.
 inline constexpr uint8_t kUnspecifiedError = 0x80;  // This and above are errors.
+inline constexpr uint8_t kMalformedPacket = 0x81;
+inline constexpr uint8_t kProtocolError = 0x82;
+inline constexpr uint8_t kUnsupportedProtocolVersion = 0x84;
 inline constexpr uint8_t kSessionTakenOver = 0x8E;
 inline constexpr uint8_t kTopicNameInvalid = 0x90;
+inline constexpr uint8_t kPacketIdentifierNotFound = 0x92;
+inline constexpr uint8_t kReceiveMaximumExceeded = 0x93;
+inline constexpr uint8_t kTopicAliasInvalid = 0x94;
 inline constexpr uint8_t kPacketTooLarge = 0x95;
 inline constexpr uint8_t kRetainNotSupported = 0x9A;
 inline constexpr uint8_t kQosNotSupported = 0x9B;
+inline constexpr uint8_t kSharedSubscriptionsNotSupported = 0x9E;
+inline constexpr uint8_t kWildcardSubscriptionsNotSupported = 0xA2;
 }  // namespace reason
 
 // MQTT 5.0 §2.4: "not authorized". Codes the standard does not know: "unknown reason".

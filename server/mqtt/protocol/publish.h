@@ -1,0 +1,23 @@
+// PUBLISH, both ways (MQTT 5.0 §3.3, 3.1.1 §3.3).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "server/message/message.h"
+#include "server/mqtt/protocol/events.h"
+#include "server/mqtt/protocol/fault.h"
+#include "server/mqtt/protocol/packet.h"
+
+namespace sluice::wire {
+
+// Into `publish`, whose vectors keep their memory. With a Topic Alias the topic may be empty: see TopicAliases.
+Fault DecodePublish(const FixedHeader& header, std::string_view body, bool mqtt5, Publish& publish,
+                    std::optional<uint16_t>& topic_alias);
+
+// `packet_id` is 0 with QoS 0.
+void AppendPublish(std::string& out, const OutboundMessage& message, uint16_t packet_id, bool dup, bool mqtt5);
+
+}  // namespace sluice::wire

@@ -1,0 +1,28 @@
+// SUBSCRIBE, SUBACK, UNSUBSCRIBE and UNSUBACK (MQTT 5.0 §3.8 - §3.11, 3.1.1 §3.8 - §3.11).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "server/mqtt/protocol/client.h"
+#include "server/mqtt/protocol/events.h"
+#include "server/mqtt/protocol/fault.h"
+#include "server/mqtt/protocol/packet_ids.h"
+
+namespace sluice::wire {
+
+// Both: the packet id, or 0 when none is free.
+uint16_t SendSubscribe(std::span<const SubscribeRequest> requests, bool mqtt5, PacketIds& ids, std::string& out);
+uint16_t SendUnsubscribe(std::span<const std::string_view> filters, bool mqtt5, PacketIds& ids, std::string& out);
+
+// The answers free the packet id. One that nothing was asked with is passed over: brokers answer twice after a
+// take-over.
+Fault ReceiveSuback(std::string_view body, bool mqtt5, PacketIds& ids, ClientEvents& events);
+Fault ReceiveUnsuback(std::string_view body, bool mqtt5, PacketIds& ids, ClientEvents& events);
+
+// The connection is gone, and so are the requests that were not answered.
+void FreeRequests(PacketIds& ids);
+
+}  // namespace sluice::wire
