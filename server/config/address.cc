@@ -63,8 +63,6 @@ absl::StatusOr<HostPort> SplitHostPort(std::string_view text) {
   return result;
 }
 
-std::string Bracketed(const std::string& host) { return text::Contains(host, ":") ? "[" + host + "]" : host; }
-
 // The scheme's name in Paho's manner; empty when there is none such.
 std::string_view NormalScheme(std::string_view scheme) {
   struct Alias {
@@ -90,8 +88,12 @@ uint16_t DefaultPort(std::string_view scheme) {
 
 bool ServerAddress::loopback() const { return host == "localhost" || host == "::1" || host.starts_with("127."); }
 
-std::string ServerAddress::Uri() const {
-  return text::Concat(scheme, "://", Bracketed(host), ":", port != 0 ? port : DefaultPort(scheme), path);
+uint16_t ServerAddress::EffectivePort() const { return port != 0 ? port : DefaultPort(scheme); }
+
+std::string ServerAddress::Uri() const { return text::Concat(scheme, "://", Authority(host, EffectivePort()), path); }
+
+std::string Authority(std::string_view host, uint16_t port) {
+  return text::Contains(host, ":") ? text::Concat("[", host, "]:", port) : text::Concat(host, ":", port);
 }
 
 absl::StatusOr<ServerAddress> ParseServerAddress(std::string_view text) {

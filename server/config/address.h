@@ -19,9 +19,13 @@ struct ServerAddress {
 
   bool secure() const { return scheme == "ssl" || scheme == "wss"; }
   bool loopback() const;
-  // SCHEME://HOST:PORT[/PATH] with the scheme's own port where none was written. Needs a scheme.
+  uint16_t EffectivePort() const;  // The scheme's own where none was written.
+  // SCHEME://HOST:PORT[/PATH] with the effective port. Needs a scheme.
   std::string Uri() const;
 };
+
+// HOST:PORT, with brackets around an IPv6 address.
+std::string Authority(std::string_view host, uint16_t port);
 
 // HOST, HOST:PORT, :PORT (127.0.0.1), or one of these behind tcp:// mqtt:// ssl:// tls:// mqtts:// ws:// wss://. mqtt
 // is tcp, tls and mqtts are ssl. IPv6 in brackets. The error's message says what is wrong without repeating the text,

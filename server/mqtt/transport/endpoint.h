@@ -1,0 +1,23 @@
+// Where a connection goes, and through which protocols.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace sluice {
+
+struct Endpoint {
+  std::string host;  // A name or an address; IPv6 without its brackets.
+  uint16_t port = 0;
+  bool tls = false;
+  bool websocket = false;
+  std::string path;  // Of a WebSocket; begins with '/'.
+};
+
+// Of MqttOptions::uri. A port that is not written is the scheme's, a WebSocket's path /mqtt.
+absl::StatusOr<Endpoint> ParseEndpoint(std::string_view uri);
+
+}  // namespace sluice

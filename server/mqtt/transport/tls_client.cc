@@ -1,0 +1,119 @@
+#include "server/mqtt/transport/tls_client.h"
+
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+#include <unistd.h>
+
+#include <system_error>
+#include <utility>
+
+#include "server/config/text.h"
+
+namespace sluice {
+namespace {
+
+absl::Status FileError(std::string_view setting, std::string_view path, std::string_view problem) {
+  return absl::InvalidArgumentError(text::Concat(setting, " '", path, "': ", problem));
+}
+
+// OpenSSL's own errors do not tell an unreadable file from an unusable one.
+absl::Status CheckReadable(std::string_view setting, const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  char byte;
+  const bool readable = fd >= 0 && read(fd, &byte, 1) >= 0;
+  const std::error_code problem(errno, std::generic_category());
+  if (fd >= 0) close(fd);
+  return readable ? absl::OkStatus() : FileError(setting, path, "cannot be read: " + problem.message());
+}
+
+bool IsAddress(const std::string& host) {
+  error_code error;
+  asio::ip::make_address(host, error);
+  return !error;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<TlsClient>> TlsClient::Make(const MqttTls& tls, const std::string& host) {
+  std::shared_ptr<TlsClient> client(new TlsClient(tls, host));
+  absl::Status loaded = client->Load();
+  ERR_clear_error();
+  if (!loaded.ok()) return loaded;
+  return client;
+}
+
+TlsClient::TlsClient(MqttTls tls, std::string host)
+    : tls_(std::move(tls)),
+      host_(std::move(host)),
+      host_is_address_(IsAddress(host_)),
+      context_(asio::ssl::context::tls_client) {}
+
+absl::Status TlsClient::Load() {
+  SSL_CTX* context = context_.native_handle();
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  if (absl::Status status = LoadAuthorities(); !status.ok()) return status;
+  if (absl::Status status = LoadOwnCertificate(); !status.ok()) return status;
+  return CheckHost();
+}
+
+absl::Status TlsClient::LoadAuthorities() {
+  SSL_CTX* context = context_.native_handle();
+  if (tls_.ca_file.empty()) {
+    SSL_CTX_set_default_verify_paths(context);
+    return absl::OkStatus();
+  }
+  if (absl::Status status = CheckReadable("caFile", tls_.ca_file); !status.ok()) return status;
+  if (SSL_CTX_load_verify_locations(context, tls_.ca_file.c_str(), nullptr) != 1) {
+    return FileError("caFile", tls_.ca_file, "holds no PEM certificate");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TlsClient::LoadOwnCertificate() {
+  if (tls_.cert_file.empty()) return absl::OkStatus();
+  SSL_CTX* context = context_.native_handle();
+  if (absl::Status status = CheckReadable("certFile", tls_.cert_file); !status.ok()) return status;
+  if (absl::Status status = CheckReadable("certKeyFile", tls_.key_file); !status.ok()) return status;
+  if (SSL_CTX_use_certificate_chain_file(context, tls_.cert_file.c_str()) != 1) {
+    return FileError("certFile", tls_.cert_file, "holds no PEM certificate");
+  }
+  // An encrypted key would ask for its pass phrase on the terminal: refuse it.
+  SSL_CTX_set_default_passwd_cb(context, [](char*, int, int, void*) { return -1; });
+  if (SSL_CTX_use_PrivateKey_file(context, tls_.key_file.c_str(), SSL_FILETYPE_PEM) == 1) return absl::OkStatus();
+  const unsigned long error = ERR_peek_last_error();
+  if (ERR_GET_LIB(error) == ERR_LIB_X509) {
+    return FileError("certKeyFile", tls_.key_file,
+                     text::Concat("is not the key of the certificate in certFile '", tls_.cert_file, "'"));
+  }
+  return FileError("certKeyFile", tls_.key_file, "holds no unencrypted PEM private key");
+}
+
+absl::Status TlsClient::CheckHost() {
+  if (!tls_.verify_hostname) return absl::OkStatus();
+  X509_VERIFY_PARAM* wanted = SSL_CTX_get0_param(context_.native_handle());
+  X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  const int set = host_is_address_ ? X509_VERIFY_PARAM_set1_ip_asc(wanted, host_.c_str())
+                                   : X509_VERIFY_PARAM_set1_host(wanted, host_.data(), host_.size());
+  if (set == 1) return absl::OkStatus();
+  return absl::InvalidArgumentError(text::Concat("no certificate can be for the host '", host_, "'"));
+}
+
+void TlsClient::Handshake(TlsSocket& socket, std::function<void(absl::Status)> done) {
+  if (!host_is_address_) SSL_set_tlsext_host_name(socket.native_handle(), host_.c_str());
+  socket.async_handshake(TlsSocket::client,
+                         [self = shared_from_this(), &socket, done = std::move(done)](const error_code& error) {
+                           if (!error) return done(absl::OkStatus());
+                           done(self->HandshakeError(error, SSL_get_verify_result(socket.native_handle())));
+                         });
+}
+
+void TlsClient::Goodbye(TlsSocket& socket, std::function<void()> done) {
+  // As if the broker's had come: not every broker sends one, and the end of the connection is waited for below TLS.
+  SSL_set_shutdown(socket.native_handle(), SSL_RECEIVED_SHUTDOWN);
+  socket.async_shutdown([done = std::move(done)](const error_code& /*the socket is closed anyway*/) { done(); });
+}
+
+}  // namespace sluice
