@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/journal/memory_journal.h"
 #include "server/mqtt/paho/factory.h"
+#include "server/mqtt/wire/factory.h"
 #include "server/pressure/intake_gate.h"
 #include "server/queue/dispatcher.h"
 #include "server/reply/dead_letters.h"
@@ -43,15 +44,16 @@ std::map<std::string, std::string> BrokerOfEachConnection(const GatewayConfig& c
 
 }  // namespace
 
-MqttDrivers MqttDrivers::Paho() {
+MqttDrivers MqttDrivers::Real() {
   return {
       .intake =
           [](const MqttOptions& options, std::vector<Subscription> subscriptions, InboundSink& sink, const Clock& clock,
              MetricsRegistry& metrics) {
-            return MakePahoIntake(options, std::move(subscriptions), sink, clock, metrics);
+            const auto make = options.driver == MqttDriver::kPaho ? &MakePahoIntake : &MakeWireIntake;
+            return make(options, std::move(subscriptions), sink, clock, metrics);
           },
       .publisher = [](const MqttOptions& options, PublishListener& listener, const Clock& clock,
-                      MetricsRegistry& metrics) { return MakePahoPublisher(options, listener, clock, metrics); },
+                      MetricsRegistry& metrics) { return MakeWirePublisher(options, listener, clock, metrics); },
   };
 }
 

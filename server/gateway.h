@@ -22,8 +22,8 @@ struct MqttDrivers {
   std::function<std::unique_ptr<Publisher>(const MqttOptions&, PublishListener&, const Clock&, MetricsRegistry&)>
       publisher;
 
-  // Eclipse Paho, for both.
-  static MqttDrivers Paho();
+  // Sluice's own client for replies, and for intake the one that each connection's options name.
+  static MqttDrivers Real();
 };
 
 // Made, started and shut down by one thread.

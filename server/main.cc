@@ -56,7 +56,7 @@ int Run(const GatewayConfig& config) {
   for (const std::string& warning : config.warnings) log::Warning(warning);
   log::Warning("messages are kept in memory: what is acknowledged and not settled is lost if this process is killed");
 
-  absl::StatusOr<std::unique_ptr<Gateway>> gateway = Gateway::Start(config, MqttDrivers::Paho());
+  absl::StatusOr<std::unique_ptr<Gateway>> gateway = Gateway::Start(config, MqttDrivers::Real());
   if (!gateway.ok()) {
     log::Error("cannot start", {{"reason", gateway.status().ToString()}});
     return EXIT_FAILURE;

@@ -16,7 +16,7 @@ sluice::GatewayConfig Config(sluice::Qos qos) {
   connection.name = "bench";
   connection.uri = "tcp://127.0.0.1:1883";  // Not used by the fake.
   connection.client_id = "path-bench";
-  sluice::RouteConfig& route = config.routes.emplace_back();
+  sluice::RouteSpec& route = config.routes.emplace_back();
   route.id = route.target = "bench";
   route.connection = "bench";
   route.filter = "bench/in";

@@ -19,21 +19,33 @@ def ratio(value, floor):
 def throughput(cells):
     rows = []
     for cell in cells:
-        gateway, echo, intake = cell["gateway"], cell["floors"]["paho_echo"], cell["floors"]["paho_intake"]
+        gateway, echo = cell["gateway"], cell["floors"].get("paho_echo")
+        intake = cell["floors"].get("paho_intake")
         rows.append([
-            cell["qos"], cell["size"], cell["workers"], gateway["answered_per_s"], echo["answered_per_s"],
-            ratio(gateway["answered_per_s"], echo["answered_per_s"]), intake["answered_per_s"],
-            gateway["cpu_us"]["gateway"], echo["cpu_us"]["paho"],
-            gateway["cpu_us"]["gateway"] - echo["cpu_us"]["paho"], gateway["cpu_us"]["workers"],
-            gateway["latency_us"]["p50"] / 1000, gateway["latency_us"]["p99"] / 1000,
+            cell["qos"], cell["size"], cell["window"], cell["workers"], cell["driver"], gateway["answered_per_s"],
+            gateway["cpu_us"]["gateway"], gateway["cpu_us"]["workers"], gateway["cpu_us"]["broker"],
+            echo and echo["answered_per_s"], echo and ratio(gateway["answered_per_s"], echo["answered_per_s"]),
+            echo and echo["cpu_us"]["paho"], intake and intake["answered_per_s"], gateway["latency_us"]["p50"] / 1000, gateway["latency_us"]["p99"] / 1000,
             gateway["peak_rss_mib"]["gateway"], gateway["lost"], gateway["duplicates"],
         ])
     table("Through gateway and workers, beside Paho C++ alone (echo, intake) in the same run", [
-        ("QoS", "{}"), ("bytes", "{}"), ("workers", "{}"), ("answered/s", "{:.0f}"), ("echo/s", "{:.0f}"),
-        ("ratio", "{:.2f}"), ("intake/s", "{:.0f}"), ("gateway µs", "{:.1f}"), ("echo µs", "{:.1f}"),
-        ("beyond echo µs", "{:.1f}"), ("worker µs", "{:.1f}"), ("p50 ms", "{:.1f}"), ("p99 ms", "{:.1f}"),
-        ("peak MiB", "{:.0f}"), ("lost", "{}"), ("twice", "{}"),
+        ("QoS", "{}"), ("bytes", "{}"), ("window", "{}"), ("workers", "{}"), ("driver", "{}"), ("answered/s", "{:.0f}"),
+        ("gateway µs", "{:.2f}"), ("worker µs", "{:.2f}"), ("broker µs", "{:.2f}"), ("echo/s", "{:.0f}"),
+        ("ratio", "{:.2f}"), ("echo µs", "{:.1f}"), ("intake/s", "{:.0f}"), ("p50 ms", "{:.1f}"), ("p99 ms", "{:.1f}"), ("peak MiB", "{:.0f}"),
+        ("lost", "{}"), ("twice", "{}"),
     ], rows)
+
+
+def scale(cells):
+    base = cells[0]["result"]
+    table("QoS 1, 128 B: what more of something costs, beside one route, one topic and one worker", [
+        ("with", "{}"), ("answered/s", "{:.0f}"), ("ratio", "{:.2f}"), ("gateway µs", "{:.2f}"), ("ratio", "{:.2f}"),
+        ("lost", "{}"), ("twice", "{}"),
+    ], [[
+        cell["what"], cell["result"]["answered_per_s"], ratio(cell["result"]["answered_per_s"], base["answered_per_s"]),
+        cell["result"]["cpu_us"]["gateway"], ratio(cell["result"]["cpu_us"]["gateway"], base["cpu_us"]["gateway"]),
+        cell["result"]["lost"], cell["result"]["duplicates"],
+    ] for cell in cells])
 
 
 def grpc(cells):
@@ -48,7 +60,7 @@ def grpc(cells):
 
 
 def path(cells):
-    table("The gateway with a fake in Paho's place: all that is not MQTT", [
+    table("The gateway with a fake in the driver's place: all that is not MQTT", [
         ("QoS", "{}"), ("bytes", "{}"), ("messages/call", "{:.1f}"), ("pace/s", "{}"), ("answered/s", "{:.0f}"),
         ("path µs", "{:.2f}"), ("fake µs", "{:.2f}"), ("worker µs", "{:.2f}"), ("p50 µs", "{:.0f}"),
         ("p99 µs", "{:.0f}"), ("lost", "{}"), ("twice", "{}"),

@@ -13,6 +13,7 @@ from runner.processes import Children, Failed, free_port
 
 START_S = 20  # How long anything may take to be ready.
 CHAIN = "bench"
+TOPIC = "bench/in"  # With more than one topic: TOPIC/0, TOPIC/1, …
 
 
 class Bench:
@@ -51,7 +52,7 @@ class Bench:
 
     def null_broker(self, children, qos, size, *more):
         broker = children.start("null-broker", self.program("sluice-null-broker"), "--qos", qos, "--size", size,
-                                "--start-on-stdin", *self.phases(), *more)
+                                "--topic", TOPIC, "--start-on-stdin", *self.phases(), *more)
         return broker, f"127.0.0.1:{broker.wait_for('listening', START_S)['port']}"
 
     def mosquitto(self, children):
@@ -66,9 +67,9 @@ class Bench:
         wait_until(lambda: connects(port), "mosquitto does not listen")
         return f"127.0.0.1:{port}"
 
-    def gateway(self, children, broker, qos, chain_options=""):
+    def gateway(self, children, broker, qos, setup=None):
         """Returns the process and the address its workers connect to, when it is ready but for them."""
-        gateway = Gateway(broker, qos, chain_options)
+        gateway = Gateway(broker, qos, setup or Setup())
         config = os.path.join(self.work_dir, "gateway.yaml")
         with open(config, "w", encoding="ascii") as out:
             out.write(gateway.yaml())
@@ -87,25 +88,40 @@ class Bench:
         return workers
 
 
-class Gateway:
-    """A gateway with one route, as a process with two ports."""
+class Setup:
+    """What differs between the gateways that are measured."""
 
-    def __init__(self, broker, qos, chain_options):
+    def __init__(self, driver="wire", window=1000, routes=1, chain_options=""):
+        self.driver = driver
+        self.window = window  # Unacknowledged messages of QoS 1 and 2, each way: the broker's and the gateway's.
+        self.routes = routes  # Of which the first takes all messages.
+        self.chain_options = chain_options
+
+
+class Gateway:
+    """A gateway as a process with two ports."""
+
+    def __init__(self, broker, qos, setup):
         self.broker = broker
         self.qos = qos
-        self.chain_options = chain_options
+        self.setup = setup
         self.workers_address = f"127.0.0.1:{free_port()}"
         self.http_address = f"127.0.0.1:{free_port()}"
         self.process = None
 
     def yaml(self):
+        setup = self.setup
+        routes = "\n".join(f"""  - {{id: bench-{i}, connection: bench, from: {{path: {filter_name}, qos: {self.qos}}},
+     to: {{path: "chain:{CHAIN}"}}}}""" for i, filter_name in
+                           enumerate(["bench/in/#"] + [f"other/{i}/+" for i in range(1, setup.routes)]))
         return f"""
 connections:
-  bench: {{server: "tcp://{self.broker}", clientId: sluice-bench, protocol: "5"}}
+  bench: {{server: "tcp://{self.broker}", clientId: sluice-bench, protocol: "5", driver: {setup.driver},
+          receiveMaximum: {setup.window}, publishWindow: {setup.window}}}
 routes:
-  - {{id: bench, connection: bench, from: {{path: bench/in, qos: {self.qos}}}, to: {{path: "chain:{CHAIN}"}}}}
+{routes}
 chains:
-  {CHAIN}: {{lease: 60s{self.chain_options}}}
+  {CHAIN}: {{lease: 60s{setup.chain_options}}}
 workers: {{listen: "{self.workers_address}", insecure: true}}
 http: {{listen: "{self.http_address}"}}
 """
@@ -163,15 +179,16 @@ def wait_until(condition, otherwise, process=None):
 # ---------------------------------------------------------------------------------------------- the gateway
 
 
-def gateway_throughput(bench, qos, size, workers):
+def gateway_throughput(bench, qos, size, workers, setup, topics=1):
     """Messages of `size` through gateway and workers, as fast as `outstanding` allows."""
     with bench.children() as children:
-        broker, address = bench.null_broker(children, qos, size, "--outstanding", bench.outstanding)
-        gateway = bench.gateway(children, address, qos)
+        broker, address = bench.null_broker(children, qos, size, "--outstanding", bench.outstanding, "--window",
+                                            setup.window, "--topics", topics)
+        gateway = bench.gateway(children, address, qos, setup)
         rest_mib = gateway.process.memory_mib()[0]
         worker_processes = bench.workers(children, gateway, workers, qos)
         broker.wait_for("ready", START_S)
-        bench.profile(children, gateway.process, f"gateway-qos{qos}-{size}B-{workers}workers")
+        bench.profile(children, gateway.process, f"{setup.driver}-qos{qos}-{size}B-{workers}workers")
         broker.tell("go")
         result = measure.run(broker, {"gateway": [gateway.process], "workers": worker_processes, "broker": [broker]},
                              bench.timeout_s())
@@ -183,8 +200,8 @@ def gateway_stopped_worker(bench, size, queue_mib):
     """Messages of QoS 1 and nobody who works: how far memory grows over what it was at rest."""
     with bench.children() as children:
         broker, address = bench.null_broker(children, 1, size, "--outstanding", 0, "--intake-only", "--drain", 0)
-        gateway = bench.gateway(children, address, 1,
-                                f", queue: {{maxMessages: 1000000, maxBytes: {queue_mib}MiB}}")
+        queue = f", queue: {{maxMessages: 1000000, maxBytes: {queue_mib}MiB}}"
+        gateway = bench.gateway(children, address, 1, Setup(chain_options=queue))
         worker = bench.workers(children, gateway, 1, 1)[0]
         rest_mib = gateway.process.memory_mib()[0]
         broker.wait_for("ready", START_S)
@@ -199,7 +216,7 @@ def gateway_stopped_worker(bench, size, queue_mib):
 
 
 def gateway_path(bench, qos, size, batch, rate):
-    """The gateway with a fake in Paho's place, at most `batch` messages to a call; `rate` 0: as fast as it goes."""
+    """The gateway with a fake in the MQTT driver's place, at most `batch` messages to a call; `rate` 0: as fast as it goes."""
     with bench.children() as children:
         path = children.start("path", bench.program("path_bench"), "--qos", qos, "--size", size, "--batch", batch,
                               "--rate", rate, "--outstanding", bench.outstanding, *bench.phases())
@@ -212,11 +229,11 @@ def gateway_path(bench, qos, size, batch, rate):
 # ---------------------------------------------------------------------------------------------- the floors
 
 
-def paho_floor(bench, kind, qos, size):
+def paho_floor(bench, kind, qos, size, window):
     """Paho C++ alone: `kind` "intake" or "echo"."""
     with bench.children() as children:
         more = ("--intake-only",) if kind == "intake" else ("--outstanding", bench.outstanding)
-        broker, address = bench.null_broker(children, qos, size, *more)
+        broker, address = bench.null_broker(children, qos, size, "--window", window, *more)
         paho = children.start(f"paho-{kind}", bench.program(f"floor_paho_{kind}"), "--broker", address, "--qos", qos)
         broker.wait_for("ready", START_S)
         broker.tell("go")

@@ -119,12 +119,9 @@ void ReadConnection(Reading& reading, const Entry& entry, Draft& draft) {
   map.Read("receiveMaximum", options.receive_maximum);
   map.Read("publishWindow", options.publish_window);
   map.Read("maxPacketBytes", options.max_packet_bytes);
-  std::string driver;
-  if (std::optional<Text> text = map.ReadText("driver"); text && text->text == "wire") {
-    map.Error("driver", "'wire', Sluice's own MQTT client, is not part of this version; allowed: paho");
-  } else if (text) {
-    map.Read("driver", driver);
-  }
+  std::string driver = "wire";
+  map.Read("driver", driver);
+  options.driver = driver == "paho" ? MqttDriver::kPaho : MqttDriver::kWire;
 }
 
 // Two connections with one client id on one broker throw each other out for ever (MQTT 5.0 §3.1.4).

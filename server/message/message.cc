@@ -1,5 +1,9 @@
 #include "server/message/message.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <new>
+
 namespace sluice {
 namespace {
 
@@ -11,7 +15,49 @@ size_t BytesOf(const Properties* properties) {
   return bytes;
 }
 
+// Gets `extra` bytes more than asked for, and tells where they are: behind what std::allocate_shared makes.
+template <typename T>
+class TrailingAllocator {
+ public:
+  using value_type = T;
+
+  TrailingAllocator(size_t extra, char** trailing) : extra_(extra), trailing_(trailing) {}
+  template <typename U>
+  TrailingAllocator(const TrailingAllocator<U>& other)  // NOLINT(google-explicit-constructor): rebinding.
+      : extra_(other.extra_), trailing_(other.trailing_) {}
+
+  T* allocate(size_t count) {
+    static_assert(alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
+    void* block = ::operator new(count * sizeof(T) + extra_);
+    *trailing_ = static_cast<char*>(block) + count * sizeof(T);
+    return static_cast<T*>(block);
+  }
+  void deallocate(T* block, size_t /*count*/) { ::operator delete(block); }
+
+  template <typename U>
+  bool operator==(const TrailingAllocator<U>& /*other*/) const {
+    return true;
+  }
+
+ private:
+  template <typename U>
+  friend class TrailingAllocator;
+
+  size_t extra_;
+  char** trailing_;  // Valid while it allocates.
+};
+
 }  // namespace
+
+std::shared_ptr<Message> MakeMessage(std::string_view topic, std::string_view payload) {
+  char* bytes = nullptr;
+  auto message = std::allocate_shared<Message>(TrailingAllocator<Message>(topic.size() + payload.size(), &bytes));
+  std::ranges::copy(topic, bytes);
+  std::ranges::copy(payload, bytes + topic.size());
+  message->topic = {bytes, topic.size()};
+  message->payload = {bytes + topic.size(), payload.size()};
+  return message;
+}
 
 size_t Message::bytes() const { return topic.size() + payload.size() + BytesOf(properties.get()); }
 

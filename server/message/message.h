@@ -48,6 +48,9 @@ struct Message {
 
 using MessagePtr = std::shared_ptr<const Message>;
 
+// A message with a copy of topic and payload, all in one block of memory; `storage` stays null.
+std::shared_ptr<Message> MakeMessage(std::string_view topic, std::string_view payload);
+
 // A message to be published, by value: a worker's reply or a dead letter.
 struct OutboundMessage {
   std::string topic;

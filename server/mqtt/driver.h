@@ -1,5 +1,5 @@
 // What the gateway asks of an MQTT client: intake that hands over batches, and egress that takes them. The drivers
-// (paho/) implement it; nothing else knows which one is in use.
+// (wire/, paho/) implement it; nothing else knows which one is in use.
 #pragma once
 
 #include <cstdint>
@@ -53,8 +53,9 @@ class IntakeConnection {
   virtual ~IntakeConnection() = default;
   // Connects in the background and keeps trying; subscribes whenever the session is not present.
   virtual void Start() = 0;
-  // Intake rests (Paho: disconnects; the broker keeps the session's messages), until Resume. Idempotent, return at
-  // once. `reason` is shown to people.
+  // Intake rests until Resume: acknowledgements are withheld, so that the broker sends no more than its window of QoS 1
+  // and 2 (Paho: disconnects; the broker keeps the session's messages). Idempotent, return at once. `reason` is shown
+  // to people.
   virtual void Pause(std::string reason) = 0;
   virtual void Resume() = 0;
   // Shutdown, first step: leaves shared subscriptions, so that other replicas take over. Waits for the broker's answer
@@ -116,9 +117,13 @@ struct MqttTls {
   friend bool operator==(const MqttTls&, const MqttTls&) = default;
 };
 
+// Which client takes messages in. Replies always go out through wire/.
+enum class MqttDriver : uint8_t { kWire, kPaho };
+
 // Where and how to connect. Checked when the configuration is read.
 struct MqttOptions {
   std::string name;  // Of the connection in the configuration.
+  MqttDriver driver = MqttDriver::kWire;
   // tcp:// ssl:// ws:// wss:// HOST:PORT[/PATH]
   std::string uri;
   MqttTls tls;

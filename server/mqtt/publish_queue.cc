@@ -10,7 +10,7 @@ namespace sluice {
 namespace {
 
 // MQTT 3.1.1 has no Receive Maximum, but brokers have a bound all the same (mosquitto: 20).
-constexpr size_t kUnannouncedReceiveMaximum = 19;
+constexpr size_t kUnannouncedReceiveMaximum = 20;
 
 // See the class: fruitless connections before messages go out one at a time, and after that before one is given up.
 constexpr int kFruitlessConnections = 2;
@@ -30,9 +30,7 @@ void PublishQueue::Connected(const BrokerLimits& limits) {
   connected_ = true;
   confirmed_any_ = false;
   limits_ = limits;
-  // One below the maximum: a client that is at it exactly waits for the broker in ways of its own (Paho: a second).
-  size_t broker = mqtt5_ ? limits.receive_maximum : kUnannouncedReceiveMaximum;
-  acknowledged_window_ = std::min(window_, std::max<size_t>(1, broker - 1));
+  acknowledged_window_ = std::min<size_t>(window_, mqtt5_ ? limits.receive_maximum : kUnannouncedReceiveMaximum);
 }
 
 void PublishQueue::Disconnected(uint8_t reason, std::vector<PublishOutcome>& outcomes) {
@@ -68,7 +66,6 @@ void PublishQueue::Suspect(uint8_t reason, std::vector<PublishOutcome>& outcomes
 bool PublishQueue::HasRoomFor(const OutboundMessage& message) const {
   // While suspects are under way nothing else is.
   if (first_sequence_ < suspects_end_ && sent_ > 0) return false;
-  if (sent_ >= window_) return false;
   if (message.qos != Qos::kAtMostOnce && sent_acknowledged_ >= acknowledged_window_) return false;
   return sent_ == 0 || sent_bytes_ + message.bytes() <= window_bytes_;
 }
@@ -99,14 +96,6 @@ void PublishQueue::Take(std::vector<Sent>& sent, std::vector<PublishOutcome>& ou
     sent.push_back(Sent{first_sequence_ + next_, entry.outgoing.message});
   }
   DropSettledFront();
-}
-
-bool PublishQueue::CanTake() const {
-  if (!connected_) return false;
-  for (size_t i = next_; i < entries_.size(); ++i) {
-    if (entries_[i].state == State::kWaiting) return HasRoomFor(*entries_[i].outgoing.message);
-  }
-  return false;
 }
 
 void PublishQueue::Return(uint64_t sequence) {

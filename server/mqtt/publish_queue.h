@@ -20,7 +20,6 @@ struct BrokerLimits {
   Qos maximum_qos = Qos::kExactlyOnce;
   bool retain_available = true;
   uint64_t maximum_packet_bytes = UINT64_MAX;
-  bool subscription_identifiers = true;
 };
 
 // Not thread-safe. A message is waiting, then sent (given out by Take), then settled; a lost connection makes
@@ -36,8 +35,8 @@ class PublishQueue {
     std::shared_ptr<const OutboundMessage> message;
   };
 
-  // At most `window` messages are sent and not settled; of those with QoS 1 and 2 also stays below the broker's
-  // Receive Maximum, and of all together below `window_bytes` (one larger message may be alone).
+  // At most `window` messages of QoS 1 and 2 are sent and not settled, and not more than the broker's Receive Maximum;
+  // of all together at most `window_bytes` (one larger message may be alone).
   PublishQueue(size_t window, size_t window_bytes, bool mqtt5);
 
   void Add(std::vector<Outgoing> batch);
@@ -49,11 +48,6 @@ class PublishQueue {
 
   // Appends to `sent` what may go out now; to `outcomes` what never will.
   void Take(std::vector<Sent>& sent, std::vector<PublishOutcome>& outcomes);
-  // Whether Take() would give anything.
-  bool CanTake() const;
-  // Whether it is worth it: the window is half empty. Taking whenever a confirmation comes costs a wake-up of the
-  // sender for each.
-  bool ShouldTake() const { return sent_ <= acknowledged_window_ / 2 && CanTake(); }
   // What was taken could not be sent: waits again.
   void Return(uint64_t sequence);
   // A taken message has its outcome. Without effect when it is settled already.

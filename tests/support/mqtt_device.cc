@@ -7,78 +7,12 @@
 
 #include <stdexcept>
 
+#include "tests/support/mqtt_bytes.h"
+
 namespace sluice {
 namespace {
 
-enum PacketType : uint8_t {
-  kConnect = 1,
-  kConnack = 2,
-  kPublish = 3,
-  kPuback = 4,
-  kPubrec = 5,
-  kPubrel = 6,
-  kPubcomp = 7,
-  kSubscribe = 8,
-  kSuback = 9,
-  kDisconnect = 14,
-};
-
-void AppendTwoBytes(std::string& out, size_t value) {
-  out += static_cast<char>(value >> 8);
-  out += static_cast<char>(value);
-}
-
-void AppendFourBytes(std::string& out, uint32_t value) {
-  AppendTwoBytes(out, value >> 16);
-  AppendTwoBytes(out, value & 0xFFFF);
-}
-
-void AppendString(std::string& out, std::string_view text) {
-  AppendTwoBytes(out, text.size());
-  out += text;
-}
-
-void AppendVariable(std::string& out, size_t value) {
-  do {
-    out += static_cast<char>((value & 0x7F) | (value > 0x7F ? 0x80 : 0));
-    value >>= 7;
-  } while (value > 0);
-}
-
-// Takes values off the front of a packet. Throws std::out_of_range beyond its end.
-class Cursor {
- public:
-  explicit Cursor(std::string_view bytes) : bytes_(bytes) {}
-  bool empty() const { return bytes_.empty(); }
-  std::string_view Take(size_t size) {
-    if (size > bytes_.size()) throw std::out_of_range("short packet");
-    std::string_view taken = bytes_.substr(0, size);
-    bytes_.remove_prefix(size);
-    return taken;
-  }
-  uint8_t Byte() { return static_cast<uint8_t>(Take(1)[0]); }
-  uint16_t TwoBytes() {
-    uint16_t high = Byte();
-    return static_cast<uint16_t>(high << 8 | Byte());
-  }
-  uint32_t FourBytes() {
-    uint32_t high = TwoBytes();
-    return high << 16 | TwoBytes();
-  }
-  size_t Variable() {
-    size_t value = 0;
-    for (int shift = 0;; shift += 7) {
-      uint8_t byte = Byte();
-      value |= static_cast<size_t>(byte & 0x7F) << shift;
-      if ((byte & 0x80) == 0) return value;
-    }
-  }
-  std::string String() { return std::string(Take(TwoBytes())); }
-  std::string Rest() { return std::string(Take(bytes_.size())); }
-
- private:
-  std::string_view bytes_;
-};
+using namespace mqtt_bytes;  // NOLINT(google-build-using-namespace): as if they were here.
 
 // MQTT 5.0 §2.2.2.2, those that a PUBLISH may have.
 enum PropertyId : uint8_t {
@@ -152,16 +86,6 @@ Properties Decode(Cursor in) {
 std::string NextClientId() {
   static std::atomic<int> next{0};
   return "device-" + std::to_string(++next);
-}
-
-bool ReadAll(int fd, char* to, size_t size) {
-  while (size > 0) {
-    ssize_t got = recv(fd, to, size, 0);
-    if (got <= 0) return false;
-    to += got;
-    size -= static_cast<size_t>(got);
-  }
-  return true;
 }
 
 }  // namespace
@@ -242,15 +166,18 @@ void MqttDevice::Subscribe(const std::string& filter, Qos qos) {
   if (Await({kSuback, identifier}, "SUBACK") >= 0x80) throw std::runtime_error("the broker refused " + filter);
 }
 
+std::string MqttDevice::connack() const {
+  MutexLock lock(mutex_);
+  return connack_;
+}
+
 uint16_t MqttDevice::NextIdentifier() {
   if (++last_identifier_ == 0) ++last_identifier_;
   return last_identifier_;
 }
 
 void MqttDevice::Send(uint8_t first, std::string_view body) {
-  std::string packet(1, static_cast<char>(first));
-  AppendVariable(packet, body.size());
-  packet += body;
+  const std::string packet = MakePacket(first, body);
   MutexLock lock(send_mutex_);
   for (size_t sent = 0; sent < packet.size();) {
     ssize_t written = send(fd_, packet.data() + sent, packet.size() - sent, MSG_NOSIGNAL);
@@ -279,18 +206,7 @@ void MqttDevice::Answered(Answer answer, uint8_t reason) {
 }
 
 void MqttDevice::Read() {
-  char byte = 0;
-  while (ReadAll(fd_, &byte, 1)) {
-    auto first = static_cast<uint8_t>(byte);
-    std::string length;
-    do {
-      if (!ReadAll(fd_, &byte, 1)) break;
-      length += byte;
-    } while ((byte & 0x80) != 0);
-    std::string body(Cursor(length).Variable(), '\0');
-    if (!ReadAll(fd_, body.data(), body.size())) break;
-    Handle(first, body);
-  }
+  while (std::optional<RawPacket> packet = ReadPacket(fd_)) Handle(packet->first, packet->body);
   MutexLock lock(mutex_);
   closed_ = true;
   changed_.NotifyAll();
@@ -301,6 +217,10 @@ void MqttDevice::Handle(uint8_t first, std::string_view body) {
   if (type == kPublish) return HandlePublish(first & 0x0F, body);
   Cursor in(body);
   if (type == kConnack) {
+    {
+      MutexLock lock(mutex_);
+      connack_ = body;
+    }
     in.Byte();
     return Answered({kConnack, 0}, in.Byte());
   }

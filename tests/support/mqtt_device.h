@@ -46,6 +46,8 @@ class MqttDevice {
   void Publish(const std::string& topic, const std::string& payload, Qos qos = Qos::kAtLeastOnce, bool retain = false,
                const Properties& properties = {});
   void Subscribe(const std::string& filter, Qos qos = Qos::kExactlyOnce);
+  // The body of the broker's CONNACK.
+  std::string connack() const;
   // What came for its subscriptions.
   const Recorder<Received>& received() const { return received_; }
 
@@ -69,8 +71,9 @@ class MqttDevice {
   Recorder<Received> received_;
 
   Mutex send_mutex_;  // One packet at a time.
-  Mutex mutex_;
+  mutable Mutex mutex_;
   CondVar changed_;
+  std::string connack_ ABSL_GUARDED_BY(mutex_);
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<Answer, uint8_t> answers_ ABSL_GUARDED_BY(mutex_);
 };

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "server/mqtt/paho/factory.h"
-#include "server/mqtt/paho/outbound.h"
 #include "server/mqtt/reason_codes.h"
 #include "server/telemetry/log.h"
 
@@ -27,15 +26,6 @@ void KeepPahoRunning() {
       new mqtt::async_client("tcp://127.0.0.1:1", "anchor", mqtt::create_options(MQTTVERSION_5, 1));
 }
 
-// How long the broker keeps a reply connection's session. Not zero, because of what ~0 makes Paho do: see Deleter.
-constexpr int32_t kRepliesSessionExpirySeconds = 5;
-
-// SOCKET_ERROR of Paho C's Socket.h, which is not installed.
-constexpr int kSocketError = -1;
-
-// More than a Publisher ever hands over (its window is 16 bits wide).
-constexpr int kMaxBuffered = 100'000;
-
 mqtt::ssl_options TlsOptions(const MqttTls& tls) {
   mqtt::ssl_options ssl;
   ssl.set_enable_server_cert_auth(true);
@@ -49,22 +39,10 @@ mqtt::ssl_options TlsOptions(const MqttTls& tls) {
   return ssl;
 }
 
-template <typename T>
-T NumberOr(const mqtt::properties& properties, mqtt::property::code code, T fallback) {
-  return properties.contains(code) ? mqtt::get<T>(properties, code) : fallback;
-}
-
-BrokerLimits LimitsOf(const mqtt::properties& properties) {
+bool TakesSubscriptionIdentifiers(const mqtt::properties& properties) {
   using mqtt::property;
-  BrokerLimits limits;
-  limits.receive_maximum = NumberOr<uint16_t>(properties, property::RECEIVE_MAXIMUM, limits.receive_maximum);
-  limits.maximum_qos = static_cast<Qos>(NumberOr<uint8_t>(properties, property::MAXIMUM_QOS, 2));
-  limits.retain_available = NumberOr<uint8_t>(properties, property::RETAIN_AVAILABLE, 1) != 0;
-  if (properties.contains(property::MAXIMUM_PACKET_SIZE)) {
-    limits.maximum_packet_bytes = mqtt::get<uint32_t>(properties, property::MAXIMUM_PACKET_SIZE);
-  }
-  limits.subscription_identifiers = NumberOr<uint8_t>(properties, property::SUBSCRIPTION_IDENTIFIERS_AVAILABLE, 1) != 0;
-  return limits;
+  return !properties.contains(property::SUBSCRIPTION_IDENTIFIERS_AVAILABLE) ||
+         mqtt::get<uint8_t>(properties, property::SUBSCRIPTION_IDENTIFIERS_AVAILABLE) != 0;
 }
 
 // Paho's own words are few: a refused CONNECT, a timeout, or neither.
@@ -96,19 +74,17 @@ void EndProcess(const std::string& connection, std::string_view why) {
 
 // ------------------------------------------------------------------------------------------------ life
 
-Client::Client(const MqttOptions& options, Role role, Receiver& receiver)
-    : options_(options), role_(role), receiver_(&receiver) {}
+Client::Client(const MqttOptions& options, Receiver& receiver) : options_(options), receiver_(&receiver) {}
 
-Client::Ptr Client::Create(const MqttOptions& options, Role role, Receiver& receiver) {
-  Ptr client(new Client(options, role, receiver));
+Client::Ptr Client::Create(const MqttOptions& options, Receiver& receiver) {
+  Ptr client(new Client(options, receiver));
   Client* self = client.get();
   try {
     KeepPahoRunning();
     int version = options.mqtt5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
-    std::string id = role == Role::kIntake ? options.client_id : options.client_id + "-replies";
     // Without a persistence argument Paho persists nothing, which is what we want: its file persistence loses an MQTT
     // 5 message with QoS 2 when killed in the callback.
-    self->client_ = std::make_unique<mqtt::async_client>(options.uri, id, mqtt::create_options(version, kMaxBuffered));
+    self->client_ = std::make_unique<mqtt::async_client>(options.uri, options.client_id, mqtt::create_options(version));
     // All handlers before CONNECT: what a present session sends first would be lost.
     self->client_->set_message_callback(
         [self](const mqtt::const_message_ptr& message) { self->Tell([&](Receiver& to) { to.OnMessage(message); }); });
@@ -123,21 +99,7 @@ Client::Ptr Client::Create(const MqttOptions& options, Role role, Receiver& rece
   return client;
 }
 
-// When a write fails in the middle of a publish with QoS ≥ 1, Paho C 1.3.12 (and later ones: still in 2026) frees topic
-// and payload, but leaves pointers to them among its messages in flight. It follows these when it next cleans the
-// session, resends after a reconnect, or destroys the client. None of this happens here: a connection of egress is
-// never reused, Paho does not clean the session at its end (MQTT 5: the Session Expiry Interval is not 0), and such a
-// client is not destroyed but left where it is. The price is its memory, a few kB and what was in flight, once per such
-// a break. What remains: with MQTT 3.1.1 a clean session is cleaned at once. Paho's heap tracking, on in every Debian
-// build, ignores the second free unless the block was handed out again between the failed write and the closing of the
-// connection, which the same thread does next.
 void Client::Deleter::operator()(Client* client) const {
-  if (client->poisoned_) {
-    client->Detach();
-    log::Warning("gave up the memory of a broken connection, which Paho would free twice",
-                 {{"connection", client->options_.name}});
-    return;
-  }
   {
     // Not detached: Paho acknowledges each message it has handed over, so up to the end someone must take them.
     MutexLock gate(CommandGate());
@@ -166,7 +128,7 @@ void Client::Tell(Call call) noexcept {
 
 absl::Status Client::Connect() {
   if (!created_.ok()) return created_;
-  bool clean = role_ == Role::kReplies || options_.clean_session;
+  const bool clean = options_.clean_session;
   mqtt::connect_options connect;
   connect.set_mqtt_version(options_.mqtt5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1);
   if (options_.mqtt5) {
@@ -184,9 +146,7 @@ absl::Status Client::Connect() {
   mqtt::properties properties;
   if (options_.mqtt5) {
     using mqtt::property;
-    if (role_ == Role::kReplies) {
-      properties.add({property::SESSION_EXPIRY_INTERVAL, kRepliesSessionExpirySeconds});
-    } else if (!clean) {
+    if (!clean) {
       properties.add({property::SESSION_EXPIRY_INTERVAL, static_cast<int32_t>(options_.session_expiry_s)});
     }
     properties.add({property::RECEIVE_MAXIMUM, options_.receive_maximum});
@@ -212,7 +172,7 @@ std::optional<ConnectResult> Client::connect_result() const {
     mqtt::connect_response response = connect_token_->get_connect_response();
     result.ok = true;
     result.session_present = response.is_session_present();
-    if (options_.mqtt5) result.limits = LimitsOf(response.get_properties());
+    if (options_.mqtt5) result.subscription_identifiers = TakesSubscriptionIdentifiers(response.get_properties());
   } catch (const mqtt::exception& failure) {
     DescribeFailure(failure, options_, result);
   }
@@ -276,26 +236,6 @@ RequestResult Client::ResultOf(const mqtt::token_ptr& token) {
   }
 }
 
-absl::Status Client::Publish(uint64_t sequence, const std::shared_ptr<const OutboundMessage>& message,
-                             bool in_callback) {
-  mqtt::const_message_ptr outbound = ToPaho(message, options_.mqtt5);
-  // Paho hands the listener no name of its own for a message, only this pointer's worth of context.
-  // NOLINTNEXTLINE(performance-no-int-to-ptr): never followed, only turned back into the number.
-  void* context = reinterpret_cast<void*>(static_cast<uintptr_t>(sequence));
-  try {
-    if (in_callback) {
-      client_->publish(outbound, context, publish_listener_);
-    } else {
-      MutexLock gate(CommandGate());
-      client_->publish(outbound, context, publish_listener_);
-    }
-    return absl::OkStatus();
-  } catch (const mqtt::exception& error) {
-    if (error.get_return_code() == MQTTASYNC_BAD_UTF8_STRING) return absl::InvalidArgumentError(error.what());
-    return absl::UnavailableError(error.what());
-  }
-}
-
 // ------------------------------------------------------------------------------------------------ listeners
 
 void Client::RequestListener::on_success(const mqtt::token& /*token*/) {
@@ -303,25 +243,5 @@ void Client::RequestListener::on_success(const mqtt::token& /*token*/) {
 }
 
 void Client::RequestListener::on_failure(const mqtt::token& token) { on_success(token); }
-
-void Client::PublishListener::on_success(const mqtt::token& token) {
-  auto sequence = reinterpret_cast<uintptr_t>(token.get_user_context());
-  client_.Tell(
-      [&](Receiver& receiver) { receiver.OnPublished(client_, sequence, Receiver::Published::kConfirmed, 0); });
-}
-
-void Client::PublishListener::on_failure(const mqtt::token& token) {
-  auto sequence = reinterpret_cast<uintptr_t>(token.get_user_context());
-  int code = token.get_reason_code();
-  bool refused = code >= reason::kUnspecifiedError && code < mqtt::MQTTPP_V3_CODE;
-  const auto* delivery = dynamic_cast<const mqtt::delivery_token*>(&token);
-  if (token.get_return_code() == kSocketError && delivery != nullptr && delivery->get_message()->get_qos() > 0) {
-    client_.poisoned_ = true;
-  }
-  client_.Tell([&](Receiver& receiver) {
-    receiver.OnPublished(client_, sequence, refused ? Receiver::Published::kRefused : Receiver::Published::kUnknown,
-                         refused ? static_cast<uint8_t>(code) : uint8_t{0});
-  });
-}
 
 }  // namespace sluice::paho

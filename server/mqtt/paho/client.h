@@ -1,5 +1,5 @@
 // One Eclipse Paho client (C++ 1.2.0 over C 1.3.12), with the library's traps closed off: what its users may call from
-// where, and how it ends. Used by intake and egress only.
+// where, and how it ends. Used by intake only.
 #pragma once
 
 #include <mqtt/async_client.h>
@@ -13,20 +13,17 @@
 
 #include "absl/status/status.h"
 #include "server/mqtt/driver.h"
-#include "server/mqtt/publish_queue.h"
 #include "server/runtime/mutex.h"
 
 namespace sluice::paho {
-
-enum class Role : uint8_t { kIntake, kReplies };
 
 // How a CONNECT ended.
 struct ConnectResult {
   bool ok = false;
   bool session_present = false;
-  BrokerLimits limits;
-  bool refused = false;  // The broker said no (CONNACK), rather than there being no broker.
-  std::string error;     // Why not, for people.
+  bool subscription_identifiers = true;  // The broker takes them.
+  bool refused = false;                  // The broker said no (CONNACK), rather than there being no broker.
+  std::string error;                     // Why not, for people.
 };
 
 // How a SUBSCRIBE or UNSUBSCRIBE ended.
@@ -39,7 +36,7 @@ struct RequestResult {
 class Client;
 
 // Paho's calls back. They come from Paho's threads (one receives, one sends, for all clients of the process) with
-// Paho's own lock held: no waiting in them, and of the client's methods only Publish() may be called.
+// Paho's own lock held: no waiting in them, and none of the client's methods may be called.
 class Receiver {
  public:
   virtual ~Receiver() = default;
@@ -50,12 +47,9 @@ class Receiver {
   virtual void OnServerDisconnect(uint8_t reason) = 0;
   virtual void OnConnectionLost() = 0;
   virtual void OnDisconnected() = 0;
-  enum class Published : uint8_t { kConfirmed, kRefused, kUnknown };
-  // kUnknown: the connection broke first, or is about to. `client` is the caller.
-  virtual void OnPublished(Client& client, uint64_t sequence, Published outcome, uint8_t reason) = 0;
 };
 
-// Methods: one thread, the owner's control thread, except Publish(). Each may wait for Paho's lock, which Paho holds
+// Methods: one thread, the owner's control thread. Each may wait for Paho's lock, which Paho holds
 // while it looks up a host name.
 class Client {
  public:
@@ -65,7 +59,7 @@ class Client {
   };
   using Ptr = std::unique_ptr<Client, Deleter>;
   // A client that Paho refuses to make (a malformed URI) says so in Connect().
-  static Ptr Create(const MqttOptions& options, Role role, Receiver& receiver);
+  static Ptr Create(const MqttOptions& options, Receiver& receiver);
 
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -83,10 +77,6 @@ class Client {
   mqtt::token_ptr Unsubscribe(const std::string& filter);
   static RequestResult ResultOf(const mqtt::token_ptr& token);
 
-  // Hands a message to Paho; then OnPublished, unless it fails at once: kUnavailable when not connected,
-  // kInvalidArgument for a topic that Paho does not take. From the control thread, or from within a callback.
-  absl::Status Publish(uint64_t sequence, const std::shared_ptr<const OutboundMessage>& message, bool in_callback);
-
  private:
   // Paho's listeners have one virtual pair for all requests; these two tell them apart.
   class RequestListener final : public mqtt::iaction_listener {
@@ -99,17 +89,8 @@ class Client {
     Client& client_;
     const bool is_disconnect_;
   };
-  class PublishListener final : public mqtt::iaction_listener {
-   public:
-    explicit PublishListener(Client& client) : client_(client) {}
-    void on_success(const mqtt::token& token) override;
-    void on_failure(const mqtt::token& token) override;
 
-   private:
-    Client& client_;
-  };
-
-  Client(const MqttOptions& options, Role role, Receiver& receiver);
+  Client(const MqttOptions& options, Receiver& receiver);
   ~Client() = default;
 
   // From now on no callback reaches the receiver; waits for one that runs.
@@ -119,7 +100,6 @@ class Client {
   void Tell(Call call) noexcept;
 
   const MqttOptions& options_;
-  const Role role_;
   absl::Status created_;  // Set by Create().
 
   // Held while the receiver is called, so that Detach() can wait for that.
@@ -128,10 +108,6 @@ class Client {
 
   RequestListener request_listener_{*this, false};
   RequestListener disconnect_listener_{*this, true};
-  PublishListener publish_listener_{*this};
-
-  // A write failed in the middle of a publish with QoS 1 or 2: see Deleter.
-  std::atomic<bool> poisoned_{false};
 
   mqtt::token_ptr connect_token_;
   std::unique_ptr<mqtt::async_client> client_;

@@ -1,4 +1,5 @@
-// The `paho` driver: Eclipse Paho MQTT C++ behind driver.h. No Paho header is needed to use it.
+// The `paho` driver: Eclipse Paho MQTT C++ behind driver.h, for intake. Replies go out through wire/. No Paho header is
+// needed to use it.
 //
 // Facts that its users see:
 //  - A batch is one message. Paho acknowledges when OnMessages returns, whatever it returned; so when it returns an
@@ -7,7 +8,6 @@
 //    QoS ≤ 1 there.
 //  - A pause disconnects. With clean_session the broker then drops the session, and messages published meanwhile are
 //    lost.
-//  - QoS 2 out is exactly once within a connection. What is unconfirmed when it breaks is published again as new.
 //  - All of Paho's clients in a process share two threads and one lock; a slow OnMessages slows every connection.
 #pragma once
 
@@ -27,9 +27,5 @@ inline constexpr int kExitNotTaken = 74;
 // distinct filters and, with MQTT 5, distinct ids.
 std::unique_ptr<IntakeConnection> MakePahoIntake(MqttOptions options, std::vector<Subscription> subscriptions,
                                                  InboundSink& sink, const Clock& clock, MetricsRegistry& metrics);
-
-// Connects as client_id + "-replies", with a clean session. `listener`, `clock` and `metrics` must outlive Stop().
-std::unique_ptr<Publisher> MakePahoPublisher(MqttOptions options, PublishListener& listener, const Clock& clock,
-                                             MetricsRegistry& metrics);
 
 }  // namespace sluice

@@ -18,8 +18,8 @@ IntakeCore::IntakeCore(MqttOptions options, std::vector<Subscription> subscripti
       invalid_messages_(metrics.GetCounter("sluice_mqtt_invalid_messages_total",
                                            "Messages dropped at intake because their topic is not a topic name.",
                                            {{"connection", options.name}})),
-      link_(std::move(options), Role::kIntake, *this, clock, metrics),
-      subscriptions_(link_.options().name, std::move(subscriptions), link_.options(), clock, metrics),
+      link_(std::move(options), *this, clock, metrics),
+      subscriptions_(std::move(subscriptions), link_.options(), clock, metrics),
       sink_(&sink) {}
 
 void IntakeCore::OnMessage(const mqtt::const_message_ptr& message) {
@@ -39,12 +39,15 @@ void IntakeCore::OnMessage(const mqtt::const_message_ptr& message) {
 }
 
 void IntakeCore::OnUp(Client& /*client*/, const ConnectResult& result) {
-  subscriptions_.OnUp(result);
+  identifiers_ = result.subscription_identifiers;
+  subscriptions_.OnUp(result.session_present);
   MutexLock lock(mutex_);
   subscriptions_detail_ = subscriptions_.Detail();
 }
 
-void IntakeCore::OnDown(uint8_t /*reason*/) {
+void IntakeCore::OnDown() {
+  asked_.clear();
+  leaving_.clear();
   subscriptions_.OnDown();
   MutexLock lock(mutex_);
   changed_.NotifyAll();
@@ -57,8 +60,11 @@ SteadyTime IntakeCore::OnControl(Client* client) {
     MutexLock lock(mutex_);
     leave = leave_shared_;
   }
-  if (leave) subscriptions_.LeaveShared(*client);
-  SteadyTime next = subscriptions_.Advance(*client);
+  if (leave) LeaveShared(*client);
+  ReadAnswers();
+  indexes_.clear();
+  const SteadyTime next = subscriptions_.TakeDue(indexes_);
+  Ask(*client);
   if (subscriptions_.unresponsive()) link_.Drop("the broker does not answer to SUBSCRIBE");
   MutexLock lock(mutex_);
   subscriptions_detail_ = subscriptions_.Detail();
@@ -67,6 +73,45 @@ SteadyTime IntakeCore::OnControl(Client* client) {
     changed_.NotifyAll();
   }
   return next;
+}
+
+void IntakeCore::Ask(Client& client) {
+  for (size_t index : indexes_) {
+    // Retained messages were sent when the broker first granted it; a second SUBSCRIBE of this process or an older one
+    // is not to bring them again (MQTT 5.0 §3.8.3.1, Retain Handling 1).
+    mqtt::token_ptr token = client.Subscribe(subscriptions_.at(index), identifiers_,
+                                             /*retained_on_new_only=*/!link_.options().clean_session);
+    if (token) {
+      asked_.push_back({index, std::move(token)});
+    } else {
+      subscriptions_.Failed(index);
+    }
+  }
+}
+
+void IntakeCore::LeaveShared(Client& client) {
+  indexes_.clear();
+  subscriptions_.LeaveShared(indexes_);
+  for (size_t index : indexes_) leaving_.push_back({index, client.Unsubscribe(subscriptions_.at(index).filter)});
+}
+
+void IntakeCore::ReadAnswers() {
+  using State = RequestResult::State;
+  std::erase_if(asked_, [this](const Request& request) {
+    const RequestResult result = Client::ResultOf(request.token);
+    if (result.state == State::kPending) return false;
+    if (result.state == State::kFailed) {
+      subscriptions_.Failed(request.index);
+    } else {
+      subscriptions_.Answered(request.index, result.code);
+    }
+    return true;
+  });
+  std::erase_if(leaving_, [this](const Request& request) {
+    if (Client::ResultOf(request.token).state == State::kPending) return false;
+    subscriptions_.Left(request.index);
+    return true;
+  });
 }
 
 bool IntakeCore::UnsubscribeShared(SteadyTime deadline) {

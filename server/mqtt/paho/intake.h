@@ -1,5 +1,5 @@
-// IntakeConnection over Paho. Its parts: Link keeps the connection, SubscriptionSet keeps the subscriptions, and this
-// file hands messages to the sink.
+// IntakeConnection over Paho. Its parts: Link keeps the connection, SubscriptionSet knows what to subscribe to; this
+// file carries its requests to Paho and hands messages to the sink.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,7 @@
 
 #include "server/mqtt/driver.h"
 #include "server/mqtt/paho/link.h"
-#include "server/mqtt/paho/subscription_set.h"
+#include "server/mqtt/subscription_set.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
 #include "server/telemetry/metrics.h"
@@ -29,18 +29,30 @@ class IntakeCore final : public Link::User {
 
  private:
   void OnUp(Client& client, const ConnectResult& result) override;
-  void OnDown(uint8_t reason) override;
+  void OnDown() override;
   SteadyTime OnControl(Client* client) override;
   void OnMessage(const mqtt::const_message_ptr& message) override;
-  void OnPublished(Client& /*client*/, uint64_t /*sequence*/, Receiver::Published /*outcome*/,
-                   uint8_t /*reason*/) override {}
 
   const Clock& clock_;
   Counter& invalid_messages_;
   Link link_;
 
+  // A SUBSCRIBE or UNSUBSCRIBE under way, for the subscription of this index.
+  struct Request {
+    size_t index = 0;
+    mqtt::token_ptr token;
+  };
+  void Ask(Client& client);
+  void LeaveShared(Client& client);
+  // Hands the answers that came to the subscription set.
+  void ReadAnswers();
+
   // Control thread only.
   SubscriptionSet subscriptions_;
+  bool identifiers_ = true;  // The broker takes subscription identifiers.
+  std::vector<Request> asked_;
+  std::vector<Request> leaving_;
+  std::vector<size_t> indexes_;  // Scratch.
 
   // Held while the sink is called.
   Mutex sink_mutex_;

@@ -9,34 +9,15 @@
 namespace sluice::paho {
 namespace {
 
-constexpr Millis kFirstRetry{500};
-// A connection that held this long has its back-off start over.
-constexpr Millis kHeld{5'000};
-// Two clients with one id throw each other out; the one that lost waits at least this long.
-constexpr Millis kAfterTakeover{10'000};
 // Paho looks at its own connect timeout every three seconds; past it and this grace the client is given up.
 constexpr Millis kConnectGrace{5'000};
 // For the broker's end of a disconnection on purpose.
 constexpr Millis kDisconnectTimeout{5'000};
 
-Counter& Connects(MetricsRegistry& metrics, const std::string& connection, const char* role, const char* result) {
-  return metrics.GetCounter("sluice_mqtt_connects_total", "Attempts to connect to a broker.",
-                            {{"connection", connection}, {"role", role}, {"result", result}});
-}
-
 }  // namespace
 
-Link::Link(MqttOptions options, Role role, User& user, const Clock& clock, MetricsRegistry& metrics)
-    : options_(std::move(options)),
-      role_(role),
-      user_(user),
-      clock_(clock),
-      connected_gauge_(metrics.GetGauge("sluice_mqtt_connected", "1 while connected to the broker.",
-                                        {{"connection", options_.name}, {"role", role_name()}})),
-      connects_ok_(Connects(metrics, options_.name, role_name(), "ok")),
-      connects_refused_(Connects(metrics, options_.name, role_name(), "refused")),
-      connects_failed_(Connects(metrics, options_.name, role_name(), "failed")),
-      backoff_(kFirstRetry, options_.max_reconnect_interval, RandomSeed()) {}
+Link::Link(MqttOptions options, User& user, const Clock& clock, MetricsRegistry& metrics)
+    : options_(std::move(options)), user_(user), clock_(clock), life_(options_, "intake", clock, metrics) {}
 
 // ------------------------------------------------------------------------------------------------ from other threads
 
@@ -183,7 +164,7 @@ bool Link::StepDown(Wanted wanted) {
     news_ = {};
   }
   drop_.clear();
-  if (!client_) client_ = Client::Create(options_, role_, *this);
+  if (!client_) client_ = Client::Create(options_, *this);
   phase_ = Phase::kConnecting;
   due_ = clock_.Now() + options_.connect_timeout + kConnectGrace;
   if (absl::Status started = client_->Connect(); !started.ok()) {
@@ -199,14 +180,8 @@ bool Link::StepConnecting(Wanted wanted) {
       return wanted != Wanted::kUp;
     }
     phase_ = Phase::kUp;
-    up_since_ = clock_.Now();
     due_ = kNever;
-    connects_ok_.Add();
-    connected_gauge_.Set(1);
-    log::Info("mqtt connected", {{"connection", options_.name},
-                                 {"role", role_name()},
-                                 {"server", options_.uri},
-                                 {"session_present", result->session_present}});
+    life_.Up(result->session_present);
     // The user first: its part of the state must not still be that of the last connection when it counts.
     user_.OnUp(*client_, *result);
     SetDetail("");
@@ -232,8 +207,8 @@ bool Link::StepUp(Wanted wanted, const News& news) {
   }
   if (!drop_.empty()) {
     client_.reset();
-    log::Warning("mqtt connection broken off", {{"connection", options_.name}, {"role", role_name()}, {"why", drop_}});
     GoDown(drop_);
+    due_ = life_.Lost(drop_, 0);
     return true;
   }
   if (wanted == Wanted::kUp) return false;
@@ -244,10 +219,10 @@ bool Link::StepUp(Wanted wanted, const News& news) {
     why = wanted == Wanted::kPaused ? "paused: " + pause_reason_ : "stopped";
     if (wanted == Wanted::kStopped) due_ = std::min(due_, stop_deadline_);
   }
-  log::Info("mqtt disconnecting", {{"connection", options_.name}, {"role", role_name()}, {"why", why}});
-  // What is in flight has had its time: egress is flushed before it stops, and intake has nothing in flight.
+  life_.Disconnecting(why);
   if (!client_->Disconnect(Millis{0})) {
     GoDown(why);
+    due_ = kNever;
     return true;
   }
   phase_ = Phase::kDisconnecting;
@@ -265,43 +240,24 @@ bool Link::StepDisconnecting(const News& news) {
 }
 
 void Link::ConnectFailed(const std::string& error, bool refused) {
-  (refused ? connects_refused_ : connects_failed_).Add();
   phase_ = Phase::kDown;
-  if (role_ == Role::kReplies) client_.reset();
-  Millis delay = backoff_.Next();
-  due_ = clock_.Now() + delay;
+  due_ = life_.ConnectFailed(error, refused);
   SetDetail(error);
-  log::Write(refused ? log::Level::kError : log::Level::kWarning, "mqtt connect failed",
-             {{"connection", options_.name},
-              {"role", role_name()},
-              {"error", error},
-              {"retry_ms", static_cast<int64_t>(delay.count())}});
 }
 
 void Link::Lost(const News& news) {
-  bool takeover = news.server_reason == reason::kSessionTakenOver;
   std::string why =
       news.server_reason == 0 ? "connection lost" : "disconnected by the broker: " + DescribeReason(news.server_reason);
-  GoDown(why, news.server_reason);
-  if (takeover) due_ = std::max(due_, clock_.Now() + backoff_.Next(kAfterTakeover));
-  log::Write(takeover ? log::Level::kError : log::Level::kWarning, "mqtt connection lost",
-             {{"connection", options_.name},
-              {"role", role_name()},
-              {"why", why},
-              {"retry_ms", static_cast<int64_t>(std::chrono::duration_cast<Millis>(due_ - clock_.Now()).count())}});
+  GoDown(why);
+  due_ = life_.Lost(why, news.server_reason);
 }
 
-void Link::GoDown(std::string detail, uint8_t reason) {
-  if (clock_.Now() - up_since_ >= kHeld) backoff_.Reset();
+void Link::GoDown(std::string detail) {
   phase_ = Phase::kDown;
-  due_ = clock_.Now() + backoff_.Next();
   up_.store(false, std::memory_order_release);
-  connected_gauge_.Set(0);
-  // Egress: a client keeps commands of a broken connection and sends them in the next one, before ours.
-  // Intake: it remembers which messages of QoS 2 it has handed over already.
-  if (role_ == Role::kReplies) client_.reset();
+  life_.Down();
   SetDetail(std::move(detail));
-  user_.OnDown(reason);
+  user_.OnDown();
 }
 
 void Link::SetDetail(std::string detail) {

@@ -1,4 +1,4 @@
-// The life of a connection, the same for intake and egress: a control thread that connects, keeps trying with back-off,
+// The life of a connection: a control thread that connects, keeps trying with back-off,
 // disconnects for a pause or the end, and says so in logs and metrics.
 #pragma once
 
@@ -8,7 +8,7 @@
 #include <string>
 #include <thread>
 
-#include "server/mqtt/backoff.h"
+#include "server/mqtt/connection_life.h"
 #include "server/mqtt/driver.h"
 #include "server/mqtt/paho/client.h"
 #include "server/runtime/clock.h"
@@ -31,21 +31,18 @@ class Link final : private Receiver {
   class User {
    public:
     virtual ~User() = default;
-    // On the control thread. OnUp and OnDown alternate; with a client per connection no callback of the old one
-    // follows OnDown.
+    // On the control thread; they alternate.
     virtual void OnUp(Client& client, const ConnectResult& result) = 0;
-    // `reason`: of the broker's DISCONNECT, 0 without one.
-    virtual void OnDown(uint8_t reason) = 0;
+    virtual void OnDown() = 0;
     // After every Wake(), and when it asked for: does what is due and says when to be called again, kNever if only
     // after the next Wake(). `client` is null while the connection is not up.
     virtual SteadyTime OnControl(Client* client) = 0;
     // From Paho's threads: see Receiver.
     virtual void OnMessage(const mqtt::const_message_ptr& message) = 0;
-    virtual void OnPublished(Client& client, uint64_t sequence, Published outcome, uint8_t reason) = 0;
   };
 
   // Shared by all whose thread may have to be left behind: see Stop().
-  Link(MqttOptions options, Role role, User& user, const Clock& clock, MetricsRegistry& metrics);
+  Link(MqttOptions options, User& user, const Clock& clock, MetricsRegistry& metrics);
   ~Link() override = default;
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
@@ -67,7 +64,6 @@ class Link final : private Receiver {
   // Why it is not up.
   std::string detail() const;
   const MqttOptions& options() const { return options_; }
-  const char* role_name() const { return role_ == Role::kIntake ? "intake" : "replies"; }
 
  private:
   enum class Wanted : uint8_t { kUp, kPaused, kStopped };
@@ -80,9 +76,6 @@ class Link final : private Receiver {
   };
 
   void OnMessage(const mqtt::const_message_ptr& message) override { user_.OnMessage(message); }
-  void OnPublished(Client& client, uint64_t sequence, Published outcome, uint8_t reason) override {
-    user_.OnPublished(client, sequence, outcome, reason);
-  }
   void OnProgress() override { Wake(); }
   void OnServerDisconnect(uint8_t reason) override;
   void OnConnectionLost() override;
@@ -97,23 +90,17 @@ class Link final : private Receiver {
   bool StepDisconnecting(const News& news);
   void ConnectFailed(const std::string& error, bool refused);
   void Lost(const News& news);
-  void GoDown(std::string detail, uint8_t reason = 0);
+  void GoDown(std::string detail);
   void SetDetail(std::string detail);
 
   const MqttOptions options_;
-  const Role role_;
   User& user_;
   const Clock& clock_;
-  Gauge& connected_gauge_;
-  Counter& connects_ok_;
-  Counter& connects_refused_;
-  Counter& connects_failed_;
 
   // Control thread only.
   Client::Ptr client_;
   Phase phase_ = Phase::kDown;
-  Backoff backoff_;
-  SteadyTime up_since_;
+  ConnectionLife life_;
   SteadyTime due_;  // Of the phase: when to retry, or to give up waiting. kNever in kUp.
   std::string drop_;
 

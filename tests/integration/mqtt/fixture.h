@@ -1,4 +1,4 @@
-// What the tests of the paho driver share: a sink and a listener that record, and short ways to start a connection.
+// What the tests of the MQTT drivers share: a sink and a listener that record, and short ways to start a connection.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -13,6 +13,7 @@
 
 #include "server/mqtt/driver.h"
 #include "server/mqtt/paho/factory.h"
+#include "server/mqtt/wire/factory.h"
 #include "server/runtime/clock.h"
 #include "server/telemetry/metrics.h"
 #include "tests/support/eventually.h"
@@ -64,12 +65,31 @@ class RecordingListener final : public PublishListener {
   Recorder<PublishOutcome> outcomes;
 };
 
-inline MqttOptions OptionsFor(const std::string& uri, bool mqtt5 = true) {
+// A driver and a version of MQTT: what both drivers must do alike is tested with each.
+struct Dialect {
+  MqttDriver driver = MqttDriver::kWire;
+  bool mqtt5 = true;
+};
+
+inline std::vector<Dialect> AllDialects() {
+  return {{MqttDriver::kWire, true}, {MqttDriver::kWire, false}, {MqttDriver::kPaho, true}, {MqttDriver::kPaho, false}};
+}
+inline std::vector<Dialect> Mqtt5Dialects() { return {{MqttDriver::kWire, true}, {MqttDriver::kPaho, true}}; }
+inline std::vector<Dialect> WireDialects() { return {{MqttDriver::kWire, true}, {MqttDriver::kWire, false}}; }
+inline std::vector<Dialect> PahoDialects() { return {{MqttDriver::kPaho, true}, {MqttDriver::kPaho, false}}; }
+
+inline std::string DialectName(const testing::TestParamInfo<Dialect>& info) {
+  return std::string(info.param.driver == MqttDriver::kWire ? "Wire" : "Paho") +
+         (info.param.mqtt5 ? "Mqtt5" : "Mqtt311");
+}
+
+inline MqttOptions OptionsFor(const std::string& uri, Dialect dialect = {}) {
   MqttOptions options;
+  options.driver = dialect.driver;
   options.name = "plant";
   options.uri = uri;
   options.client_id = "sluice-0";
-  options.mqtt5 = mqtt5;
+  options.mqtt5 = dialect.mqtt5;
   options.max_reconnect_interval = Millis{100};
   options.connect_timeout = Millis{5'000};
   return options;
@@ -79,7 +99,8 @@ inline MqttOptions OptionsFor(const std::string& uri, bool mqtt5 = true) {
 class TestIntake {
  public:
   TestIntake(MqttOptions options, std::vector<Subscription> subscriptions)
-      : connection_(MakePahoIntake(std::move(options), std::move(subscriptions), sink_, Clock::Real(), metrics_)) {
+      : connection_((options.driver == MqttDriver::kPaho ? &MakePahoIntake : &MakeWireIntake)(
+            options, std::move(subscriptions), sink_, Clock::Real(), metrics_)) {
     connection_->Start();
   }
   ~TestIntake() { connection_->Stop(Clock::Real().Now() + kTestDeadline); }
@@ -107,7 +128,7 @@ class TestIntake {
 class TestPublisher {
  public:
   explicit TestPublisher(MqttOptions options)
-      : publisher_(MakePahoPublisher(std::move(options), listener_, Clock::Real(), metrics_)) {
+      : publisher_(MakeWirePublisher(std::move(options), listener_, Clock::Real(), metrics_)) {
     publisher_->Start();
   }
   ~TestPublisher() { publisher_->Stop(Clock::Real().Now() + kTestDeadline); }
@@ -140,21 +161,5 @@ class TestPublisher {
   std::unique_ptr<Publisher> publisher_;
   uint64_t next_token_ = 0;
 };
-
-// What most tests subscribe to.
-inline const std::vector<Subscription> kSubscriptions = {{.filter = "a", .qos = Qos::kAtLeastOnce, .id = 1}};
-
-// A device publishes on "a", and that is the first message `intake` gets.
-inline void ExpectFirst(const std::string& payload, const TestIntake& intake, const Mosquitto& broker) {
-  MqttDevice(broker.uri()).Publish("a", payload);
-  EXPECT_THAT(Payloads(intake.messages().WaitFor(1)), testing::ElementsAre(payload));
-}
-
-// Tests that hold for both versions.
-class PahoVersions : public testing::TestWithParam<bool> {
- protected:
-  static MqttOptions Options(const Mosquitto& broker) { return OptionsFor(broker.uri(), GetParam()); }
-};
-inline std::string VersionName(const testing::TestParamInfo<bool>& info) { return info.param ? "Mqtt5" : "Mqtt311"; }
 
 }  // namespace sluice

@@ -101,7 +101,7 @@ TEST_F(LoadErrors, ValuesOutOfRangeWithTheRange) {
   EXPECT_EQ(OfConnection("server: b, clientId: x, protocol: 3"),
             "gw.yaml:2:45: connections.plant.protocol: found '3'; allowed: 5, 3.1.1\n");
   EXPECT_EQ(OfConnection("server: b, clientId: x, driver: pahoo"),
-            "gw.yaml:2:43: connections.plant.driver: found 'pahoo' (did you mean 'paho'?); allowed: paho\n");
+            "gw.yaml:2:43: connections.plant.driver: found 'pahoo' (did you mean 'paho'?); allowed: wire, paho\n");
 }
 
 TEST_F(LoadErrors, ServersThatAreNone) {
@@ -156,12 +156,6 @@ TEST_F(LoadErrors, ConnectionsThatWouldThrowEachOtherOut) {
              "workers: {listen: 'unix:/w', insecure: true}\n"),
       "gw.yaml:3:3: connections.b: has the clientId and the server of connections.a, so the broker would end one for "
       "the other; allowed: a clientId of its own\n");
-}
-
-TEST_F(LoadErrors, TheWireDriver) {
-  EXPECT_EQ(OfConnection("server: b, clientId: x, driver: wire"),
-            "gw.yaml:2:43: connections.plant.driver: 'wire', Sluice's own MQTT client, is not part of this version; "
-            "allowed: paho\n");
 }
 
 TEST_F(LoadErrors, ReferencesThatCannotBeResolved) {

@@ -1,6 +1,4 @@
-// The paho driver takes in what a broker has: flags, properties, identifiers, over every transport.
-#include <cstdlib>
-
+// Both drivers take in what a broker has: flags, properties, identifiers, over every transport.
 #include "tests/integration/mqtt/fixture.h"
 
 namespace sluice {
@@ -9,14 +7,14 @@ namespace {
 using testing::ElementsAre;
 using testing::Pair;
 
-class PahoIntake : public testing::TestWithParam<bool> {
+class IntakeTest : public testing::TestWithParam<Dialect> {
  protected:
   MqttOptions Options() { return OptionsFor(broker_.uri(), GetParam()); }
   Mosquitto broker_;
 };
-INSTANTIATE_TEST_SUITE_P(Versions, PahoIntake, testing::Bool(), VersionName);
+INSTANTIATE_TEST_SUITE_P(Dialects, IntakeTest, testing::ValuesIn(AllDialects()), DialectName);
 
-TEST_P(PahoIntake, HandsOverEveryQos) {
+TEST_P(IntakeTest, HandsOverEveryQos) {
   TestIntake intake(Options(), {{.filter = "plant/#", .qos = Qos::kExactlyOnce, .id = 7}});
   ASSERT_TRUE(intake.Ready());
   MqttDevice device(broker_.uri());
@@ -37,7 +35,7 @@ TEST_P(PahoIntake, HandsOverEveryQos) {
   }
 }
 
-TEST_P(PahoIntake, GrantsNoMoreThanTheSubscriptionsQos) {
+TEST_P(IntakeTest, GrantsNoMoreThanTheSubscriptionsQos) {
   TestIntake intake(Options(), {{.filter = "a", .qos = Qos::kAtMostOnce, .id = 1}});
   ASSERT_TRUE(intake.Ready());
   MqttDevice device(broker_.uri());
@@ -46,7 +44,7 @@ TEST_P(PahoIntake, GrantsNoMoreThanTheSubscriptionsQos) {
   EXPECT_EQ(intake.messages().values()[0].message->qos, Qos::kAtMostOnce);
 }
 
-TEST_P(PahoIntake, CarriesAnyPayloadAndTopic) {
+TEST_P(IntakeTest, CarriesAnyPayloadAndTopic) {
   TestIntake intake(Options(), {{.filter = "#", .qos = Qos::kAtLeastOnce, .id = 1}});
   ASSERT_TRUE(intake.Ready());
   MqttDevice device(broker_.uri());
@@ -63,7 +61,7 @@ TEST_P(PahoIntake, CarriesAnyPayloadAndTopic) {
   EXPECT_EQ(messages[2].message->payload, large);
 }
 
-TEST_P(PahoIntake, MarksRetainedMessages) {
+TEST_P(IntakeTest, MarksRetainedMessages) {
   MqttDevice device(broker_.uri());
   device.Publish("state", "on", Qos::kAtLeastOnce, /*retain=*/true);
   TestIntake intake(Options(), {{.filter = "state", .qos = Qos::kAtLeastOnce, .id = 1}});
@@ -71,7 +69,7 @@ TEST_P(PahoIntake, MarksRetainedMessages) {
   EXPECT_TRUE(intake.messages().values()[0].message->retain);
 }
 
-TEST_P(PahoIntake, KeepsTheBytesAliveAsLongAsTheMessage) {
+TEST_P(IntakeTest, KeepsTheBytesAliveAsLongAsTheMessage) {
   MessagePtr kept;
   {
     TestIntake intake(Options(), {{.filter = "a", .qos = Qos::kAtLeastOnce, .id = 1}});
@@ -85,7 +83,7 @@ TEST_P(PahoIntake, KeepsTheBytesAliveAsLongAsTheMessage) {
   EXPECT_EQ(kept->payload, "still here");
 }
 
-TEST_P(PahoIntake, LeavesSharedSubscriptionsOnly) {
+TEST_P(IntakeTest, LeavesSharedSubscriptionsOnly) {
   TestIntake intake(Options(), {{.filter = "$share/sluice/work", .qos = Qos::kAtLeastOnce, .id = 1},
                                 {.filter = "own", .qos = Qos::kAtLeastOnce, .id = 2}});
   ASSERT_TRUE(intake.Ready());
@@ -99,14 +97,14 @@ TEST_P(PahoIntake, LeavesSharedSubscriptionsOnly) {
   EXPECT_THAT(Payloads(intake.messages().WaitFor(2)), ElementsAre("1", "3"));
 }
 
-TEST_P(PahoIntake, LeavesNothingWhereNothingIsShared) {
+TEST_P(IntakeTest, LeavesNothingWhereNothingIsShared) {
   TestIntake intake(Options(), {{.filter = "own", .qos = Qos::kAtLeastOnce, .id = 2}});
   ASSERT_TRUE(intake.Ready());
   EXPECT_TRUE(intake->UnsubscribeShared(Clock::Real().Now() + kTestDeadline));
   EXPECT_TRUE(intake->State().ready);
 }
 
-TEST_P(PahoIntake, HandsOverNothingAfterStop) {
+TEST_P(IntakeTest, HandsOverNothingAfterStop) {
   TestIntake intake(Options(), {{.filter = "a", .qos = Qos::kAtLeastOnce, .id = 1}});
   ASSERT_TRUE(intake.Ready());
   intake->Stop(Clock::Real().Now() + kTestDeadline);
@@ -117,12 +115,14 @@ TEST_P(PahoIntake, HandsOverNothingAfterStop) {
   EXPECT_TRUE(intake.messages().values().empty());
 }
 
-TEST(PahoIntakeMqtt5, CarriesPropertiesAndSubscriptionIdentifiers) {
-  Mosquitto broker;
-  TestIntake intake(OptionsFor(broker.uri()), {{.filter = "plant/#", .qos = Qos::kAtLeastOnce, .id = 7},
-                                               {.filter = "+/1", .qos = Qos::kAtLeastOnce, .id = 300'000}});
+using IntakeMqtt5Test = IntakeTest;
+INSTANTIATE_TEST_SUITE_P(Dialects, IntakeMqtt5Test, testing::ValuesIn(Mqtt5Dialects()), DialectName);
+
+TEST_P(IntakeMqtt5Test, CarriesPropertiesAndSubscriptionIdentifiers) {
+  TestIntake intake(Options(), {{.filter = "plant/#", .qos = Qos::kAtLeastOnce, .id = 7},
+                                {.filter = "+/1", .qos = Qos::kAtLeastOnce, .id = 300'000}});
   ASSERT_TRUE(intake.Ready());
-  MqttDevice device(broker.uri());
+  MqttDevice device(broker_.uri());
   Properties properties;
   properties.content_type = "application/json";
   properties.response_topic = "plant/1/reply";
@@ -151,47 +151,13 @@ TEST(PahoIntakeMqtt5, CarriesPropertiesAndSubscriptionIdentifiers) {
   EXPECT_THAT(ids, testing::UnorderedElementsAre(7, 300'000));
 }
 
-TEST_P(PahoIntake, WorksOverWebSockets) {
+TEST_P(IntakeTest, WorksOverWebSockets) {
   Mosquitto broker({.websockets = true});
   TestIntake intake(OptionsFor(broker.ws_uri(), GetParam()), {{.filter = "a", .qos = Qos::kAtLeastOnce, .id = 1}});
   ASSERT_TRUE(intake.Ready());
   MqttDevice device(broker.uri());
   device.Publish("a", "through a WebSocket");
   EXPECT_THAT(Payloads(intake.messages().WaitFor(1)), ElementsAre("through a WebSocket"));
-}
-
-// A sink that cannot take a message, as when the journal's disk is full.
-class RefusingSink final : public InboundSink {
- public:
-  absl::Status OnMessages(std::span<InboundMessage> /*batch*/) override {
-    return absl::ResourceExhaustedError("disk full");
-  }
-};
-
-// The death test runs this test's body again in a process of its own, up to EXPECT_EXIT; it is told of the first
-// process's broker, which outlives it.
-TEST_P(PahoIntake, EndsTheProcessRatherThanAcknowledgeWhatWasNotTaken) {
-  constexpr const char* kBroker = "SLUICE_TEST_BROKER";
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
-  setenv(kBroker, broker_.uri().c_str(), /*overwrite=*/0);
-  MqttOptions options = Options();
-  options.uri = getenv(kBroker);
-  const std::vector<Subscription> subscriptions = {{.filter = "a", .qos = Qos::kAtLeastOnce, .id = 1}};
-  EXPECT_EXIT(
-      {
-        RefusingSink sink;
-        MetricsRegistry metrics;
-        auto intake = MakePahoIntake(options, subscriptions, sink, Clock::Real(), metrics);
-        intake->Start();
-        Eventually([&] { return intake->State().ready; });
-        MqttDevice device(options.uri);
-        device.Publish("a", "not taken");
-        Eventually([] { return false; });
-      },
-      testing::ExitedWithCode(kExitNotTaken), "disk full");
-  unsetenv(kBroker);
-  TestIntake next(options, subscriptions);
-  EXPECT_THAT(Payloads(next.messages().WaitFor(1)), ElementsAre("not taken"));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The paho driver publishes: every QoS, within the broker's limits, over outages, with an outcome for each message.
+// The wire driver publishes: every QoS, within the broker's limits, over outages, with an outcome for each message.
 #include <map>
 #include <set>
 
@@ -15,10 +15,13 @@ std::vector<std::string> Numbers(int count) {
   return numbers;
 }
 
-class PahoEgress : public PahoVersions {};
-INSTANTIATE_TEST_SUITE_P(Versions, PahoEgress, testing::Bool(), VersionName);
+class EgressTest : public testing::TestWithParam<Dialect> {
+ protected:
+  MqttOptions Options(const Mosquitto& broker) { return OptionsFor(broker.uri(), GetParam()); }
+};
+INSTANTIATE_TEST_SUITE_P(Dialects, EgressTest, testing::ValuesIn(WireDialects()), DialectName);
 
-TEST_P(PahoEgress, PublishesEveryQos) {
+TEST_P(EgressTest, PublishesEveryQos) {
   Mosquitto broker;
   MqttDevice device(broker.uri());
   device.Subscribe("reply/#");
@@ -37,7 +40,7 @@ TEST_P(PahoEgress, PublishesEveryQos) {
   }
 }
 
-TEST_P(PahoEgress, PublishesRetainedEmptyBinaryAndLarge) {
+TEST_P(EgressTest, PublishesRetainedEmptyBinaryAndLarge) {
   Mosquitto broker;
   TestPublisher publisher(Options(broker));
   ASSERT_TRUE(publisher.Ready());
@@ -59,22 +62,20 @@ TEST_P(PahoEgress, PublishesRetainedEmptyBinaryAndLarge) {
   EXPECT_EQ(received[3].payload, large);
 }
 
-TEST_P(PahoEgress, SendsMoreThanTheReceiveMaximumInOrder) {
-  Mosquitto broker;
+TEST_P(EgressTest, SendsMoreThanTheReceiveMaximumInOrder) {
+  Mosquitto broker({.config = "max_queued_messages 0\n"});  // The device is slower than the gateway.
   MqttDevice device(broker.uri());
-  device.Subscribe("#");
+  // mosquitto 2.0.11 mixes up the order of what it has queued for subscribers of QoS 1 and 2.
+  device.Subscribe("#", Qos::kAtMostOnce);
   TestPublisher publisher(Options(broker));
   ASSERT_TRUE(publisher.Ready());
   constexpr int kCount = 1'000;
-  SteadyTime before = Clock::Real().Now();
   // MQTT keeps the order within a topic and a QoS (§4.6).
   for (int i = 0; i < kCount; ++i) {
     publisher.Publish("qos1", std::to_string(i), Qos::kAtLeastOnce);
     publisher.Publish("qos2", std::to_string(i), Qos::kExactlyOnce);
   }
   EXPECT_EQ(publisher->Flush(Clock::Real().Now() + kTestDeadline), 0u);
-  // Paho stalls for a second each time the broker's Receive Maximum (20) is reached.
-  EXPECT_LT(Clock::Real().Now() - before, Millis{20'000});
   EXPECT_EQ(publisher.outcomes().values().size(), size_t{2} * kCount);
   for (const PublishOutcome& outcome : publisher.outcomes().values()) EXPECT_EQ(outcome.code, Code::kOk);
   std::map<std::string, std::vector<Received>> by_topic;
@@ -83,7 +84,7 @@ TEST_P(PahoEgress, SendsMoreThanTheReceiveMaximumInOrder) {
   EXPECT_EQ(Payloads(by_topic["qos2"]), Numbers(kCount));
 }
 
-TEST_P(PahoEgress, SendsQos0WithinItsWindow) {
+TEST_P(EgressTest, SendsQos0InOrder) {
   Mosquitto broker;
   MqttDevice device(broker.uri());
   device.Subscribe("r");
@@ -95,7 +96,7 @@ TEST_P(PahoEgress, SendsQos0WithinItsWindow) {
   EXPECT_EQ(Payloads(device.received().WaitFor(kCount)), Numbers(kCount));
 }
 
-TEST_P(PahoEgress, LosesNothingAndKeepsOrderOverABrokersRestart) {
+TEST_P(EgressTest, LosesNothingAndKeepsOrderOverABrokersRestart) {
   Mosquitto broker({.persistence = true, .config = "max_queued_messages 0\n"});
   TestIntake intake(Options(broker), {{.filter = "r", .qos = Qos::kAtLeastOnce, .id = 1}});
   ASSERT_TRUE(intake.Ready());
@@ -124,7 +125,7 @@ TEST_P(PahoEgress, LosesNothingAndKeepsOrderOverABrokersRestart) {
   EXPECT_EQ(first, Numbers(kCount));
 }
 
-TEST_P(PahoEgress, LosesNothingWhenTheBrokerIsKilledAgainAndAgain) {
+TEST_P(EgressTest, LosesNothingWhenTheBrokerIsKilledAgainAndAgain) {
   Mosquitto broker({.persistence = true});
   TestPublisher publisher(Options(broker));
   ASSERT_TRUE(publisher.Ready());
@@ -140,7 +141,7 @@ TEST_P(PahoEgress, LosesNothingWhenTheBrokerIsKilledAgainAndAgain) {
   EXPECT_EQ(publisher.outcomes().values().size(), size_t{kRounds} * kPerRound);
 }
 
-TEST_P(PahoEgress, FailsOnlyQos0WhileDisconnected) {
+TEST_P(EgressTest, FailsOnlyQos0WhileDisconnected) {
   Mosquitto broker({.start = false});
   TestPublisher publisher(Options(broker));
   uint64_t gone = publisher.Publish("r", "0", Qos::kAtMostOnce);
@@ -155,7 +156,7 @@ TEST_P(PahoEgress, FailsOnlyQos0WhileDisconnected) {
   EXPECT_EQ(publisher.OutcomeOf(kept).code, Code::kOk);
 }
 
-TEST_P(PahoEgress, SaysNothingAfterStop) {
+TEST_P(EgressTest, SaysNothingAfterStop) {
   Mosquitto broker({.start = false});
   TestPublisher publisher(Options(broker));
   publisher.Publish("r", "2", Qos::kAtLeastOnce);
@@ -163,7 +164,7 @@ TEST_P(PahoEgress, SaysNothingAfterStop) {
   EXPECT_TRUE(publisher.outcomes().values().empty());
 }
 
-TEST_P(PahoEgress, RefusesATopicThatIsNotUtf8) {
+TEST_P(EgressTest, RefusesATopicThatIsNotUtf8) {
   Mosquitto broker;
   TestPublisher publisher(Options(broker));
   ASSERT_TRUE(publisher.Ready());
@@ -171,7 +172,7 @@ TEST_P(PahoEgress, RefusesATopicThatIsNotUtf8) {
   EXPECT_EQ(publisher.OutcomeOf(publisher.Publish("r", "x", Qos::kAtLeastOnce)).code, Code::kOk);
 }
 
-TEST(PahoEgressMqtt5, CarriesProperties) {
+TEST(EgressTestMqtt5, CarriesProperties) {
   Mosquitto broker;
   MqttDevice device(broker.uri());
   device.Subscribe("r");
@@ -193,7 +194,7 @@ TEST(PahoEgressMqtt5, CarriesProperties) {
   EXPECT_THAT(received[0].properties.user, testing::ElementsAre(testing::Pair("a", "1"), testing::Pair("a", "2")));
 }
 
-TEST(PahoEgressMqtt5, ReportsARefusedPublish) {
+TEST(EgressTestMqtt5, ReportsARefusedPublish) {
   Mosquitto broker({.users = {{"gateway", "pw"}}, .acl = "user gateway\ntopic readwrite open/#\n"});
   MqttOptions options = OptionsFor(broker.uri());
   options.username = "gateway";
@@ -208,7 +209,7 @@ TEST(PahoEgressMqtt5, ReportsARefusedPublish) {
   EXPECT_EQ(publisher.OutcomeOf(publisher.Publish("open/1", "x", Qos::kAtLeastOnce)).code, Code::kOk);
 }
 
-TEST(PahoEgressMqtt5, KeepsWithinTheBrokersLimits) {
+TEST(EgressTestMqtt5, KeepsWithinTheBrokersLimits) {
   Mosquitto broker({.config = "max_packet_size 1000\nretain_available false\nmax_qos 1\n"});
   TestPublisher publisher(OptionsFor(broker.uri()));
   ASSERT_TRUE(publisher.Ready());
@@ -222,9 +223,9 @@ TEST(PahoEgressMqtt5, KeepsWithinTheBrokersLimits) {
 }
 
 // With MQTT 3.1.1 a broker cannot say how large a packet may be; mosquitto closes the connection over a larger one.
-TEST(PahoEgressMqtt311, GivesUpAMessageThatMakesTheBrokerCloseTheConnection) {
+TEST(EgressTestMqtt311, GivesUpAMessageThatMakesTheBrokerCloseTheConnection) {
   Mosquitto broker({.config = "max_packet_size 1000\n"});
-  TestPublisher publisher(OptionsFor(broker.uri(), /*mqtt5=*/false));
+  TestPublisher publisher(OptionsFor(broker.uri(), {.mqtt5 = false}));
   ASSERT_TRUE(publisher.Ready());
   uint64_t before = publisher.Publish("r", "x", Qos::kAtLeastOnce);
   uint64_t poison = publisher.Publish("r", std::string(2'000, 'x'), Qos::kAtLeastOnce);
@@ -234,7 +235,7 @@ TEST(PahoEgressMqtt311, GivesUpAMessageThatMakesTheBrokerCloseTheConnection) {
   EXPECT_EQ(publisher.OutcomeOf(after).code, Code::kOk);
 }
 
-TEST_P(PahoEgress, GoesOnWhileIntakeIsPaused) {
+TEST_P(EgressTest, GoesOnWhileIntakeIsPaused) {
   Mosquitto broker;
   MqttDevice device(broker.uri());
   device.Subscribe("r");

@@ -1,5 +1,5 @@
-// Publisher over Paho. PublishQueue knows what may go out, Link keeps the connection; this file moves messages between
-// the two, from whichever thread comes by: the control thread when idle, Paho's callbacks while confirmations come in.
+// Publisher over the wire client. PublishQueue knows what may go out, Link keeps the connection; this file moves
+// messages between the two. What is handed over while a write is under way goes out together in the next one.
 #pragma once
 
 #include <memory>
@@ -7,15 +7,15 @@
 #include <vector>
 
 #include "server/mqtt/driver.h"
-#include "server/mqtt/paho/link.h"
 #include "server/mqtt/publish_queue.h"
+#include "server/mqtt/wire/link.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
 #include "server/telemetry/metrics.h"
 
-namespace sluice::paho {
+namespace sluice::wire {
 
-// What outlives an Egress whose control thread had to be left behind.
+// What outlives an Egress whose thread had to be left behind.
 class EgressCore final : public Link::User {
  public:
   EgressCore(MqttOptions options, PublishListener& listener, const Clock& clock, MetricsRegistry& metrics);
@@ -28,19 +28,26 @@ class EgressCore final : public Link::User {
   ConnectionState State() const;
 
  private:
-  void OnUp(Client& client, const ConnectResult& result) override;
+  // On the loop's thread.
+  void OnUp(const Connack& connack, bool session_kept) override;
   void OnDown(uint8_t reason) override;
-  SteadyTime OnControl(Client* client) override;
-  void OnMessage(const mqtt::const_message_ptr& /*message*/) override {}
-  void OnPublished(Client& client, uint64_t sequence, Receiver::Published outcome, uint8_t reason) override;
-
-  // Hands to Paho what may go out. One thread at a time, so that the order holds; a second one leaves it to the first.
-  void Send(Client& client, bool in_callback);
-  // Hands the outcomes gathered so far to the listener; one thread at a time, likewise.
+  void OnPublished(uint64_t token, uint8_t reason) override;
+  absl::Status OnBatch() override;
+  void Produce() override;
+  void OnWritten() override;
+  // Moves what was handed over into the queue.
+  void TakeOver();
   void TellOutcomes();
 
   const Clock& clock_;
   Link link_;
+
+  // Of the loop's thread.
+  PublishQueue queue_;
+  std::vector<Outgoing> taking_over_;
+  std::vector<PublishQueue::Sent> sending_;
+  std::vector<uint64_t> unwritten_;  // Sequences of QoS 0 in the write that is under way.
+  std::vector<PublishOutcome> outcomes_;
 
   // Held while the listener is called.
   Mutex listener_mutex_;
@@ -48,15 +55,8 @@ class EgressCore final : public Link::User {
 
   Mutex mutex_;
   CondVar changed_;
-  PublishQueue queue_ ABSL_GUARDED_BY(mutex_);
-  std::vector<PublishOutcome> outcomes_ ABSL_GUARDED_BY(mutex_);
-  bool sending_ ABSL_GUARDED_BY(mutex_) = false;
-  bool telling_ ABSL_GUARDED_BY(mutex_) = false;
-  bool connected_ ABSL_GUARDED_BY(mutex_) = false;
-
-  // Of the thread that set sending_, respectively telling_: kept for their capacity.
-  std::vector<PublishQueue::Sent> to_send_;
-  std::vector<PublishOutcome> to_tell_;
+  std::vector<Outgoing> handed_over_ ABSL_GUARDED_BY(mutex_);
+  size_t open_ ABSL_GUARDED_BY(mutex_) = 0;  // Handed over, and their outcome not told.
 };
 
 class Egress final : public Publisher {
@@ -74,4 +74,4 @@ class Egress final : public Publisher {
   const std::shared_ptr<EgressCore> core_;
 };
 
-}  // namespace sluice::paho
+}  // namespace sluice::wire

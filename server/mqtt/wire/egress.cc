@@ -1,0 +1,147 @@
+#include "server/mqtt/wire/egress.h"
+
+#include <iterator>
+#include <utility>
+
+namespace sluice::wire {
+namespace {
+
+// What may be sent and not confirmed, and at most lies in the connection's output.
+constexpr size_t kWindowBytes = 4u << 20;
+// For an owner that did not call Stop().
+constexpr Millis kStopInDestructor{5'000};
+
+BrokerLimits LimitsOf(const Connack& connack) {
+  return {.receive_maximum = connack.receive_maximum,
+          .maximum_qos = connack.maximum_qos,
+          .retain_available = connack.retain_available,
+          .maximum_packet_bytes = connack.maximum_packet_bytes ? *connack.maximum_packet_bytes : UINT64_MAX};
+}
+
+}  // namespace
+
+EgressCore::EgressCore(MqttOptions options, PublishListener& listener, const Clock& clock, MetricsRegistry& metrics)
+    : clock_(clock),
+      link_(std::move(options), Link::Role::kReplies, *this, clock, metrics),
+      queue_(link_.options().publish_window, kWindowBytes, link_.options().mqtt5),
+      listener_(&listener) {}
+
+// ------------------------------------------------------------------------------------------------ from other threads
+
+void EgressCore::Publish(std::vector<Outgoing> batch) {
+  if (batch.empty()) return;
+  bool first = false;
+  {
+    MutexLock lock(mutex_);
+    first = handed_over_.empty();
+    open_ += batch.size();
+    if (first) {
+      handed_over_ = std::move(batch);
+    } else {
+      handed_over_.insert(handed_over_.end(), std::make_move_iterator(batch.begin()),
+                          std::make_move_iterator(batch.end()));
+    }
+  }
+  if (!first) return;  // The loop is about to come for it.
+  link_.Post([this] {
+    if (link_.up()) {
+      link_.Flush();
+    } else {
+      OnDown(0);  // Fails what does not wait for a connection.
+    }
+  });
+}
+
+size_t EgressCore::Flush(SteadyTime deadline) {
+  MutexLock lock(mutex_);
+  while (open_ > 0 && clock_.Now() < deadline) changed_.WaitUntil(mutex_, deadline);
+  return open_;
+}
+
+void EgressCore::LetGoOfListener() {
+  MutexLock lock(listener_mutex_);
+  listener_ = nullptr;
+}
+
+ConnectionState EgressCore::State() const {
+  ConnectionState state;
+  state.name = link_.options().name + " (replies)";
+  state.detail = link_.detail();
+  state.ready = link_.up() && state.detail.empty();
+  return state;
+}
+
+// ------------------------------------------------------------------------------------------------ on the loop's thread
+
+void EgressCore::OnUp(const Connack& connack, bool /*session_kept*/) {
+  TakeOver();
+  queue_.Connected(LimitsOf(connack));
+}
+
+void EgressCore::OnDown(uint8_t reason) {
+  TakeOver();
+  unwritten_.clear();
+  queue_.Disconnected(reason, outcomes_);
+  TellOutcomes();
+}
+
+void EgressCore::TakeOver() {
+  {
+    MutexLock lock(mutex_);
+    taking_over_.swap(handed_over_);
+  }
+  if (!taking_over_.empty()) queue_.Add(std::exchange(taking_over_, {}));
+}
+
+void EgressCore::Produce() {
+  TakeOver();
+  sending_.clear();
+  queue_.Take(sending_, outcomes_);
+  for (const PublishQueue::Sent& sent : sending_) {
+    if (!link_.client().Publish(sent.sequence, *sent.message)) {
+      queue_.Return(sent.sequence);
+    } else if (sent.message->qos == Qos::kAtMostOnce) {
+      unwritten_.push_back(sent.sequence);
+    }
+  }
+  TellOutcomes();
+}
+
+void EgressCore::OnWritten() {
+  for (uint64_t sequence : unwritten_) queue_.Settle(sequence, PublishOutcome::Code::kOk, 0, outcomes_);
+  unwritten_.clear();
+  TellOutcomes();
+}
+
+void EgressCore::OnPublished(uint64_t token, uint8_t reason) {
+  queue_.Settle(token, reason == 0 ? PublishOutcome::Code::kOk : PublishOutcome::Code::kRefused, reason, outcomes_);
+}
+
+absl::Status EgressCore::OnBatch() {
+  // Nothing was subscribed to; what a broker sends all the same is not to pile up.
+  link_.client().AcceptAll();
+  link_.client().AcknowledgeAccepted();
+  TellOutcomes();
+  return absl::OkStatus();
+}
+
+void EgressCore::TellOutcomes() {
+  if (outcomes_.empty()) return;
+  {
+    MutexLock lock(listener_mutex_);
+    if (listener_ != nullptr) listener_->OnOutcomes(outcomes_);
+  }
+  MutexLock lock(mutex_);
+  open_ -= outcomes_.size();
+  outcomes_.clear();
+  changed_.NotifyAll();
+}
+
+Egress::~Egress() { Stop(std::chrono::steady_clock::now() + kStopInDestructor); }
+
+void Egress::Stop(SteadyTime deadline) {
+  core_->link().Stop(deadline);
+  core_->LetGoOfListener();
+}
+
+}  // namespace sluice::wire

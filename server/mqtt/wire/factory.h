@@ -1,0 +1,31 @@
+// The `wire` driver: Sluice's own MQTT client behind driver.h.
+//
+// Facts that its users see:
+//  - A batch is what one read of the socket brought. The broker is sent its acknowledgements when OnMessages returned
+//    OK; an error breaks the connection off unacknowledged, and the broker sends the messages again.
+//  - A pause withholds acknowledgements: the broker's window closes after at most `receive_maximum` more messages of
+//  QoS
+//    1 and 2, while pings and QoS 0 go on.
+//  - QoS 2 is exactly once over reconnects of this process as long as the broker keeps the session (out: with MQTT 5).
+//  - Each connection has a thread of its own.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "server/mqtt/driver.h"
+#include "server/runtime/clock.h"
+#include "server/telemetry/metrics.h"
+
+namespace sluice {
+
+// `sink`, `clock` and `metrics` must outlive Stop(), and where Stop() missed its deadline the process. `subscriptions`
+// have distinct filters and, with MQTT 5, distinct ids.
+std::unique_ptr<IntakeConnection> MakeWireIntake(MqttOptions options, std::vector<Subscription> subscriptions,
+                                                 InboundSink& sink, const Clock& clock, MetricsRegistry& metrics);
+
+// Connects as client_id + "-replies", first with a clean session. `listener`, `clock` and `metrics` as above.
+std::unique_ptr<Publisher> MakeWirePublisher(MqttOptions options, PublishListener& listener, const Clock& clock,
+                                             MetricsRegistry& metrics);
+
+}  // namespace sluice

@@ -1,0 +1,22 @@
+// From a PUBLISH to the gateway's message.
+#pragma once
+
+#include <memory>
+
+#include "server/mqtt/driver.h"
+#include "server/mqtt/protocol/events.h"
+#include "server/runtime/clock.h"
+
+namespace sluice::wire {
+
+// When it came in; the same for all that one read brought.
+struct Arrival {
+  SteadyTime steady;
+  int64_t unix_ms = 0;
+};
+
+// With `storage` the message keeps that alive and its payload is not copied. Without, topic and payload are copied
+// into one block with the message: a message that waits for long then holds its own bytes only, not the whole read.
+InboundMessage ToInbound(const Publish& publish, const std::shared_ptr<const void>& storage, const Arrival& arrival);
+
+}  // namespace sluice::wire

@@ -1,0 +1,206 @@
+#include "server/mqtt/wire/intake.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/mqtt/reason_codes.h"
+#include "server/mqtt/wire/inbound.h"
+
+namespace sluice::wire {
+namespace {
+
+// Retain Handling of a SUBSCRIBE (MQTT 5.0 §3.8.3.1).
+constexpr uint8_t kSendRetained = 0;
+constexpr uint8_t kSendRetainedIfNew = 1;
+
+// For an owner that did not call Stop().
+constexpr Millis kStopInDestructor{5'000};
+
+bool HasWildcard(std::string_view filter) { return filter.find_first_of("+#") != std::string_view::npos; }
+
+// What a broker without these abilities would answer; some close the connection instead (MQTT 5.0 §3.2.2.3.11, .13).
+uint8_t RefusedBeforehand(const Connack& connack, const Subscription& subscription) {
+  if (subscription.shared() && !connack.shared_available) return reason::kSharedSubscriptionsNotSupported;
+  if (HasWildcard(subscription.filter) && !connack.wildcard_available)
+    return reason::kWildcardSubscriptionsNotSupported;
+  return 0;
+}
+
+// Takes the entry of `packet_id` out; its index, or npos.
+size_t TakeIndex(std::vector<std::pair<uint16_t, size_t>>& requests, uint16_t packet_id) {
+  auto it = std::ranges::find(requests, packet_id, &std::pair<uint16_t, size_t>::first);
+  if (it == requests.end()) return std::string::npos;
+  const size_t index = it->second;
+  requests.erase(it);
+  return index;
+}
+
+}  // namespace
+
+IntakeCore::IntakeCore(MqttOptions options, std::vector<Subscription> subscriptions, InboundSink& sink,
+                       const Clock& clock, MetricsRegistry& metrics)
+    : clock_(clock),
+      link_(std::move(options), Link::Role::kIntake, *this, clock, metrics),
+      subscriptions_(std::move(subscriptions), link_.options(), clock, metrics),
+      sink_(&sink) {}
+
+// ------------------------------------------------------------------------------------------------ messages
+
+void IntakeCore::OnPublish(const Publish& publish, const std::shared_ptr<const void>& storage) {
+  if (batch_.empty()) arrival_ = {.steady = clock_.Now(), .unix_ms = clock_.UnixMillis()};
+  batch_.push_back(ToInbound(publish, storage, arrival_));
+}
+
+absl::Status IntakeCore::OnBatch() {
+  if (!batch_.empty()) {
+    absl::Status taken = absl::UnavailableError("the connection was given up");
+    {
+      MutexLock lock(sink_mutex_);
+      if (sink_ != nullptr) taken = sink_->OnMessages(batch_);
+    }
+    batch_.clear();
+    if (!taken.ok()) return taken;
+  }
+  link_.client().AcceptAll();
+  if (!withholding_) link_.client().AcknowledgeAccepted();
+  return absl::OkStatus();
+}
+
+bool IntakeCore::MayRead() const {
+  // MQTT 3.1.1 has no Receive Maximum, and not every broker of MQTT 5 holds to it.
+  return !withholding_ || link_.client().unacknowledged() < link_.options().receive_maximum;
+}
+
+void IntakeCore::Pause(std::string reason) {
+  {
+    MutexLock lock(mutex_);
+    pause_reason_ = std::move(reason);
+  }
+  link_.Post([this] { withholding_ = true; });
+}
+
+void IntakeCore::Resume() {
+  {
+    MutexLock lock(mutex_);
+    pause_reason_.clear();
+  }
+  link_.Post([this] {
+    withholding_ = false;
+    link_.client().AcknowledgeAccepted();
+    link_.Flush();
+    link_.ReadOn();
+  });
+}
+
+void IntakeCore::LetGoOfSink() {
+  MutexLock lock(sink_mutex_);
+  sink_ = nullptr;
+}
+
+// ------------------------------------------------------------------------------------------------ subscriptions
+
+void IntakeCore::OnUp(const Connack& /*connack*/, bool session_kept) {
+  subscriptions_.OnUp(session_kept);
+  Advance();
+}
+
+void IntakeCore::OnDown(uint8_t /*reason*/) {
+  batch_.clear();
+  asked_.clear();
+  leaving_.clear();
+  subscriptions_.OnDown();
+  TellState();
+}
+
+void IntakeCore::Advance() {
+  indexes_.clear();
+  const SteadyTime next = subscriptions_.TakeDue(indexes_);
+  for (size_t index : indexes_) Subscribe(index);
+  TellState();
+  link_.WakeAt(next);
+  link_.Flush();
+  if (subscriptions_.unresponsive()) link_.Drop("the broker does not answer to SUBSCRIBE");
+}
+
+void IntakeCore::Subscribe(size_t index) {
+  const Subscription& subscription = subscriptions_.at(index);
+  const Connack& connack = link_.client().connack();
+  if (uint8_t reason = RefusedBeforehand(connack, subscription)) return subscriptions_.Answered(index, reason);
+  const SubscribeRequest request{.filter = subscription.filter,
+                                 .qos = subscription.qos,
+                                 .id = connack.subscription_ids_available ? subscription.id : 0,
+                                 // Retained messages were sent when the broker first granted it; a second SUBSCRIBE of
+                                 // this process or an older one is not to bring them again (MQTT 5.0 §3.8.3.1).
+                                 .retain_handling = link_.options().clean_session ? kSendRetained : kSendRetainedIfNew};
+  const uint16_t packet_id = link_.client().Subscribe({&request, 1});
+  if (packet_id == 0) return subscriptions_.Failed(index);
+  asked_.emplace_back(packet_id, index);
+}
+
+void IntakeCore::OnSuback(uint16_t packet_id, uint8_t code) {
+  const size_t index = TakeIndex(asked_, packet_id);
+  if (index == std::string::npos) return;
+  subscriptions_.Answered(index, code);
+  // For the retry of a refusal, and for the detail, once all of the answers are there.
+  if (asked_.empty() || code >= reason::kUnspecifiedError) link_.WakeAt(clock_.Now());
+}
+
+bool IntakeCore::UnsubscribeShared(SteadyTime deadline) {
+  link_.Post([this] { LeaveShared(); });
+  MutexLock lock(mutex_);
+  while (!left_shared_ && link_.up() && clock_.Now() < deadline) changed_.WaitUntil(mutex_, deadline);
+  return left_shared_;
+}
+
+void IntakeCore::LeaveShared() {
+  indexes_.clear();
+  subscriptions_.LeaveShared(indexes_);
+  for (size_t index : indexes_) {
+    const std::string_view filter = subscriptions_.at(index).filter;
+    const uint16_t packet_id = link_.up() ? link_.client().Unsubscribe({&filter, 1}) : uint16_t{0};
+    if (packet_id == 0) {
+      subscriptions_.Left(index);
+    } else {
+      leaving_.emplace_back(packet_id, index);
+    }
+  }
+  TellState();
+  link_.Flush();
+}
+
+void IntakeCore::OnUnsuback(uint16_t packet_id) {
+  const size_t index = TakeIndex(leaving_, packet_id);
+  if (index == std::string::npos) return;
+  subscriptions_.Left(index);
+  TellState();
+}
+
+// ------------------------------------------------------------------------------------------------ state
+
+void IntakeCore::TellState() {
+  MutexLock lock(mutex_);
+  subscriptions_detail_ = subscriptions_.Detail();
+  left_shared_ = subscriptions_.left_shared();
+  changed_.NotifyAll();
+}
+
+ConnectionState IntakeCore::State() const {
+  ConnectionState state;
+  state.name = link_.options().name;
+  state.detail = link_.detail();
+  MutexLock lock(mutex_);
+  if (!pause_reason_.empty()) state.detail = "paused: " + pause_reason_;
+  if (!link_.up() || !state.detail.empty()) return state;
+  state.detail = subscriptions_detail_;
+  state.ready = state.detail.empty();
+  return state;
+}
+
+Intake::~Intake() { Stop(std::chrono::steady_clock::now() + kStopInDestructor); }
+
+void Intake::Stop(SteadyTime deadline) {
+  core_->link().Stop(deadline);
+  core_->LetGoOfSink();
+}
+
+}  // namespace sluice::wire

@@ -1,0 +1,89 @@
+// IntakeConnection over the wire client. Its parts: Link keeps the connection, SubscriptionSet the subscriptions; this
+// file hands what each read brought to the sink, and acknowledges.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/mqtt/driver.h"
+#include "server/mqtt/subscription_set.h"
+#include "server/mqtt/wire/inbound.h"
+#include "server/mqtt/wire/link.h"
+#include "server/runtime/clock.h"
+#include "server/runtime/mutex.h"
+#include "server/telemetry/metrics.h"
+
+namespace sluice::wire {
+
+// What outlives an Intake whose thread had to be left behind.
+class IntakeCore final : public Link::User {
+ public:
+  IntakeCore(MqttOptions options, std::vector<Subscription> subscriptions, InboundSink& sink, const Clock& clock,
+             MetricsRegistry& metrics);
+
+  Link& link() { return link_; }
+  void Pause(std::string reason);
+  void Resume();
+  bool UnsubscribeShared(SteadyTime deadline);
+  // No OnMessages runs or follows after it.
+  void LetGoOfSink();
+  ConnectionState State() const;
+
+ private:
+  // On the loop's thread.
+  void OnUp(const Connack& connack, bool session_kept) override;
+  void OnDown(uint8_t reason) override;
+  void OnPublish(const Publish& publish, const std::shared_ptr<const void>& storage) override;
+  void OnSuback(uint16_t packet_id, uint8_t code) override;
+  void OnUnsuback(uint16_t packet_id) override;
+  absl::Status OnBatch() override;
+  void OnTime() override { Advance(); }
+  bool MayRead() const override;
+  // Asks for what is due.
+  void Advance();
+  void Subscribe(size_t index);
+  void LeaveShared();
+  void TellState();
+
+  const Clock& clock_;
+  Link link_;
+  SubscriptionSet subscriptions_;
+
+  // Of the loop's thread.
+  bool withholding_ = false;  // Acknowledgements, while paused.
+  Arrival arrival_;           // Of the batch.
+  std::vector<InboundMessage> batch_;
+  std::vector<std::pair<uint16_t, size_t>> asked_;    // Packet id of a SUBSCRIBE, and the subscription's index.
+  std::vector<std::pair<uint16_t, size_t>> leaving_;  // Of an UNSUBSCRIBE, likewise.
+  std::vector<size_t> indexes_;                       // Scratch.
+
+  // Held while the sink is called.
+  Mutex sink_mutex_;
+  InboundSink* sink_ ABSL_GUARDED_BY(sink_mutex_);
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  std::string subscriptions_detail_ ABSL_GUARDED_BY(mutex_);  // Empty: all granted.
+  std::string pause_reason_ ABSL_GUARDED_BY(mutex_);          // Empty: not paused.
+  bool left_shared_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+class Intake final : public IntakeConnection {
+ public:
+  explicit Intake(std::shared_ptr<IntakeCore> core) : core_(std::move(core)) {}
+  ~Intake() override;
+
+  void Start() override { core_->link().Start(core_); }
+  void Pause(std::string reason) override { core_->Pause(std::move(reason)); }
+  void Resume() override { core_->Resume(); }
+  bool UnsubscribeShared(SteadyTime deadline) override { return core_->UnsubscribeShared(deadline); }
+  void Stop(SteadyTime deadline) override;
+  ConnectionState State() const override { return core_->State(); }
+
+ private:
+  const std::shared_ptr<IntakeCore> core_;
+};
+
+}  // namespace sluice::wire

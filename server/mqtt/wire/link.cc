@@ -1,0 +1,306 @@
+#include "server/mqtt/wire/link.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/mqtt/reason_codes.h"
+#include "server/telemetry/log.h"
+
+namespace sluice::wire {
+namespace {
+
+// What one read takes at most; several hundred small messages.
+constexpr size_t kReadBytes = 64u << 10;
+// Answers that wait while a write is under way: a broker that asks and asks and does not read is not read either.
+constexpr size_t kMostUnwrittenBytes = 1u << 20;
+// For the broker's end of a disconnection on purpose.
+constexpr Millis kCloseTimeout{1'000};
+// How long the broker keeps a reply connection's session, so that QoS 2 stays exactly once over a reconnect.
+constexpr uint32_t kRepliesSessionExpirySeconds = 300;
+
+ConnectOptions OptionsOf(const MqttOptions& options, Link::Role role) {
+  ConnectOptions connect;
+  connect.mqtt5 = options.mqtt5;
+  connect.client_id = options.client_id;
+  if (!options.username.empty()) connect.username = options.username;
+  if (!options.password.empty()) connect.password = options.password;
+  connect.keep_alive_s = static_cast<uint16_t>(std::min<uint32_t>(options.keep_alive_s, UINT16_MAX));
+  connect.max_packet_bytes = options.max_packet_bytes;
+  connect.receive_maximum = options.receive_maximum;
+  connect.receive_limit = UINT16_MAX;  // See MayRead() of intake, which bounds what is taken in.
+  if (role == Link::Role::kIntake) {
+    connect.clean_start = options.clean_session;
+    connect.session_expiry_s = options.clean_session ? 0 : options.session_expiry_s;
+    // No topic aliases: mochi-mqtt stores those of one connection with a session's messages and sends them on another,
+    // and the session could never be taken up again.
+  } else {
+    connect.client_id += "-replies";
+    // An older process' session means nothing to this one. MQTT 3.1.1 keeps sessions for ever: there each connection
+    // has its own.
+    connect.clean_start = true;
+    connect.session_expiry_s = kRepliesSessionExpirySeconds;
+  }
+  return connect;
+}
+
+// With what the broker itself says of it (MQTT 5.0 §4.13, §4.11).
+std::string Explained(std::string what, std::string_view reason_string, std::string_view server_reference) {
+  if (!reason_string.empty()) what.append(" ('").append(reason_string).append("')");
+  if (!server_reference.empty()) what.append("; the broker names '").append(server_reference).append("' instead");
+  return what;
+}
+
+const char* NameOf(Link::Role role) { return role == Link::Role::kIntake ? "intake" : "replies"; }
+
+}  // namespace
+
+Link::Link(MqttOptions options, Role role, User& user, const Clock& clock, MetricsRegistry& metrics)
+    : options_(std::move(options)),
+      role_(role),
+      user_(user),
+      clock_(clock),
+      loop_("mqtt " + options_.name),
+      life_(options_, NameOf(role), clock, metrics),
+      client_(OptionsOf(options_, role)),
+      phase_timer_(loop_),
+      keep_alive_timer_(loop_),
+      user_timer_(loop_),
+      buffer_(kReadBytes) {}
+
+// ------------------------------------------------------------------------------------------------ from other threads
+
+void Link::Start(std::shared_ptr<void> owner) {
+  {
+    MutexLock lock(mutex_);
+    started_ = true;
+    detail_ = "connecting";
+  }
+  loop_.Post([this] { Open(); });
+  loop_.Start(std::move(owner));
+}
+
+bool Link::Stop(SteadyTime deadline) {
+  loop_.Post([this] {
+    if (!std::exchange(stopping_, true)) CloseForGood();
+  });
+  {
+    MutexLock lock(mutex_);
+    while (started_ && !finished_ && clock_.Now() < deadline) changed_.WaitUntil(mutex_, deadline);
+  }
+  return loop_.Stop(deadline);
+}
+
+std::string Link::detail() const {
+  MutexLock lock(mutex_);
+  return detail_;
+}
+
+void Link::SetDetail(std::string detail) {
+  MutexLock lock(mutex_);
+  detail_ = std::move(detail);
+}
+
+// ------------------------------------------------------------------------------------------------ coming up
+
+void Link::Open() {
+  phase_ = Phase::kOpening;
+  transport_ = MakeTransport(loop_, options_);
+  transport_->Open([this](const absl::Status& status) { Opened(status); });
+}
+
+void Link::Opened(const absl::Status& status) {
+  if (!status.ok()) return ConnectFailed(std::string(status.message()), /*refused=*/false);
+  phase_ = Phase::kConnecting;
+  refusal_.clear();
+  farewell_.clear();
+  buffer_.Clear();
+  phase_timer_.Set(clock_.Now() + options_.connect_timeout, [this] {
+    ConnectFailed("no answer to CONNECT from " + options_.uri + " in time: is it an MQTT broker?", /*refused=*/false);
+  });
+  client_.Connect();
+  Flush();
+  if (phase_ == Phase::kConnecting) Read();
+}
+
+void Link::OnConnack(const Connack& connack) {
+  if (connack.code != 0) {
+    refusal_ = Explained("connection refused by the broker: " +
+                             (options_.mqtt5 ? DescribeReason(connack.code) : DescribeReturnCode(connack.code)),
+                         connack.reason_string, connack.server_reference);
+    return;
+  }
+  // From now on the sessions of this process follow on each other.
+  if (role_ == Role::kReplies && options_.mqtt5) client_.options().clean_start = false;
+  phase_ = Phase::kUp;
+  const uint16_t keep_alive_s = connack.server_keep_alive_s.value_or(client_.options().keep_alive_s);
+  keep_alive_ = KeepAlive();
+  if (keep_alive_s > 0) {
+    keep_alive_timer_.Set(clock_.Now() + KeepAlive::TickPeriod(keep_alive_s), [this] { OnKeepAlive(); });
+  }
+  phase_timer_.Cancel();
+  life_.Up(connack.session_present);
+  // The user first: its part of the state must not still be that of the last connection when it counts.
+  const bool session_kept = !std::exchange(unanswered_, false) && connack.session_present;
+  user_.OnUp(connack, session_kept);
+  SetDetail("");
+  up_.store(true, std::memory_order_release);
+}
+
+// ------------------------------------------------------------------------------------------------ moving bytes
+
+void Link::Read() {
+  if (reading_ || transport_ == nullptr || !user_.MayRead()) return;
+  if (write_under_way_ && client_.output().size() > kMostUnwrittenBytes) return;
+  reading_ = true;
+  transport_->Read(buffer_.Space(), [this](const absl::Status& status, size_t bytes) { OnRead(status, bytes); });
+}
+
+void Link::OnRead(const absl::Status& status, size_t bytes) {
+  reading_ = false;
+  if (!status.ok()) return Failed(std::string(status.message()), 0);
+  keep_alive_.Received();
+  buffer_.Commit(bytes);
+  storage_ = buffer_.storage();
+  const Client::Progress progress = client_.Receive(buffer_.bytes(), *this);
+  storage_.reset();
+  const absl::Status taken = user_.OnBatch();
+  buffer_.Consume(progress.consumed, progress.wanted);
+  if (!refusal_.empty()) return ConnectFailed(refusal_, /*refused=*/true);
+  if (progress.error) {
+    Flush();
+    return Failed(farewell_.empty() ? progress.error->text : farewell_, farewell_.empty() ? 0 : progress.error->reason);
+  }
+  if (!taken.ok()) return Failed("what came could not be taken: " + std::string(taken.message()), 0);
+  Flush();
+  Read();
+}
+
+void Link::Flush() {
+  while (transport_ != nullptr && !write_under_way_) {
+    if (phase_ == Phase::kUp) user_.Produce();
+    if (client_.output().empty()) return;
+    writing_.clear();
+    writing_.swap(client_.output());
+    keep_alive_.Sent();
+    const size_t written = transport_->TryWrite(writing_);
+    if (written == writing_.size()) {
+      user_.OnWritten();
+      continue;
+    }
+    write_under_way_ = true;
+    transport_->Write(std::string_view(writing_).substr(written), [this](const absl::Status& status) {
+      write_under_way_ = false;
+      if (!status.ok()) return Failed(std::string(status.message()), 0);
+      user_.OnWritten();
+      Flush();
+      if (phase_ == Phase::kClosing && !write_under_way_) return Close();
+      ReadOn();
+    });
+  }
+}
+
+void Link::ReadOn() {
+  if (phase_ == Phase::kUp) Read();
+}
+
+void Link::OnKeepAlive() {
+  const uint16_t keep_alive_s = client_.connack().server_keep_alive_s.value_or(client_.options().keep_alive_s);
+  keep_alive_timer_.Set(clock_.Now() + KeepAlive::TickPeriod(keep_alive_s), [this] { OnKeepAlive(); });
+  // Nobody hears an answer while nobody reads.
+  if (!reading_ && !user_.MayRead()) keep_alive_.Received();
+  switch (keep_alive_.Tick()) {
+    case KeepAlive::Action::kNone:
+      return;
+    case KeepAlive::Action::kPing:
+      client_.Ping();
+      return Flush();
+    case KeepAlive::Action::kGone:
+      return Drop("the broker has not answered a ping in time");
+  }
+}
+
+void Link::WakeAt(SteadyTime when) {
+  if (when == kNever) return user_timer_.Cancel();
+  user_timer_.Set(when, [this] { user_.OnTime(); });
+}
+
+// ------------------------------------------------------------------------------------------------ going down
+
+void Link::OnSuback(uint16_t packet_id, std::span<const uint8_t> codes, std::string_view /*reason_string*/) {
+  user_.OnSuback(packet_id, codes.front());
+}
+
+void Link::OnUnsuback(uint16_t packet_id, std::span<const uint8_t> /*codes*/) { user_.OnUnsuback(packet_id); }
+
+void Link::OnDisconnect(const Disconnected& disconnected) {
+  farewell_ = Explained("disconnected by the broker: " + DescribeReason(disconnected.reason),
+                        disconnected.reason_string, disconnected.server_reference);
+}
+
+void Link::Drop(const std::string& why) {
+  if (phase_ == Phase::kUp) Failed(why, 0);
+}
+
+void Link::ConnectFailed(const std::string& error, bool refused) {
+  unanswered_ = unanswered_ || (phase_ == Phase::kConnecting && !refused);
+  transport_.reset();
+  reading_ = write_under_way_ = false;
+  client_.ConnectionLost();
+  phase_ = Phase::kDown;
+  SetDetail(error);
+  if (stopping_) return Finish();
+  phase_timer_.Set(life_.ConnectFailed(error, refused), [this] { Open(); });
+}
+
+void Link::Failed(const std::string& why, uint8_t reason) {
+  if (phase_ == Phase::kConnecting) return ConnectFailed(why, /*refused=*/false);
+  if (phase_ != Phase::kUp && phase_ != Phase::kClosing) return;
+  const bool wanted = phase_ == Phase::kClosing;
+  transport_.reset();
+  reading_ = write_under_way_ = false;
+  keep_alive_timer_.Cancel();
+  user_timer_.Cancel();
+  client_.ConnectionLost();
+  phase_ = Phase::kDown;
+  up_.store(false, std::memory_order_release);
+  if (wanted) {
+    life_.Down();
+    user_.OnDown(0);
+    return Finish();
+  }
+  SetDetail(why);
+  const SteadyTime retry = life_.Lost(why, reason);
+  user_.OnDown(reason);
+  phase_timer_.Set(retry, [this] { Open(); });
+}
+
+void Link::CloseForGood() {
+  phase_timer_.Cancel();
+  if (phase_ != Phase::kUp) {
+    transport_.reset();
+    return Finish();
+  }
+  life_.Disconnecting("stopped");
+  keep_alive_timer_.Cancel();
+  user_timer_.Cancel();
+  // What is in flight has had its time: egress is flushed before it stops, and intake has nothing in flight.
+  client_.Disconnect();
+  phase_ = Phase::kClosing;
+  phase_timer_.Set(clock_.Now() + kCloseTimeout, [this] { Failed("stopped", 0); });
+  Flush();
+  if (!write_under_way_) Close();
+}
+
+void Link::Close() {
+  transport_->Close(kCloseTimeout, [this](const absl::Status&) { Failed("stopped", 0); });
+}
+
+void Link::Finish() {
+  phase_timer_.Cancel();
+  MutexLock lock(mutex_);
+  detail_ = "stopped";
+  finished_ = true;
+  changed_.NotifyAll();
+}
+
+}  // namespace sluice::wire

@@ -1,0 +1,148 @@
+// The life of a connection, the same for intake and egress: connects, keeps trying with back-off, moves bytes between
+// the transport and the protocol's client, pings, disconnects at the end. Everything happens on the event loop's
+// thread.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "server/mqtt/connection_life.h"
+#include "server/mqtt/driver.h"
+#include "server/mqtt/protocol/client.h"
+#include "server/mqtt/transport/event_loop.h"
+#include "server/mqtt/transport/transport.h"
+#include "server/mqtt/wire/keep_alive.h"
+#include "server/mqtt/wire/read_buffer.h"
+#include "server/runtime/clock.h"
+#include "server/runtime/mutex.h"
+#include "server/telemetry/metrics.h"
+
+namespace sluice::wire {
+
+//           Open()            CONNECT            CONNACK
+//   kDown ─────────▶ kOpening ────────▶ kConnecting ────▶ kUp ──────────▶ kClosing ──▶ kDown
+//     ▲ ◀──── failed ───┴───────────────────┘              │    stopped
+//     └──────────────────────── lost ──────────────────────┘
+class Link final : private ClientEvents {
+ public:
+  // Whose connection it is. Called on the loop's thread.
+  class User {
+   public:
+    virtual ~User() = default;
+    // Alternate. `session_kept`: it is the session of this process' last connection. (CONNACK's session_present alone
+    // may mean one that a CONNECT began whose CONNACK was lost.)
+    virtual void OnUp(const Connack& connack, bool session_kept) = 0;
+    // `reason`: of the broker's DISCONNECT, 0 without one.
+    virtual void OnDown(uint8_t reason) = 0;
+    // See ClientEvents. `storage` keeps the publish's views alive; null: copy them.
+    virtual void OnPublish(const Publish& /*publish*/, const std::shared_ptr<const void>& /*storage*/) {}
+    virtual void OnPublished(uint64_t /*token*/, uint8_t /*reason*/) {}
+    virtual void OnSuback(uint16_t /*packet_id*/, uint8_t /*code*/) {}
+    virtual void OnUnsuback(uint16_t /*packet_id*/) {}
+    // All that one read brought has been told. An error gives the connection up.
+    virtual absl::Status OnBatch() = 0;
+    // Appends to the client's output what may go out now. Not called while a write is under way: what comes meanwhile
+    // gathers.
+    virtual void Produce() {}
+    // What was appended so far has been written.
+    virtual void OnWritten() {}
+    // At the time asked for with WakeAt(), while the connection is up.
+    virtual void OnTime() {}
+    // False: what comes is left in the socket for now.
+    virtual bool MayRead() const { return true; }
+  };
+
+  enum class Role : uint8_t { kIntake, kReplies };
+
+  Link(MqttOptions options, Role role, User& user, const Clock& clock, MetricsRegistry& metrics);
+  ~Link() override = default;
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  // ---- from any thread
+  // `owner` holds this link and its user; the loop's thread keeps it alive.
+  void Start(std::shared_ptr<void> owner);
+  // Disconnects and ends the thread. False: `deadline` came first (a name look-up was stuck); the thread is left behind
+  // and ends when it can.
+  bool Stop(SteadyTime deadline);
+  void Post(std::function<void()> task) { loop_.Post(std::move(task)); }
+  bool up() const { return up_.load(std::memory_order_acquire); }
+  std::string detail() const;  // Why it is not up.
+  const MqttOptions& options() const { return options_; }
+
+  // ---- on the loop's thread
+  Client& client() { return client_; }
+  const Client& client() const { return client_; }
+  // Sends what is in the client's output and what the user produces, as far as the socket takes it.
+  void Flush();
+  // Reads on after MayRead() said no.
+  void ReadOn();
+  // OnTime at `when`, replacing what was set before; kNever: not at all.
+  void WakeAt(SteadyTime when);
+  // Breaks an unresponsive connection off and connects anew.
+  void Drop(const std::string& why);
+
+ private:
+  enum class Phase : uint8_t { kDown, kOpening, kConnecting, kUp, kClosing };
+
+  // Of ClientEvents.
+  void OnConnack(const Connack& connack) override;
+  void OnPublish(const Publish& publish) override { user_.OnPublish(publish, storage_); }
+  void OnPublished(uint64_t token, uint8_t reason) override { user_.OnPublished(token, reason); }
+  void OnSuback(uint16_t packet_id, std::span<const uint8_t> codes, std::string_view reason_string) override;
+  void OnUnsuback(uint16_t packet_id, std::span<const uint8_t> codes) override;
+  void OnDisconnect(const Disconnected& disconnected) override;
+
+  void Open();
+  void Opened(const absl::Status& status);
+  void Read();
+  void OnRead(const absl::Status& status, size_t bytes);
+  void OnKeepAlive();
+  void ConnectFailed(const std::string& error, bool refused);
+  // The connection is of no use any more, whatever phase it is in. May be called within any of the transport's
+  // completions.
+  void Failed(const std::string& why, uint8_t reason);
+  void CloseForGood();
+  void Close();
+  void Finish();
+  void SetDetail(std::string detail);
+
+  const MqttOptions options_;
+  const Role role_;
+  User& user_;
+  const Clock& clock_;
+
+  EventLoop loop_;
+  ConnectionLife life_;
+  Client client_;
+  std::unique_ptr<Transport> transport_;
+  Timer phase_timer_;  // Retry while down; CONNACK's time-out.
+  Timer keep_alive_timer_;
+  Timer user_timer_;
+  KeepAlive keep_alive_;
+  ReadBuffer buffer_;
+  std::shared_ptr<const void> storage_;  // Of the bytes that are being received.
+  std::string writing_;
+  bool reading_ = false;
+  bool write_under_way_ = false;
+  bool stopping_ = false;
+  Phase phase_ = Phase::kDown;
+  bool unanswered_ = false;  // The last CONNECT was sent and got no CONNACK.
+  std::string refusal_;      // Of a CONNACK that refuses.
+  std::string farewell_;     // Of the broker's DISCONNECT.
+
+  std::atomic<bool> up_{false};
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  bool started_ ABSL_GUARDED_BY(mutex_) = false;
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  std::string detail_ ABSL_GUARDED_BY(mutex_) = "not started";
+};
+
+}  // namespace sluice::wire

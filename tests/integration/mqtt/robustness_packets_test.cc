@@ -1,0 +1,208 @@
+// Brokers that send what is no MQTT, or what MQTT does not allow: intake says what is wrong, connects again, and works.
+#include "tests/integration/mqtt/robustness.h"
+
+namespace sluice {
+namespace {
+
+using mqtt_bytes::kConnect;
+using mqtt_bytes::kPuback;
+using mqtt_bytes::kPublish;
+using mqtt_bytes::kSubscribe;
+using mqtt_bytes::MakePacket;
+using Versions = Story::Versions;
+using Packet = FakeBroker::Packet;
+
+std::string Raw(std::string_view bytes) { return std::string(bytes); }
+// A PUBLISH that begins so, with a Remaining Length of 268,435,450.
+const std::string kHugePublish("\x30\xFA\xFF\xFF\x7F\0\1a", 8);
+
+Bytes Sends(std::string_view topic, uint8_t qos = 0, uint16_t packet_id = 0, std::string_view properties = "") {
+  return [=, topic = Raw(topic), properties = Raw(properties)](const FakeBroker& broker, const Packet&) {
+    return broker.Publish(topic, "x", qos, packet_id, properties);
+  };
+}
+
+void ImpatientConnect(MqttOptions& options) { options.connect_timeout = Millis{300}; }
+void KeepAliveOfASecond(MqttOptions& options) { options.keep_alive_s = 1; }
+void SmallPackets(MqttOptions& options) { options.max_packet_bytes = 1u << 20; }
+std::vector<Story> GarbageStories() {
+  auto huge_and_silent = [](FakeBroker& broker, FakeBroker::Peer& peer, const Packet& packet) {
+    if (packet.type() != kSubscribe) return false;
+    peer.FallSilent();
+    return peer.Send(broker.Suback(packet.body, "\1") + kHugePublish);
+  };
+  return {
+      {.name = "AnHttpServer",
+       .trick = InsteadOf(kConnect, Exactly("HTTP/1.1 400 Bad Request\r\n\r\n")),
+       .detail = "PUBACK: the flags of the fixed header are 8"},
+      {.name = "ATlsServer",
+       .trick = InsteadOf(kConnect, Exactly({"\x15\x03\x03\0\x02\x02\x28", 7})),
+       .detail = "CONNECT: no broker may send it"},
+      {.name = "ZeroesInsteadOfConnack",
+       .trick = InsteadOf(kConnect, Exactly(std::string(64, '\0'))),
+       .detail = "packet of type 0: the type is reserved"},
+      {.name = "OnesOnceSubscribed",
+       .trick = OnceSubscribed(Exactly(std::string(64, '\xFF'))),
+       .detail = "AUTH: the Remaining Length does not end after four bytes"},
+      {.name = "ARemainingLengthOfFiveBytes",
+       .trick = OnceSubscribed(Exactly("\x30\x80\x80\x80\x80\x01")),
+       .detail = "PUBLISH: the Remaining Length does not end after four bytes"},
+      {.name = "ARemainingLengthOfFiveBytesInsteadOfConnack",
+       .trick = InsteadOf(kConnect, Exactly("\x20\xFF\xFF\xFF\xFF\x01")),
+       .detail = "CONNACK: the Remaining Length does not end after four bytes"},
+      {.name = "ALargerPacketThanAllowed",
+       .trick = OnceSubscribed(Exactly(kHugePublish)),
+       .detail = "PUBLISH: has 268435455 bytes, more than the 1048576 that are allowed",
+       .prepare = SmallPackets},
+      {.name = "AHugePacketThatNeverComes",
+       .trick = huge_and_silent,
+       .detail = "the broker has not answered a ping in time",
+       .prepare = KeepAliveOfASecond},
+      {.name = "APacketForServersOnly",
+       .trick = OnceSubscribed(Exactly({"\xC0\0", 2})),
+       .detail = "PINGREQ: no broker may send it"},
+      {.name = "AuthUnasked",
+       .trick = OnceSubscribed(Exactly({"\xF0\0", 2})),
+       .detail = "AUTH: no authentication method was asked for",
+       .versions = Versions::kMqtt5},
+      {.name = "DisconnectFromABrokerOfMqtt311",
+       .trick = OnceSubscribed(Exactly({"\xE0\0", 2})),
+       .detail = "DISCONNECT: no broker may send it",
+       .versions = Versions::kMqtt311},
+      {.name = "APingrespWithABody",
+       .trick = OnceSubscribed(Exactly("\xD0\1x")),
+       .detail = "PINGRESP: is longer than its fields"},
+  };
+}
+
+std::vector<Story> ConnackStories() {
+  auto publish_first = [](const FakeBroker& broker, const Packet&) {
+    return broker.Publish("a", "early") + broker.Connack(0);
+  };
+  auto twice = [](const FakeBroker& broker, const Packet&) { return broker.Connack(0) + broker.Connack(0); };
+  auto suback_first = [](const FakeBroker& broker, const Packet& packet) { return broker.Suback(packet.body, "\1"); };
+  return {
+      {.name = "NoConnack",
+       .trick = InsteadOf(kConnect, Exactly("")),
+       .detail = "no answer to CONNECT from",
+       .prepare = ImpatientConnect},
+      {.name = "HalfAConnack",
+       .trick = InsteadOf(kConnect, Exactly("\x20")),
+       .detail = "no answer to CONNECT from",
+       .prepare = ImpatientConnect},
+      {.name = "ConnackTwice", .trick = InsteadOf(kConnect, twice), .detail = "CONNACK: comes a second time"},
+      {.name = "PublishBeforeConnack",
+       .trick = InsteadOf(kConnect, publish_first),
+       .detail = "PUBLISH: comes before CONNACK"},
+      {.name = "SubackInsteadOfConnack",
+       .trick = InsteadOf(kConnect, suback_first),
+       .detail = "SUBACK: comes before CONNACK"},
+      {.name = "AConnackWithoutACode",
+       .trick = InsteadOf(kConnect, Exactly({"\x20\1\0", 3})),
+       .detail = "CONNACK: is shorter than its fields"},
+      {.name = "AConnackWithReservedFlags",
+       .trick = InsteadOf(kConnect, Exactly({"\x20\3\2\0\0", 5})),
+       .detail = "CONNACK: ",
+       .versions = Versions::kMqtt5},
+      {.name = "AConnackWithAReservedCode",
+       .trick = InsteadOf(kConnect, [](const FakeBroker& broker, const Packet&) { return broker.Connack(0x7F); }),
+       .detail = "CONNACK: the code 127 is reserved"},
+      {.name = "AConnackWithAnUnknownProperty",
+       .trick = InsteadOf(kConnect,
+                          [](const FakeBroker& broker, const Packet&) { return broker.Connack(0, false, "\x7F\1"); }),
+       .detail = "CONNACK: ",
+       .versions = Versions::kMqtt5},
+      {.name = "AReceiveMaximumOfZero",
+       .trick = InsteadOf(
+           kConnect, [](const FakeBroker& broker, const Packet&) { return broker.Connack(0, false, {"\x21\0\0", 3}); }),
+       .detail = "CONNACK: ",
+       .versions = Versions::kMqtt5},
+      {.name = "ASessionAfterACleanStart",
+       .trick = InsteadOf(kConnect, [](const FakeBroker& broker, const Packet&) { return broker.Connack(0, true); }),
+       .detail = "CONNACK: a session is present after a clean start",
+       .prepare = [](MqttOptions& options) { options.clean_session = true; }},
+  };
+}
+
+std::vector<Story> SubackStories() {
+  auto with = [](std::string_view codes) {
+    return InsteadOf(kSubscribe, [codes = Raw(codes)](const FakeBroker& broker, const Packet& packet) {
+      return broker.Suback(packet.body, codes);
+    });
+  };
+  auto another = [](const FakeBroker& broker, const Packet&) { return broker.Suback("\x12\x34", "\1"); };
+  auto puback = [](const FakeBroker& broker, const Packet& packet) {
+    return broker.Ack(kPuback, mqtt_bytes::Cursor(packet.body).TwoBytes());
+  };
+  return {
+      {.name = "ASubackForSomethingElse",
+       .trick = InsteadOf(kSubscribe, another),
+       .detail = "the broker does not answer to SUBSCRIBE",
+       .prepare = ImpatientConnect},
+      {.name = "ASubackWithoutACode", .trick = with(""), .detail = "SUBACK: has 0 codes for 1 filters"},
+      {.name = "ASubackWithTooManyCodes", .trick = with("\1\1"), .detail = "SUBACK: has 2 codes for 1 filters"},
+      {.name = "ASubackWithAReservedCode", .trick = with("\3"), .detail = "SUBACK: the code 3 is reserved"},
+      {.name = "ASubackWithPacketIdentifierZero",
+       .trick = InsteadOf(kSubscribe, Exactly({"\x90\3\0\0\1", 5})),
+       .detail = "SUBACK: the packet identifier is 0"},
+      {.name = "APubackForASubscribe", .trick = InsteadOf(kSubscribe, puback), .detail = "awaits another answer"},
+  };
+}
+
+std::vector<Story> PublishStories() {
+  return {
+      {.name = "ATopicThatIsNotUtf8", .trick = OnceSubscribed(Sends("a\xC0\x80")), .detail = "PUBLISH: the topic"},
+      {.name = "ATopicWithASurrogate", .trick = OnceSubscribed(Sends("a\xED\xA0\x80")), .detail = "PUBLISH: the topic"},
+      {.name = "ATopicWithNul", .trick = OnceSubscribed(Sends({"a\0b", 3})), .detail = "PUBLISH: the topic"},
+      {.name = "ATopicWithAWildcard", .trick = OnceSubscribed(Sends("a/#")), .detail = "PUBLISH: the topic"},
+      {.name = "NoTopic",
+       .trick = OnceSubscribed(Sends("")),
+       .detail = "PUBLISH: there is neither a topic nor a topic alias",
+       .versions = Versions::kMqtt5},
+      {.name = "AnEmptyTopic",
+       .trick = OnceSubscribed(Sends("")),
+       .detail = "PUBLISH: the topic",
+       .versions = Versions::kMqtt311},
+      {.name = "ATopicLongerThanItsPacket",
+       .trick = OnceSubscribed(Exactly({"\x30\3\xFF\xFF"
+                                        "a",
+                                        5})),
+       .detail = "PUBLISH: is shorter than its fields"},
+      {.name = "QosThree", .trick = OnceSubscribed(Exactly({"\x36\5\0\1a\0\1", 7})), .detail = "PUBLISH: QoS 3"},
+      {.name = "PacketIdentifierZero",
+       .trick = OnceSubscribed(Sends("a", 1, 0)),
+       .detail = "PUBLISH: the packet identifier is 0"},
+      {.name = "ATopicAliasNeverDefined",
+       .trick = OnceSubscribed(Sends("", 0, 0, {"\x23\0\1", 3})),
+       .detail = "PUBLISH: the topic alias 1",
+       .versions = Versions::kMqtt5},
+      {.name = "TopicAliasZero",
+       .trick = OnceSubscribed(Sends("a", 0, 0, {"\x23\0\0", 3})),
+       .detail = "PUBLISH: ",
+       .versions = Versions::kMqtt5},
+      {.name = "ATopicAliasAboveTheMaximum",
+       .trick = OnceSubscribed(Sends("a", 0, 0, {"\x23\x7F\0", 3})),
+       .detail = "PUBLISH: the topic alias 32512",
+       .versions = Versions::kMqtt5},
+      {.name = "PropertiesLongerThanThePacket",
+       .trick = OnceSubscribed(Exactly({"\x30\6\0\1a\x7F\1\1", 8})),
+       .detail = "PUBLISH: ",
+       .versions = Versions::kMqtt5},
+  };
+}
+
+class RobustPacketsTest : public testing::TestWithParam<StoryAndDialect> {};
+INSTANTIATE_TEST_SUITE_P(Garbage, RobustPacketsTest, testing::ValuesIn(With(AllDialects(), GarbageStories())),
+                         StoryName);
+INSTANTIATE_TEST_SUITE_P(Connack, RobustPacketsTest, testing::ValuesIn(With(AllDialects(), ConnackStories())),
+                         StoryName);
+INSTANTIATE_TEST_SUITE_P(Suback, RobustPacketsTest, testing::ValuesIn(With(AllDialects(), SubackStories())), StoryName);
+INSTANTIATE_TEST_SUITE_P(Publish, RobustPacketsTest, testing::ValuesIn(With(AllDialects(), PublishStories())),
+                         StoryName);
+
+TEST_P(RobustPacketsTest, IntakeSaysWhatIsWrongAndComesBack) {
+  PlayToIntake(std::get<Story>(GetParam()), std::get<Dialect>(GetParam()));
+}
+
+}  // namespace
+}  // namespace sluice

@@ -1,0 +1,185 @@
+// What only the wire driver does: it acknowledges when it is told to, and knows what it has seen over reconnects.
+#include <algorithm>
+#include <atomic>
+
+#include "tests/integration/mqtt/fixture.h"
+#include "tests/support/tcp_proxy.h"
+
+namespace sluice {
+namespace {
+
+using testing::ElementsAre;
+
+const std::vector<Subscription> kSubscriptions = {{.filter = "a", .qos = Qos::kExactlyOnce, .id = 1}};
+
+std::vector<std::string> Numbers(int begin, int end) {
+  std::vector<std::string> numbers;
+  for (int i = begin; i < end; ++i) numbers.push_back(std::to_string(i));
+  return numbers;
+}
+
+// Takes in nothing until told to.
+class StubbornSink final : public InboundSink {
+ public:
+  absl::Status OnMessages(std::span<InboundMessage> batch) override {
+    if (!willing) {
+      ++refused;
+      return absl::ResourceExhaustedError("disk full");
+    }
+    for (InboundMessage& inbound : batch) messages.Add(std::move(inbound));
+    return absl::OkStatus();
+  }
+  std::atomic<bool> willing{false};
+  std::atomic<int> refused{0};
+  Recorder<InboundMessage> messages;
+};
+
+class WireTest : public testing::TestWithParam<Dialect> {
+ protected:
+  MqttOptions Options() {
+    MqttOptions options = OptionsFor(broker_.uri(), GetParam());
+    options.receive_maximum = kWindow;
+    return options;
+  }
+  // MQTT 5 goes by the client's Receive Maximum, 3.1.1 by the broker's own bound.
+  static constexpr uint16_t kWindow = 10;
+  Mosquitto broker_{{.config = "max_inflight_messages 10\n"}};
+};
+INSTANTIATE_TEST_SUITE_P(Dialects, WireTest, testing::ValuesIn(WireDialects()), DialectName);
+
+TEST_P(WireTest, APauseClosesTheBrokersWindowAndOpensItAgain) {
+  TestIntake intake(Options(), kSubscriptions);
+  ASSERT_TRUE(intake.Ready());
+  intake->Pause("queue full");
+  EXPECT_EQ(intake->State().detail, "paused: queue full");
+  EXPECT_FALSE(intake->State().ready);
+  MqttDevice device(broker_.uri());
+  for (const std::string& number : Numbers(0, 30)) device.Publish("a", number, Qos::kAtLeastOnce);
+  // QoS 0 goes on; it was published last, so all else that comes has come.
+  device.Publish("a", "qos0", Qos::kAtMostOnce);
+  intake.messages().WaitUntil([](const std::vector<InboundMessage>& all) {
+    return !all.empty() && all.back().message->qos == Qos::kAtMostOnce;
+  });
+  EXPECT_EQ(intake.messages().values().size(), 11u);
+  intake->Resume();
+  EXPECT_TRUE(intake.Ready());
+  std::vector<std::string> all = Payloads(intake.messages().WaitFor(31));
+  std::erase(all, "qos0");
+  EXPECT_EQ(all, Numbers(0, 30));
+}
+
+TEST_P(WireTest, APauseDoesNotCostTheConnection) {
+  MqttOptions options = Options();
+  options.keep_alive_s = 1;
+  TestIntake intake(options, kSubscriptions);
+  ASSERT_TRUE(intake.Ready());
+  intake->Pause("queue full");
+  auto pings = [this] {
+    size_t count = 0;
+    const std::string log = broker_.log();
+    for (size_t at = log.find("Sending PINGRESP to sluice-0"); at != std::string::npos;
+         at = log.find("Sending PINGRESP to sluice-0", at + 1)) {
+      ++count;
+    }
+    return count;
+  };
+  EXPECT_TRUE(Eventually([&] { return pings() >= 2; }));
+  EXPECT_EQ(intake->State().detail, "paused: queue full");
+}
+
+TEST_P(WireTest, WhatTheSinkRefusesComesAgain) {
+  StubbornSink sink;
+  MetricsRegistry metrics;
+  auto intake = MakeWireIntake(Options(), kSubscriptions, sink, Clock::Real(), metrics);
+  intake->Start();
+  ASSERT_TRUE(Eventually([&] { return intake->State().ready; }));
+  MqttDevice device(broker_.uri());
+  device.Publish("a", "1", Qos::kAtLeastOnce);
+  device.Publish("a", "2", Qos::kExactlyOnce);
+  ASSERT_TRUE(Eventually([&] { return sink.refused >= 2; }));
+  sink.willing = true;
+  std::vector<InboundMessage> messages = sink.messages.WaitFor(2);
+  EXPECT_THAT(Payloads(messages), ElementsAre("1", "2"));
+  EXPECT_TRUE(messages.at(0).message->dup);
+  intake->Stop(Clock::Real().Now() + kTestDeadline);
+}
+
+TEST_P(WireTest, NothingOfQos2ComesTwiceOverLostConnections) {
+  TcpProxy proxy(broker_.port());
+  MqttOptions options = Options();
+  options.uri = proxy.uri();
+  TestIntake intake(options, kSubscriptions);
+  ASSERT_TRUE(intake.Ready());
+  MqttDevice device(broker_.uri());
+  intake->Pause("to have them unacknowledged");
+  for (const std::string& number : Numbers(0, 20)) device.Publish("a", number, Qos::kExactlyOnce);
+  ASSERT_EQ(intake.messages().WaitFor(10).size(), 10u);
+  proxy.Cut();
+  intake->Resume();
+  EXPECT_EQ(Payloads(intake.messages().WaitFor(20)), Numbers(0, 20));
+}
+
+TEST_P(WireTest, ABrokerThatFallsSilentIsNoticed) {
+  MqttOptions options = Options();
+  options.keep_alive_s = 1;
+  TestIntake intake(options, kSubscriptions);
+  TestPublisher publisher(options);
+  ASSERT_TRUE(intake.Ready() && publisher.Ready());
+  broker_.Freeze();
+  EXPECT_TRUE(Eventually([&] { return !intake->State().ready && !publisher->State().ready; }));
+  broker_.Thaw();
+  EXPECT_TRUE(intake.Ready());
+  EXPECT_TRUE(publisher.Ready());
+}
+
+TEST_P(WireTest, StopsInTimeBesideAFrozenBroker) {
+  TestIntake intake(Options(), kSubscriptions);
+  TestPublisher publisher(Options());
+  ASSERT_TRUE(intake.Ready() && publisher.Ready());
+  broker_.Freeze();
+  publisher.Publish("r", std::string(8 << 20, 'x'), Qos::kAtLeastOnce);  // More than the sockets hold.
+  const SteadyTime before = Clock::Real().Now();
+  intake->Stop(before + kTestDeadline);
+  publisher->Stop(before + kTestDeadline);
+  EXPECT_LT(Clock::Real().Now() - before, kTestDeadline);
+  broker_.Thaw();
+}
+
+TEST_P(WireTest, ALargeMessageIsNotCopied) {
+  TestIntake intake(Options(), kSubscriptions);
+  ASSERT_TRUE(intake.Ready());
+  MqttDevice device(broker_.uri());
+  device.Publish("a", "small");
+  device.Publish("a", std::string(1 << 20, 'x'));
+  std::vector<InboundMessage> messages = intake.messages().WaitFor(2);
+  ASSERT_EQ(messages.size(), 2u);
+  EXPECT_EQ(messages[0].message->storage, nullptr);
+  ASSERT_NE(messages[1].message->storage, nullptr);
+  EXPECT_EQ(messages[1].message->payload, std::string(1 << 20, 'x'));
+}
+
+TEST(WireEgressMqtt5Test, Qos2ReachesSubscribersOnceOverLostConnections) {
+  Mosquitto broker({.config = "max_queued_messages 0\n"});
+  TcpProxy proxy(broker.port());
+  TestIntake subscriber(OptionsFor(broker.uri()), {{.filter = "r", .qos = Qos::kExactlyOnce, .id = 1}});
+  TestPublisher publisher(OptionsFor(proxy.uri()));
+  ASSERT_TRUE(subscriber.Ready() && publisher.Ready());
+  constexpr int kRounds = 10;
+  constexpr int kPerRound = 200;
+  for (int round = 0; round < kRounds; ++round) {
+    for (int i = 0; i < kPerRound; ++i) {
+      publisher.Publish("r", std::to_string(round * kPerRound + i), Qos::kExactlyOnce);
+    }
+    publisher.outcomes().WaitFor(static_cast<size_t>(round * kPerRound + 50));
+    proxy.Cut();
+  }
+  EXPECT_EQ(publisher->Flush(Clock::Real().Now() + kTestDeadline), 0u);
+  const std::vector<std::string> expected = Numbers(0, kRounds * kPerRound);
+  const std::vector<std::string> received = Payloads(subscriber.messages().WaitFor(expected.size()));
+  EXPECT_EQ(received.size(), expected.size());
+  const auto [got, wanted] = std::ranges::mismatch(received, expected);
+  EXPECT_TRUE(got == received.end()) << "got " << *got << " in the place of " << *wanted;
+}
+
+}  // namespace
+}  // namespace sluice
