@@ -59,6 +59,7 @@ struct Client::State {
   wire::Publish publish;  // Its memory is used for each PUBLISH.
 
   // Of the session, and what of it belongs to the connection.
+  bool connect_unanswered = false;  // Since the last CONNACK that accepted.
   PacketIds ids;
   InboundFlow inbound;
   OutboundFlow outbound;
@@ -81,6 +82,7 @@ void Client::Connect() {
 ConnectOptions& Client::options() { return state_->options; }
 
 void Client::ConnectionLost() {
+  if (state_->phase == Phase::kConnecting) state_->connect_unanswered = true;
   state_->phase = Phase::kOffline;
   state_->output.clear();
   state_->ping_outstanding = false;
@@ -174,10 +176,13 @@ Fault Client::State::ReceiveConnack(std::string_view body, ClientEvents& events)
   } else {
     phase = Phase::kConnected;
     if (connack.session_present) {
+      // It may be one that an unanswered CONNECT began: better a message twice than one taken for a duplicate.
+      if (connect_unanswered) inbound.DiscardSession();
       outbound.Resume(output);
     } else {
       DiscardSession();
     }
+    connect_unanswered = false;
   }
   events.OnConnack(connack);
   return {};

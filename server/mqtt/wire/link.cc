@@ -242,7 +242,11 @@ void Link::Drop(const std::string& why) {
 }
 
 void Link::ConnectFailed(const std::string& error, bool refused) {
-  unanswered_ = unanswered_ || (phase_ == Phase::kConnecting && !refused);
+  if (phase_ == Phase::kConnecting && !refused) {
+    unanswered_ = true;
+    // In a session that may be a new one a PUBREL would find nothing: all is published again instead.
+    if (role_ == Role::kReplies) client_.options().clean_start = true;
+  }
   transport_.reset();
   reading_ = write_under_way_ = false;
   client_.ConnectionLost();

@@ -1,6 +1,7 @@
 """The real sluice-gateway."""
 import http.client
 import json
+import os
 import re
 
 import yaml
@@ -10,6 +11,7 @@ from harness.wait import wait_until
 
 SAMPLE = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$")
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+DRIVER = os.environ.get("SLUICE_DRIVER", "wire")
 TROUBLE = ("AddressSanitizer", "LeakSanitizer", "ThreadSanitizer", "runtime error:", "terminate called", "Segmentation")
 
 
@@ -20,7 +22,7 @@ def config_for(broker, routes, connection=None, **sections):
         listed.append({"id": f"route{i + 1}", "connection": "plant", "from": {"path": path, "qos": 2},
                        "to": {"path": f"chain:{target}"}})
     return {
-        "connections": {"plant": {"server": broker.url, "clientId": "sluice-e2e", **(connection or {})}},
+        "connections": {"plant": {"server": broker.url, "clientId": "sluice-e2e", "driver": DRIVER, **(connection or {})}},
         "routes": listed or list(routes),
         "workers": {"listen": "127.0.0.1:0", "insecure": True, **sections.pop("workers", {})},
         "http": {"listen": "127.0.0.1:0"},

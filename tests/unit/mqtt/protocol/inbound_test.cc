@@ -127,6 +127,18 @@ TEST_P(Inbound, Qos2IsForgottenWithTheSession) {
   EXPECT_THAT(ReceivePublish(2, 1), ElementsAre("publish t '' qos 2 id 1"));
 }
 
+// A CONNECT whose CONNACK was lost may have begun a new session, in which the identifier is a new message's.
+TEST_P(Inbound, AnIdentifierIsNewWhenTheSessionMayBe) {
+  peer_.Establish();
+  ReceivePublish(2, 1);
+  peer_.Acknowledge();
+  peer_->ConnectionLost();
+  peer_->Connect();
+  peer_->ConnectionLost();
+  peer_.Establish(/*session_present=*/true);
+  EXPECT_THAT(ReceivePublish(2, 1), ElementsAre("publish t '' qos 2 id 1"));
+}
+
 // §3.6.2.1, §3.7.2.1: not an error while sessions are recovered.
 TEST_P(Inbound, AReleaseOfWhatIsNotKnownIsAnswered) {
   peer_.Establish();
