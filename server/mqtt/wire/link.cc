@@ -179,7 +179,8 @@ void Link::Flush() {
   while (transport_ != nullptr && !write_under_way_) {
     if (phase_ == Phase::kUp) user_.Produce();
     if (client_.output().empty()) return;
-    writing_.clear();
+    // Used again and again, but not what a large message needed.
+    writing_.capacity() > kMostUnwrittenBytes ? std::string().swap(writing_) : writing_.clear();
     writing_.swap(client_.output());
     keep_alive_.Sent();
     const size_t written = transport_->TryWrite(writing_);
@@ -233,8 +234,11 @@ void Link::OnSuback(uint16_t packet_id, std::span<const uint8_t> codes, std::str
 void Link::OnUnsuback(uint16_t packet_id, std::span<const uint8_t> /*codes*/) { user_.OnUnsuback(packet_id); }
 
 void Link::OnDisconnect(const Disconnected& disconnected) {
-  farewell_ = Explained("disconnected by the broker: " + DescribeReason(disconnected.reason),
-                        disconnected.reason_string, disconnected.server_reference);
+  // 0 means something else than elsewhere (MQTT 5.0 §3.14.2.1).
+  const std::string reason =
+      disconnected.reason == 0 ? "0x00 normal disconnection" : DescribeReason(disconnected.reason);
+  farewell_ =
+      Explained("disconnected by the broker: " + reason, disconnected.reason_string, disconnected.server_reference);
 }
 
 void Link::Drop(const std::string& why) {
