@@ -1,6 +1,7 @@
 #include "server/mqtt/paho/client.h"
 
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <utility>
 
@@ -226,7 +227,12 @@ RequestResult Client::ResultOf(const mqtt::token_ptr& token) {
     token->wait();  // Throws if it failed.
     if (token->get_type() != mqtt::token::SUBSCRIBE) return {State::kGranted};
     mqtt::subscribe_response response = token->get_subscribe_response();
-    return {.state = State::kGranted, .code = static_cast<uint8_t>(response.get_reason_codes().at(0))};
+    // To a SUBACK that is none Paho gives whatever lay in its memory: not a value of the enumeration.
+    uint32_t code = 0;
+    static_assert(sizeof code == sizeof(mqtt::ReasonCode));
+    std::memcpy(&code, &response.get_reason_codes().at(0), sizeof code);
+    if (code > static_cast<uint32_t>(Qos::kExactlyOnce)) return {State::kFailed};
+    return {.state = State::kGranted, .code = static_cast<uint8_t>(code)};
   } catch (const mqtt::exception& failure) {
     int code = failure.get_reason_code();
     if (code >= reason::kUnspecifiedError && code <= 0xFF) {
