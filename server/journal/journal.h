@@ -5,6 +5,9 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "server/message/message.h"
@@ -15,10 +18,36 @@ namespace sluice {
 // A reply on its way into the outbox.
 struct OutboxEntry {
   std::shared_ptr<const OutboundMessage> message;
-  RecordId record = 0;  // Set by Settle().
+  RecordId record = 0;          // Set by Settle().
+  std::string_view connection;  // Where it is to be published; read by Settle() only.
+};
+
+// A packet of QoS 2 that was taken in and not released (PUBREL) yet: its id must not be taken for a new message.
+struct ReceivedPacket {
+  std::string session;  // What the packet id counts in: the connection, or its client id.
+  uint16_t packet_id = 0;
+
+  friend bool operator==(const ReceivedPacket&, const ReceivedPacket&) = default;
+};
+
+// A message nobody is to get any more, and why.
+struct DeadLetterNote {
+  RecordId record = 0;
+  uint32_t attempts = 0;
+  std::string_view reason;
+  std::string_view worker;  // The last that had it; may be empty.
+  int64_t unix_ms = 0;      // When it died.
+};
+
+// How often a message was delivered so far.
+struct AttemptsNote {
+  RecordId record = 0;
+  uint32_t attempts = 0;
 };
 
 // Thread-safe. Each call is one batch: one write, all or nothing.
+//
+// What is not purely virtual has a default that is right for a journal which keeps nothing across a restart.
 class Journal {
  public:
   virtual ~Journal() = default;
@@ -27,15 +56,40 @@ class Journal {
   // told. An error leaves nothing behind.
   virtual absl::Status Append(std::span<RoutedMessage> batch) = 0;
 
+  // Append(), and in the same batch that these packets of QoS 2 have been taken in (PUBREC may be sent): both or
+  // neither.
+  virtual absl::Status AppendReceived(std::span<RoutedMessage> batch, std::span<const ReceivedPacket> /*packets*/) {
+    return Append(batch);
+  }
+
+  // These packets are complete (PUBREL came): their ids are free. Unknown ones are ignored.
+  virtual absl::Status Release(std::span<const ReceivedPacket> /*packets*/) { return absl::OkStatus(); }
+
   // One transaction: ends the ingress `records` (0 is skipped) and puts `replies` into the outbox.
   virtual absl::Status Settle(std::span<const RecordId> records, std::span<OutboxEntry> replies) = 0;
 
   // The broker has confirmed these outbox records, or they have failed for good.
   virtual void Confirm(std::span<const RecordId> outbox_records) = 0;
 
+  // Takes messages out of the ingress for good, but keeps them to be listed, replayed and purged where that is
+  // possible.
+  virtual absl::Status DeadLetter(std::span<const DeadLetterNote> notes) {
+    std::vector<RecordId> records;
+    records.reserve(notes.size());
+    for (const DeadLetterNote& note : notes) records.push_back(note.record);
+    return Settle(records, {});
+  }
+
+  // So that attempts go on counting after a restart. Not worth an error: what is lost is a count.
+  virtual void NoteAttempts(std::span<const AttemptsNote> /*notes*/) {}
+
   struct Depth {
     size_t ingress_messages = 0;
     size_t outbox_messages = 0;
+    size_t dead_letters = 0;
+    size_t received_packets = 0;
+    uint64_t live_bytes = 0;  // On disk, of all of these.
+    uint64_t disk_bytes = 0;  // Of all segments.
   };
   virtual Depth depth() const = 0;
 };

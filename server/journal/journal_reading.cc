@@ -1,0 +1,183 @@
+// What stands in a SegmentJournal, read back by its place.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/journal/record.h"
+#include "server/journal/scanner.h"
+#include "server/journal/segment_journal.h"
+
+namespace sluice {
+namespace {
+
+// Reads frames of one segment after the other.
+class PlaceReader {
+ public:
+  // The frame's body; nullopt: it cannot be read any more. Valid until the next call.
+  std::optional<std::string_view> Read(const std::shared_ptr<JournalSegment>& segment, RecordLocation at) {
+    if (segment != segment_) {
+      segment_ = segment;
+      reader_.emplace(*segment->file);
+    }
+    absl::StatusOr<std::optional<ReadFrameResult>> frame =
+        ReadFrame(*reader_, segment->seed, at.offset, uint64_t{at.offset} + at.size);
+    if (!frame.ok() || !*frame) return std::nullopt;
+    return (*frame)->body;
+  }
+
+ private:
+  std::shared_ptr<JournalSegment> segment_;
+  std::optional<WindowReader> reader_;
+};
+
+// When a message arrived, by the clock of this process.
+void SetReceived(Message& message, const Clock& clock) {
+  const int64_t age = clock.UnixMillis() - message.received_unix_ms;
+  // A clock that was set, or a damaged one, is held to what can be reckoned with.
+  constexpr int64_t kMostAge = int64_t{1000} * 60 * 60 * 24 * 365 * 10;
+  message.received = clock.Now() - Millis(std::clamp<int64_t>(age, 0, kMostAge));
+}
+
+std::string Unreadable(const std::shared_ptr<JournalSegment>& segment, RecordLocation at, RecordId record) {
+  return absl::StrCat(segment->path, " at ", at.offset, ": record ", record, " of ", at.size,
+                      " bytes cannot be read any more");
+}
+
+}  // namespace
+
+std::shared_ptr<JournalSegment> SegmentJournal::SegmentOf(uint32_t sequence) const {
+  const auto& segments = log_.segments();
+  return segments[sequence - segments.front()->sequence()];
+}
+
+std::vector<SegmentJournal::Place> SegmentJournal::Find(Which which, RecordId after, const ReadLimits& limits) {
+  constexpr size_t kLookedAt = 20'000;  // While the lock is held.
+  std::vector<Place> places;
+  size_t bytes = 0;
+  for (bool more = true; more && places.empty();) {
+    MutexLock lock(mutex_);
+    const JournalIndex::Entries& entries = index_.entries();
+    more = false;
+    size_t looked_at = 0;
+    for (auto entry = entries.upper_bound(after); entry != entries.end(); ++entry) {
+      const auto& [record, found] = *entry;
+      // Of those that came later the gateway has the messages; the dead letters are nobody's.
+      if (record >= recovered_before_ && which != Which::kDeadLetters) break;
+      if (++looked_at > kLookedAt) {
+        more = true;
+        break;
+      }
+      after = record;
+      if (found.reply != (which == Which::kReplies) || found.dead != (which == Which::kDeadLetters)) continue;
+      if (!places.empty() && (places.size() >= limits.max_entries || bytes + found.at.size > limits.max_bytes)) break;
+      bytes += found.at.size;
+      Place& place = places.emplace_back();
+      place.record = record;
+      place.at = found.at;
+      place.attempts = found.attempts;
+      place.segment = SegmentOf(found.at.segment);
+      if (found.dead) {
+        place.note = *index_.FindNote(record);
+        place.note_segment = SegmentOf(place.note.segment);
+      }
+    }
+  }
+  return places;
+}
+
+absl::StatusOr<std::vector<RecoveredMessage>> SegmentJournal::ReadMessages(RecordId after, ReadLimits limits) {
+  std::vector<RecoveredMessage> messages;
+  while (messages.empty()) {
+    const std::vector<Place> places = Find(Which::kMessages, after, limits);
+    if (places.empty()) break;
+    after = places.back().record;
+    PlaceReader reader;  // Its window must not be older than the places.
+    for (const Place& place : places) {
+      const std::optional<std::string_view> body = reader.Read(place.segment, place.at);
+      RecoveredMessage message;
+      if (!body || !DecodeMessage(*body, message)) {
+        options_.on_warning(Unreadable(place.segment, place.at, place.record));
+        continue;
+      }
+      message.attempts = place.attempts;
+      SetReceived(*message.message, *options_.clock);
+      messages.push_back(std::move(message));
+    }
+  }
+  return messages;
+}
+
+absl::StatusOr<std::vector<RecoveredReply>> SegmentJournal::ReadReplies(RecordId after, ReadLimits limits) {
+  std::vector<RecoveredReply> replies;
+  while (replies.empty()) {
+    const std::vector<Place> places = Find(Which::kReplies, after, limits);
+    if (places.empty()) break;
+    after = places.back().record;
+    PlaceReader reader;  // Its window must not be older than the places.
+    for (const Place& place : places) {
+      const std::optional<std::string_view> body = reader.Read(place.segment, place.at);
+      RecoveredReply reply;
+      if (!body || !DecodeReply(*body, reply)) {
+        options_.on_warning(Unreadable(place.segment, place.at, place.record));
+        continue;
+      }
+      replies.push_back(std::move(reply));
+    }
+  }
+  return replies;
+}
+
+absl::StatusOr<std::vector<RecoveredDeadLetter>> SegmentJournal::ReadDeadLetters(RecordId after, ReadLimits limits) {
+  std::vector<RecoveredDeadLetter> letters;
+  while (letters.empty()) {
+    const std::vector<Place> places = Find(Which::kDeadLetters, after, limits);
+    if (places.empty()) break;
+    after = places.back().record;
+    PlaceReader reader, note_reader;
+    for (const Place& place : places) {
+      const std::optional<std::string_view> body = reader.Read(place.segment, place.at);
+      const std::optional<std::string_view> note = note_reader.Read(place.note_segment, place.note);
+      RecoveredDeadLetter letter;
+      DecodedDead dead;
+      if (!body || !note || !DecodeMessage(*body, letter.message) || !DecodeDead(*note, dead)) {
+        options_.on_warning(Unreadable(place.segment, place.at, place.record));
+        continue;
+      }
+      letter.message.attempts = place.attempts;
+      SetReceived(*letter.message.message, *options_.clock);
+      letter.reason = dead.reason;
+      letter.worker = dead.worker;
+      letter.unix_ms = dead.unix_ms;
+      letters.push_back(std::move(letter));
+    }
+  }
+  return letters;
+}
+
+absl::StatusOr<RecoveredMessage> SegmentJournal::ReadMessage(RecordId record) {
+  Place place;
+  {
+    MutexLock lock(mutex_);
+    const JournalIndex::Entry* entry = index_.Find(record);
+    if (entry == nullptr || entry->reply) return absl::NotFoundError(absl::StrCat("no message has record ", record));
+    place.at = entry->at;
+    place.attempts = entry->attempts;
+    place.segment = SegmentOf(entry->at.segment);
+  }
+  RecoveredMessage message;
+  PlaceReader reader;
+  const std::optional<std::string_view> body = reader.Read(place.segment, place.at);
+  if (!body || !DecodeMessage(*body, message)) {
+    return absl::DataLossError(Unreadable(place.segment, place.at, record));
+  }
+  message.attempts = place.attempts;
+  SetReceived(*message.message, *options_.clock);
+  return message;
+}
+
+std::vector<ReceivedPacket> SegmentJournal::ReadReceived() const {
+  MutexLock lock(mutex_);
+  return index_.Packets();
+}
+
+}  // namespace sluice

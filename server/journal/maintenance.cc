@@ -1,0 +1,233 @@
+// What a SegmentJournal does in the background: syncs at intervals, removes dead segments, carries old records forward.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/journal/scanner.h"
+#include "server/journal/segment_journal.h"
+
+namespace sluice {
+
+struct SegmentJournal::Candidate {
+  RecordKind kind = RecordKind::kMessage;
+  RecordId record = 0;
+  RecordLocation at;
+  ReceivedPacket packet;
+  std::string body;
+};
+
+namespace {
+
+// What is carried under one lock.
+constexpr size_t kCarryBytes = 256u << 10;
+constexpr size_t kCarryRecords = 512;
+
+}  // namespace
+
+void SegmentJournal::RunBackground() {
+  const bool interval = options_.fsync == SegmentJournalOptions::Fsync::kInterval;
+  SteadyTime sync_at = options_.clock->Now() + options_.sync_interval;
+  uint64_t synced = 0;
+  while (true) {
+    bool sync = false;
+    uint64_t written = 0;
+    {
+      MutexLock lock(mutex_);
+      while (!stopping_ && !NeedsMaintenance()) {
+        if (!interval) {
+          work_.Wait(mutex_);
+          continue;
+        }
+        if (options_.clock->Now() >= sync_at) {
+          sync = written_ != synced;
+          sync_at = options_.clock->Now() + options_.sync_interval;
+          if (sync) break;
+        }
+        work_.WaitUntil(mutex_, sync_at);
+      }
+      if (stopping_ || !failure_.ok()) return;
+      written = written_;
+    }
+    if (sync) {
+      if (!group_sync_.Wait(written).ok()) return;
+      synced = written;
+    }
+    Maintain();
+  }
+}
+
+bool SegmentJournal::NeedsMaintenance() const {
+  // Once something has failed, not before the log has grown by a segment: nothing would be different.
+  return log_.segments().size() > 1 && failure_.ok() && given_up_at_ < log_.head().sequence() &&
+         (!index_.InUse(log_.segments().front()->sequence()) || NeedsCarrying());
+}
+
+bool SegmentJournal::NeedsCarrying() const {
+  // At most as much is dead as alive, and a segment: so a byte that is written costs at most one that is carried.
+  if (log_.segments().size() < 3 || given_up_at_ >= log_.head().sequence()) return false;
+  const uint64_t alive = index_.live_bytes();
+  return log_.closed_bytes() > alive + std::max(alive, options_.segment_bytes);
+}
+
+void SegmentJournal::Maintain() {
+  MutexLock lock(maintenance_mutex_);
+  bool again = true;
+  while (again) again = RemoveDead() && CarryOldest();
+}
+
+bool SegmentJournal::RemoveDead() {
+  const auto dead = [this] {
+    mutex_.AssertHeld();
+    return log_.segments().size() > 1 && !index_.InUse(log_.segments().front()->sequence());
+  };
+  {
+    MutexLock lock(mutex_);
+    if (!dead()) return failure_.ok();
+  }
+  // What ended and carried its records must stand on the disk before they go.
+  const bool synced = options_.fsync != SegmentJournalOptions::Fsync::kOff;
+  if (synced && !Sync().ok()) return false;
+  absl::Status status;
+  {
+    MutexLock lock(mutex_);
+    // Only what was dead before the sync: what died since needs another one. The oldest segments die first, as a rule.
+    if (dead()) status = log_.RemoveOldest();
+    const uint32_t oldest = log_.segments().front()->sequence();
+    index_.ForgetSegmentsBefore(oldest);
+    Publish();
+  }
+  if (status.ok() && synced) status = options_.files->SyncDirectory(options_.path);
+  if (!status.ok()) {
+    GiveUp(absl::StrCat("a segment that is not needed any more stays: ", status.message()));
+    return false;
+  }
+  return RemoveDead();
+}
+
+bool SegmentJournal::Alive(const Candidate& candidate) const {
+  if (candidate.kind == RecordKind::kReceived) {
+    const RecordLocation* at = index_.FindPacket(candidate.packet);
+    return at != nullptr && *at == candidate.at;
+  }
+  const JournalIndex::Entry* entry = index_.Find(candidate.record);
+  return entry != nullptr && entry->at == candidate.at;
+}
+
+bool SegmentJournal::CarryOldest() {
+  std::shared_ptr<JournalSegment> oldest;
+  {
+    MutexLock lock(mutex_);
+    if (!failure_.ok() || !NeedsCarrying()) return false;
+    oldest = log_.segments().front();
+  }
+  WindowReader reader(*oldest->file, 1u << 20);
+  std::vector<Candidate> candidates;
+  size_t bytes = 0;
+  uint64_t at = kHeadSize;
+  while (at < oldest->end) {
+    absl::StatusOr<std::optional<ReadFrameResult>> frame = ReadFrame(reader, oldest->seed, at, oldest->end);
+    if (!frame.ok() || !*frame) {
+      GiveUp(absl::StrCat(oldest->path, " at ", at, " cannot be read, so that its records stay where they are"));
+      return false;
+    }
+    const FrameHeader& header = (*frame)->header;
+    Candidate candidate;
+    candidate.kind = static_cast<RecordKind>(header.kind);
+    candidate.at = {oldest->sequence(), static_cast<uint32_t>(at), static_cast<uint32_t>(header.frame_size())};
+    at += header.frame_size();
+    switch (candidate.kind) {
+      case RecordKind::kMessage:
+      case RecordKind::kReply:
+        candidate.record = DecodeRecordId((*frame)->body);
+        break;
+      case RecordKind::kReceived:
+        if (!DecodePacket((*frame)->body, candidate.packet)) continue;
+        break;
+      default:
+        continue;
+    }
+    {
+      MutexLock lock(mutex_);
+      if (!Alive(candidate)) continue;
+    }
+    candidate.body = (*frame)->body;
+    bytes += candidate.body.size();
+    candidates.push_back(std::move(candidate));
+    if (bytes < kCarryBytes && candidates.size() < kCarryRecords) continue;
+    if (!Carry(candidates)) return false;
+    candidates.clear();
+    bytes = 0;
+  }
+  return Carry(candidates);
+}
+
+bool SegmentJournal::Carry(std::span<const Candidate> candidates) {
+  absl::Status status;
+  bool fatal = false;
+  {
+    MutexLock lock(mutex_);
+    if (!failure_.ok()) return false;
+    encoder_.Clear();
+    std::vector<const Candidate*> carried;
+    for (const Candidate& candidate : candidates) {
+      if (!Alive(candidate)) continue;
+      carried.push_back(&candidate);
+      encoder_.AddCopy(candidate.kind, candidate.record, candidate.body);
+      if (candidate.kind != RecordKind::kMessage) continue;
+      // What was said of it since is said again behind it.
+      const JournalIndex::Entry& entry = *index_.Find(candidate.record);
+      if (entry.dead) {
+        const std::optional<std::string> note = ReadNote(candidate.record);
+        if (!note) {
+          status =
+              absl::DataLossError(absl::StrCat("why record ", candidate.record, " is a dead letter cannot be read"));
+          break;
+        }
+        encoder_.AddCopy(RecordKind::kDead, candidate.record, *note);
+      } else if (entry.attempts > 0) {
+        encoder_.AddAttempts(candidate.record, entry.attempts);
+      }
+    }
+    if (status.ok() && carried.empty()) return true;
+    const absl::StatusOr<RecordLocation> at = status.ok() ? WriteBatch(false) : status;
+    if (at.ok()) {
+      size_t next = 0;
+      for (const BatchEncoder::Frame& frame : encoder_.frames()) {
+        const RecordLocation place{at->segment, at->offset + frame.offset, frame.size};
+        if (frame.kind == RecordKind::kDead) {
+          index_.SetDead(frame.record, index_.Find(frame.record)->attempts, place);
+        } else if (frame.kind == RecordKind::kReceived) {
+          while (carried[next]->kind != RecordKind::kReceived) ++next;
+          index_.AddPacket(carried[next++]->packet, place);
+        }
+      }
+      Publish();
+      return true;
+    }
+    status = at.status();
+    fatal = log_.sync_failed();
+  }
+  if (fatal) Fatal(status);
+  GiveUp(absl::StrCat("old records cannot be carried forward: ", status.message()));
+  return false;
+}
+
+void SegmentJournal::GiveUp(const std::string& why) {
+  {
+    MutexLock lock(mutex_);
+    given_up_at_ = log_.head().sequence();
+  }
+  options_.on_warning(why);
+}
+
+std::optional<std::string> SegmentJournal::ReadNote(RecordId record) const {
+  const RecordLocation at = *index_.FindNote(record);
+  const std::shared_ptr<JournalSegment> segment = SegmentOf(at.segment);
+  WindowReader reader(*segment->file, at.size);
+  absl::StatusOr<std::optional<ReadFrameResult>> frame =
+      ReadFrame(reader, segment->seed, at.offset, uint64_t{at.offset} + at.size);
+  if (!frame.ok() || !*frame) return std::nullopt;
+  return std::string((*frame)->body);
+}
+
+}  // namespace sluice
