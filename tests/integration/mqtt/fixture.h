@@ -124,6 +124,13 @@ class TestIntake {
   std::unique_ptr<IntakeConnection> connection_;
 };
 
+// A device publishes to "a", and the intake hears it: `intake` is of use.
+inline void ExpectToHear(TestIntake& intake, const Mosquitto& broker, const std::string& payload) {
+  MqttDevice device(broker.uri());
+  device.Publish("a", payload);
+  EXPECT_THAT(Payloads(intake.messages().WaitFor(1)), testing::ElementsAre(payload));
+}
+
 // A connection of egress with its listener, stopped at the end of the scope.
 class TestPublisher {
  public:

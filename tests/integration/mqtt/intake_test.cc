@@ -155,9 +155,7 @@ TEST_P(IntakeTest, WorksOverWebSockets) {
   Mosquitto broker({.websockets = true});
   TestIntake intake(OptionsFor(broker.ws_uri(), GetParam()), {{.filter = "a", .qos = Qos::kAtLeastOnce, .id = 1}});
   ASSERT_TRUE(intake.Ready());
-  MqttDevice device(broker.uri());
-  device.Publish("a", "through a WebSocket");
-  EXPECT_THAT(Payloads(intake.messages().WaitFor(1)), ElementsAre("through a WebSocket"));
+  ExpectToHear(intake, broker, "through a WebSocket");
 }
 
 }  // namespace

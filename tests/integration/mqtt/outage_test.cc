@@ -35,9 +35,7 @@ TEST_P(OutageTest, ComesBackAfterABrokersRestartWithItsSession) {
   ASSERT_TRUE(Eventually([&] { return !intake->State().ready; }));
   broker.Start();
   ASSERT_TRUE(intake.Ready());
-  MqttDevice device(broker.uri());
-  device.Publish("a", "after");
-  EXPECT_THAT(Payloads(intake.messages().WaitFor(1)), ElementsAre("after"));
+  ExpectToHear(intake, broker, "after");
 }
 
 TEST_P(OutageTest, SubscribesAgainWhenTheBrokerForgotTheSession) {
@@ -48,9 +46,7 @@ TEST_P(OutageTest, SubscribesAgainWhenTheBrokerForgotTheSession) {
   ASSERT_TRUE(Eventually([&] { return !intake->State().ready; }));
   broker.Start();
   ASSERT_TRUE(intake.Ready());
-  MqttDevice device(broker.uri());
-  device.Publish("a", "after");
-  EXPECT_THAT(Payloads(intake.messages().WaitFor(1)), ElementsAre("after"));
+  ExpectToHear(intake, broker, "after");
 }
 
 TEST_P(OutageTest, GetsWhatCameWhileNoProcessRan) {

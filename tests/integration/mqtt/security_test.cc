@@ -5,8 +5,6 @@
 namespace sluice {
 namespace {
 
-using testing::ElementsAre;
-
 const std::vector<Subscription> kSubscriptions = {{.filter = "a", .qos = Qos::kAtLeastOnce, .id = 1}};
 
 class SecurityTest : public testing::TestWithParam<Dialect> {
@@ -39,9 +37,7 @@ TEST_P(SecurityTest, ConnectsOverTls) {
   Mosquitto broker(TlsBroker(authority.Server()));
   TestIntake intake(TlsOptions(broker, authority.ca_file(), GetParam()), kSubscriptions);
   ASSERT_TRUE(intake.Ready());
-  MqttDevice device(broker.uri());
-  device.Publish("a", "encrypted");
-  EXPECT_THAT(Payloads(intake.messages().WaitFor(1)), ElementsAre("encrypted"));
+  ExpectToHear(intake, broker, "encrypted");
 }
 
 TEST_P(SecurityTest, ConnectsOverWebSocketsAndTls) {
@@ -53,9 +49,7 @@ TEST_P(SecurityTest, ConnectsOverWebSocketsAndTls) {
   options.uri = broker.wss_uri();
   TestIntake intake(options, kSubscriptions);
   ASSERT_TRUE(intake.Ready());
-  MqttDevice device(broker.uri());
-  device.Publish("a", "encrypted");
-  EXPECT_THAT(Payloads(intake.messages().WaitFor(1)), ElementsAre("encrypted"));
+  ExpectToHear(intake, broker, "encrypted");
 }
 
 TEST_P(SecurityTest, ChecksAnAddressLikeAName) {
