@@ -4,11 +4,13 @@
 #include <atomic>
 #include <map>
 #include <random>
+#include <set>
 #include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/journal/memory_journal.h"
+#include "server/backlog/backlog.h"
+#include "server/backlog/restorer.h"
 #include "server/mqtt/paho/factory.h"
 #include "server/mqtt/wire/factory.h"
 #include "server/pressure/intake_gate.h"
@@ -61,7 +63,7 @@ MqttDrivers MqttDrivers::Real() {
 // back (settles, pressure, dead letters), the private interfaces at the end join them.
 class Gateway::Stages final : private RoutedSink, private DeliverySource, private DispatcherListener {
  public:
-  Stages(GatewayConfig config, MqttDrivers drivers);
+  Stages(GatewayConfig config, MqttDrivers drivers, OpenJournal journal);
 
   absl::Status Start();
   bool Shutdown(Millis drain);
@@ -76,10 +78,12 @@ class Gateway::Stages final : private RoutedSink, private DeliverySource, privat
     std::unique_ptr<IntakeConnection> connection;
   };
 
+  void BuildBacklog();
   void BuildIntake();
+  bool Restore(RecoveredMessage message, RoutedMessage& out);
   std::vector<ReadinessItem> Readiness() const;
 
-  // The arrows route → queue and worker stream → queue.
+  // The arrows backlog → queue and worker stream → queue.
   void Enqueue(std::span<RoutedMessage> batch) override { dispatcher_.Enqueue(batch); }
   SessionId AddSession(SessionOptions options, std::shared_ptr<DeliverySink> sink) override {
     return dispatcher_.AddSession(std::move(options), std::move(sink));
@@ -93,13 +97,16 @@ class Gateway::Stages final : private RoutedSink, private DeliverySource, privat
     return dispatcher_.Extend(session, delivery_id, lease);
   }
   // The arrows queue → pressure, queue → dead letters, queue → journal.
-  void OnPressure(const Chain& chain, bool high) override { gate_.OnPressure(chain, high); }
+  void OnPressure(const Chain& chain, bool high) override {
+    backlog_ ? backlog_->OnPressure(chain, high) : gate_.OnPressure(chain, high);
+  }
   void OnDeadLetters(std::vector<DeadLetter> letters) override { dead_letters_.Take(std::move(letters)); }
   void OnForgotten(std::span<const RecordId> records) override {
     if (absl::Status status = journal_.Settle(records, {}); !status.ok()) {
       log::Error("the journal could not end dropped messages", {{"error", status.ToString()}});
     }
   }
+  void OnAttempts(std::span<const AttemptsNote> notes) override { journal_.NoteAttempts(notes); }
   // The arrow outbox → queue: a full outbox asks nothing more of workers.
   void OnOutboxFull(bool full) { full ? dispatcher_.Pause() : dispatcher_.Resume(); }
 
@@ -114,8 +121,11 @@ class Gateway::Stages final : private RoutedSink, private DeliverySource, privat
 
   ChainDirectory chains_{config_.chain_defaults};
   RouteTable routes_;
-  MemoryJournal journal_;
+  OpenJournal opened_journal_;
+  Journal& journal_ = opened_journal_.journal();
   IntakeGate gate_;
+  std::unique_ptr<Restorer> restorer_;
+  std::unique_ptr<Backlog> backlog_;  // Null: the journal is in memory, and so is all that waits.
   Dispatcher dispatcher_{clock_, metrics_, *this, [this](SteadyTime deadline) { ticker_.WakeBy(deadline); },
                          std::random_device{}()};
   Outbox outbox_{clock_,
@@ -134,11 +144,10 @@ class Gateway::Stages final : private RoutedSink, private DeliverySource, privat
   std::unique_ptr<HttpServer> http_;
 };
 
-Gateway::Stages::Stages(GatewayConfig config, MqttDrivers drivers)
-    : config_(std::move(config)), drivers_(std::move(drivers)) {
+Gateway::Stages::Stages(GatewayConfig config, MqttDrivers drivers, OpenJournal journal)
+    : config_(std::move(config)), drivers_(std::move(drivers)), opened_journal_(std::move(journal)) {
   AddProcessMetrics(metrics_);
-  metrics_.AddCallbackGauge("sluice_journal_messages", "Messages taken in and not settled yet, of QoS 1 and 2", {},
-                            [this] { return static_cast<int64_t>(journal_.depth().ingress_messages); });
+  opened_journal_.AddMetrics(metrics_);
 }
 
 absl::Status Gateway::Stages::Start() {
@@ -178,6 +187,7 @@ absl::Status Gateway::Stages::Start() {
   if (absl::Status status = workers_->Start(); !status.ok()) return status;
 
   // Intake.
+  BuildBacklog();
   BuildIntake();
 
   // Sight, before anything flows, of stages that are all there.
@@ -194,11 +204,44 @@ absl::Status Gateway::Stages::Start() {
   ticker_.Add(outbox_);
   ticker_.Start();
   for (const std::unique_ptr<Publisher>& publisher : publishers_) publisher->Start();
+  if (backlog_) backlog_->Start();
   for (const Intake& intake : intakes_) intake.connection->Start();
   return absl::OkStatus();
 }
 
+void Gateway::Stages::BuildBacklog() {
+  SegmentJournal* disk = opened_journal_.on_disk();
+  if (disk == nullptr) return;
+  std::set<std::string> connections;
+  for (const auto& [name, options] : config_.connections) connections.insert(name);
+  restorer_ = std::make_unique<Restorer>(std::move(connections), chains_, routes_);
+  backlog_ = std::make_unique<Backlog>(
+      Backlog::Parts{
+          .clock = clock_,
+          .journal = *disk,
+          .restore = [this](RecoveredMessage message, RoutedMessage& out) { return Restore(std::move(message), out); },
+          .next = static_cast<RoutedSink&>(*this),
+          .on_disk = [this](const Chain& chain, size_t messages) { dispatcher_.SetOnDisk(chain, messages); }},
+      /*recover=*/disk->depth().ingress_messages > 0);
+}
+
+bool Gateway::Stages::Restore(RecoveredMessage message, RoutedMessage& out) {
+  const absl::Status status = restorer_->Restore(std::move(message), out);
+  if (status.ok()) return true;
+  if (absl::IsFailedPrecondition(status)) {
+    std::vector<DeadLetter> letters(1);
+    letters[0].message = std::move(out);
+    letters[0].reason = std::string(status.message());
+    dead_letters_.Take(std::move(letters));
+  } else {
+    log::Error("a message stays in the journal", {{"reason", std::string(status.message())}});
+  }
+  return false;
+}
+
 void Gateway::Stages::BuildIntake() {
+  const SegmentJournal* disk = opened_journal_.on_disk();
+  const std::vector<ReceivedPacket> unreleased = disk ? disk->ReadReceived() : std::vector<ReceivedPacket>();
   for (const auto& [name, base_options] : config_.connections) {
     std::vector<SubscriptionGroup> groups = PlanSubscriptions(routes_.RoutesOf(name), base_options.mqtt5);
     for (size_t i = 0; i < groups.size(); ++i) {
@@ -208,8 +251,9 @@ void Gateway::Stages::BuildIntake() {
         options.client_id = absl::StrCat(options.client_id, "-", i + 1);
       }
       Intake intake;
-      intake.router = std::make_unique<Router>(options.name, groups[i], chains_, journal_,
-                                               static_cast<RoutedSink&>(*this), metrics_, clock_);
+      RoutedSink& next = backlog_ ? static_cast<RoutedSink&>(*backlog_) : *this;
+      intake.router =
+          std::make_unique<Router>(options, unreleased, groups[i], chains_, journal_, next, metrics_, clock_);
       intake.connection = drivers_.intake(options, groups[i].Subscriptions(), *intake.router, clock_, metrics_);
       gate_.AddConnection(*intake.connection,
                           [this, name](const Chain& chain) { return routes_.ConnectionFeeds(name, chain); });
@@ -229,7 +273,9 @@ bool Gateway::Stages::Shutdown(Millis drain) {
   for (const Intake& intake : intakes_) intake.connection->UnsubscribeShared(intake_deadline);
   for (const Intake& intake : intakes_) intake.connection->Stop(intake_deadline);
 
+  if (backlog_) backlog_->WaitUntilEmpty(deadline);
   dispatcher_.WaitUntilEmpty(deadline);
+  if (backlog_) backlog_->Stop();
   // Only now: a drained stream gets no more deliveries, and until here what waits, and what a lost stream or lease
   // gives back, finds a worker.
   const SteadyTime leave_by = clock_.Now() + std::min(drain, kAfterDrain);
@@ -248,7 +294,8 @@ bool Gateway::Stages::Shutdown(Millis drain) {
 
   const bool all = unsettled == 0 && unconfirmed == 0;
   if (!all) {
-    log::Warning("drain overran: messages that only memory held are lost",
+    log::Warning(backlog_ ? "drain overran: what is left stands in the journal for the next start"
+                          : "drain overran: messages that only memory held are lost",
                  {{"unsettled_messages", unsettled}, {"unconfirmed_replies", unconfirmed}});
   } else {
     log::Info("drained", {{"seconds", std::chrono::duration<double>(clock_.Now() - start).count()}});
@@ -259,6 +306,10 @@ bool Gateway::Stages::Shutdown(Millis drain) {
 std::vector<ReadinessItem> Gateway::Stages::Readiness() const {
   std::vector<ReadinessItem> items;
   items.push_back({"gateway", !draining_, draining_ ? "draining" : ""});
+  if (const SegmentJournal* disk = opened_journal_.on_disk()) {
+    const absl::Status health = disk->health();
+    items.push_back({"journal", health.ok(), std::string(health.message())});
+  }
   auto add = [&items](const ConnectionState& state) {
     items.push_back({absl::StrCat("connection ", state.name), state.ready, state.detail});
   };
@@ -267,8 +318,10 @@ std::vector<ReadinessItem> Gateway::Stages::Readiness() const {
   return items;
 }
 
-absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const GatewayConfig& config, MqttDrivers drivers) {
-  auto stages = std::make_unique<Stages>(config, std::move(drivers));
+absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const GatewayConfig& config, GatewayParts parts) {
+  absl::StatusOr<OpenJournal> journal = OpenJournal::Open(config.journal, parts.journal);
+  if (!journal.ok()) return journal.status();
+  auto stages = std::make_unique<Stages>(config, std::move(parts.mqtt), *std::move(journal));
   if (absl::Status status = stages->Start(); !status.ok()) return status;
   return std::unique_ptr<Gateway>(new Gateway(std::move(stages)));
 }

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "server/config/config.h"
 #include "server/mqtt/driver.h"
+#include "server/open_journal.h"
 #include "server/runtime/clock.h"
 #include "server/telemetry/metrics.h"
 
@@ -26,11 +27,17 @@ struct MqttDrivers {
   static MqttDrivers Real();
 };
 
+// What a gateway is made of besides its configuration.
+struct GatewayParts {
+  MqttDrivers mqtt = MqttDrivers::Real();
+  JournalSeams journal;
+};
+
 // Made, started and shut down by one thread.
 class Gateway {
  public:
   // Binds its listeners and starts every stage; brokers may be away. An error names what could not be had.
-  static absl::StatusOr<std::unique_ptr<Gateway>> Start(const GatewayConfig& config, MqttDrivers drivers);
+  static absl::StatusOr<std::unique_ptr<Gateway>> Start(const GatewayConfig& config, GatewayParts parts);
   ~Gateway();
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
@@ -40,7 +47,7 @@ class Gateway {
   //  2. intake: leaves shared subscriptions, then disconnects; what the broker had not seen acknowledged stays there;
   //  3. what was taken in is delivered and settled, its replies confirmed, as long as `drain` allows;
   //  4. workers are sent Drain and a moment later UNAVAILABLE; replies are flushed; egress disconnects.
-  // True when nothing taken in was left over.
+  // True when nothing taken in was left over. What is left stays in the journal, unless that is in memory.
   bool Shutdown(Millis drain);
 
   // The addresses bound, with the ports chosen where the configuration said 0. HTTP may be empty.

@@ -54,9 +54,8 @@ int Run(const GatewayConfig& config) {
   ConfigureLog(config.log);
   log::Info("sluice-gateway starts", {{"version", Version()}});
   for (const std::string& warning : config.warnings) log::Warning(warning);
-  log::Warning("messages are kept in memory: what is acknowledged and not settled is lost if this process is killed");
 
-  absl::StatusOr<std::unique_ptr<Gateway>> gateway = Gateway::Start(config, MqttDrivers::Real());
+  absl::StatusOr<std::unique_ptr<Gateway>> gateway = Gateway::Start(config, GatewayParts());
   if (!gateway.ok()) {
     log::Error("cannot start", {{"reason", gateway.status().ToString()}});
     return EXIT_FAILURE;

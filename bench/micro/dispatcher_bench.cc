@@ -17,6 +17,7 @@ class Listener final : public DispatcherListener {
   void OnPressure(const Chain& /*chain*/, bool /*high*/) override {}
   void OnDeadLetters(std::vector<DeadLetter> /*letters*/) override {}
   void OnForgotten(std::span<const RecordId> /*records*/) override {}
+  void OnAttempts(std::span<const AttemptsNote> /*notes*/) override {}
 };
 
 // Keeps the ids of what it was given, as a stream's writer would keep the deliveries until they are encoded.

@@ -18,8 +18,6 @@
 namespace sluice {
 namespace {
 
-using Fsync = SegmentJournalOptions::Fsync;
-
 struct Bench {
   explicit Bench(Fsync fsync, size_t payload = 200) {
     route.id = "temperature";
@@ -142,7 +140,7 @@ void OpenAndRecover(benchmark::State& state) {
     open_s += std::chrono::duration<double>(Clock::Real().Now() - began).count();
     grown = std::max(grown, ResidentMib() - before);
     for (RecordId after = 0;;) {
-      const auto some = bench.journal->ReadMessages(after).value();
+      const auto some = bench.journal->ReadMessages(after);
       if (some.empty()) break;
       after = some.back().record;
       read += some.size();

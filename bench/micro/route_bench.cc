@@ -77,7 +77,9 @@ void RouteAll(benchmark::State& state, const std::string& target, bool mqtt5) {
   MemoryJournal journal;
   Forget queue;
   MetricsRegistry metrics;
-  Router router("plant", groups.front(), chains, journal, queue, metrics, Clock::Real());
+  MqttOptions connection;
+  connection.name = "plant";
+  Router router(connection, {}, groups.front(), chains, journal, queue, metrics, Clock::Real());
 
   std::vector<InboundMessage> messages;
   for (int64_t i = 0; i < state.range(1); ++i) {

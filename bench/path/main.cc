@@ -10,7 +10,7 @@
 
 namespace {
 
-sluice::GatewayConfig Config(sluice::Qos qos) {
+sluice::GatewayConfig Config(sluice::Qos qos, const std::string& journal) {
   sluice::GatewayConfig config;
   sluice::MqttOptions& connection = config.connections["bench"];
   connection.name = "bench";
@@ -24,6 +24,8 @@ sluice::GatewayConfig Config(sluice::Qos qos) {
   config.workers.listen = "127.0.0.1:0";
   config.workers.insecure = true;
   config.http.listen = "";
+  config.journal.enabled = !journal.empty();
+  config.journal.path = journal;
   return config;
 }
 
@@ -31,6 +33,7 @@ int Run(int argc, char** argv) {
   sluice::bench::FakeLoad load;
   int qos = 0;
   int patience_s = 20;
+  std::string journal;
   CLI::App app("The gateway with a fake in the place of MQTT: the CPU time of everything else.");
   app.add_option("--qos", qos, "QoS of the messages")->check(CLI::Range(0, 2))->capture_default_str();
   app.add_option("--size", load.payload_bytes, "Payload, in bytes")
@@ -44,6 +47,7 @@ int Run(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--rate", load.per_second, "Messages per second; 0: as fast as they are answered")
       ->capture_default_str();
+  app.add_option("--journal", journal, "Its directory; none: in memory");
   app.add_option("--warmup", load.length.warmup_s, "Seconds not measured")->capture_default_str();
   app.add_option("--seconds", load.length.steady_s, "Seconds measured")->capture_default_str();
   app.add_option("--patience", patience_s, "Seconds to wait for a worker")->capture_default_str();
@@ -52,7 +56,7 @@ int Run(int argc, char** argv) {
 
   sluice::log::Configure(sluice::log::Level::kWarning, sluice::log::Format::kText);
   sluice::bench::FakeBroker broker(load);
-  auto gateway = sluice::Gateway::Start(Config(load.qos), broker.Drivers());
+  auto gateway = sluice::Gateway::Start(Config(load.qos, journal), {.mqtt = broker.Drivers(), .journal = {}});
   if (!gateway.ok()) {
     std::fprintf(stderr, "path_bench: %s\n", gateway.status().ToString().c_str());
     return 1;

@@ -123,6 +123,7 @@ routes:
 chains:
   {CHAIN}: {{lease: 60s{setup.chain_options}}}
 workers: {{listen: "{self.workers_address}", insecure: true}}
+journal: {{enabled: false}}
 http: {{listen: "{self.http_address}"}}
 """
 

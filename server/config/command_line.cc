@@ -43,10 +43,12 @@ Instead of a file:
                           certificates need a file
   --qos N                 subscribe at QoS 0, 1 or 2 (default 1)
   --reply-allow FILTER    workers may reply to these topics only; may be repeated (default: all but $…)
+  --journal DIRECTORY     keep what is not settled on disk (default: in memory, lost when the gateway is killed)
 
 With or without a file:
   --workers-listen ADDR   where workers connect to: HOST:PORT or unix:PATH (default 127.0.0.1:7443)
   --http-listen ADDR      where /healthz, /readyz and /metrics are: HOST:PORT (default 127.0.0.1:9090)
+  --salvage               open a damaged journal with all that can be read of it; says what is lost
   --log-level LEVEL       debug, info, warning or error (default info)
   --log-format FORMAT     auto, text or json (default auto: text on a terminal, else json)
   --version               print the version
@@ -63,12 +65,14 @@ struct Flags {
   std::vector<std::string> subscribe;
   std::string qos;
   std::vector<std::string> reply_allow;
+  std::string journal;
   std::string workers_listen;
   std::string http_listen;
   std::string log_level;
   std::string log_format;
   bool check = false;
   bool insecure = false;
+  bool salvage = false;
   bool help = false;
   bool version = false;
 };
@@ -83,12 +87,14 @@ class Parser {
     List("--subscribe", flags.subscribe);
     Text("--qos", flags.qos);
     List("--reply-allow", flags.reply_allow);
+    Text("--journal", flags.journal);
     Text("--workers-listen", flags.workers_listen);
     Text("--http-listen", flags.http_listen);
     Text("--log-level", flags.log_level);
     Text("--log-format", flags.log_format);
     Flag("--check", flags.check);
     Flag("--insecure", flags.insecure);
+    Flag("--salvage", flags.salvage);
     Flag("--help,-h", flags.help);
     Flag("--version", flags.version);
   }
@@ -134,7 +140,7 @@ class Parser {
 // What is wrong with the flags together; empty: nothing.
 std::string CheckTogether(const Parser& parser, const Flags& flags) {
   if (parser.Given("--config")) {
-    for (const char* flag : {"--broker", "--subscribe", "--insecure", "--qos", "--reply-allow"}) {
+    for (const char* flag : {"--broker", "--subscribe", "--insecure", "--qos", "--reply-allow", "--journal"}) {
       if (parser.Given(flag)) return text::Concat(flag, " stands instead of a file, and --config is given too");
     }
     return flags.config.empty() ? "--config needs the name of a file" : "";
@@ -162,7 +168,9 @@ std::vector<Setting> BrokerSettings(const Flags& flags) {
       {{"connections", kBroker, "server"}, flags.broker},
       {{"connections", kBroker, "qos"}, flags.qos.empty() ? "1" : flags.qos},
       {{"workers", "insecure"}, "true"},
+      {{"journal", "enabled"}, flags.journal.empty() ? "false" : "true"},
   };
+  if (!flags.journal.empty()) settings.push_back({{"journal", "path"}, flags.journal});
   for (size_t i = 0; i < flags.subscribe.size(); ++i) {
     const std::string index = text::Concat("[", i, "]");
     const size_t equals = flags.subscribe[i].rfind('=');
@@ -201,6 +209,7 @@ CommandLine ParseCommandLine(std::span<const std::string> arguments) {
   }
   if (const std::string mistake = CheckTogether(parser, flags); !mistake.empty()) return Mistake(mistake);
   line.check = flags.check;
+  line.salvage = flags.salvage;
   line.config_file = flags.config;
   if (flags.config.empty()) line.settings = BrokerSettings(flags);
   auto override_with = [&](const std::string& flag, std::vector<std::string> path, const std::string& value) {
@@ -214,12 +223,16 @@ CommandLine ParseCommandLine(std::span<const std::string> arguments) {
 }
 
 LoadResult LoadFor(const CommandLine& command_line, const Surroundings& surroundings) {
+  LoadResult result;
   if (!command_line.config_file.empty()) {
-    return LoadConfigFile(command_line.config_file, surroundings, command_line.settings);
+    result = LoadConfigFile(command_line.config_file, surroundings, command_line.settings);
+  } else {
+    std::vector<Setting> settings = command_line.settings;
+    settings.push_back({{"connections", kBroker, "clientId"}, DerivedClientId(surroundings.host_name, kBroker)});
+    result = LoadSettings(settings, surroundings);
   }
-  std::vector<Setting> settings = command_line.settings;
-  settings.push_back({{"connections", kBroker, "clientId"}, DerivedClientId(surroundings.host_name, kBroker)});
-  return LoadSettings(settings, surroundings);
+  result.config.journal.salvage = command_line.salvage;
+  return result;
 }
 
 Exit Report(const CommandLine& command_line, const LoadResult& result) {

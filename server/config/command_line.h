@@ -22,6 +22,7 @@ struct CommandLine {
   // Set after --help, --version and mistakes (status 2): there is nothing else to do.
   std::optional<Exit> exit;
   bool check = false;             // Say what is wrong with the configuration and end.
+  bool salvage = false;           // Open a damaged journal all the same.
   std::string config_file;        // Empty: the settings are all there is (--broker).
   std::vector<Setting> settings;  // What other flags say, beyond the file.
 };

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "server/journal/fsync.h"
 #include "server/message/message.h"
 #include "server/mqtt/driver.h"
 #include "server/route/route.h"
@@ -60,6 +61,21 @@ struct WorkersConfig {
   friend bool operator==(const WorkersConfig&, const WorkersConfig&) = default;
 };
 
+struct JournalConfig {
+  bool enabled = true;
+  // The gateway's own directory: the log lies in `path`/journal.
+  std::string path = "/var/lib/sluice";
+  Fsync fsync = Fsync::kInterval;
+  Millis fsync_interval{1'000};
+  uint64_t segment_bytes = 64u << 20;
+  uint64_t max_bytes = 4ull << 30;  // Of what is not settled.
+  size_t max_messages = 5'000'000;
+  // From the command line: open a damaged journal with what can be read of it.
+  bool salvage = false;
+
+  friend bool operator==(const JournalConfig&, const JournalConfig&) = default;
+};
+
 struct HttpConfig {
   std::string listen = "127.0.0.1:9090";  // HOST:PORT; port 0 picks a free one; empty: no HTTP.
 
@@ -80,6 +96,7 @@ struct GatewayConfig {
   std::map<std::string, ChainOptions> chains;
   RepliesConfig replies;
   WorkersConfig workers;
+  JournalConfig journal;
   HttpConfig http;
   LogConfig log;
   Millis shutdown_drain{20'000};

@@ -3,20 +3,21 @@
 namespace sluice {
 namespace {
 
-// Better refused than ignored: who asks for a journal relies on it.
-void RefuseJournal(Reading& reading, const Entry& entry) {
-  constexpr std::string_view kRefusal =
-      "the persistent journal is not part of this version, whose journal is in memory; allowed: enabled: false, or no "
-      "journal section";
+void ReadJournal(Reading& reading, const Entry& entry, JournalConfig& journal) {
   MapReader map(reading, kJournalSection, entry, "journal");
-  bool enabled = false;
-  const bool off = map.Read("enabled", enabled) && !enabled;
-  if (enabled) map.Error("enabled", kRefusal);
-  for (std::string_view key : {"path", "fsync"}) {
-    std::string ignored;
-    map.Read(key, ignored);
-    if (map.Find(key) != nullptr && !off) map.Error(key, kRefusal);
+  if (!map.valid()) return;
+  map.Read("enabled", journal.enabled);
+  if (map.Read("path", journal.path) && journal.path.empty()) {
+    map.Error("path", "found an empty path; allowed: a directory, or enabled: false for no journal");
   }
+  std::string fsync;
+  if (map.Read("fsync", fsync)) {
+    journal.fsync = fsync == "always" ? Fsync::kAlways : fsync == "never" ? Fsync::kOff : Fsync::kInterval;
+  }
+  map.Read("fsyncInterval", journal.fsync_interval);
+  map.Read("segmentBytes", journal.segment_bytes);
+  map.Read("maxBytes", journal.max_bytes);
+  map.Read("maxMessages", journal.max_messages);
 }
 
 void RefuseAdmin(Reading& reading, const Entry& entry) {
@@ -41,7 +42,7 @@ void ReadProcess(Reading& reading, MapReader& top, Draft& draft) {
   if (const Entry* shutdown = top.Find("shutdown")) {
     MapReader(reading, kShutdownSection, *shutdown, "shutdown").Read("drain", draft.config.shutdown_drain);
   }
-  if (const Entry* journal = top.Find("journal")) RefuseJournal(reading, *journal);
+  if (const Entry* journal = top.Find("journal")) ReadJournal(reading, *journal, draft.config.journal);
   if (const Entry* admin = top.Find("admin")) RefuseAdmin(reading, *admin);
 }
 

@@ -20,7 +20,7 @@ constexpr Key kTopKeys[] = {
     {"http", kMap, "", "", "Health and metrics."},
     {"log", kMap, "", "", "The log, on standard error."},
     {"shutdown", kMap, "", "", "How the gateway ends."},
-    {"journal", kMap, "", "", "Not part of this version; see there."},
+    {"journal", kMap, "", "", "Where messages of QoS 1 and 2 stand until they are settled."},
     {"admin", kMap, "", "", "Not part of this version; see there."},
 };
 
@@ -194,9 +194,29 @@ constexpr Key kShutdownKeys[] = {
 };
 
 constexpr Key kJournalKeys[] = {
-    {"enabled", kFlag, "false", "", "Only `false` in this version: true is an error."},
-    {"path", kText, "", "", "Refused unless `enabled` is false."},
-    {"fsync", kText, "", "", "Refused unless `enabled` is false."},
+    {"enabled", kFlag, "true", "",
+     "false: messages and replies stand in memory only, and what is acknowledged and not settled is lost when the "
+     "gateway is killed. Said as a warning at start."},
+    {"path", kText, "/var/lib/sluice", "a directory",
+     "A directory of this gateway alone, on a disk that outlives it; made if it is not there. A second gateway on it "
+     "refuses to start."},
+    {"fsync", kChoice, "interval", "never|interval|always",
+     "`never`: a crash of the gateway loses nothing, a loss of power may lose anything not settled. `interval`: a "
+     "crash "
+     "loses nothing, a loss of power the last `fsyncInterval`. `always`: neither loses anything; a batch waits for the "
+     "disk before it is acknowledged."},
+    {"fsyncInterval", kDuration, "1s", "10ms..1h",
+     "With `fsync: interval`, how much time a loss of power may cost. A crash costs none of it."},
+    {"segmentBytes", kBytes, "64MiB", "64KiB..1GiB",
+     "Of one file of the log. Larger ones are removed later, smaller ones are made more often. Without effect on what "
+     "a "
+     "crash or a loss of power costs."},
+    {"maxBytes", kBytes, "4GiB", "1MiB..1024GiB",
+     "Of messages not settled and replies not confirmed; the disk must have twice that and two segments. At the bound "
+     "acknowledgements are withheld, so that the broker keeps what comes; a crash or a loss of power costs nothing "
+     "more."},
+    {"maxMessages", kNumber, "5000000", "1..1000000000",
+     "The same in messages; each costs 28 bytes of memory until it is settled."},
 };
 
 constexpr Key kAdminKeys[] = {
@@ -230,9 +250,8 @@ constinit const Section kLogSection{
 constinit const Section kShutdownSection{"shutdown", "", kShutdownKeys};
 constinit const Section kJournalSection{
     "journal",
-    "The journal of this version is in memory: a worker or a broker may die and nothing acknowledged is lost, the "
-    "gateway may not. The persistent "
-    "journal is not part of this version, and asking for it is an error rather than a promise not kept.",
+    "What makes an acknowledged message safe: it stands on disk until a worker has settled it, and its replies until "
+    "the broker has confirmed them (docs/journal.md). Messages of QoS 0 never touch the disk.",
     kJournalKeys};
 constinit const Section kAdminSection{
     "admin", "The administration socket is not part of this version: any setting is an error.", kAdminKeys};

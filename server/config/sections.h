@@ -34,7 +34,7 @@ void ReadChains(Reading& reading, MapReader& top, Draft& draft);
 void ReadRoutes(Reading& reading, MapReader& top, Draft& draft);
 void ReadReplies(Reading& reading, MapReader& top, Draft& draft);
 void ReadWorkers(Reading& reading, MapReader& top, Draft& draft);
-// http, log, shutdown, and the refusal of journal and admin.
+// http, log, shutdown, journal, and the refusal of admin.
 void ReadProcess(Reading& reading, MapReader& top, Draft& draft);
 
 }  // namespace sluice

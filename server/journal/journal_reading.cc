@@ -61,8 +61,8 @@ std::vector<SegmentJournal::Place> SegmentJournal::Find(Which which, RecordId af
     size_t looked_at = 0;
     for (auto entry = entries.upper_bound(after); entry != entries.end(); ++entry) {
       const auto& [record, found] = *entry;
-      // Of those that came later the gateway has the messages; the dead letters are nobody's.
-      if (record >= recovered_before_ && which != Which::kDeadLetters) break;
+      // Of those that came later the outbox has the replies.
+      if (record >= recovered_before_ && which == Which::kReplies) break;
       if (++looked_at > kLookedAt) {
         more = true;
         break;
@@ -85,26 +85,59 @@ std::vector<SegmentJournal::Place> SegmentJournal::Find(Which which, RecordId af
   return places;
 }
 
-absl::StatusOr<std::vector<RecoveredMessage>> SegmentJournal::ReadMessages(RecordId after, ReadLimits limits) {
+std::vector<RecoveredMessage> SegmentJournal::Read(std::span<const Place> places) {
+  std::vector<RecoveredMessage> messages;
+  messages.reserve(places.size());
+  PlaceReader reader;  // Its window must not be older than the places.
+  for (const Place& place : places) {
+    const std::optional<std::string_view> body = reader.Read(place.segment, place.at);
+    RecoveredMessage message;
+    if (!body || !DecodeMessage(*body, message)) {
+      options_.on_warning(Unreadable(place.segment, place.at, place.record));
+      continue;
+    }
+    message.attempts = place.attempts;
+    SetReceived(*message.message, *options_.clock);
+    messages.push_back(std::move(message));
+  }
+  return messages;
+}
+
+std::vector<RecoveredMessage> SegmentJournal::ReadMessages(RecordId after, ReadLimits limits) {
   std::vector<RecoveredMessage> messages;
   while (messages.empty()) {
     const std::vector<Place> places = Find(Which::kMessages, after, limits);
     if (places.empty()) break;
     after = places.back().record;
-    PlaceReader reader;  // Its window must not be older than the places.
-    for (const Place& place : places) {
-      const std::optional<std::string_view> body = reader.Read(place.segment, place.at);
-      RecoveredMessage message;
-      if (!body || !DecodeMessage(*body, message)) {
-        options_.on_warning(Unreadable(place.segment, place.at, place.record));
-        continue;
-      }
-      message.attempts = place.attempts;
-      SetReceived(*message.message, *options_.clock);
-      messages.push_back(std::move(message));
-    }
+    messages = Read(places);
   }
   return messages;
+}
+
+MessageReader::Selection SegmentJournal::ReadMessages(std::span<const RecordId> records, ReadLimits limits) {
+  Selection selection;
+  std::vector<Place> places;
+  size_t bytes = 0;
+  {
+    MutexLock lock(mutex_);
+    for (const RecordId record : records) {
+      const JournalIndex::Entry* entry = index_.Find(record);
+      if (entry != nullptr && !entry->reply && !entry->dead) {
+        if (!places.empty() && (places.size() >= limits.max_entries || bytes + entry->at.size > limits.max_bytes))
+          break;
+        bytes += entry->at.size;
+        places.push_back({.record = record,
+                          .at = entry->at,
+                          .attempts = entry->attempts,
+                          .note = {},
+                          .segment = SegmentOf(entry->at.segment),
+                          .note_segment = nullptr});
+      }
+      ++selection.looked_at;
+    }
+  }
+  selection.messages = Read(places);
+  return selection;
 }
 
 absl::StatusOr<std::vector<RecoveredReply>> SegmentJournal::ReadReplies(RecordId after, ReadLimits limits) {

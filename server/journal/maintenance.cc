@@ -25,7 +25,7 @@ constexpr size_t kCarryRecords = 512;
 }  // namespace
 
 void SegmentJournal::RunBackground() {
-  const bool interval = options_.fsync == SegmentJournalOptions::Fsync::kInterval;
+  const bool interval = options_.fsync == Fsync::kInterval;
   SteadyTime sync_at = options_.clock->Now() + options_.sync_interval;
   uint64_t synced = 0;
   while (true) {
@@ -85,7 +85,7 @@ bool SegmentJournal::RemoveDead() {
     if (!dead()) return failure_.ok();
   }
   // What ended and carried its records must stand on the disk before they go.
-  const bool synced = options_.fsync != SegmentJournalOptions::Fsync::kOff;
+  const bool synced = options_.fsync != Fsync::kOff;
   if (synced && !Sync().ok()) return false;
   absl::Status status;
   {

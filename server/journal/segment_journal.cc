@@ -9,8 +9,6 @@
 namespace sluice {
 namespace {
 
-using Fsync = SegmentJournalOptions::Fsync;
-
 // How far the log grows before it says again up to where it was synced.
 constexpr uint64_t kMarkEvery = 64u << 10;
 
@@ -144,8 +142,10 @@ absl::Status SegmentJournal::Transact(bool reserve, bool wait, Encode encode, Ap
     if (!failure_.ok()) return failure_;
     encoder_.Clear();
     status = encode();
-    if (!status.ok() || encoder_.empty()) return status;
-    absl::StatusOr<RecordLocation> at = WriteBatch(reserve);
+    if (status.ok() && encoder_.empty()) return status;
+    absl::StatusOr<RecordLocation> at = status.ok() ? WriteBatch(reserve) : status;
+    // What ends messages is written on a full disk too, so that it says nothing of others.
+    if (!at.ok() || !reserve || !absl::IsResourceExhausted(last_write_)) last_write_ = at.status();
     if (at.ok()) {
       apply(*at);
       Publish();
@@ -194,7 +194,7 @@ absl::Status SegmentJournal::AppendReceived(std::span<RoutedMessage> batch, std:
 
 absl::Status SegmentJournal::Release(std::span<const ReceivedPacket> packets) {
   return Transact(
-      true, false,
+      true, true,
       [&] {
         mutex_.AssertHeld();
         for (const ReceivedPacket& packet : packets) {
@@ -310,6 +310,11 @@ absl::Status SegmentJournal::Revive(std::span<const RecordId> records) {
           if (index_.FindNote(record) != nullptr) index_.SetAttempts(record, 0);
         }
       });
+}
+
+absl::Status SegmentJournal::health() const {
+  MutexLock lock(mutex_);
+  return failure_.ok() ? last_write_ : failure_;
 }
 
 Journal::Depth SegmentJournal::depth() const {

@@ -12,10 +12,12 @@
 
 #include "absl/status/statusor.h"
 #include "server/journal/file.h"
+#include "server/journal/fsync.h"
 #include "server/journal/group_sync.h"
 #include "server/journal/index.h"
 #include "server/journal/journal.h"
 #include "server/journal/log_writer.h"
+#include "server/journal/reader.h"
 #include "server/journal/recovered.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
@@ -23,12 +25,6 @@
 namespace sluice {
 
 struct SegmentJournalOptions {
-  enum class Fsync : uint8_t {
-    kOff,       // never: a killed process loses nothing, a power loss may lose anything.
-    kInterval,  // A power loss may lose the last `sync_interval`.
-    kAlways,    // Calls return when their batch is on the disk; those that wait at once share a sync.
-  };
-
   std::string path;  // A directory of its own; made, if it is not there.
   Fsync fsync = Fsync::kInterval;
   Millis sync_interval{1000};
@@ -51,16 +47,10 @@ struct SegmentJournalOptions {
   std::function<void(std::string)> on_warning = [](const std::string&) {};
 };
 
-// How much one call of Read…() returns: at least one entry, if there is one.
-struct ReadLimits {
-  size_t max_entries = 1000;
-  size_t max_bytes = 1u << 20;
-};
-
 // Thread-safe.
 //
 // Locks: maintenance_mutex_ before mutex_; GroupSync's own is held with neither.
-class SegmentJournal final : public Journal {
+class SegmentJournal final : public Journal, public MessageReader {
  public:
   using Options = SegmentJournalOptions;
 
@@ -80,6 +70,8 @@ class SegmentJournal final : public Journal {
   void Confirm(std::span<const RecordId> outbox_records) override;
   absl::Status DeadLetter(std::span<const DeadLetterNote> notes) override;
   void NoteAttempts(std::span<const AttemptsNote> notes) override;
+  // OK, or why the last batch could not be written: it is tried again by whoever had it.
+  absl::Status health() const;
   // No lock: numbers of calls that are under way may be in part of it.
   Depth depth() const override;
 
@@ -90,10 +82,10 @@ class SegmentJournal final : public Journal {
   // What Open() found.
   const JournalReport& report() const { return report_; }
 
-  // What stood in the journal when it was opened, or is a dead letter by now, with records after `after` (0: from the
-  // begin), in order; empty: that was all. What is settled meanwhile is left out. What cannot be read (the disk fails)
-  // is left out with a warning. The index is locked for the length of a batch only.
-  absl::StatusOr<std::vector<RecoveredMessage>> ReadMessages(RecordId after, ReadLimits limits = {});
+  // The index is locked for the length of a batch only.
+  std::vector<RecoveredMessage> ReadMessages(RecordId after, ReadLimits limits = {}) override;
+  Selection ReadMessages(std::span<const RecordId> records, ReadLimits limits = {}) override;
+  // Likewise: replies that stood in the journal when it was opened, and what is a dead letter by now.
   absl::StatusOr<std::vector<RecoveredReply>> ReadReplies(RecordId after, ReadLimits limits = {});
   absl::StatusOr<std::vector<RecoveredDeadLetter>> ReadDeadLetters(RecordId after, ReadLimits limits = {});
   // One message or dead letter by its record; NOT_FOUND: none of that id is alive.
@@ -149,6 +141,7 @@ class SegmentJournal final : public Journal {
   bool Alive(const Candidate& candidate) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // ---- reading (journal_reading.cc)
+  std::vector<RecoveredMessage> Read(std::span<const Place> places);
   std::vector<Place> Find(Which which, RecordId after, const ReadLimits& limits);
   std::shared_ptr<JournalSegment> SegmentOf(uint32_t sequence) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -168,6 +161,7 @@ class SegmentJournal final : public Journal {
   CondVar work_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
+  absl::Status last_write_ ABSL_GUARDED_BY(mutex_);
   JournalIndex index_ ABSL_GUARDED_BY(mutex_);
   LogWriter log_ ABSL_GUARDED_BY(mutex_);
   BatchEncoder encoder_ ABSL_GUARDED_BY(mutex_);

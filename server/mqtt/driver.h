@@ -21,6 +21,8 @@ struct InboundMessage {
   // topic instead. A persistent session may still hold a subscription of an earlier process, with that one's
   // identifier.
   std::vector<uint32_t> subscription_ids;
+  // Of QoS 2, where the driver leaves it to the sink to remember it: see InboundSink::OnReleased(). Else 0.
+  uint16_t packet_id = 0;
 };
 
 // Consumer of what a connection takes in.
@@ -28,9 +30,20 @@ class InboundSink {
  public:
   virtual ~InboundSink() = default;
   // What one read of the socket brought (with Paho: one message). On OK the gateway answers for the messages and the
-  // driver may acknowledge them; on an error it must not. Called from the driver's thread, one batch at a time per
-  // connection; must not wait for anything but the journal, must not call the driver.
+  // driver may acknowledge them; on an error it must not, and may offer the same batch again later. Called from the
+  // driver's thread, one batch at a time per connection; must not wait for anything but the journal, must not call the
+  // driver.
   virtual absl::Status OnMessages(std::span<InboundMessage> batch) = 0;
+
+  // QoS 2 over the end of the process (MQTT 5.0 §4.3.3): a packet id that was given with a message stays taken until
+  // it is released; a driver that gives none has these for nothing. From the same thread.
+  //
+  // PUBREL came for these. On OK PUBCOMP may be sent; on an error the driver may call again later.
+  virtual absl::Status OnReleased(std::span<const uint16_t> /*packet_ids*/) { return absl::OkStatus(); }
+  // Those that an earlier process took in and did not see released.
+  virtual std::vector<uint16_t> UnreleasedPackets() { return {}; }
+  // The broker has no session of this client id: what was not released never will be.
+  virtual absl::Status OnSessionLost() { return absl::OkStatus(); }
 };
 
 struct Subscription {

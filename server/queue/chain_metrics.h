@@ -33,7 +33,7 @@ class ChainMetrics {
   void ObserveQueueTime(int64_t nanos) { queue_time_.Observe(nanos); }
   void ObserveSettleTime(int64_t nanos) { settle_time_.Observe(nanos); }
 
-  void Publish(size_t waiting, size_t waiting_bytes, size_t in_flight);
+  void Publish(size_t waiting, size_t waiting_bytes, size_t in_flight, size_t on_disk);
 
  private:
   // Durations in a row that fall into one bucket become one observation of their mean.
@@ -73,6 +73,7 @@ class ChainMetrics {
   Gauge* waiting_;
   Gauge* waiting_bytes_;
   Gauge* in_flight_;
+  Gauge* on_disk_;
 };
 
 }  // namespace sluice

@@ -20,6 +20,7 @@ struct ChainState {
   ChainQueue queue;
   ChainMetrics metrics;
   size_t in_flight = 0;
+  size_t on_disk = 0;                // See Dispatcher::SetOnDisk().
   std::vector<Membership*> groups;   // Which sessions serve it.
   SessionState* reserved = nullptr;  // See SessionState::reserved_for.
 

@@ -87,6 +87,13 @@ void DispatchCore::Resume(SteadyTime now, Effects& effects) {
   Commit();
 }
 
+void DispatchCore::SetOnDisk(const Chain& chain, size_t messages) {
+  ChainState& state = StateOf(chain);
+  on_disk_ += messages - state.on_disk;
+  state.on_disk = messages;
+  state.metrics.Publish(state.queue.messages(), state.queue.bytes(), state.in_flight, state.on_disk);
+}
+
 bool DispatchCore::HasInFlight(SessionId id) const {
   const SessionState* session = sessions_.Find(id);
   return session != nullptr && session->in_flight.size() > 0;
@@ -116,7 +123,7 @@ void DispatchCore::Commit() {
   for (ChainState* chain : touched_) {
     chain->touched = false;
     if (auto high = chain->queue.PressureChange()) effects_->pressure.emplace_back(&chain->chain, *high);
-    chain->metrics.Publish(chain->queue.messages(), chain->queue.bytes(), chain->in_flight);
+    chain->metrics.Publish(chain->queue.messages(), chain->queue.bytes(), chain->in_flight, chain->on_disk);
   }
   touched_.clear();
   for (SessionState* session : outgoing_) {

@@ -26,6 +26,7 @@ struct Effects {
   std::vector<Batch> batches;
   std::vector<DeadLetter> dead_letters;
   std::vector<RecordId> forgotten;
+  std::vector<AttemptsNote> attempts;
   std::vector<RoutedMessage> dropped;  // Freed without the lock.
   std::vector<std::pair<const Chain*, bool>> pressure;
   SteadyTime wake = kNever;  // Earlier than any time told before; kNever: nothing to tell.
@@ -52,9 +53,12 @@ class DispatchCore {
   void Resume(SteadyTime now, Effects& effects);
   SteadyTime Tick(SteadyTime now, Effects& effects);
 
+  void SetOnDisk(const Chain& chain, size_t messages);
+
   bool HasInFlight(SessionId id) const;
   size_t in_flight() const { return in_flight_; }
   size_t waiting() const { return waiting_; }
+  size_t on_disk() const { return on_disk_; }
 
  private:
   // ---- one event: changes, then Commit()
@@ -82,6 +86,8 @@ class DispatchCore {
   void FreeSlot(SessionState& session, InFlightTable::Slot& slot);
   // Back to the front of its queue.
   void PutBack(QueueEntry& entry, Return reason);
+  // It goes on after an attempt that counts.
+  void NoteAttempt(const QueueEntry& entry);
   // An attempt that counts was lost: again, or a dead letter; QoS 0 is lost with it.
   void LoseAttempt(QueueEntry& entry, const SessionState& session, bool lease_ended);
   void FinishOne(QueueEntry& entry, const SessionState& session, Dispatcher::Finished& finished);
@@ -107,6 +113,7 @@ class DispatchCore {
   uint64_t next_delivery_ = 1;
   size_t in_flight_ = 0;
   size_t waiting_ = 0;
+  size_t on_disk_ = 0;
   int paused_ = 0;
   SteadyTime announced_ = kNever;  // When the next Tick comes at the latest.
 

@@ -71,6 +71,7 @@ void DispatchCore::FinishOne(QueueEntry& entry, const SessionState& session, Dis
     Bury(entry, Death::kRetry, GaveUp(entry.message.attempts, finished.reason), session);
     return;
   }
+  NoteAttempt(entry);
   chain.metrics.CountReturn(Return::kRetry);
   const Millis pause =
       finished.retry_after.count() > 0 ? finished.retry_after : backoff_.Pause(options, entry.message.attempts);
@@ -130,12 +131,17 @@ void DispatchCore::PutBack(QueueEntry& entry, Return reason) {
   entry.chain->returning.push_back(&entry);
 }
 
+void DispatchCore::NoteAttempt(const QueueEntry& entry) {
+  if (entry.message.record != 0) effects_->attempts.push_back({entry.message.record, entry.message.attempts});
+}
+
 void DispatchCore::LoseAttempt(QueueEntry& entry, const SessionState& session, bool lease_ended) {
   if (entry.qos0) {
     Lose(entry, lease_ended ? Loss::kLeaseExpired : Loss::kLostWorker);
     return;
   }
   if (++entry.message.attempts < entry.chain->chain.options.max_attempts) {
+    NoteAttempt(entry);
     PutBack(entry, lease_ended ? Return::kLeaseExpired : Return::kLostWorker);
     return;
   }

@@ -70,6 +70,7 @@ class Dispatcher::Impl {
   void CarryOut(Effects& effects) {
     for (Effects::Batch& batch : effects.batches) batch.sink->Deliver(std::move(batch.deliveries));
     if (!effects.forgotten.empty()) listener_.OnForgotten(effects.forgotten);
+    if (!effects.attempts.empty()) listener_.OnAttempts(effects.attempts);
     if (!effects.dead_letters.empty()) listener_.OnDeadLetters(std::move(effects.dead_letters));
     if (!effects.pressure.empty()) TellPressure();
     if (effects.wake != kNever) wake_by_(effects.wake);
@@ -179,7 +180,11 @@ bool Dispatcher::Idle() const {
 }
 
 size_t Dispatcher::Backlog() const {
-  return impl_->Ask([](DispatchCore& core) { return core.in_flight() + core.waiting(); });
+  return impl_->Ask([](DispatchCore& core) { return core.in_flight() + core.waiting() + core.on_disk(); });
+}
+
+void Dispatcher::SetOnDisk(const Chain& chain, size_t messages) {
+  impl_->Ask([&](DispatchCore& core) { core.SetOnDisk(chain, messages); });
 }
 
 bool Dispatcher::WaitUntilEmpty(SteadyTime deadline) { return impl_->WaitUntilEmpty(deadline); }

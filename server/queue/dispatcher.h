@@ -71,6 +71,8 @@ class DispatcherListener {
   virtual void OnDeadLetters(std::vector<DeadLetter> letters) = 0;
   // These expired or were dropped while they waited: their journal records end.
   virtual void OnForgotten(std::span<const RecordId> records) = 0;
+  // These were delivered that often in vain, and go on.
+  virtual void OnAttempts(std::span<const AttemptsNote> notes) = 0;
 };
 
 struct SessionOptions {
@@ -154,9 +156,11 @@ class Dispatcher final : public Tickable {
   void Resume();
   // Nothing in flight anywhere.
   bool Idle() const;
-  // Waiting and in flight, over all chains.
+  // So many messages of the chain wait on disk, and are yet to be enqueued: for metrics, and for Backlog().
+  void SetOnDisk(const Chain& chain, size_t messages);
+  // Waiting, on disk too, and in flight, over all chains.
   size_t Backlog() const;
-  // Waits until the backlog is 0, or for `deadline`; true if it is.
+  // Waits until nothing waits in memory or is in flight, or for `deadline`; true if nothing is.
   bool WaitUntilEmpty(SteadyTime deadline);
 
   // Leases, retries, expiry. Wants to be called no more often than every 10 ms, save after a tick that had too much

@@ -51,6 +51,12 @@ absl::Status RouteTable::Add(Route route) {
   return absl::OkStatus();
 }
 
+const Route* RouteTable::Find(std::string_view id) const {
+  MutexLock lock(mutex_);
+  const auto found = by_id_.find(id);
+  return found == by_id_.end() ? nullptr : found->second;
+}
+
 std::vector<const Route*> RouteTable::RoutesOf(std::string_view connection) const {
   MutexLock lock(mutex_);
   std::vector<const Route*> routes;

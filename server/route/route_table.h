@@ -31,6 +31,8 @@ class RouteTable {
 
   // ALREADY_EXISTS when there is a route of that id.
   absl::Status Add(Route route);
+  // Null: there is none of this id.
+  const Route* Find(std::string_view id) const;
   // Of one connection, in the order they were added.
   std::vector<const Route*> RoutesOf(std::string_view connection) const;
   // Whether a message of `connection` can get into `chain`: what a full chain must hold up. A template can name any

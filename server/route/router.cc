@@ -30,9 +30,11 @@ absl::Status CheckProperties(const Properties& properties) {
 
 }  // namespace
 
-Router::Router(std::string connection, const SubscriptionGroup& group, ChainDirectory& chains, Journal& journal,
-               RoutedSink& next, MetricsRegistry& metrics, const Clock& clock)
-    : connection_(std::move(connection)),
+Router::Router(const MqttOptions& connection, std::span<const ReceivedPacket> unreleased,
+               const SubscriptionGroup& group, ChainDirectory& chains, Journal& journal, RoutedSink& next,
+               MetricsRegistry& metrics, const Clock& clock)
+    : connection_(connection.name),
+      session_(connection.name + " " + connection.client_id + " " + connection.uri),
       index_(group),
       chains_(chains),
       journal_(journal),
@@ -50,28 +52,77 @@ Router::Router(std::string connection, const SubscriptionGroup& group, ChainDire
     routed_by_.push_back(&metrics.GetCounter("sluice_messages_routed_total", "Messages put into a chain's queue.",
                                              {{"route", route->id}}));
   }
+  for (const ReceivedPacket& packet : unreleased) {
+    if (packet.session == session_) NoteUnreleased(packet.packet_id, true);
+  }
 }
 
 absl::Status Router::OnMessages(std::span<InboundMessage> batch) {
   now_ = kNotRead;
+  taken_ = {};
+  dropped_ = {};
   for (const InboundMessage& inbound : batch) Take(inbound);
   hex_.reset();
   absl::Status status;
   if (!routed_.empty()) {
-    status = journal_.Append(routed_);
+    status = journal_.AppendReceived(routed_, PacketsOf(packet_ids_));
     if (status.ok()) {
       for (uint32_t at : routed_at_) routed_by_[at]->Add();
+      for (const uint16_t packet_id : packet_ids_) NoteUnreleased(packet_id, true);
       next_.Enqueue(routed_);
     }
   }
+  if (status.ok()) PublishCounts();
   routed_.clear();
   routed_at_.clear();
+  packet_ids_.clear();
   return status;
+}
+
+absl::Status Router::OnReleased(std::span<const uint16_t> packet_ids) {
+  const absl::Status status = journal_.Release(PacketsOf(packet_ids));
+  if (status.ok()) {
+    for (const uint16_t packet_id : packet_ids) NoteUnreleased(packet_id, false);
+  }
+  return status;
+}
+
+std::vector<uint16_t> Router::UnreleasedPackets() {
+  std::vector<uint16_t> packet_ids;
+  for (size_t id = 0; id < unreleased_.size(); ++id) {
+    if (unreleased_[id]) packet_ids.push_back(static_cast<uint16_t>(id));
+  }
+  return packet_ids;
+}
+
+absl::Status Router::OnSessionLost() {
+  const std::vector<uint16_t> packet_ids = UnreleasedPackets();
+  return packet_ids.empty() ? absl::OkStatus() : OnReleased(packet_ids);
+}
+
+void Router::NoteUnreleased(uint16_t packet_id, bool unreleased) {
+  if (unreleased_.empty()) unreleased_.resize(size_t{UINT16_MAX} + 1);
+  unreleased_[packet_id] = unreleased;
+}
+
+std::span<const ReceivedPacket> Router::PacketsOf(std::span<const uint16_t> packet_ids) {
+  while (packets_.size() < packet_ids.size()) packets_.push_back({.session = session_});
+  for (size_t i = 0; i < packet_ids.size(); ++i) packets_[i].packet_id = packet_ids[i];
+  return std::span(packets_).first(packet_ids.size());
+}
+
+void Router::PublishCounts() {
+  for (size_t qos = 0; qos < taken_.size(); ++qos) {
+    if (taken_[qos] != 0) received_[qos]->Add(taken_[qos]);
+  }
+  for (size_t reason = 0; reason < kDrops; ++reason) {
+    if (dropped_[reason] != 0) drops_[reason]->Add(dropped_[reason]);
+  }
 }
 
 void Router::Take(const InboundMessage& inbound) {
   const Message& message = *inbound.message;
-  received_[static_cast<size_t>(message.qos)]->Add();
+  ++taken_[static_cast<size_t>(message.qos)];
   absl::Status valid = CheckTopicName(message.topic);
   Drop reason = Drop::kInvalidTopic;
   if (valid.ok() && message.properties != nullptr) {
@@ -104,7 +155,9 @@ void Router::Take(const InboundMessage& inbound) {
     return;
   }
   hex_.reset();
+  const size_t before = routed_.size();
   for (uint32_t at : found_) RouteTo(at, inbound.message);
+  if (inbound.packet_id != 0 && routed_.size() > before) packet_ids_.push_back(inbound.packet_id);
 }
 
 void Router::RouteTo(uint32_t route_at, const MessagePtr& message) {

@@ -35,14 +35,18 @@ class RoutedSink {
 // Driven by its connection's thread alone (InboundSink's rule), so it has no lock; its buffers are reused.
 class Router final : public InboundSink {
  public:
-  // `connection` is the name for metrics and logs. `group` may go; all else outlives the router.
-  Router(std::string connection, const SubscriptionGroup& group, ChainDirectory& chains, Journal& journal,
-         RoutedSink& next, MetricsRegistry& metrics, const Clock& clock);
+  // `connection` gives the name for metrics and logs, and its session at the broker. It and `group` may go; all else
+  // outlives the router. `unreleased`: packets of QoS 2 that earlier processes took in, of any session.
+  Router(const MqttOptions& connection, std::span<const ReceivedPacket> unreleased, const SubscriptionGroup& group,
+         ChainDirectory& chains, Journal& journal, RoutedSink& next, MetricsRegistry& metrics, const Clock& clock);
   Router(const Router&) = delete;
   Router& operator=(const Router&) = delete;
 
   // An error is the journal's: then nothing was handed on, and nothing may be acknowledged.
   absl::Status OnMessages(std::span<InboundMessage> batch) override;
+  absl::Status OnReleased(std::span<const uint16_t> packet_ids) override;
+  std::vector<uint16_t> UnreleasedPackets() override;
+  absl::Status OnSessionLost() override;
 
  private:
   enum class Drop : uint8_t { kInvalidTopic, kInvalidProperties, kExpired, kNoRoute, kNoChain };
@@ -54,15 +58,21 @@ class Router final : public InboundSink {
     uint64_t held_back = 0;
   };
 
+  void NoteUnreleased(uint16_t packet_id, bool unreleased);
+  // `packet_ids` as the journal takes them; valid until the next call.
+  std::span<const ReceivedPacket> PacketsOf(std::span<const uint16_t> packet_ids);
   void Take(const InboundMessage& inbound);
   void RouteTo(uint32_t route_at, const MessagePtr& message);
   const Chain* ResolveChain(const Route& route, const Message& message);
   bool IsExpired(const Message& message);
   bool Opens(LogGate& gate);
-  void Count(Drop reason) { drops_[static_cast<size_t>(reason)]->Add(); }
+  void Count(Drop reason) { ++dropped_[static_cast<size_t>(reason)]; }
+  // Once it is certain that the batch will not be offered again.
+  void PublishCounts();
 
   // Constant after construction.
   const std::string connection_;
+  const std::string session_;  // What packet ids count in.
   const RouteIndex index_;
   ChainDirectory& chains_;
   Journal& journal_;
@@ -74,7 +84,12 @@ class Router final : public InboundSink {
 
   // Of the connection's thread. The buffers are empty between batches, with their room kept.
   std::vector<RoutedMessage> routed_;
-  std::vector<uint32_t> routed_at_;  // Beside routed_: positions in index_.routes().
+  std::vector<uint32_t> routed_at_;      // Beside routed_: positions in index_.routes().
+  std::vector<uint16_t> packet_ids_;     // Of QoS 2, of what was routed.
+  std::vector<ReceivedPacket> packets_;  // See PacketsOf(): grows only, so that names are not copied again and again.
+  std::vector<bool> unreleased_;         // By packet id; empty until there is one.
+  std::array<uint64_t, 3> taken_{};      // Of the batch, as received_.
+  std::array<uint64_t, kDrops> dropped_{};  // Of the batch, as drops_.
   std::vector<uint32_t> scratch_;
   std::vector<uint32_t> found_;
   std::string chain_name_;

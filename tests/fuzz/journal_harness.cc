@@ -67,9 +67,9 @@ std::pair<std::string, size_t> ReadAll(SegmentJournal& journal) {
   std::string text;
   size_t count = 0;
   RecordId after = 0;
-  for (auto some = journal.ReadMessages(0, {.max_entries = 3}); some.ok() && !some->empty();
+  for (auto some = journal.ReadMessages(0, {.max_entries = 3}); !some.empty();
        some = journal.ReadMessages(after, {.max_entries = 3})) {
-    for (const RecoveredMessage& each : *some) {
+    for (const RecoveredMessage& each : some) {
       REQUIRE(each.record > after && each.message != nullptr);
       after = each.record;
       text += std::to_string(each.record) + each.chain + std::string(each.message->topic) +
@@ -118,7 +118,7 @@ void RunJournalInput(std::string_view input) {
   options.path = kDirectory;
   options.files = &files;
   options.background = false;
-  options.fsync = SegmentJournalOptions::Fsync::kOff;
+  options.fsync = Fsync::kOff;
   options.segment_bytes = 64u << 10;
   size_t unreadable = 0;
   options.on_warning = [&](const std::string&) { ++unreadable; };

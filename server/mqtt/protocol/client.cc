@@ -209,7 +209,9 @@ Fault Client::State::ReceiveAck(PacketType type, std::string_view body, ClientEv
     case PacketType::kPubrec:
       return outbound.ReceivePubrec(ack, output, events);
     case PacketType::kPubrel:
-      return inbound.ReceivePubrel(ack, output);
+      if (Fault fault = inbound.ReceivePubrel(ack, output)) return fault;
+      events.OnReleased(ack.packet_id);
+      return {};
     default:
       return outbound.ReceivePubcomp(ack, events);
   }
@@ -227,6 +229,7 @@ Fault Client::State::ReceiveDisconnect(std::string_view body, ClientEvents& even
 
 // ---------------------------------------------------------------------------------------------- taking in
 
+void Client::Remember(std::span<const uint16_t> packet_ids) { state_->inbound.Remember(packet_ids); }
 void Client::AcceptAll() { state_->inbound.AcceptAll(); }
 void Client::AcknowledgeAccepted() {
   if (connected()) state_->inbound.AcknowledgeAccepted(state_->output);

@@ -97,6 +97,9 @@ class Client {
 
   // ---- taking in
 
+  // Before the first Connect: packet ids of QoS 2 messages that an earlier process took over in this session, and saw
+  // no PUBREL for.
+  void Remember(std::span<const uint16_t> packet_ids);
   // The consumer has taken over every message handed to OnPublish so far. From now on their acknowledgement may be
   // sent, and a message of QoS 2 among them is known as a duplicate when it comes again, also over reconnects.
   void AcceptAll();

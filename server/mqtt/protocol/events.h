@@ -76,6 +76,8 @@ class ClientEvents {
   virtual void OnConnack(const Connack& connack) = 0;
   // A message for the consumer. A QoS 2 duplicate of one that was accepted does not come here.
   virtual void OnPublish(const Publish& publish) = 0;
+  // PUBREL came: the packet id is free, whether it was known or not. Its PUBCOMP stands in the client's output.
+  virtual void OnReleased(uint16_t /*packet_id*/) {}
   // PUBACK or PUBCOMP came, or a PUBREC that refuses: `reason` is 0, or that of a PUBACK or PUBREC ≥ 0x80. 0x10 (no
   // matching subscribers) is told as 0, and so is a PUBCOMP's 0x92: the broker has the message since its PUBREC.
   virtual void OnPublished(uint64_t token, uint8_t reason) = 0;

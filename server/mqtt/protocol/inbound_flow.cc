@@ -16,6 +16,10 @@ void InboundFlow::ConnectionLost() {
   }
 }
 
+void InboundFlow::Remember(std::span<const uint16_t> packet_ids) {
+  for (const uint16_t packet_id : packet_ids) StateOf(packet_id) = Received::kRemembered;
+}
+
 InboundFlow::Received& InboundFlow::StateOf(uint16_t packet_id) {
   if (received_.size() <= packet_id) received_.resize(size_t{packet_id} + 1);
   return received_[packet_id];
@@ -39,9 +43,12 @@ Fault InboundFlow::ReceivePublish(const Publish& publish, bool& fresh) {
   bool accepted = false;
   if (publish.qos == Qos::kExactlyOnce) {
     Received& received = StateOf(publish.packet_id);
-    fresh = received == Received::kNothing;
-    if (fresh) received = Received::kHandedOut;
-    if (received == Received::kRecorded) received = Received::kAccepted;
+    fresh = received == Received::kNothing || (received == Received::kRemembered && !publish.dup);
+    if (fresh) {
+      received = Received::kHandedOut;
+    } else if (received == Received::kRecorded || received == Received::kRemembered) {
+      received = Received::kAccepted;
+    }
     accepted = received == Received::kAccepted;
   }
   // A duplicate of what was accepted needs no more acceptance, but has its turn behind those that came before it.
@@ -56,7 +63,7 @@ Fault InboundFlow::ReceivePubrel(const Ack& pubrel, std::string& out) {
     return Violation("the packet identifier " + std::to_string(pubrel.packet_id) + " awaits its PUBREC");
   }
   // Not known: the PUBCOMP was lost with an earlier connection, or our session is younger than the broker's.
-  const bool known = received == Received::kRecorded;
+  const bool known = received == Received::kRecorded || received == Received::kRemembered;
   received = Received::kNothing;
   AppendAck(out, PacketType::kPubcomp, pubrel.packet_id,
             known || !mqtt5_ ? uint8_t{0} : reason::kPacketIdentifierNotFound);

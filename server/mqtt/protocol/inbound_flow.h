@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ class InboundFlow {
   void Begin(uint16_t receive_maximum);
   // It is gone, and the acknowledgements that were not sent with it.
   void ConnectionLost();
+  // Before the first connection: identifiers of messages that an earlier process took over, and saw no PUBREL for.
+  void Remember(std::span<const uint16_t> packet_ids);
   // The broker has no session: an identifier it uses is a new message's (MQTT-3.2.2-5).
   void DiscardSession() { received_.clear(); }
 
@@ -46,6 +49,9 @@ class InboundFlow {
     kHandedOut,  // On this connection, and not accepted.
     kAccepted,   // PUBREC is still to be sent on this connection.
     kRecorded,   // PUBREC was sent, on this connection or an earlier one; PUBREL is to come.
+    // As kRecorded, by an earlier process. Its PUBCOMP may have been sent without anybody having noted it, so a PUBLISH
+    // without DUP is a new message (MQTT-3.3.1-1).
+    kRemembered,
   };
   struct Unacknowledged {
     uint16_t packet_id = 0;

@@ -35,7 +35,9 @@ InboundMessage ToInbound(const Publish& publish, const std::shared_ptr<const voi
   if (publish.has_properties) message->properties = Copy(publish);
   message->received = arrival.steady;
   message->received_unix_ms = arrival.unix_ms;
-  return {.message = std::move(message), .subscription_ids = publish.subscription_ids};
+  return {.message = std::move(message),
+          .subscription_ids = publish.subscription_ids,
+          .packet_id = publish.qos == Qos::kExactlyOnce ? publish.packet_id : uint16_t{0}};
 }
 
 }  // namespace sluice::wire

@@ -5,6 +5,7 @@
 
 #include "server/mqtt/reason_codes.h"
 #include "server/mqtt/wire/inbound.h"
+#include "server/telemetry/log.h"
 
 namespace sluice::wire {
 namespace {
@@ -15,6 +16,8 @@ constexpr uint8_t kSendRetainedIfNew = 1;
 
 // For an owner that did not call Stop().
 constexpr Millis kStopInDestructor{5'000};
+// Before the sink is offered again what it did not take.
+constexpr Millis kOfferAgain{200};
 
 bool HasWildcard(std::string_view filter) { return filter.find_first_of("+#") != std::string_view::npos; }
 
@@ -25,6 +28,8 @@ uint8_t RefusedBeforehand(const Connack& connack, const Subscription& subscripti
     return reason::kWildcardSubscriptionsNotSupported;
   return 0;
 }
+
+absl::Status GivenUp() { return absl::UnavailableError("the connection was given up"); }
 
 // Takes the entry of `packet_id` out; its index, or npos.
 size_t TakeIndex(std::vector<std::pair<uint16_t, size_t>>& requests, uint16_t packet_id) {
@@ -42,7 +47,9 @@ IntakeCore::IntakeCore(MqttOptions options, std::vector<Subscription> subscripti
     : clock_(clock),
       link_(std::move(options), Link::Role::kIntake, *this, clock, metrics),
       subscriptions_(std::move(subscriptions), link_.options(), clock, metrics),
-      sink_(&sink) {}
+      sink_(&sink) {
+  link_.client().Remember(sink.UnreleasedPackets());
+}
 
 // ------------------------------------------------------------------------------------------------ messages
 
@@ -52,21 +59,70 @@ void IntakeCore::OnPublish(const Publish& publish, const std::shared_ptr<const v
 }
 
 absl::Status IntakeCore::OnBatch() {
+  // First: a packet id that was released may already name one of the batch's messages.
+  if (absl::Status told = TellReleased(); !told.ok()) return told;
+  return Offer();
+}
+
+absl::Status IntakeCore::TellReleased() {
+  if (!session_lost_ && released_.empty()) return absl::OkStatus();
+  MutexLock lock(sink_mutex_);
+  if (sink_ == nullptr) return GivenUp();
+  if (session_lost_) {
+    if (absl::Status status = sink_->OnSessionLost(); !status.ok()) return status;
+    session_lost_ = false;
+  }
+  const absl::Status status = released_.empty() ? absl::OkStatus() : sink_->OnReleased(released_);
+  released_.clear();
+  return status;
+}
+
+absl::Status IntakeCore::Offer() {
   if (!batch_.empty()) {
-    absl::Status taken = absl::UnavailableError("the connection was given up");
-    {
-      MutexLock lock(sink_mutex_);
-      if (sink_ != nullptr) taken = sink_->OnMessages(batch_);
+    MutexLock lock(sink_mutex_);
+    if (sink_ == nullptr) return GivenUp();
+    const absl::Status taken = sink_->OnMessages(batch_);
+    if (!taken.ok()) {
+      Refused(taken);
+      return absl::OkStatus();
     }
     batch_.clear();
-    if (!taken.ok()) return taken;
   }
+  if (offer_again_ != kNever) TakenAgain();
   link_.client().AcceptAll();
   if (!withholding_) link_.client().AcknowledgeAccepted();
   return absl::OkStatus();
 }
 
+void IntakeCore::Refused(const absl::Status& why) {
+  if (offer_again_ == kNever) {
+    log::Error("messages cannot be taken in; they are not acknowledged, and it is tried again",
+               {{"connection", link_.options().name}, {"reason", std::string(why.message())}});
+  }
+  offer_again_ = clock_.Now() + kOfferAgain;
+  link_.WakeAt(offer_again_);
+  MutexLock lock(mutex_);
+  refusal_ = std::string(why.message());
+}
+
+void IntakeCore::TakenAgain() {
+  offer_again_ = kNever;
+  log::Info("messages are taken in again", {{"connection", link_.options().name}});
+  MutexLock lock(mutex_);
+  refusal_.clear();
+}
+
+void IntakeCore::OnTime() {
+  if (offer_again_ <= clock_.Now()) {
+    if (absl::Status status = Offer(); !status.ok()) return link_.Drop(std::string(status.message()));
+    link_.Flush();
+    link_.ReadOn();
+  }
+  Advance();
+}
+
 bool IntakeCore::MayRead() const {
+  if (offer_again_ != kNever) return false;
   // MQTT 3.1.1 has no Receive Maximum, and not every broker of MQTT 5 holds to it.
   return !withholding_ || link_.client().unacknowledged() < link_.options().receive_maximum;
 }
@@ -86,7 +142,7 @@ void IntakeCore::Resume() {
   }
   link_.Post([this] {
     withholding_ = false;
-    link_.client().AcknowledgeAccepted();
+    if (offer_again_ == kNever) link_.client().AcknowledgeAccepted();
     link_.Flush();
     link_.ReadOn();
   });
@@ -99,13 +155,17 @@ void IntakeCore::LetGoOfSink() {
 
 // ------------------------------------------------------------------------------------------------ subscriptions
 
-void IntakeCore::OnUp(const Connack& /*connack*/, bool session_kept) {
+void IntakeCore::OnUp(const Connack& connack, bool session_kept) {
+  session_lost_ = !connack.session_present;
   subscriptions_.OnUp(session_kept);
   Advance();
 }
 
 void IntakeCore::OnDown(uint8_t /*reason*/) {
+  // The broker sends them again.
   batch_.clear();
+  released_.clear();
+  if (offer_again_ != kNever) TakenAgain();
   asked_.clear();
   leaving_.clear();
   subscriptions_.OnDown();
@@ -117,7 +177,7 @@ void IntakeCore::Advance() {
   const SteadyTime next = subscriptions_.TakeDue(indexes_);
   for (size_t index : indexes_) Subscribe(index);
   TellState();
-  link_.WakeAt(next);
+  link_.WakeAt(std::min(next, offer_again_));
   link_.Flush();
   if (subscriptions_.unresponsive()) link_.Drop("the broker does not answer to SUBSCRIBE");
 }
@@ -190,6 +250,7 @@ ConnectionState IntakeCore::State() const {
   state.detail = link_.detail();
   MutexLock lock(mutex_);
   if (!pause_reason_.empty()) state.detail = "paused: " + pause_reason_;
+  if (!refusal_.empty()) state.detail = "messages cannot be taken in: " + refusal_;
   if (!link_.up() || !state.detail.empty()) return state;
   state.detail = subscriptions_detail_;
   state.ready = state.detail.empty();

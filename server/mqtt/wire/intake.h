@@ -36,11 +36,18 @@ class IntakeCore final : public Link::User {
   void OnUp(const Connack& connack, bool session_kept) override;
   void OnDown(uint8_t reason) override;
   void OnPublish(const Publish& publish, const std::shared_ptr<const void>& storage) override;
+  void OnReleased(uint16_t packet_id) override { released_.push_back(packet_id); }
   void OnSuback(uint16_t packet_id, uint8_t code) override;
   void OnUnsuback(uint16_t packet_id) override;
   absl::Status OnBatch() override;
-  void OnTime() override { Advance(); }
+  void OnTime() override;
   bool MayRead() const override;
+  // Hands the batch to the sink and acknowledges it; on an error it stays, to be offered again.
+  absl::Status Offer();
+  void Refused(const absl::Status& why);
+  void TakenAgain();
+  // Of packets of QoS 2; an error gives the connection up, so that their PUBCOMP is never sent.
+  absl::Status TellReleased();
   // Asks for what is due.
   void Advance();
   void Subscribe(size_t index);
@@ -52,9 +59,12 @@ class IntakeCore final : public Link::User {
   SubscriptionSet subscriptions_;
 
   // Of the loop's thread.
-  bool withholding_ = false;  // Acknowledgements, while paused.
-  Arrival arrival_;           // Of the batch.
+  bool withholding_ = false;         // Acknowledgements, while paused.
+  bool session_lost_ = false;        // And the sink has not been told.
+  SteadyTime offer_again_ = kNever;  // When the sink did not take the batch.
+  Arrival arrival_;                  // Of the batch.
   std::vector<InboundMessage> batch_;
+  std::vector<uint16_t> released_;                    // Packets of QoS 2.
   std::vector<std::pair<uint16_t, size_t>> asked_;    // Packet id of a SUBSCRIBE, and the subscription's index.
   std::vector<std::pair<uint16_t, size_t>> leaving_;  // Of an UNSUBSCRIBE, likewise.
   std::vector<size_t> indexes_;                       // Scratch.
@@ -67,6 +77,7 @@ class IntakeCore final : public Link::User {
   CondVar changed_;
   std::string subscriptions_detail_ ABSL_GUARDED_BY(mutex_);  // Empty: all granted.
   std::string pause_reason_ ABSL_GUARDED_BY(mutex_);          // Empty: not paused.
+  std::string refusal_ ABSL_GUARDED_BY(mutex_);               // Why the sink does not take the batch; empty: it does.
   bool left_shared_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -41,6 +41,7 @@ class Link final : private ClientEvents {
     virtual void OnDown(uint8_t reason) = 0;
     // See ClientEvents. `storage` keeps the publish's views alive; null: copy them.
     virtual void OnPublish(const Publish& /*publish*/, const std::shared_ptr<const void>& /*storage*/) {}
+    virtual void OnReleased(uint16_t /*packet_id*/) {}
     virtual void OnPublished(uint64_t /*token*/, uint8_t /*reason*/) {}
     virtual void OnSuback(uint16_t /*packet_id*/, uint8_t /*code*/) {}
     virtual void OnUnsuback(uint16_t /*packet_id*/) {}
@@ -93,6 +94,7 @@ class Link final : private ClientEvents {
   // Of ClientEvents.
   void OnConnack(const Connack& connack) override;
   void OnPublish(const Publish& publish) override { user_.OnPublish(publish, storage_); }
+  void OnReleased(uint16_t packet_id) override { user_.OnReleased(packet_id); }
   void OnPublished(uint64_t token, uint8_t reason) override { user_.OnPublished(token, reason); }
   void OnSuback(uint16_t packet_id, std::span<const uint8_t> codes, std::string_view reason_string) override;
   void OnUnsuback(uint16_t packet_id, std::span<const uint8_t> codes) override;

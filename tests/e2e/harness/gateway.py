@@ -35,6 +35,7 @@ class Gateway:
     """Started at construction; `ready=False` does not wait for /readyz to say so."""
 
     def __init__(self, folder, config, ready=True, env=None):
+        config = {"journal": {"path": str(folder / "state")}, **config}
         self.config_path = folder / "gateway.yaml"
         self.config_path.write_text(yaml.safe_dump(config, allow_unicode=True))
         self.process = Process("gateway", [BIN / "sluice-gateway", "--config", self.config_path], folder, env)

@@ -320,17 +320,20 @@ TEST_F(LoadErrors, FramesMustHoldTheLargestPacket) {
             "maxPacketBytes\n");
 }
 
-TEST_F(LoadErrors, WhatThisVersionLacks) {
-  const std::string refusal =
-      ": the persistent journal is not part of this version, whose journal is in memory; allowed: enabled: false, or "
-      "no "
-      "journal section\n";
-  EXPECT_EQ(OfLine("journal: {enabled: true}"), "gw.yaml:5:20: journal.enabled" + refusal);
-  EXPECT_EQ(OfLine("journal: {path: /var/lib/sluice}"), "gw.yaml:5:17: journal.path" + refusal);
-  EXPECT_EQ(OfLine("journal: {enabled: true, fsync: always}"),
-            "gw.yaml:5:20: journal.enabled" + refusal + "gw.yaml:5:33: journal.fsync" + refusal);
+TEST_F(LoadErrors, Journal) {
   EXPECT_EQ(OfLine("journal: {enabled: perhaps}"),
             "gw.yaml:5:20: journal.enabled: found 'perhaps'; allowed: true or false\n");
+  EXPECT_EQ(
+      OfLine("journal: {path: ''}"),
+      "gw.yaml:5:17: journal.path: found an empty path; allowed: a directory, or enabled: false for no journal\n");
+  EXPECT_EQ(OfLine("journal: {fsync: sometimes}"),
+            "gw.yaml:5:18: journal.fsync: found 'sometimes'; allowed: never, interval, always\n");
+  EXPECT_EQ(OfLine("journal: {segmentBytes: 1KiB}"),
+            "gw.yaml:5:25: journal.segmentBytes: found '1KiB'; allowed: a size from 64KiB to 1GiB, such as 1048576, "
+            "10MB or 64MiB\n");
+}
+
+TEST_F(LoadErrors, WhatThisVersionLacks) {
   EXPECT_EQ(OfLine("admin: {listen: 'unix:/run/sluice/admin.sock'}"),
             "gw.yaml:5:1: admin: the administration socket is not part of this version; allowed: no admin section\n");
 }

@@ -110,7 +110,14 @@ workers:
 http: {listen: "[::1]:0"}
 log: {level: debug, format: json}
 shutdown: {drain: 1m}
-journal: {enabled: false, path: /var/lib/sluice, fsync: interval}
+journal:
+  enabled: false
+  path: /data/sluice
+  fsync: always
+  fsyncInterval: 20ms
+  segmentBytes: 1MiB
+  maxBytes: 2GiB
+  maxMessages: 17
 )");
   const MqttOptions& plant = config.connections.at("plant");
   EXPECT_EQ(plant.uri, "ssl://broker.example:8883");
@@ -177,6 +184,13 @@ journal: {enabled: false, path: /var/lib/sluice, fsync: interval}
   EXPECT_EQ(config.http.listen, "[::1]:0");
   EXPECT_EQ(config.log, (LogConfig{.level = "debug", .format = "json"}));
   EXPECT_EQ(config.shutdown_drain, minutes(1));
+  EXPECT_EQ(config.journal, (JournalConfig{.enabled = false,
+                                           .path = "/data/sluice",
+                                           .fsync = Fsync::kAlways,
+                                           .fsync_interval = Millis(20),
+                                           .segment_bytes = 1u << 20,
+                                           .max_bytes = 2ull << 30,
+                                           .max_messages = 17}));
 }
 
 TEST_F(Load, TakesRuleGosSpellingsInAConnection) {

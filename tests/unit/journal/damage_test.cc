@@ -181,7 +181,7 @@ TEST_F(JournalDamageTest, BytesOfASegmentInAPayloadNeverPassForRecords) {
 
 TEST_F(JournalDamageTest, WhatAPowerLossLeavesInUnsyncedBytesNeedsNoSalvage) {
   auto options = Options();
-  options.fsync = SegmentJournalOptions::Fsync::kInterval;
+  options.fsync = Fsync::kInterval;
   const auto append = [&](SegmentJournal& journal) {
     for (const char* payload : {"a", "b", "c"}) Append(journal, {payload});
   };

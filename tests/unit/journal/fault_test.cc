@@ -14,7 +14,6 @@
 namespace sluice::journal_test {
 namespace {
 
-using Fsync = SegmentJournalOptions::Fsync;
 using testing::HasSubstr;
 using testing::SizeIs;
 
@@ -276,12 +275,14 @@ TEST(JournalOnDisk, RecoversWhileItIsWrittenTo) {
   size_t seen = 0;
   for (RecordId after = 0;;) {
     auto some = journal->ReadMessages(after, {.max_entries = 10});
-    ASSERT_TRUE(some.ok());
-    if (some->empty()) break;
-    after = some->back().record;
-    seen += some->size();
+    if (some.empty()) break;
+    after = some.back().record;
     std::vector<RecordId> records;
-    for (const RecoveredMessage& message : *some) records.push_back(message.record);
+    for (const RecoveredMessage& message : some) {
+      if (message.message->payload.starts_with('y')) continue;  // The writer's.
+      records.push_back(message.record);
+      ++seen;
+    }
     ASSERT_TRUE(journal->Settle(records, {}).ok());
   }
   writer.join();

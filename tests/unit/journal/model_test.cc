@@ -10,8 +10,6 @@
 namespace sluice::journal_test {
 namespace {
 
-using Fsync = SegmentJournalOptions::Fsync;
-
 // Payloads are unique, and stand for their records across restarts.
 struct Model {
   std::map<std::string, uint32_t> messages;  // To attempts.

@@ -140,11 +140,47 @@ TEST_F(SegmentJournalTest, NeverGivesTheSameRecordTwice) {
   EXPECT_GT(Append({"b"})[0], first[0]);
 }
 
-TEST_F(SegmentJournalTest, DoesNotGiveBackWhatCameSinceItWasOpened) {
+TEST_F(SegmentJournalTest, GivesBackMessagesThatCameSinceItWasOpenedToo) {
   Append({"before"});
   Restart();
   Append({"after"});
-  EXPECT_THAT(Payloads(AllMessages(*journal_)), ElementsAre("before"));
+  EXPECT_THAT(Payloads(AllMessages(*journal_)), ElementsAre("before", "after"));
+}
+
+TEST_F(SegmentJournalTest, GivesBackOnlyRepliesFromBeforeItWasOpened) {
+  std::vector<OutboxEntry> before{scene_.Reply("before")};
+  ASSERT_TRUE(journal_->Settle({}, before).ok());
+  Restart();
+  std::vector<OutboxEntry> after{scene_.Reply("after")};
+  ASSERT_TRUE(journal_->Settle({}, after).ok());
+  auto replies = AllReplies(*journal_);
+  ASSERT_THAT(replies, SizeIs(1));
+  EXPECT_EQ(replies[0].message->payload, "before");
+}
+
+TEST_F(SegmentJournalTest, ReadsMessagesByTheirRecordsWithinTheLimits) {
+  const auto records = Append({"a", "b", "c", "d"});
+  ASSERT_TRUE(journal_->Settle(std::vector<RecordId>{records[1]}, {}).ok());
+  const std::vector<RecordId> wanted{records[3], records[1], 999, records[0], records[2]};
+  auto all = journal_->ReadMessages(wanted);
+  EXPECT_THAT(Payloads(all.messages), ElementsAre("d", "a", "c")) << "in the order asked for, without what is settled";
+  EXPECT_EQ(all.looked_at, 5u);
+  auto some = journal_->ReadMessages(wanted, {.max_entries = 2});
+  EXPECT_THAT(Payloads(some.messages), ElementsAre("d", "a"));
+  EXPECT_EQ(some.looked_at, 4u);
+  EXPECT_THAT(journal_->ReadMessages(wanted, {.max_bytes = 1}).messages, SizeIs(1)) << "at least one";
+}
+
+TEST_F(SegmentJournalTest, SaysHowItIs) {
+  Append({"a"});
+  EXPECT_TRUE(journal_->health().ok());
+  files_.FailWritesAfter(0, ENOSPC);
+  auto batch = scene_.Batch({"b"});
+  ASSERT_FALSE(journal_->Append(batch).ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(journal_->health())) << journal_->health();
+  files_.Heal();
+  ASSERT_TRUE(journal_->Append(batch).ok());
+  EXPECT_TRUE(journal_->health().ok());
 }
 
 TEST_F(SegmentJournalTest, KeepsDeadLettersUntilTheyArePurgedOrRevived) {

@@ -55,9 +55,14 @@ class FakeListener final : public DispatcherListener {
     forgotten.insert(forgotten.end(), records.begin(), records.end());
   }
 
+  void OnAttempts(std::span<const AttemptsNote> notes) override {
+    for (const AttemptsNote& note : notes) attempts.emplace_back(note.record, note.attempts);
+  }
+
   std::vector<std::pair<std::string, bool>> pressure;
   std::vector<DeadLetter> dead_letters;
   std::vector<RecordId> forgotten;
+  std::vector<std::pair<RecordId, uint32_t>> attempts;
 };
 
 struct QueuedSpec {

@@ -355,7 +355,7 @@ TEST_F(Metrics, HaveHelpTexts) {
     ++families;
     EXPECT_FALSE(family.help.empty()) << name;
   });
-  EXPECT_EQ(families, 11u);
+  EXPECT_EQ(families, 12u);
 }
 
 }  // namespace

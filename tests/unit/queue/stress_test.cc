@@ -79,6 +79,7 @@ class Ledger final : public DispatcherListener {
     for (const DeadLetter& letter : letters) End(letter.message.id.low, "");
   }
   void OnForgotten(std::span<const RecordId> records) override { EXPECT_TRUE(records.empty()); }
+  void OnAttempts(std::span<const AttemptsNote> /*notes*/) override {}
 
   bool high() const { return high_; }
 

@@ -89,6 +89,7 @@ class SettlerTest : public ::testing::Test, private DispatcherListener {
   void OnPressure(const Chain& /*chain*/, bool /*high*/) override {}
   void OnDeadLetters(std::vector<DeadLetter> letters) override { dead_letters_.Take(std::move(letters)); }
   void OnForgotten(std::span<const RecordId> /*records*/) override {}
+  void OnAttempts(std::span<const AttemptsNote> /*notes*/) override {}
 
   Chain chain_{.name = "c", .index = 0, .options = {}};
   Route route_;

@@ -70,7 +70,8 @@ class RouterTest : public ::testing::Test {
     ASSERT_TRUE(BuildRoutes(specs, chains_, table_).ok());
     groups_ = PlanSubscriptions(table_.RoutesOf("plant"), mqtt5);
     for (const SubscriptionGroup& group : groups_) {
-      routers_.push_back(std::make_unique<Router>("plant", group, chains_, journal_, queue_, metrics_, clock_));
+      routers_.push_back(std::make_unique<Router>(connection_, std::span<const ReceivedPacket>(), group, chains_,
+                                                  journal_, queue_, metrics_, clock_));
     }
   }
 
@@ -103,6 +104,7 @@ class RouterTest : public ::testing::Test {
   FakeJournal journal_;
   FakeQueue queue_;
   std::vector<SubscriptionGroup> groups_;
+  const MqttOptions connection_{.name = "plant", .uri = "tcp://broker:1883", .client_id = "sluice"};
   std::vector<std::unique_ptr<Router>> routers_;
 };
 

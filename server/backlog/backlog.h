@@ -1,0 +1,94 @@
+// What waits between the journal and the chain queues: a queue that is full leaves its messages on disk, where they
+// are read back in their order when it has room again. After a restart the whole journal waits like that.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "server/backlog/record_list.h"
+#include "server/journal/reader.h"
+#include "server/route/route.h"
+#include "server/route/router.h"
+#include "server/runtime/clock.h"
+#include "server/runtime/mutex.h"
+
+namespace sluice {
+
+// Thread-safe. In memory stands only which records of a chain wait: a byte or two each.
+//
+// Order: messages of a chain go to its queue in the order of their records. At the start those of the journal come
+// first: until all of them have been looked at, new ones are left on disk too, and found behind them.
+class Backlog final : public RoutedSink {
+ public:
+  struct Parts {
+    const Clock& clock;
+    MessageReader& journal;
+    // Makes a journal's message one of this process. False: it can go to no worker, and has been dealt with.
+    std::function<bool(RecoveredMessage, RoutedMessage&)> restore;
+    // The chain queues.
+    RoutedSink& next;
+    // How many messages of the chain wait on disk. Quick, and calls nothing here.
+    std::function<void(const Chain&, size_t)> on_disk;
+  };
+  // `recover`: the journal holds messages of an earlier process.
+  Backlog(Parts parts, bool recover);
+  ~Backlog() override { Stop(); }
+  Backlog(const Backlog&) = delete;
+  Backlog& operator=(const Backlog&) = delete;
+
+  void Start();
+  // What is left stays in the journal. Idempotent.
+  void Stop();
+
+  // From intake, after the journal has them. QoS 0, which it has not, goes on at once.
+  void Enqueue(std::span<RoutedMessage> batch) override;
+  // See DispatcherListener.
+  void OnPressure(const Chain& chain, bool high);
+
+  // Waits until nothing is left on disk that was not handed on, or for `deadline`; true if nothing is.
+  bool WaitUntilEmpty(SteadyTime deadline);
+
+ private:
+  struct ChainState {
+    const Chain* chain = nullptr;
+    RecordList records;  // On disk, before all that come.
+    bool pressed = false;
+
+    // New messages go behind others on disk.
+    bool waits() const { return pressed || !records.empty(); }
+  };
+
+  void Run();
+  // One page of what an earlier process left; false: that was all, and new messages go straight on.
+  void Recover();
+  // One page of a chain's records, as long as its queue has room.
+  void Feed(ChainState& state);
+  ChainState* NextToFeed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  ChainState& StateOf(const Chain& chain) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // True: it stays on disk, where it will be found.
+  bool Divert(const RoutedMessage& message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TellOnDisk() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Empty() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !recovering_ && waiting_ == 0; }
+
+  const Parts parts_;
+  std::thread thread_;
+
+  // Of the thread.
+  RecordId cursor_ = 0;  // Up to here the journal has been looked through.
+
+  Mutex mutex_;
+  CondVar changed_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool recovering_ ABSL_GUARDED_BY(mutex_);
+  // While recovering: the newest message that was left on disk. Afterwards: those up to here have been handed on.
+  RecordId left_behind_ ABSL_GUARDED_BY(mutex_) = 0;
+  RecordId recovered_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<std::unique_ptr<ChainState>> chains_ ABSL_GUARDED_BY(mutex_);  // By Chain::index; null: not seen yet.
+  size_t next_chain_ ABSL_GUARDED_BY(mutex_) = 0;                            // Where NextToFeed() goes on.
+  size_t waiting_ ABSL_GUARDED_BY(mutex_) = 0;                               // In all records.
+  std::vector<ChainState*> told_ ABSL_GUARDED_BY(mutex_);                    // To be told of: see TellOnDisk().
+};
+
+}  // namespace sluice

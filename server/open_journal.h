@@ -1,0 +1,39 @@
+// The journal as the configuration wants it.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "server/config/config.h"
+#include "server/journal/segment_journal.h"
+#include "server/telemetry/metrics.h"
+
+namespace sluice {
+
+// What tests put between the gateway and its disk.
+struct JournalSeams {
+  // Made around the journal for all who write to it.
+  std::function<std::unique_ptr<Journal>(Journal& inner)> wrap;
+  JournalFiles* files = &JournalFiles::Posix();
+};
+
+// Owns the journal; ends with it.
+class OpenJournal {
+ public:
+  // Opens `config.path`/journal, and says in the log what it found there. An error names the remedy.
+  static absl::StatusOr<OpenJournal> Open(const JournalConfig& config, const JournalSeams& seams);
+
+  Journal& journal() const { return *outermost_; }
+  // Null: it stands in memory only.
+  SegmentJournal* on_disk() const { return disk_.get(); }
+  void AddMetrics(MetricsRegistry& metrics) const;
+
+ private:
+  std::unique_ptr<SegmentJournal> disk_;
+  std::unique_ptr<Journal> memory_;
+  std::unique_ptr<Journal> wrapped_;
+  Journal* outermost_ = nullptr;
+};
+
+}  // namespace sluice
