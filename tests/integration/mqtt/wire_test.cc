@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "tests/integration/mqtt/fixture.h"
+#include "tests/support/fake_broker.h"
 #include "tests/support/tcp_proxy.h"
 
 namespace sluice {
@@ -29,9 +30,17 @@ class StubbornSink final : public InboundSink {
     for (InboundMessage& inbound : batch) messages.Add(std::move(inbound));
     return absl::OkStatus();
   }
+  absl::Status OnReleased(std::span<const uint16_t> packet_ids) override {
+    for (uint16_t packet_id : packet_ids) released.Add(packet_id);
+    return absl::OkStatus();
+  }
+  std::vector<uint16_t> UnreleasedPackets() override { return unreleased; }
+
   std::atomic<bool> willing{false};
   std::atomic<int> refused{0};
   Recorder<InboundMessage> messages;
+  Recorder<uint16_t> released;
+  std::vector<uint16_t> unreleased;
 };
 
 class WireTest : public testing::TestWithParam<Dialect> {
@@ -87,7 +96,7 @@ TEST_P(WireTest, APauseDoesNotCostTheConnection) {
   EXPECT_EQ(intake->State().detail, "paused: queue full");
 }
 
-TEST_P(WireTest, WhatTheSinkRefusesComesAgain) {
+TEST_P(WireTest, WhatTheSinkRefusesIsOfferedAgainOnTheSameConnection) {
   StubbornSink sink;
   MetricsRegistry metrics;
   auto intake = MakeWireIntake(Options(), kSubscriptions, sink, Clock::Real(), metrics);
@@ -97,10 +106,72 @@ TEST_P(WireTest, WhatTheSinkRefusesComesAgain) {
   device.Publish("a", "1", Qos::kAtLeastOnce);
   device.Publish("a", "2", Qos::kExactlyOnce);
   ASSERT_TRUE(Eventually([&] { return sink.refused >= 2; }));
+  EXPECT_FALSE(intake->State().ready);
+  EXPECT_EQ(intake->State().detail, "messages cannot be taken in: disk full");
   sink.willing = true;
   std::vector<InboundMessage> messages = sink.messages.WaitFor(2);
   EXPECT_THAT(Payloads(messages), ElementsAre("1", "2"));
-  EXPECT_TRUE(messages.at(0).message->dup);
+  EXPECT_FALSE(messages.at(0).message->dup) << "the connection was kept";
+  EXPECT_TRUE(Eventually([&] { return intake->State().ready; }));
+  ASSERT_TRUE(Eventually([&] { return sink.released.values().size() == 1; }));
+  EXPECT_EQ(sink.released.values().at(0), messages.at(1).packet_id);
+  intake->Stop(Clock::Real().Now() + kTestDeadline);
+}
+
+TEST_P(WireTest, WhatTheSinkRefusedComesAgainFromTheBrokerWhenTheConnectionBreaks) {
+  TcpProxy proxy(broker_.port());
+  MqttOptions options = Options();
+  options.uri = proxy.uri();
+  StubbornSink sink;
+  MetricsRegistry metrics;
+  auto intake = MakeWireIntake(options, kSubscriptions, sink, Clock::Real(), metrics);
+  intake->Start();
+  ASSERT_TRUE(Eventually([&] { return intake->State().ready; }));
+  MqttDevice device(broker_.uri());
+  device.Publish("a", "1", Qos::kExactlyOnce);
+  ASSERT_TRUE(Eventually([&] { return sink.refused >= 1; }));
+  proxy.Cut();
+  sink.willing = true;
+  std::vector<InboundMessage> messages = sink.messages.WaitFor(1);
+  EXPECT_THAT(Payloads(messages), ElementsAre("1"));
+  intake->Stop(Clock::Real().Now() + kTestDeadline);
+}
+
+// A process that ends between its PUBREC and the broker's PUBREL, and the next one.
+TEST(WireQos2, WhatAnEarlierProcessTookOverComesNoSecondTime) {
+  FakeBroker broker;
+  MqttOptions options = OptionsFor(broker.uri(), {});
+  std::vector<uint16_t> taken;
+  {
+    StubbornSink sink;
+    sink.willing = true;
+    broker.Play([](FakeBroker::Peer&, const FakeBroker::Packet& packet) {
+      return packet.first >> 4 == 5;  // PUBREC: swallowed.
+    });
+    MetricsRegistry metrics;
+    auto intake = MakeWireIntake(options, kSubscriptions, sink, Clock::Real(), metrics);
+    intake->Start();
+    ASSERT_TRUE(Eventually([&] { return broker.HasSubscriber(); }));
+    ASSERT_TRUE(broker.Deliver("a", "once", 2));
+    taken.push_back(sink.messages.WaitFor(1).at(0).packet_id);
+    intake->Stop(Clock::Real().Now() + kTestDeadline);
+  }
+  broker.Play({});
+  StubbornSink sink;
+  sink.willing = true;
+  sink.unreleased = taken;
+  MetricsRegistry metrics;
+  auto intake = MakeWireIntake(options, kSubscriptions, sink, Clock::Real(), metrics);
+  intake->Start();
+  ASSERT_TRUE(Eventually([&] { return intake->State().ready; }));
+  std::string body;
+  mqtt_bytes::AppendString(body, "a");
+  mqtt_bytes::AppendTwoBytes(body, taken[0]);
+  body += std::string(1, '\0') + "once";  // No properties.
+  ASSERT_TRUE(broker.SendToSubscriber(mqtt_bytes::MakePacket(0x3c, body))) << "PUBLISH, QoS 2, DUP";
+  ASSERT_TRUE(Eventually([&] { return sink.released.values().size() == 1; })) << "PUBREC, and the broker's PUBREL";
+  ASSERT_TRUE(broker.Deliver("a", "another", 2));
+  EXPECT_THAT(Payloads(sink.messages.WaitFor(1)), ElementsAre("another"));
   intake->Stop(Clock::Real().Now() + kTestDeadline);
 }
 

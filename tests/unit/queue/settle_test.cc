@@ -8,6 +8,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
 
 using Settling = DispatcherTest;
@@ -340,6 +341,22 @@ TEST_F(LosingAWorker, ItsSettlesAreStale) {
   EXPECT_TRUE(dispatcher.Idle());
   dispatcher.RemoveSession(worker->id, true, id);  // Again: nothing.
   EXPECT_EQ(dispatcher.Backlog(), 1u);
+}
+
+TEST_F(DispatcherTest, TellsOfAttemptsThatCountSoThatTheyAreJournaled) {
+  const Chain& chain = MakeChain("c", Attempts(3));
+  Enqueue(chain, {{.payload = "kept"}, {.payload = "qos0", .qos = Qos::kAtMostOnce}});
+  auto worker = Connect({&chain}, {.messages = 10});
+  ASSERT_TRUE(Settle(*worker, worker->deliveries[0].id, Verdict::kRetry));
+  ASSERT_TRUE(Settle(*worker, worker->deliveries[1].id, Verdict::kRetry));
+  EXPECT_THAT(listener.attempts, ElementsAre(Pair(1, 1))) << "QoS 0 is not in the journal";
+  Advance(Millis(5'000));
+  dispatcher.RemoveSession(worker->id, /*counts=*/true, /*began=*/UINT64_MAX);
+  EXPECT_THAT(listener.attempts, ElementsAre(Pair(1, 1), Pair(1, 2)));
+  auto other = Connect({&chain}, {.messages = 10});
+  ASSERT_TRUE(Settle(*other, other->deliveries[0].id, Verdict::kRetry));
+  EXPECT_THAT(listener.attempts, SizeIs(2)) << "the last is a dead letter";
+  EXPECT_THAT(listener.dead_letters, SizeIs(1));
 }
 
 }  // namespace

@@ -36,9 +36,21 @@ class FakeJournal final : public Journal {
     }
     return absl::OkStatus();
   }
+  absl::Status AppendReceived(std::span<RoutedMessage> batch, std::span<const ReceivedPacket> packets) override {
+    const absl::Status status = Append(batch);
+    if (status.ok()) received.insert(received.end(), packets.begin(), packets.end());
+    return status;
+  }
+  absl::Status Release(std::span<const ReceivedPacket> packets) override {
+    if (full_) return absl::ResourceExhaustedError("no space left on device");
+    for (const ReceivedPacket& packet : packets) std::erase(received, packet);
+    return absl::OkStatus();
+  }
   absl::Status Settle(std::span<const RecordId>, std::span<OutboxEntry>) override { return absl::OkStatus(); }
   void Confirm(std::span<const RecordId>) override {}
   Depth depth() const override { return {}; }
+
+  std::vector<ReceivedPacket> received;
 
  private:
   bool full_ = false;
@@ -270,6 +282,72 @@ TEST_F(RouterTest, LeavesTheBatchWholeSoThatItMayBeSentAgain) {
   ASSERT_TRUE(routers_[0]->OnMessages(batch).ok());
   ASSERT_THAT(queue_.messages, SizeIs(1));
   EXPECT_EQ(queue_.messages[0].message, batch[0].message);
+}
+
+TEST_F(RouterTest, CountsABatchOnceHoweverOftenItIsOffered) {
+  Start(false, {Spec("a")});
+  journal_.FillDisk();
+  std::vector<InboundMessage> batch;
+  batch.push_back(Inbound({.topic = "a"}));
+  batch.push_back(Inbound({.topic = "nobody's"}));
+  ASSERT_FALSE(routers_[0]->OnMessages(batch).ok());
+  ASSERT_FALSE(routers_[0]->OnMessages(batch).ok());
+  journal_.FreeDisk();
+  ASSERT_TRUE(routers_[0]->OnMessages(batch).ok());
+  EXPECT_EQ(metrics_.GetCounter("sluice_messages_received_total", "", {{"connection", "plant"}, {"qos", "1"}}).value(),
+            2u);
+  EXPECT_EQ(metrics_.GetCounter("sluice_messages_dropped_total", "", {{"reason", "no_route"}}).value(), 1u);
+}
+
+// ---- packet ids of QoS 2
+
+TEST_F(RouterTest, JournalsThePacketIdsOfWhatItTakesIn) {
+  Start(false, {Spec("a")});
+  std::vector<InboundMessage> batch;
+  batch.push_back(Inbound({.topic = "a", .qos = Qos::kExactlyOnce}));
+  batch.back().packet_id = 7;
+  batch.push_back(Inbound({.topic = "nobody's", .qos = Qos::kExactlyOnce}));
+  batch.back().packet_id = 8;
+  ASSERT_TRUE(routers_[0]->OnMessages(batch).ok());
+  ASSERT_THAT(journal_.received, SizeIs(1)) << "what nobody wants may come twice";
+  EXPECT_EQ(journal_.received[0].packet_id, 7u);
+  EXPECT_THAT(routers_[0]->UnreleasedPackets(), ElementsAre(7));
+  ASSERT_TRUE(routers_[0]->OnReleased(std::vector<uint16_t>{7}).ok());
+  EXPECT_THAT(journal_.received, IsEmpty());
+  EXPECT_THAT(routers_[0]->UnreleasedPackets(), IsEmpty());
+}
+
+TEST_F(RouterTest, KnowsThePacketIdsOfItsOwnSessionFromEarlierProcesses) {
+  Start(false, {Spec("a")});
+  std::vector<InboundMessage> batch;
+  batch.push_back(Inbound({.topic = "a", .qos = Qos::kExactlyOnce}));
+  batch.back().packet_id = 7;
+  ASSERT_TRUE(routers_[0]->OnMessages(batch).ok());
+  std::vector<ReceivedPacket> earlier = journal_.received;
+  earlier.push_back({.session = "another's", .packet_id = 9});
+  Router next(connection_, earlier, groups_[0], chains_, journal_, queue_, metrics_, clock_);
+  EXPECT_THAT(next.UnreleasedPackets(), ElementsAre(7));
+
+  MqttOptions other = connection_;
+  other.client_id = "sluice-new";
+  Router with_another_session(other, earlier, groups_[0], chains_, journal_, queue_, metrics_, clock_);
+  EXPECT_THAT(with_another_session.UnreleasedPackets(), IsEmpty());
+}
+
+TEST_F(RouterTest, FreesAllPacketIdsWithTheSession) {
+  Start(false, {Spec("a")});
+  std::vector<InboundMessage> batch;
+  for (uint16_t packet_id : {uint16_t{7}, uint16_t{8}}) {
+    batch.push_back(Inbound({.topic = "a", .qos = Qos::kExactlyOnce}));
+    batch.back().packet_id = packet_id;
+  }
+  ASSERT_TRUE(routers_[0]->OnMessages(batch).ok());
+  journal_.FillDisk();
+  EXPECT_FALSE(routers_[0]->OnSessionLost().ok());
+  EXPECT_THAT(routers_[0]->UnreleasedPackets(), ElementsAre(7, 8)) << "to be tried again";
+  journal_.FreeDisk();
+  EXPECT_TRUE(routers_[0]->OnSessionLost().ok());
+  EXPECT_THAT(journal_.received, IsEmpty());
 }
 
 // ---- targets and processors

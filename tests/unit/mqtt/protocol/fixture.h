@@ -24,6 +24,7 @@ class EventLog : public ClientEvents {
     Add("connack " + std::to_string(connack.code) + (connack.session_present ? " session" : ""));
   }
   void OnPublish(const Publish& publish) override;
+  void OnReleased(uint16_t packet_id) override { Add("released " + std::to_string(packet_id)); }
   void OnPublished(uint64_t token, uint8_t reason) override {
     Add("published " + std::to_string(token) + " " + std::to_string(reason));
   }

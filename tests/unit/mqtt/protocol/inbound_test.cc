@@ -53,7 +53,7 @@ TEST_P(Inbound, Qos2IsHandedOutOnceUntilItIsReleased) {
   EXPECT_EQ(peer_->unacknowledged(), 1u);
   peer_->AcknowledgeAccepted();
   EXPECT_EQ(peer_.SentHex(), Hex(Pubrec(9)));
-  EXPECT_THAT(peer_.Receive(Pubrel(9)), IsEmpty());
+  EXPECT_THAT(peer_.Receive(Pubrel(9)), ElementsAre("released 9"));
   EXPECT_EQ(peer_.SentHex(), Hex(Pubcomp(9)));
   EXPECT_THAT(ReceivePublish(2, 9), ElementsAre("publish t '' qos 2 id 9"));
 }
@@ -114,7 +114,7 @@ TEST_P(Inbound, Qos2ThatWasAcceptedIsKnownOverAReconnectEvenWhenItsPubrecWasNotS
   EXPECT_THAT(ReceivePublish(2, 3, /*dup=*/true), ElementsAre("publish t '' qos 2 id 3 dup"));
   peer_->AcknowledgeAccepted();
   EXPECT_EQ(peer_.SentHex(), Hex(Pubrec(2)));
-  EXPECT_THAT(peer_.Receive(Pubrel(1)), IsEmpty());
+  EXPECT_THAT(peer_.Receive(Pubrel(1)), ElementsAre("released 1"));
   EXPECT_EQ(peer_.SentHex(), Hex(Pubcomp(1)));
 }
 
@@ -139,13 +139,41 @@ TEST_P(Inbound, AnIdentifierIsNewWhenTheSessionMayBe) {
   EXPECT_THAT(ReceivePublish(2, 1), ElementsAre("publish t '' qos 2 id 1"));
 }
 
+// MQTT-4.3.3-10 over the end of the process.
+TEST_P(Inbound, Qos2ThatAnEarlierProcessTookOverIsADuplicateUntilItIsReleased) {
+  peer_->Remember(std::vector<uint16_t>{7, 9});
+  peer_.Establish(/*session_present=*/true);
+  EXPECT_THAT(ReceivePublish(2, 9, /*dup=*/true), IsEmpty());
+  peer_->AcknowledgeAccepted();
+  EXPECT_EQ(peer_.SentHex(), Hex(Pubrec(9)));
+  EXPECT_THAT(peer_.Receive(Pubrel(9)), ElementsAre("released 9"));
+  EXPECT_EQ(peer_.SentHex(), Hex(Pubcomp(9)));
+  EXPECT_THAT(ReceivePublish(2, 9), ElementsAre("publish t '' qos 2 id 9"));
+  EXPECT_THAT(peer_.Receive(Pubrel(7)), ElementsAre("released 7")) << "its PUBREC was sent then";
+  EXPECT_EQ(peer_.SentHex(), Hex(Pubcomp(7)));
+}
+
+// MQTT-3.3.1-1: the broker sends it for the first time, so it must have had the PUBCOMP that nobody noted.
+TEST_P(Inbound, Qos2WithoutDupIsANewMessageWhateverAnEarlierProcessHad) {
+  peer_->Remember(std::vector<uint16_t>{9});
+  peer_.Establish(/*session_present=*/true);
+  EXPECT_THAT(ReceivePublish(2, 9), ElementsAre("publish t '' qos 2 id 9"));
+  EXPECT_THAT(ReceivePublish(2, 9, /*dup=*/true), IsEmpty()) << "known from now on";
+}
+
+TEST_P(Inbound, WhatAnEarlierProcessTookOverIsForgottenWithTheSession) {
+  peer_->Remember(std::vector<uint16_t>{9});
+  peer_.Establish(/*session_present=*/false);
+  EXPECT_THAT(ReceivePublish(2, 9, /*dup=*/true), ElementsAre("publish t '' qos 2 id 9 dup"));
+}
+
 // §3.6.2.1, §3.7.2.1: not an error while sessions are recovered.
 TEST_P(Inbound, AReleaseOfWhatIsNotKnownIsAnswered) {
   peer_.Establish();
-  EXPECT_THAT(peer_.Receive(Pubrel(77)), IsEmpty());
+  EXPECT_THAT(peer_.Receive(Pubrel(77)), ElementsAre("released 77"));
   EXPECT_EQ(peer_.SentHex(), Hex(NotFound(77)));
   if (mqtt5()) {
-    EXPECT_THAT(peer_.Receive(Reasoned(0x62, 78, 0x92)), IsEmpty());
+    EXPECT_THAT(peer_.Receive(Reasoned(0x62, 78, 0x92)), ElementsAre("released 78"));
     EXPECT_EQ(peer_.SentHex(), Hex(NotFound(78)));
   }
 }
