@@ -56,8 +56,11 @@ struct Subscription {
 // For /readyz, metrics and people.
 struct ConnectionState {
   std::string name;    // "plant" or "plant (replies)".
-  bool ready = false;  // Connected, and every subscription granted. A pause on purpose is not ready either.
-  std::string detail;  // Why not: "connection refused", "subscription 'a/#' refused: 0x87 not authorized", "paused: …".
+  // Connected, and every subscription granted or stayed out of. A pause on purpose is not ready.
+  bool ready = false;
+  // Why not: "connection refused", "subscription 'a/#' refused: 0x87 not authorized", "paused: …"; when ready, what is
+  // stayed out of: "left to others: '$share/g/a'".
+  std::string detail;
 };
 
 // One intake connection to a broker, with its subscriptions. Thread-safe.
@@ -71,6 +74,11 @@ class IntakeConnection {
   // to people.
   virtual void Pause(std::string reason) = 0;
   virtual void Resume() = 0;
+  // From now on stays out of these shared subscriptions (indexes of those it was made with; private ones are passed
+  // over), so that other members of their groups get what would come; subscribes again, without retained messages, to
+  // those that are not named any more. Holds over reconnects. Idempotent, returns at once. Paho while paused: from the
+  // next connection on.
+  virtual void StayOut(std::vector<size_t> shared_subscriptions) = 0;
   // Shutdown, first step: leaves shared subscriptions, so that other replicas take over. Waits for the broker's answer
   // until `deadline`; then true if it came. Private subscriptions hold in the broker's session.
   virtual bool UnsubscribeShared(SteadyTime deadline) = 0;

@@ -27,43 +27,55 @@ SubscriptionSet::SubscriptionSet(std::vector<Subscription> subscriptions, const 
 
 void SubscriptionSet::OnUp(bool session_present) {
   const bool keep = session_present && subscribed_before_;
+  up_ = true;
   unresponsive_ = false;
   for (Item& item : items_) {
-    const bool left = item.state == State::kLeaving || item.state == State::kLeft;
-    if (left || (keep && item.state == State::kGranted)) continue;
-    item.state = State::kWanted;
+    // What was left is not in this session, whether that is the old one or a new one.
+    if (item.state == State::kLeft || (keep && item.state == State::kGranted)) continue;
+    item.state = item.out ? State::kUnwanted : State::kWanted;
     item.due = clock_.Now();
   }
   subscribed_before_ = true;
 }
 
 void SubscriptionSet::OnDown() {
+  up_ = false;
   for (Item& item : items_) {
-    if (item.state == State::kAsked) item.state = State::kWanted;
-    if (item.state == State::kLeaving) item.state = State::kLeft;
+    if (item.state == State::kAsked) item.state = item.out ? State::kUnwanted : State::kWanted;
+    if (item.state == State::kLeaving) item.state = item.out ? State::kUnwanted : State::kWanted;
   }
 }
 
-SteadyTime SubscriptionSet::TakeDue(std::vector<size_t>& due) {
+SteadyTime SubscriptionSet::TakeDue(std::vector<size_t>& ask, std::vector<size_t>& leave) {
   SteadyTime next = kNever;
   for (size_t i = 0; i < items_.size(); ++i) {
     Item& item = items_[i];
-    const bool now = clock_.Now() >= item.due;
-    if (item.state == State::kAsked && now) unresponsive_ = true;
-    if ((item.state == State::kWanted || item.state == State::kRefused) && now) {
-      item.state = State::kAsked;
-      item.due = clock_.Now() + options_.connect_timeout;
-      due.push_back(i);
+    if (item.state == State::kGranted || item.state == State::kLeft) continue;
+    if (clock_.Now() >= item.due) {
+      if (item.state == State::kAsked || item.state == State::kLeaving) {
+        unresponsive_ = true;
+      } else {
+        const bool leaves = item.state == State::kUnwanted;
+        item.state = leaves ? State::kLeaving : State::kAsked;
+        item.due = clock_.Now() + options_.connect_timeout;
+        (leaves ? leave : ask).push_back(i);
+      }
     }
-    if (item.state <= State::kAsked || item.state == State::kRefused) next = std::min(next, item.due);
+    next = std::min(next, item.due);
   }
+  CountRefused();
   return next;
 }
 
 void SubscriptionSet::Answered(size_t index, uint8_t code) {
   Item& item = items_[index];
   if (item.state != State::kAsked) return;
-  if (code >= reason::kUnspecifiedError) {
+  const bool refused = code >= reason::kUnspecifiedError;
+  item.was_granted |= !refused;
+  if (item.out) {
+    item.state = refused ? State::kLeft : State::kUnwanted;
+    item.due = clock_.Now();
+  } else if (refused) {
     Refused(item, code);
   } else {
     item.state = State::kGranted;
@@ -74,7 +86,7 @@ void SubscriptionSet::Answered(size_t index, uint8_t code) {
         lower ? "mqtt subscription granted at a lower QoS than asked for" : "mqtt subscribed",
         {{"connection", options_.name}, {"filter", item.subscription.filter}, {"qos", static_cast<int64_t>(code)}});
   }
-  refused_gauge_.Set(std::ranges::count(items_, State::kRefused, &Item::state));
+  CountRefused();
 }
 
 void SubscriptionSet::Refused(Item& item, uint8_t code) {
@@ -88,28 +100,64 @@ void SubscriptionSet::Refused(Item& item, uint8_t code) {
                                            {"retry_ms", static_cast<int64_t>(delay.count())}});
 }
 
-void SubscriptionSet::Failed(size_t index) {
-  Item& item = items_[index];
-  if (item.state != State::kAsked) return;
-  item.state = State::kWanted;
-  item.due = clock_.Now() + kFirstRetry;
-}
-
-void SubscriptionSet::LeaveShared(std::vector<size_t>& leave) {
-  if (std::exchange(leave_shared_, true)) return;
-  for (size_t i = 0; i < items_.size(); ++i) {
-    if (!items_[i].subscription.shared()) continue;
-    items_[i].state = State::kLeaving;
-    leave.push_back(i);
-  }
+void SubscriptionSet::CountRefused() {
+  refused_gauge_.Set(std::ranges::count(items_, State::kRefused, &Item::state));
 }
 
 void SubscriptionSet::Left(size_t index) {
-  if (items_[index].state == State::kLeaving) items_[index].state = State::kLeft;
+  Item& item = items_[index];
+  if (item.state != State::kLeaving) return;
+  item.was_left = true;
+  item.state = item.out ? State::kLeft : State::kWanted;
+  item.due = clock_.Now();
+  log::Info("mqtt unsubscribed", {{"connection", options_.name}, {"filter", item.subscription.filter}});
+}
+
+void SubscriptionSet::Failed(size_t index) {
+  Item& item = items_[index];
+  if (item.state != State::kAsked && item.state != State::kLeaving) return;
+  item.state = item.out ? State::kUnwanted : State::kWanted;
+  item.due = clock_.Now() + kFirstRetry;
+}
+
+void SubscriptionSet::CannotHear() {
+  for (Item& item : items_) {
+    if (item.state != State::kAsked && item.state != State::kLeaving) continue;
+    item.due = clock_.Now() + options_.connect_timeout;
+  }
+}
+
+void SubscriptionSet::StayOut(std::span<const size_t> indexes) {
+  for (size_t i = 0; i < items_.size(); ++i) {
+    Item& item = items_[i];
+    if (!item.subscription.shared()) continue;
+    SetOut(item, leave_shared_ || std::ranges::find(indexes, i) != indexes.end());
+  }
+}
+
+void SubscriptionSet::LeaveShared() {
+  leave_shared_ = true;
+  StayOut({});
+}
+
+void SubscriptionSet::SetOut(Item& item, bool out) {
+  if (std::exchange(item.out, out) == out) return;
+  // What is under way is answered first.
+  if (item.state == State::kAsked || item.state == State::kLeaving) return;
+  item.state = out ? State::kUnwanted : State::kWanted;
+  item.due = clock_.Now();
 }
 
 bool SubscriptionSet::left_shared() const {
-  return leave_shared_ && std::ranges::none_of(items_, [](const Item& item) { return item.state == State::kLeaving; });
+  if (!leave_shared_ || !up_) return leave_shared_;
+  return std::ranges::all_of(
+      items_, [](const Item& item) { return !item.subscription.shared() || item.state == State::kLeft; });
+}
+
+bool SubscriptionSet::ready() const {
+  return std::ranges::all_of(items_, [this](const Item& item) {
+    return item.out ? !leave_shared_ : item.state == State::kGranted;
+  });
 }
 
 std::string SubscriptionSet::Detail() const {
@@ -118,10 +166,14 @@ std::string SubscriptionSet::Detail() const {
     return "subscription '" + item.subscription.filter + "' refused: " + Describe(item.code);
   }
   for (const Item& item : items_) {
-    if (item.state == State::kLeaving || item.state == State::kLeft) return "shared subscriptions left";
-    if (item.state != State::kGranted) return "subscribing to '" + item.subscription.filter + "'";
+    if (item.out && leave_shared_) return "shared subscriptions left";
+    if (!item.out && item.state != State::kGranted) return "subscribing to '" + item.subscription.filter + "'";
   }
-  return "";
+  const auto out = std::ranges::find(items_, true, &Item::out);
+  if (out == items_.end()) return "";
+  const auto others = std::ranges::count(items_, true, &Item::out) - 1;
+  const std::string more = others == 0 ? "" : " and " + std::to_string(others) + " more";
+  return "left to others: '" + out->subscription.filter + "'" + more;
 }
 
 std::string SubscriptionSet::Describe(uint8_t code) const {

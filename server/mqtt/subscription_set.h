@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,36 +30,59 @@ class SubscriptionSet {
   void OnUp(bool session_present);
   void OnDown();
 
-  // Appends to `due` what to ask for now; each then counts as asked. Returns when to come again at the latest.
-  SteadyTime TakeDue(std::vector<size_t>& due);
+  // While up: appends to `ask` and `leave` what to SUBSCRIBE and to UNSUBSCRIBE now; each then waits for its answer.
+  // Returns when to come again at the latest.
+  SteadyTime TakeDue(std::vector<size_t>& ask, std::vector<size_t>& leave);
   // The broker's answer to a SUBSCRIBE: granted QoS, or ≥ 0x80. Without effect on what is not asked for any more.
   void Answered(size_t index, uint8_t code);
-  // It could not be asked for, or the answer will not come: to be asked for again.
-  void Failed(size_t index);
-
-  // Leaves the shared subscriptions: appends to `leave` those to unsubscribe, once. They are not asked for again.
-  void LeaveShared(std::vector<size_t>& leave);
-  // The broker has answered to an UNSUBSCRIBE, or cannot.
+  // The broker has answered to an UNSUBSCRIBE.
   void Left(size_t index);
-  // LeaveShared() was called, and all of it is answered.
+  // It could not be asked for or left, or the answer will not come: to be tried again.
+  void Failed(size_t index);
+  // Answers cannot be heard for now (nobody reads): none is late.
+  void CannotHear();
+
+  // From now on these are stayed out of, those not named any more are subscribed to again. Indexes of private
+  // subscriptions, and those there are not, are passed over: a private one's messages are nobody else's.
+  void StayOut(std::span<const size_t> indexes);
+  // The retained messages of this subscription have come already, before it was left.
+  bool HadRetained(size_t index) const { return items_[index].was_granted && items_[index].was_left; }
+
+  // For the end: leaves all shared subscriptions, and asks for none of them again.
+  void LeaveShared();
+  // LeaveShared() was called, and all of it is answered, or cannot be because the connection is gone.
   bool left_shared() const;
 
+  // All are granted, or stayed out of on purpose.
+  bool ready() const;
   // Of the first that is not granted, for people; empty when all are.
   std::string Detail() const;
   // The broker did not answer a request in time: the connection is of no use.
   bool unresponsive() const { return unresponsive_; }
 
  private:
-  enum class State : uint8_t { kWanted, kAsked, kGranted, kRefused, kLeaving, kLeft };
+  // One request of a subscription at a time: what is wanted meanwhile has to wait for its answer.
+  //
+  //   kWanted ──▶ kAsked ──▶ kGranted, kRefused
+  //      ▲                          │ out
+  //      │ in          kLeaving ◀── kUnwanted
+  //      └── kLeft ◀──────┘
+  enum class State : uint8_t { kWanted, kAsked, kGranted, kRefused, kUnwanted, kLeaving, kLeft };
   struct Item {
     Subscription subscription;
     Backoff backoff;
     State state = State::kWanted;
+    bool out = false;  // To be stayed out of.
+    bool was_granted = false;
+    bool was_left = false;
     uint8_t code = 0;  // kRefused: the reason.
-    SteadyTime due{};  // kWanted: when to ask; kAsked: when to give up; kRefused: when to ask again.
+    // kWanted, kUnwanted: when to ask; kAsked, kLeaving: when to give up; kRefused: when to ask again.
+    SteadyTime due{};
   };
 
+  void SetOut(Item& item, bool out);
   void Refused(Item& item, uint8_t code);
+  void CountRefused();
   std::string Describe(uint8_t code) const;
 
   const MqttOptions& options_;
@@ -66,6 +90,7 @@ class SubscriptionSet {
   Gauge& refused_gauge_;
 
   std::vector<Item> items_;
+  bool up_ = false;
   bool subscribed_before_ = false;
   bool leave_shared_ = false;
   bool unresponsive_ = false;

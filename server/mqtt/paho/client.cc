@@ -192,11 +192,11 @@ bool Client::Disconnect(Millis timeout) {
 
 // ------------------------------------------------------------------------------------------------ requests
 
-mqtt::token_ptr Client::Subscribe(const Subscription& subscription, bool with_identifier, bool retained_on_new_only) {
+mqtt::token_ptr Client::Subscribe(const Subscription& subscription, bool with_identifier, RetainHandling retained) {
   mqtt::subscribe_options options;
   mqtt::properties properties;
   if (options_.mqtt5) {
-    if (retained_on_new_only) options.set_retain_handling(mqtt::subscribe_options::SEND_RETAINED_ON_NEW);
+    options.set_retain_handling(static_cast<mqtt::subscribe_options::RetainHandling>(retained));
     if (with_identifier && subscription.id != 0) {
       properties.add({mqtt::property::SUBSCRIPTION_IDENTIFIER, static_cast<int32_t>(subscription.id)});
     }

@@ -33,6 +33,9 @@ struct RequestResult {
   uint8_t code = 0;  // The granted QoS; with kRefused why not (0x80 with MQTT 3.1.1).
 };
 
+// Of a SUBSCRIBE: which retained messages it brings (MQTT 5.0 §3.8.3.1). With MQTT 3.1.1 it brings them all.
+enum class RetainHandling : uint8_t { kSend = 0, kSendIfNew = 1, kSendNone = 2 };
+
 class Client;
 
 // Paho's calls back. They come from Paho's threads (one receives, one sends, for all clients of the process) with
@@ -73,7 +76,7 @@ class Client {
   bool Disconnect(Millis timeout);
 
   // A request under way, to be asked how it ended. Null: could not be sent, the connection is going.
-  mqtt::token_ptr Subscribe(const Subscription& subscription, bool with_identifier, bool retained_on_new_only);
+  mqtt::token_ptr Subscribe(const Subscription& subscription, bool with_identifier, RetainHandling retained);
   mqtt::token_ptr Unsubscribe(const std::string& filter);
   static RequestResult ResultOf(const mqtt::token_ptr& token);
 

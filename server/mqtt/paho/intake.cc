@@ -41,58 +41,59 @@ void IntakeCore::OnMessage(const mqtt::const_message_ptr& message) {
 void IntakeCore::OnUp(Client& /*client*/, const ConnectResult& result) {
   identifiers_ = result.subscription_identifiers;
   subscriptions_.OnUp(result.session_present);
-  MutexLock lock(mutex_);
-  subscriptions_detail_ = subscriptions_.Detail();
+  TellState();
 }
 
 void IntakeCore::OnDown() {
   asked_.clear();
   leaving_.clear();
   subscriptions_.OnDown();
-  MutexLock lock(mutex_);
-  changed_.NotifyAll();
+  TellState();
 }
 
 SteadyTime IntakeCore::OnControl(Client* client) {
-  if (client == nullptr) return kNever;
-  bool leave = false;
-  {
-    MutexLock lock(mutex_);
-    leave = leave_shared_;
+  ReadWishes();
+  if (client == nullptr) {
+    TellState();
+    return kNever;
   }
-  if (leave) LeaveShared(*client);
   ReadAnswers();
-  indexes_.clear();
-  const SteadyTime next = subscriptions_.TakeDue(indexes_);
-  Ask(*client);
-  if (subscriptions_.unresponsive()) link_.Drop("the broker does not answer to SUBSCRIBE");
-  MutexLock lock(mutex_);
-  subscriptions_detail_ = subscriptions_.Detail();
-  if (leave && subscriptions_.left_shared()) {
-    left_shared_ = true;
-    changed_.NotifyAll();
-  }
+  asking_.clear();
+  leaving_now_.clear();
+  const SteadyTime next = subscriptions_.TakeDue(asking_, leaving_now_);
+  for (size_t index : asking_) Ask(*client, index);
+  for (size_t index : leaving_now_) Leave(*client, index);
+  if (subscriptions_.unresponsive()) link_.Drop("the broker does not answer to SUBSCRIBE or UNSUBSCRIBE");
+  TellState();
   return next;
 }
 
-void IntakeCore::Ask(Client& client) {
-  for (size_t index : indexes_) {
-    // Retained messages were sent when the broker first granted it; a second SUBSCRIBE of this process or an older one
-    // is not to bring them again (MQTT 5.0 §3.8.3.1, Retain Handling 1).
-    mqtt::token_ptr token = client.Subscribe(subscriptions_.at(index), identifiers_,
-                                             /*retained_on_new_only=*/!link_.options().clean_session);
-    if (token) {
-      asked_.push_back({index, std::move(token)});
-    } else {
-      subscriptions_.Failed(index);
-    }
+void IntakeCore::ReadWishes() {
+  bool leave = false;
+  std::optional<std::vector<size_t>> stay_out;
+  {
+    MutexLock lock(mutex_);
+    leave = leave_shared_;
+    stay_out.swap(stay_out_);
   }
+  if (leave) subscriptions_.LeaveShared();
+  if (stay_out) subscriptions_.StayOut(*stay_out);
 }
 
-void IntakeCore::LeaveShared(Client& client) {
-  indexes_.clear();
-  subscriptions_.LeaveShared(indexes_);
-  for (size_t index : indexes_) leaving_.push_back({index, client.Unsubscribe(subscriptions_.at(index).filter)});
+void IntakeCore::Ask(Client& client, size_t index) {
+  // Retained messages were sent when the broker first granted it; a second SUBSCRIBE of this process or an older one is
+  // not to bring them again (MQTT 5.0 §3.8.3.1).
+  RetainHandling retained = link_.options().clean_session ? RetainHandling::kSend : RetainHandling::kSendIfNew;
+  if (subscriptions_.HadRetained(index)) retained = RetainHandling::kSendNone;
+  mqtt::token_ptr token = client.Subscribe(subscriptions_.at(index), identifiers_, retained);
+  if (!token) return subscriptions_.Failed(index);
+  asked_.push_back({index, std::move(token)});
+}
+
+void IntakeCore::Leave(Client& client, size_t index) {
+  mqtt::token_ptr token = client.Unsubscribe(subscriptions_.at(index).filter);
+  if (!token) return subscriptions_.Failed(index);
+  leaving_.push_back({index, std::move(token)});
 }
 
 void IntakeCore::ReadAnswers() {
@@ -108,10 +109,31 @@ void IntakeCore::ReadAnswers() {
     return true;
   });
   std::erase_if(leaving_, [this](const Request& request) {
-    if (Client::ResultOf(request.token).state == State::kPending) return false;
-    subscriptions_.Left(request.index);
+    const RequestResult result = Client::ResultOf(request.token);
+    if (result.state == State::kPending) return false;
+    if (result.state == State::kFailed) {
+      subscriptions_.Failed(request.index);
+    } else {
+      subscriptions_.Left(request.index);
+    }
     return true;
   });
+}
+
+void IntakeCore::TellState() {
+  MutexLock lock(mutex_);
+  subscriptions_detail_ = subscriptions_.Detail();
+  subscriptions_ready_ = subscriptions_.ready();
+  left_shared_ = subscriptions_.left_shared();
+  changed_.NotifyAll();
+}
+
+void IntakeCore::StayOut(std::vector<size_t> shared_subscriptions) {
+  {
+    MutexLock lock(mutex_);
+    stay_out_ = std::move(shared_subscriptions);
+  }
+  link_.Wake();
 }
 
 bool IntakeCore::UnsubscribeShared(SteadyTime deadline) {
@@ -137,7 +159,7 @@ ConnectionState IntakeCore::State() const {
   if (!link_.up() || !state.detail.empty()) return state;
   MutexLock lock(mutex_);
   state.detail = subscriptions_detail_;
-  state.ready = state.detail.empty();
+  state.ready = subscriptions_ready_;
   return state;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ class IntakeCore final : public Link::User {
              MetricsRegistry& metrics);
 
   Link& link() { return link_; }
+  void StayOut(std::vector<size_t> shared_subscriptions);
   bool UnsubscribeShared(SteadyTime deadline);
   // No OnMessages runs or follows after it.
   void LetGoOfSink();
@@ -42,8 +44,11 @@ class IntakeCore final : public Link::User {
     size_t index = 0;
     mqtt::token_ptr token;
   };
-  void Ask(Client& client);
-  void LeaveShared(Client& client);
+  void Ask(Client& client, size_t index);
+  void Leave(Client& client, size_t index);
+  // Hands what was asked for since the last time to the subscription set.
+  void ReadWishes();
+  void TellState();
   // Hands the answers that came to the subscription set.
   void ReadAnswers();
 
@@ -52,7 +57,7 @@ class IntakeCore final : public Link::User {
   bool identifiers_ = true;  // The broker takes subscription identifiers.
   std::vector<Request> asked_;
   std::vector<Request> leaving_;
-  std::vector<size_t> indexes_;  // Scratch.
+  std::vector<size_t> asking_, leaving_now_;  // Scratch.
 
   // Held while the sink is called.
   Mutex sink_mutex_;
@@ -61,6 +66,8 @@ class IntakeCore final : public Link::User {
   mutable Mutex mutex_;
   CondVar changed_;
   std::string subscriptions_detail_ ABSL_GUARDED_BY(mutex_);  // Empty: all granted.
+  bool subscriptions_ready_ ABSL_GUARDED_BY(mutex_) = false;
+  std::optional<std::vector<size_t>> stay_out_ ABSL_GUARDED_BY(mutex_);  // Not handed on yet.
   bool leave_shared_ ABSL_GUARDED_BY(mutex_) = false;
   bool left_shared_ ABSL_GUARDED_BY(mutex_) = false;
 };
@@ -73,6 +80,9 @@ class Intake final : public IntakeConnection {
   void Start() override { core_->link().Start(core_); }
   void Pause(std::string reason) override { core_->link().Pause(std::move(reason)); }
   void Resume() override { core_->link().Resume(); }
+  void StayOut(std::vector<size_t> shared_subscriptions) override {
+    core_->StayOut(std::move(shared_subscriptions));
+  }
   bool UnsubscribeShared(SteadyTime deadline) override { return core_->UnsubscribeShared(deadline); }
   void Stop(SteadyTime deadline) override;
   ConnectionState State() const override { return core_->State(); }

@@ -13,6 +13,10 @@ namespace {
 // Retain Handling of a SUBSCRIBE (MQTT 5.0 §3.8.3.1).
 constexpr uint8_t kSendRetained = 0;
 constexpr uint8_t kSendRetainedIfNew = 1;
+constexpr uint8_t kSendNoRetained = 2;
+
+// Of a paused intake's window: mosquitto 2.0 sends twice as much when acknowledgements reach it together.
+constexpr size_t kForgiven = 2;
 
 // For an owner that did not call Stop().
 constexpr Millis kStopInDestructor{5'000};
@@ -123,8 +127,10 @@ void IntakeCore::OnTime() {
 
 bool IntakeCore::MayRead() const {
   if (offer_again_ != kNever) return false;
-  // MQTT 3.1.1 has no Receive Maximum, and not every broker of MQTT 5 holds to it.
-  return !withholding_ || link_.client().unacknowledged() < link_.options().receive_maximum;
+  // A broker that holds to the Receive Maximum sends no more than that, so reading goes on: answers, pings and QoS 0
+  // still come. MQTT 3.1.1 has no Receive Maximum, and not every broker of MQTT 5 holds to it: past twice as much (see
+  // docs/brokers.md) what it sends stays in the socket.
+  return !withholding_ || link_.client().unacknowledged() <= kForgiven * link_.options().receive_maximum;
 }
 
 void IntakeCore::Pause(std::string reason) {
@@ -173,13 +179,16 @@ void IntakeCore::OnDown(uint8_t /*reason*/) {
 }
 
 void IntakeCore::Advance() {
-  indexes_.clear();
-  const SteadyTime next = subscriptions_.TakeDue(indexes_);
-  for (size_t index : indexes_) Subscribe(index);
+  if (!MayRead()) subscriptions_.CannotHear();
+  asking_.clear();
+  leaving_now_.clear();
+  const SteadyTime next = subscriptions_.TakeDue(asking_, leaving_now_);
+  for (size_t index : asking_) Subscribe(index);
+  for (size_t index : leaving_now_) Unsubscribe(index);
   TellState();
   link_.WakeAt(std::min(next, offer_again_));
   link_.Flush();
-  if (subscriptions_.unresponsive()) link_.Drop("the broker does not answer to SUBSCRIBE");
+  if (subscriptions_.unresponsive()) link_.Drop("the broker does not answer to SUBSCRIBE or UNSUBSCRIBE");
 }
 
 void IntakeCore::Subscribe(size_t index) {
@@ -189,12 +198,24 @@ void IntakeCore::Subscribe(size_t index) {
   const SubscribeRequest request{.filter = subscription.filter,
                                  .qos = subscription.qos,
                                  .id = connack.subscription_ids_available ? subscription.id : 0,
-                                 // Retained messages were sent when the broker first granted it; a second SUBSCRIBE of
-                                 // this process or an older one is not to bring them again (MQTT 5.0 §3.8.3.1).
-                                 .retain_handling = link_.options().clean_session ? kSendRetained : kSendRetainedIfNew};
+                                 .retain_handling = RetainHandling(index)};
   const uint16_t packet_id = link_.client().Subscribe({&request, 1});
   if (packet_id == 0) return subscriptions_.Failed(index);
   asked_.emplace_back(packet_id, index);
+}
+
+uint8_t IntakeCore::RetainHandling(size_t index) const {
+  // Retained messages were sent when the broker first granted it; a second SUBSCRIBE of this process or an older one is
+  // not to bring them again (MQTT 5.0 §3.8.3.1).
+  if (subscriptions_.HadRetained(index)) return kSendNoRetained;
+  return link_.options().clean_session ? kSendRetained : kSendRetainedIfNew;
+}
+
+void IntakeCore::Unsubscribe(size_t index) {
+  const std::string_view filter = subscriptions_.at(index).filter;
+  const uint16_t packet_id = link_.client().Unsubscribe({&filter, 1});
+  if (packet_id == 0) return subscriptions_.Failed(index);
+  leaving_.emplace_back(packet_id, index);
 }
 
 void IntakeCore::OnSuback(uint16_t packet_id, uint8_t code) {
@@ -205,27 +226,21 @@ void IntakeCore::OnSuback(uint16_t packet_id, uint8_t code) {
   if (asked_.empty() || code >= reason::kUnspecifiedError) link_.WakeAt(clock_.Now());
 }
 
+void IntakeCore::StayOut(std::vector<size_t> shared_subscriptions) {
+  link_.Post([this, out = std::move(shared_subscriptions)] {
+    subscriptions_.StayOut(out);
+    link_.up() ? Advance() : TellState();
+  });
+}
+
 bool IntakeCore::UnsubscribeShared(SteadyTime deadline) {
-  link_.Post([this] { LeaveShared(); });
+  link_.Post([this] {
+    subscriptions_.LeaveShared();
+    link_.up() ? Advance() : TellState();
+  });
   MutexLock lock(mutex_);
   while (!left_shared_ && link_.up() && clock_.Now() < deadline) changed_.WaitUntil(mutex_, deadline);
   return left_shared_;
-}
-
-void IntakeCore::LeaveShared() {
-  indexes_.clear();
-  subscriptions_.LeaveShared(indexes_);
-  for (size_t index : indexes_) {
-    const std::string_view filter = subscriptions_.at(index).filter;
-    const uint16_t packet_id = link_.up() ? link_.client().Unsubscribe({&filter, 1}) : uint16_t{0};
-    if (packet_id == 0) {
-      subscriptions_.Left(index);
-    } else {
-      leaving_.emplace_back(packet_id, index);
-    }
-  }
-  TellState();
-  link_.Flush();
 }
 
 void IntakeCore::OnUnsuback(uint16_t packet_id) {
@@ -233,6 +248,8 @@ void IntakeCore::OnUnsuback(uint16_t packet_id) {
   if (index == std::string::npos) return;
   subscriptions_.Left(index);
   TellState();
+  // It may be wanted again by now.
+  if (leaving_.empty()) link_.WakeAt(clock_.Now());
 }
 
 // ------------------------------------------------------------------------------------------------ state
@@ -240,6 +257,7 @@ void IntakeCore::OnUnsuback(uint16_t packet_id) {
 void IntakeCore::TellState() {
   MutexLock lock(mutex_);
   subscriptions_detail_ = subscriptions_.Detail();
+  subscriptions_ready_ = subscriptions_.ready();
   left_shared_ = subscriptions_.left_shared();
   changed_.NotifyAll();
 }
@@ -253,7 +271,7 @@ ConnectionState IntakeCore::State() const {
   if (!refusal_.empty()) state.detail = "messages cannot be taken in: " + refusal_;
   if (!link_.up() || !state.detail.empty()) return state;
   state.detail = subscriptions_detail_;
-  state.ready = state.detail.empty();
+  state.ready = subscriptions_ready_;
   return state;
 }
 

@@ -26,6 +26,7 @@ class IntakeCore final : public Link::User {
   Link& link() { return link_; }
   void Pause(std::string reason);
   void Resume();
+  void StayOut(std::vector<size_t> shared_subscriptions);
   bool UnsubscribeShared(SteadyTime deadline);
   // No OnMessages runs or follows after it.
   void LetGoOfSink();
@@ -48,10 +49,11 @@ class IntakeCore final : public Link::User {
   void TakenAgain();
   // Of packets of QoS 2; an error gives the connection up, so that their PUBCOMP is never sent.
   absl::Status TellReleased();
-  // Asks for what is due.
+  // Asks for and leaves what is due.
   void Advance();
   void Subscribe(size_t index);
-  void LeaveShared();
+  void Unsubscribe(size_t index);
+  uint8_t RetainHandling(size_t index) const;
   void TellState();
 
   const Clock& clock_;
@@ -67,7 +69,7 @@ class IntakeCore final : public Link::User {
   std::vector<uint16_t> released_;                    // Packets of QoS 2.
   std::vector<std::pair<uint16_t, size_t>> asked_;    // Packet id of a SUBSCRIBE, and the subscription's index.
   std::vector<std::pair<uint16_t, size_t>> leaving_;  // Of an UNSUBSCRIBE, likewise.
-  std::vector<size_t> indexes_;                       // Scratch.
+  std::vector<size_t> asking_, leaving_now_;          // Scratch.
 
   // Held while the sink is called.
   Mutex sink_mutex_;
@@ -76,6 +78,7 @@ class IntakeCore final : public Link::User {
   mutable Mutex mutex_;
   CondVar changed_;
   std::string subscriptions_detail_ ABSL_GUARDED_BY(mutex_);  // Empty: all granted.
+  bool subscriptions_ready_ ABSL_GUARDED_BY(mutex_) = false;
   std::string pause_reason_ ABSL_GUARDED_BY(mutex_);          // Empty: not paused.
   std::string refusal_ ABSL_GUARDED_BY(mutex_);               // Why the sink does not take the batch; empty: it does.
   bool left_shared_ ABSL_GUARDED_BY(mutex_) = false;
@@ -89,6 +92,9 @@ class Intake final : public IntakeConnection {
   void Start() override { core_->link().Start(core_); }
   void Pause(std::string reason) override { core_->Pause(std::move(reason)); }
   void Resume() override { core_->Resume(); }
+  void StayOut(std::vector<size_t> shared_subscriptions) override {
+    core_->StayOut(std::move(shared_subscriptions));
+  }
   bool UnsubscribeShared(SteadyTime deadline) override { return core_->UnsubscribeShared(deadline); }
   void Stop(SteadyTime deadline) override;
   ConnectionState State() const override { return core_->State(); }

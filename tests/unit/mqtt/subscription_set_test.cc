@@ -15,16 +15,28 @@ using testing::IsEmpty;
 
 class SubscriptionSetTest : public testing::Test {
  protected:
-  std::vector<size_t> Due() {
-    std::vector<size_t> due;
-    next_ = set_.TakeDue(due);
-    return due;
-  }
-  std::vector<size_t> Leave() {
+  struct Requests {
+    std::vector<size_t> ask;
     std::vector<size_t> leave;
-    set_.LeaveShared(leave);
-    return leave;
+  };
+  Requests Take() {
+    Requests requests;
+    next_ = set_.TakeDue(requests.ask, requests.leave);
+    return requests;
   }
+  // What is asked for; nothing is left.
+  std::vector<size_t> Due() {
+    const Requests requests = Take();
+    EXPECT_THAT(requests.leave, IsEmpty());
+    return requests.ask;
+  }
+  // What is left; nothing is asked for.
+  std::vector<size_t> Leave() {
+    const Requests requests = Take();
+    EXPECT_THAT(requests.ask, IsEmpty());
+    return requests.leave;
+  }
+  void StayOut(std::vector<size_t> indexes) { set_.StayOut(indexes); }
   void UpAndGranted() {
     set_.OnUp(/*session_present=*/false);
     for (size_t index : Due()) set_.Answered(index, 1);
@@ -106,12 +118,15 @@ TEST_F(SubscriptionSetTest, FindsABrokerThatDoesNotAnswer) {
 TEST_F(SubscriptionSetTest, LeavesTheSharedOnesForGood) {
   UpAndGranted();
   EXPECT_FALSE(set_.left_shared());
+  set_.LeaveShared();
   EXPECT_THAT(Leave(), ElementsAre(1));
   EXPECT_THAT(Leave(), IsEmpty());
   EXPECT_FALSE(set_.left_shared());
   set_.Left(1);
   EXPECT_TRUE(set_.left_shared());
+  EXPECT_FALSE(set_.ready());
   EXPECT_EQ(set_.Detail(), "shared subscriptions left");
+  StayOut({});
   set_.OnDown();
   set_.OnUp(false);
   EXPECT_THAT(Due(), ElementsAre(0));
@@ -119,7 +134,9 @@ TEST_F(SubscriptionSetTest, LeavesTheSharedOnesForGood) {
 
 TEST_F(SubscriptionSetTest, HasLeftWhenTheConnectionBreaks) {
   UpAndGranted();
+  set_.LeaveShared();
   Leave();
+  EXPECT_FALSE(set_.left_shared());
   set_.OnDown();
   EXPECT_TRUE(set_.left_shared());
 }
@@ -131,6 +148,105 @@ TEST_F(SubscriptionSetTest, TriesAgainWhatCouldNotBeSent) {
   EXPECT_THAT(Due(), IsEmpty());
   clock_.Advance(Millis{1'000});
   EXPECT_THAT(Due(), ElementsAre(0));
+}
+
+TEST_F(SubscriptionSetTest, StaysOutUntilItIsToComeBack) {
+  UpAndGranted();
+  StayOut({1});
+  StayOut({1});
+  EXPECT_THAT(Leave(), ElementsAre(1));
+  set_.Left(1);
+  EXPECT_THAT(Leave(), IsEmpty());
+  EXPECT_TRUE(set_.ready());
+  EXPECT_EQ(set_.Detail(), "left to others: '$share/g/b'");
+  StayOut({});
+  EXPECT_FALSE(set_.ready());
+  EXPECT_THAT(Due(), ElementsAre(1));
+  set_.Answered(1, 1);
+  EXPECT_TRUE(set_.ready());
+  EXPECT_EQ(set_.Detail(), "");
+}
+
+TEST_F(SubscriptionSetTest, NeverStaysOutOfPrivateSubscriptions) {
+  UpAndGranted();
+  StayOut({0, 7});
+  EXPECT_THAT(Leave(), IsEmpty());
+  EXPECT_EQ(set_.Detail(), "");
+}
+
+TEST_F(SubscriptionSetTest, StaysOutOverReconnects) {
+  UpAndGranted();
+  StayOut({1});
+  EXPECT_THAT(Leave(), ElementsAre(1));
+  set_.Left(1);
+  for (const bool session_present : {true, false}) {
+    set_.OnDown();
+    set_.OnUp(session_present);
+    const Requests requests = Take();
+    EXPECT_THAT(requests.leave, IsEmpty());
+    EXPECT_EQ(requests.ask.empty(), session_present) << "the private one is asked for in a new session";
+    for (size_t index : requests.ask) set_.Answered(index, 1);
+  }
+}
+
+// The broker's session may have it: of an older process, or because the answer was lost.
+TEST_F(SubscriptionSetTest, LeavesWhatASessionMayStillHave) {
+  StayOut({1});
+  set_.OnUp(/*session_present=*/true);
+  Requests requests = Take();
+  EXPECT_THAT(requests.ask, ElementsAre(0));
+  EXPECT_THAT(requests.leave, ElementsAre(1));
+  set_.Answered(0, 1);
+  set_.OnDown();
+  set_.OnUp(/*session_present=*/true);
+  EXPECT_THAT(Leave(), ElementsAre(1));
+}
+
+TEST_F(SubscriptionSetTest, HasOneRequestOfASubscriptionUnderWayAtATime) {
+  set_.OnUp(false);
+  EXPECT_THAT(Due(), ElementsAre(0, 1));
+  StayOut({1});
+  EXPECT_THAT(Leave(), IsEmpty());
+  set_.Answered(1, 1);
+  EXPECT_THAT(Leave(), ElementsAre(1));
+  StayOut({});
+  EXPECT_THAT(Due(), IsEmpty());
+  set_.Left(1);
+  EXPECT_THAT(Due(), ElementsAre(1));
+}
+
+TEST_F(SubscriptionSetTest, KnowsWhoseRetainedMessagesHaveCome) {
+  UpAndGranted();
+  EXPECT_FALSE(set_.HadRetained(1));
+  StayOut({1});
+  Leave();
+  set_.Left(1);
+  StayOut({});
+  EXPECT_TRUE(set_.HadRetained(1));
+  EXPECT_FALSE(set_.HadRetained(0));
+}
+
+TEST_F(SubscriptionSetTest, FindsABrokerThatDoesNotAnswerToUnsubscribeUnlessNobodyListens) {
+  UpAndGranted();
+  StayOut({1});
+  EXPECT_THAT(Leave(), ElementsAre(1));
+  clock_.Advance(options_.connect_timeout);
+  set_.CannotHear();
+  Take();
+  EXPECT_FALSE(set_.unresponsive());
+  clock_.Advance(options_.connect_timeout);
+  Take();
+  EXPECT_TRUE(set_.unresponsive());
+}
+
+TEST_F(SubscriptionSetTest, TriesAgainToLeaveWhatCouldNotBeLeft) {
+  UpAndGranted();
+  StayOut({1});
+  EXPECT_THAT(Leave(), ElementsAre(1));
+  set_.Failed(1);
+  EXPECT_THAT(Leave(), IsEmpty());
+  clock_.Advance(Millis{1'000});
+  EXPECT_THAT(Leave(), ElementsAre(1));
 }
 
 }  // namespace

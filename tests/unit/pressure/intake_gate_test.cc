@@ -20,6 +20,7 @@ class RestingIntake final : public IntakeConnection {
     paused = false;
     ++changes;
   }
+  void StayOut(std::vector<size_t> /*shared_subscriptions*/) override {}
   bool UnsubscribeShared(SteadyTime /*deadline*/) override { return true; }
   void Stop(SteadyTime /*deadline*/) override {}
   ConnectionState State() const override { return {}; }
