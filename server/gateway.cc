@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <map>
 #include <random>
 #include <set>
@@ -13,7 +14,7 @@
 #include "server/backlog/restorer.h"
 #include "server/mqtt/paho/factory.h"
 #include "server/mqtt/wire/factory.h"
-#include "server/pressure/intake_gate.h"
+#include "server/pressure/intake_control.h"
 #include "server/queue/dispatcher.h"
 #include "server/reply/dead_letters.h"
 #include "server/reply/outbox.h"
@@ -44,6 +45,12 @@ std::map<std::string, std::string> BrokerOfEachConnection(const GatewayConfig& c
   return brokers;
 }
 
+// A gateway on its own leaves nothing: nobody would take it.
+Ladder::Options LadderOptions(const PressureConfig& config) {
+  if (config.replicas == 1) return {};
+  return {.leave_share_after = config.leave_share_after, .no_workers_after = config.no_workers_after};
+}
+
 }  // namespace
 
 MqttDrivers MqttDrivers::Real() {
@@ -64,6 +71,7 @@ MqttDrivers MqttDrivers::Real() {
 class Gateway::Stages final : private RoutedSink, private DeliverySource, private DispatcherListener {
  public:
   Stages(GatewayConfig config, MqttDrivers drivers, OpenJournal journal);
+  ~Stages() override { intake_control_.Stop(); }
 
   absl::Status Start();
   bool Shutdown(Millis drain);
@@ -83,14 +91,21 @@ class Gateway::Stages final : private RoutedSink, private DeliverySource, privat
   bool Restore(RecoveredMessage message, RoutedMessage& out);
   std::vector<ReadinessItem> Readiness() const;
 
-  // The arrows backlog → queue and worker stream → queue.
+  // The arrows backlog → queue and worker stream → queue. Who serves a chain is of interest to pressure, too.
   void Enqueue(std::span<RoutedMessage> batch) override { dispatcher_.Enqueue(batch); }
   SessionId AddSession(SessionOptions options, std::shared_ptr<DeliverySink> sink) override {
-    return dispatcher_.AddSession(std::move(options), std::move(sink));
+    const std::vector<const Chain*> chains = options.chains;
+    const SessionId session = dispatcher_.AddSession(std::move(options), std::move(sink));
+    intake_control_.OnWorkerJoined(session, chains);
+    return session;
   }
   void SetWindow(SessionId session, Window window) override { dispatcher_.SetWindow(session, window); }
-  void DrainSession(SessionId session) override { dispatcher_.DrainSession(session); }
+  void DrainSession(SessionId session) override {
+    dispatcher_.DrainSession(session);
+    intake_control_.OnWorkerLeft(session);
+  }
   void RemoveSession(SessionId session, bool counts, uint64_t began) override {
+    intake_control_.OnWorkerLeft(session);
     dispatcher_.RemoveSession(session, counts, began);
   }
   bool Extend(SessionId session, uint64_t delivery_id, Millis lease) override {
@@ -98,7 +113,7 @@ class Gateway::Stages final : private RoutedSink, private DeliverySource, privat
   }
   // The arrows queue → pressure, queue → dead letters, queue → journal.
   void OnPressure(const Chain& chain, bool high) override {
-    backlog_ ? backlog_->OnPressure(chain, high) : gate_.OnPressure(chain, high);
+    backlog_ ? backlog_->OnPressure(chain, high) : intake_control_.OnQueue(chain, high);
   }
   void OnDeadLetters(std::vector<DeadLetter> letters) override { dead_letters_.Take(std::move(letters)); }
   void OnForgotten(std::span<const RecordId> records) override {
@@ -123,7 +138,8 @@ class Gateway::Stages final : private RoutedSink, private DeliverySource, privat
   RouteTable routes_;
   OpenJournal opened_journal_;
   Journal& journal_ = opened_journal_.journal();
-  IntakeGate gate_;
+  IntakeControl intake_control_{LadderOptions(config_.pressure), clock_, metrics_,
+                                [this](SteadyTime deadline) { ticker_.WakeBy(deadline); }};
   std::unique_ptr<Restorer> restorer_;
   std::unique_ptr<Backlog> backlog_;  // Null: the journal is in memory, and so is all that waits.
   Dispatcher dispatcher_{clock_, metrics_, *this, [this](SteadyTime deadline) { ticker_.WakeBy(deadline); },
@@ -202,6 +218,7 @@ absl::Status Gateway::Stages::Start() {
   ticker_.Add(dispatcher_);
   ticker_.Add(*workers_);
   ticker_.Add(outbox_);
+  ticker_.Add(intake_control_);
   ticker_.Start();
   for (const std::unique_ptr<Publisher>& publisher : publishers_) publisher->Start();
   if (backlog_) backlog_->Start();
@@ -255,8 +272,7 @@ void Gateway::Stages::BuildIntake() {
       intake.router =
           std::make_unique<Router>(options, unreleased, groups[i], chains_, journal_, next, metrics_, clock_);
       intake.connection = drivers_.intake(options, groups[i].Subscriptions(), *intake.router, clock_, metrics_);
-      gate_.AddConnection(*intake.connection,
-                          [this, name](const Chain& chain) { return routes_.ConnectionFeeds(name, chain); });
+      intake_control_.AddConnection(options.name, *intake.connection, groups[i]);
       intakes_.push_back(std::move(intake));
     }
   }
@@ -315,6 +331,7 @@ std::vector<ReadinessItem> Gateway::Stages::Readiness() const {
   };
   for (const Intake& intake : intakes_) add(intake.connection->State());
   for (const std::unique_ptr<Publisher>& publisher : publishers_) add(publisher->State());
+  std::ranges::move(intake_control_.Readiness(), std::back_inserter(items));
   return items;
 }
 

@@ -76,6 +76,21 @@ struct JournalConfig {
   friend bool operator==(const JournalConfig&, const JournalConfig&) = default;
 };
 
+// What the gateway does while more comes in than goes out.
+struct PressureConfig {
+  // Gateways that share the shared filters. With 1 nothing is left: nobody else would get it.
+  uint32_t replicas = 1;
+  // How long a connection rests before it leaves its shared filters. 0: never.
+  Millis leave_share_after{30'000};
+  // How long a chain is without workers before the shared filters that feed only such chains are left. 0: never.
+  Millis no_workers_after{300'000};
+  // Percent of the journal's bounds at which intake rests, and to which it must fall before intake goes on.
+  uint32_t high = 90;
+  uint32_t low = 75;
+
+  friend bool operator==(const PressureConfig&, const PressureConfig&) = default;
+};
+
 struct HttpConfig {
   std::string listen = "127.0.0.1:9090";  // HOST:PORT; port 0 picks a free one; empty: no HTTP.
 
@@ -97,6 +112,7 @@ struct GatewayConfig {
   RepliesConfig replies;
   WorkersConfig workers;
   JournalConfig journal;
+  PressureConfig pressure;
   HttpConfig http;
   LogConfig log;
   Millis shutdown_drain{20'000};

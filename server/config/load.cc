@@ -57,6 +57,7 @@ LoadResult Load(Entry root, const std::string& file, const Surroundings& surroun
     ReadRoutes(reading, top, draft);
     ReadReplies(reading, top, draft);
     ReadWorkers(reading, top, draft);
+    ReadPressure(reading, top, draft);
     ReadProcess(reading, top, draft);
   }
   LoadResult result;

@@ -17,6 +17,7 @@ constexpr Key kTopKeys[] = {
      "Chains with settings of their own. A chain that a route or a template names need not stand here."},
     {"replies", kMap, "", "", "What workers may publish."},
     {"workers", kMap, "", "", "Where workers connect to.", true},
+    {"pressure", kMap, "", "", "What happens when more comes in than goes out."},
     {"http", kMap, "", "", "Health and metrics."},
     {"log", kMap, "", "", "The log, on standard error."},
     {"shutdown", kMap, "", "", "How the gateway ends."},
@@ -176,6 +177,21 @@ constexpr Key kWorkersWindowKeys[] = {
     {"bytes", kBytes, "256MiB", "1KiB..1024GiB", "Bytes in flight: topic, payload and properties."},
 };
 
+constexpr Key kPressureKeys[] = {
+    {"replicas", kNumber, "1", "1..10000",
+     "How many gateways share the shared filters. Only with 2 and more may a gateway leave a shared filter to the "
+     "others; alone it keeps all of them, since nobody else would get the messages."},
+    {"leaveShareAfter", kDuration, "30s", "0..24h",
+     "How long intake rests before its connection leaves all its shared filters, until intake goes on. 0: never. "
+     "With `driver: paho` they are left when it goes on at the earliest."},
+    {"noWorkersAfter", kDuration, "5m", "0..24h",
+     "How long a chain is without any worker, also after the start, before the shared filters that feed only such "
+     "chains are left, until a worker comes. 0: never. Filters of templates (`chain:${topic}`) are never left for this "
+     "reason."},
+    {"high", kNumber, "90", "2..100", "Percent of the journal's bounds at which intake rests."},
+    {"low", kNumber, "75", "1..99", "Percent to which the journal must fall before intake goes on; less than `high`."},
+};
+
 constexpr Key kHttpKeys[] = {
     {"listen", kListen, "127.0.0.1:9090", "",
      "Where `/healthz`, `/readyz` and `/metrics` are served, in plain HTTP. Port 0 picks a free one; `\"\"` serves "
@@ -244,6 +260,14 @@ constinit const Section kRepliesSection{"replies", "What workers may publish.", 
 constinit const Section kWorkersSection{"workers", "The listener for workers.", kWorkersKeys};
 constinit const Section kWorkersTlsSection{"workers.tls", "", kWorkersTlsKeys};
 constinit const Section kWorkersWindowSection{"workers.maxWindow", "", kWorkersWindowKeys};
+constinit const Section kPressureSection{
+    "pressure",
+    "The upper rungs of the ladder in [architecture.md](architecture.md#back-pressure). A shared filter that its last "
+    "member leaves has no subscriber any more: mosquitto and most other brokers **drop** its messages then. All replicas "
+    "leave when the workers of a chain are away from all of them, or all of them are overloaded. Where that can last, "
+    "set `noWorkersAfter` and `leaveShareAfter` to 0: the gateways then hold what they can, and the broker what its "
+    "sessions can.",
+    kPressureKeys};
 constinit const Section kHttpSection{"http", "Health and metrics, for machines inside.", kHttpKeys};
 constinit const Section kLogSection{
     "log", "One line per event in the life of a connection or stream, none per message.", kLogKeys};
@@ -260,7 +284,7 @@ std::span<const Section* const> AllSections() {
   static constexpr const Section* kAll[] = {
       &kTopSection,     &kConnectionSection, &kRouteSection,         &kRouteFromSection,
       &kRouteToSection, &kChainSection,      &kChainQueueSection,    &kRepliesSection,
-      &kWorkersSection, &kWorkersTlsSection, &kWorkersWindowSection, &kHttpSection,
+      &kWorkersSection, &kWorkersTlsSection, &kWorkersWindowSection, &kPressureSection, &kHttpSection,
       &kLogSection,     &kShutdownSection,   &kJournalSection,       &kAdminSection,
   };
   return kAll;

@@ -63,6 +63,7 @@ extern const Section kRepliesSection;
 extern const Section kWorkersSection;
 extern const Section kWorkersTlsSection;
 extern const Section kWorkersWindowSection;
+extern const Section kPressureSection;
 extern const Section kHttpSection;
 extern const Section kLogSection;
 extern const Section kShutdownSection;

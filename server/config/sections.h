@@ -34,6 +34,7 @@ void ReadChains(Reading& reading, MapReader& top, Draft& draft);
 void ReadRoutes(Reading& reading, MapReader& top, Draft& draft);
 void ReadReplies(Reading& reading, MapReader& top, Draft& draft);
 void ReadWorkers(Reading& reading, MapReader& top, Draft& draft);
+void ReadPressure(Reading& reading, MapReader& top, Draft& draft);
 // http, log, shutdown, journal, and the refusal of admin.
 void ReadProcess(Reading& reading, MapReader& top, Draft& draft);
 

@@ -66,15 +66,6 @@ std::vector<const Route*> RouteTable::RoutesOf(std::string_view connection) cons
   return routes;
 }
 
-bool RouteTable::ConnectionFeeds(std::string_view connection, const Chain& chain) const {
-  MutexLock lock(mutex_);
-  for (const Route& route : routes_) {
-    if (route.connection != connection) continue;
-    if (route.target.chain == nullptr || route.target.chain == &chain) return true;
-  }
-  return false;
-}
-
 absl::Status BuildRoutes(std::span<const RouteSpec> specs, ChainDirectory& chains, RouteTable& table) {
   for (const RouteSpec& spec : specs) {
     auto route = MakeRoute(spec, chains);

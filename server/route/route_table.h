@@ -35,9 +35,6 @@ class RouteTable {
   const Route* Find(std::string_view id) const;
   // Of one connection, in the order they were added.
   std::vector<const Route*> RoutesOf(std::string_view connection) const;
-  // Whether a message of `connection` can get into `chain`: what a full chain must hold up. A template can name any
-  // chain.
-  bool ConnectionFeeds(std::string_view connection, const Chain& chain) const;
 
  private:
   mutable Mutex mutex_;

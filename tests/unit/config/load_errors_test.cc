@@ -35,10 +35,10 @@ TEST_F(LoadErrors, AFileThatIsNoMap) {
 TEST_F(LoadErrors, UnknownKeysWithTheNearestKnownOne) {
   EXPECT_EQ(OfLine("repplies: {}"),
             "gw.yaml:5:1: unknown key 'repplies' (did you mean 'replies'?); known keys: connections, routes, "
-            "chainDefaults, chains, replies, workers, http, log, shutdown, journal, admin\n");
+            "chainDefaults, chains, replies, workers, pressure, http, log, shutdown, journal, admin\n");
   EXPECT_EQ(OfLine("HTTP: {}"),
             "gw.yaml:5:1: unknown key 'HTTP' (did you mean 'http'?); known keys: connections, routes, "
-            "chainDefaults, chains, replies, workers, http, log, shutdown, journal, admin\n");
+            "chainDefaults, chains, replies, workers, pressure, http, log, shutdown, journal, admin\n");
   EXPECT_EQ(OfLine("log: {levle: info}"),
             "gw.yaml:5:7: log: unknown key 'levle' (did you mean 'level'?); known keys: level, format\n");
   EXPECT_EQ(OfLine("log: {elephant: info}"), "gw.yaml:5:7: log: unknown key 'elephant'; known keys: level, format\n");
@@ -366,6 +366,13 @@ TEST_F(LoadErrors, ShowStrangeValuesShortenedAndPrintable) {
             "gw.yaml:5:14: log.level: found 'a?b'; allowed: debug, info, warning, error\n");
   EXPECT_EQ(OfLine("log: {level: " + std::string(200, 'x') + "}"),
             "gw.yaml:5:14: log.level: found '" + std::string(80, 'x') + "…'; allowed: debug, info, warning, error\n");
+}
+
+TEST_F(LoadErrors, WatermarksThatLeaveNoRoomBetweenThem) {
+  EXPECT_EQ(OfLine("pressure: {low: 90}"),
+            "gw.yaml:5:17: pressure.low: found 90, which is not less than high, 90; allowed: a smaller low, or a larger "
+            "high\n");
+  EXPECT_EQ(OfLine("pressure: {high: 80, low: 79}"), "");
 }
 
 }  // namespace

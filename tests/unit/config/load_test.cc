@@ -107,6 +107,7 @@ workers:
   maxWindow: {messages: 11, bytes: 12KiB}
   maxStreams: 13
   maxStreamAge: 2h
+pressure: {replicas: 3, leaveShareAfter: 45s, noWorkersAfter: 0, high: 80, low: 40}
 http: {listen: "[::1]:0"}
 log: {level: debug, format: json}
 shutdown: {drain: 1m}
@@ -181,6 +182,9 @@ journal:
   EXPECT_EQ(config.workers.max_window_bytes, 12u << 10);
   EXPECT_EQ(config.workers.max_streams, 13u);
   EXPECT_EQ(config.workers.max_stream_age, minutes(120));
+  EXPECT_EQ(config.pressure,
+            (PressureConfig{
+                .replicas = 3, .leave_share_after = seconds(45), .no_workers_after = seconds(0), .high = 80, .low = 40}));
   EXPECT_EQ(config.http.listen, "[::1]:0");
   EXPECT_EQ(config.log, (LogConfig{.level = "debug", .format = "json"}));
   EXPECT_EQ(config.shutdown_drain, minutes(1));

@@ -76,17 +76,5 @@ TEST_F(RouteTableTest, RoutesStandWithTheirConnectionInOrder) {
   EXPECT_THAT(table_.RoutesOf("nowhere"), SizeIs(0));
 }
 
-TEST_F(RouteTableTest, AConnectionFeedsTheChainsItsRoutesName) {
-  RouteSpec any = Spec("x/+", "${topic.2}");
-  any.connection = "office";
-  ASSERT_TRUE(BuildRoutes(std::vector{Spec("a", "one"), Spec("b", "two:node"), any}, chains_, table_).ok());
-  const Chain* three = chains_.FindOrCreate("three");
-  EXPECT_TRUE(table_.ConnectionFeeds("plant", *chains_.Find("one")));
-  EXPECT_TRUE(table_.ConnectionFeeds("plant", *chains_.Find("two")));
-  EXPECT_FALSE(table_.ConnectionFeeds("plant", *three));
-  EXPECT_TRUE(table_.ConnectionFeeds("office", *three));  // A template can name any.
-  EXPECT_FALSE(table_.ConnectionFeeds("nowhere", *three));
-}
-
 }  // namespace
 }  // namespace sluice

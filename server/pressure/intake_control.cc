@@ -1,0 +1,218 @@
+#include "server/pressure/intake_control.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "server/telemetry/log.h"
+
+namespace sluice {
+namespace {
+
+// How often what the journal holds is looked at.
+constexpr Millis kJournalInterval{100};
+
+// Of Ladder::Rest without kNot, and Ladder::Leave, for metrics and logs.
+constexpr std::string_view kRestNames[] = {"queue_full", "journal_full", "journal_fails"};
+constexpr std::string_view kLeaveNames[] = {"resting", "no_workers"};
+
+size_t At(Ladder::Rest rest) { return static_cast<size_t>(rest) - 1; }
+size_t At(Ladder::Leave leave) { return static_cast<size_t>(leave); }
+
+}  // namespace
+
+IntakeControl::IntakeControl(Ladder::Options options, const Clock& clock, MetricsRegistry& metrics,
+                             std::function<void(SteadyTime)> wake_by)
+    : clock_(clock), metrics_(metrics), wake_by_(std::move(wake_by)), log_limit_(clock), ladder_(options) {}
+
+// ------------------------------------------------------------------------------------------------ set-up
+
+void IntakeControl::AddConnection(const std::string& name, IntakeConnection& connection,
+                                  const SubscriptionGroup& group) {
+  MutexLock lock(mutex_);
+  Connection mine;
+  mine.name = name;
+  mine.connection = &connection;
+  mine.resting = &metrics_.GetGauge("sluice_intake_paused", "1 while intake rests and the broker keeps what comes.",
+                                    {{"connection", name}});
+  mine.left = &metrics_.GetGauge("sluice_shared_filters_left", "Shared filters that are left to other gateways.",
+                                 {{"connection", name}});
+  for (size_t i = 0; i < kRests; ++i) {
+    mine.rests[i] = &metrics_.GetCounter("sluice_intake_pauses_total", "Times that intake began to rest.",
+                                         {{"connection", name}, {"reason", std::string(kRestNames[i])}});
+  }
+  for (size_t i = 0; i < kLeaves; ++i) {
+    mine.leaves[i] = &metrics_.GetCounter("sluice_shared_filter_leaves_total",
+                                          "Times that a shared filter was left to other gateways.",
+                                          {{"connection", name}, {"reason", std::string(kLeaveNames[i])}});
+  }
+  for (const PlannedSubscription& planned : group.planned) {
+    mine.filters.push_back(planned.subscription.filter);
+    for (const Route* route : planned.routes) {
+      const Chain* chain = route->target.chain;
+      if (chain == nullptr || workers_.contains(chain)) continue;
+      workers_[chain].gauge = &metrics_.GetGauge("sluice_chain_workers", "Worker streams that serve the chain.",
+                                                 {{"chain", chain->name}});
+    }
+  }
+  connections_.push_back(std::move(mine));
+  ladder_.AddConnection(group, clock_.Now());
+}
+
+void IntakeControl::WatchJournal(Watermark watermark, std::function<Fill()> read) {
+  watermark_ = watermark;
+  read_journal_ = std::move(read);
+}
+
+void IntakeControl::Stop() {
+  MutexLock lock(mutex_);
+  connections_.clear();
+}
+
+// ------------------------------------------------------------------------------------------------ what happens below
+
+template <typename Change>
+void IntakeControl::After(Change change) {
+  SteadyTime next = kNever;
+  {
+    MutexLock lock(mutex_);
+    const SteadyTime now = clock_.Now();
+    change(now);
+    next = Apply(now);
+  }
+  if (next != kNever) wake_by_(next);
+}
+
+void IntakeControl::OnQueue(const Chain& chain, bool full) {
+  After([&](SteadyTime) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { ladder_.SetQueueFull(chain, full); });
+}
+
+void IntakeControl::OnJournalFailure(std::string why) {
+  After([&](SteadyTime) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { ladder_.SetJournalFailure(std::move(why)); });
+}
+
+void IntakeControl::CheckJournal() {
+  if (!watermark_) return;
+  const bool was_full = journal_full_.load(std::memory_order_relaxed);
+  if (watermark_->IsFull(read_journal_(), was_full) == was_full) return;
+  After([this](SteadyTime) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { ReadJournal(); });
+}
+
+void IntakeControl::ReadJournal() {
+  if (!watermark_) return;
+  // Read under the lock: who comes last has seen the latest.
+  const bool full = watermark_->IsFull(read_journal_(), ladder_.journal_full());
+  ladder_.SetJournalFull(full);
+  journal_full_.store(full, std::memory_order_relaxed);
+}
+
+void IntakeControl::OnWorkerJoined(uint64_t session, const std::vector<const Chain*>& chains) {
+  After([&](SteadyTime) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (sessions_.try_emplace(session, chains).second) CountWorkers(chains, 1);
+  });
+}
+
+void IntakeControl::OnWorkerLeft(uint64_t session) {
+  After([&](SteadyTime) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    auto it = sessions_.find(session);
+    if (it == sessions_.end()) return;
+    CountWorkers(it->second, -1);
+    sessions_.erase(it);
+  });
+}
+
+void IntakeControl::CountWorkers(const std::vector<const Chain*>& chains, int change) {
+  for (const Chain* chain : chains) {
+    auto it = workers_.find(chain);
+    if (it == workers_.end()) continue;
+    Workers& workers = it->second;
+    workers.count += static_cast<size_t>(change);
+    workers.gauge->Set(static_cast<int64_t>(workers.count));
+    ladder_.SetWorkers(*chain, workers.count, clock_.Now());
+  }
+}
+
+SteadyTime IntakeControl::Tick(SteadyTime now) {
+  MutexLock lock(mutex_);
+  ReadJournal();
+  const SteadyTime next = Apply(now);
+  return watermark_ ? std::min(next, now + kJournalInterval) : next;
+}
+
+// ------------------------------------------------------------------------------------------------ orders
+
+SteadyTime IntakeControl::Apply(SteadyTime now) {
+  const SteadyTime next = ladder_.Advance(now);
+  for (size_t i = 0; i < connections_.size(); ++i) {
+    Connection& connection = connections_[i];
+    const Ladder::Order& order = ladder_.order(i);
+    TellLeft(connection, order);
+    TellRest(connection, order);
+    connection.told = order;
+  }
+  return next;
+}
+
+void IntakeControl::TellRest(Connection& connection, const Ladder::Order& order) {
+  const Ladder::Order& told = connection.told;
+  if (order.rest == Ladder::Rest::kNot) {
+    if (told.rest == Ladder::Rest::kNot) return;
+    connection.connection->Resume();
+    connection.resting->Set(0);
+    if (log_limit_.Admit("intake goes on", connection.name)) {
+      log::Info("intake goes on", {{"connection", connection.name}});
+    }
+    return;
+  }
+  if (order.reason == told.reason) return;
+  connection.connection->Pause(order.reason);
+  if (order.rest == told.rest) return;
+  connection.resting->Set(1);
+  connection.rests[At(order.rest)]->Add();
+  if (log_limit_.Admit("intake rests", connection.name)) {
+    log::Warning("intake rests", {{"connection", connection.name}, {"reason", order.reason}});
+  }
+}
+
+void IntakeControl::TellLeft(Connection& connection, const Ladder::Order& order) {
+  const Ladder::Order& told = connection.told;
+  if (order.left == told.left) return;
+  auto is_left = [](const Ladder::Order& in, size_t subscription) {
+    return std::ranges::find(in.left, subscription, &Ladder::Order::Left::subscription) != in.left.end();
+  };
+  std::vector<size_t> out;
+  for (const Ladder::Order::Left& left : order.left) {
+    out.push_back(left.subscription);
+    if (is_left(told, left.subscription)) continue;
+    connection.leaves[At(left.why)]->Add();
+    log::Warning("shared filter left to others", {{"connection", connection.name},
+                                                  {"filter", connection.filters[left.subscription]},
+                                                  {"reason", kLeaveNames[At(left.why)]}});
+  }
+  for (const Ladder::Order::Left& left : told.left) {
+    if (is_left(order, left.subscription)) continue;
+    log::Info("shared filter joined again",
+              {{"connection", connection.name}, {"filter", connection.filters[left.subscription]}});
+  }
+  connection.left->Set(static_cast<int64_t>(out.size()));
+  connection.connection->StayOut(std::move(out));
+}
+
+std::vector<ReadinessItem> IntakeControl::Readiness() const {
+  std::vector<ReadinessItem> items;
+  MutexLock lock(mutex_);
+  if (!ladder_.journal_failure().empty()) {
+    items.push_back({"journal", false, "cannot be written: " + ladder_.journal_failure()});
+  } else if (ladder_.journal_full()) {
+    items.push_back({"journal", false, "full"});
+  }
+  for (const Ladder::ChainState& state : ladder_.UnusualChains()) {
+    std::string detail = state.full ? "its queue is full" : "";
+    if (state.no_workers) detail += std::string(detail.empty() ? "" : "; ") + "no worker is connected";
+    if (state.left) detail += "; its shared filters are left to others";
+    items.push_back({"chain " + state.chain, !state.full, std::move(detail)});
+  }
+  return items;
+}
+
+}  // namespace sluice

@@ -1,0 +1,112 @@
+// Carries out the ladder's orders: tells the intake connections, counts, logs, shows.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "server/mqtt/driver.h"
+#include "server/pressure/ladder.h"
+#include "server/pressure/watermark.h"
+#include "server/runtime/clock.h"
+#include "server/runtime/mutex.h"
+#include "server/runtime/ticker.h"
+#include "server/telemetry/http.h"
+#include "server/telemetry/log_limit.h"
+#include "server/telemetry/metrics.h"
+
+namespace sluice {
+
+// Thread-safe, save for set-up. Nothing in it waits. Its lock is held while connections are told, so that they hear the
+// decisions in their order.
+class IntakeControl final : public Tickable {
+ public:
+  // `clock` and `metrics` outlive it. `wake_by` asks the ticker for a Tick.
+  IntakeControl(Ladder::Options options, const Clock& clock, MetricsRegistry& metrics,
+                std::function<void(SteadyTime)> wake_by);
+  IntakeControl(const IntakeControl&) = delete;
+  IntakeControl& operator=(const IntakeControl&) = delete;
+
+  // ---- set-up, before anything else is called
+  // `connection` lives until Stop().
+  void AddConnection(const std::string& name, IntakeConnection& connection, const SubscriptionGroup& group);
+  // Intake rests while the journal is at this watermark. `read` tells what it holds; it is called from any thread that
+  // calls in here, a few times a second by itself, and must not call in here.
+  void WatchJournal(Watermark watermark, std::function<Fill()> read);
+
+  // ---- from the stages below
+  // The queue of a chain has reached its high watermark, or fallen to its low one. See
+  // DispatcherListener::OnPressure.
+  void OnQueue(const Chain& chain, bool full);
+  // After an append: looks at what the journal holds sooner than the next tick would. Cheap where nothing changes.
+  void CheckJournal();
+  // The journal cannot be written, and why; empty: it can again.
+  void OnJournalFailure(std::string why);
+  // A worker's stream began to serve these chains; it gets nothing more. The latter may be said twice, and of streams
+  // that are not known.
+  void OnWorkerJoined(uint64_t session, const std::vector<const Chain*>& chains);
+  void OnWorkerLeft(uint64_t session);
+
+  // ---- from the gateway
+  // What is not as usual with the journal and the chains. A chain without workers is shown, but the gateway is ready:
+  // else those that wait for it would not find it.
+  std::vector<ReadinessItem> Readiness() const;
+  // No connection is told anything any more when it returns. Idempotent.
+  void Stop();
+
+  SteadyTime Tick(SteadyTime now) override;
+
+ private:
+  static constexpr size_t kRests = 3;   // Of Ladder::Rest, without kNot.
+  static constexpr size_t kLeaves = 2;  // Of Ladder::Leave.
+
+  struct Connection {
+    std::string name;
+    IntakeConnection* connection = nullptr;
+    std::vector<std::string> filters;  // By subscription.
+    Gauge* resting = nullptr;
+    Gauge* left = nullptr;
+    std::array<Counter*, kRests> rests{};
+    std::array<Counter*, kLeaves> leaves{};
+    Ladder::Order told;
+  };
+
+  // Brings the ladder to now and tells the connections what has changed; when to come again.
+  SteadyTime Apply(SteadyTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TellRest(Connection& connection, const Ladder::Order& order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TellLeft(Connection& connection, const Ladder::Order& order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ReadJournal() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CountWorkers(const std::vector<const Chain*>& chains, int change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Has `change` done under the lock, and what follows from it.
+  template <typename Change>
+  void After(Change change);
+
+  // Constant after set-up.
+  const Clock& clock_;
+  MetricsRegistry& metrics_;
+  const std::function<void(SteadyTime)> wake_by_;
+  std::optional<Watermark> watermark_;
+  std::function<Fill()> read_journal_;
+
+  log::Limiter log_limit_;
+  std::atomic<bool> journal_full_{false};  // As the ladder knows it.
+
+  mutable Mutex mutex_;
+  Ladder ladder_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Connection> connections_ ABSL_GUARDED_BY(mutex_);
+  struct Workers {
+    size_t count = 0;
+    Gauge* gauge = nullptr;
+  };
+  std::map<const Chain*, Workers> workers_ ABSL_GUARDED_BY(mutex_);  // Of the chains that routes name.
+  absl::flat_hash_map<uint64_t, std::vector<const Chain*>> sessions_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace sluice
