@@ -182,8 +182,9 @@ constexpr Key kPressureKeys[] = {
      "How many gateways share the shared filters. Only with 2 and more may a gateway leave a shared filter to the "
      "others; alone it keeps all of them, since nobody else would get the messages."},
     {"leaveShareAfter", kDuration, "30s", "0..24h",
-     "How long intake rests before its connection leaves all its shared filters, until intake goes on. 0: never. "
-     "With `driver: paho` they are left when it goes on at the earliest."},
+     "How long intake rests before its connection leaves all its shared filters, until intake goes on. 0: never, and "
+     "so "
+     "with `driver: paho`, which is disconnected while intake rests."},
     {"noWorkersAfter", kDuration, "5m", "0..24h",
      "How long a chain is without any worker, also after the start, before the shared filters that feed only such "
      "chains are left, until a worker comes. 0: never. Filters of templates (`chain:${topic}`) are never left for this "
@@ -262,11 +263,12 @@ constinit const Section kWorkersTlsSection{"workers.tls", "", kWorkersTlsKeys};
 constinit const Section kWorkersWindowSection{"workers.maxWindow", "", kWorkersWindowKeys};
 constinit const Section kPressureSection{
     "pressure",
-    "The upper rungs of the ladder in [architecture.md](architecture.md#back-pressure). A shared filter that its last "
-    "member leaves has no subscriber any more: mosquitto and most other brokers **drop** its messages then. All replicas "
-    "leave when the workers of a chain are away from all of them, or all of them are overloaded. Where that can last, "
-    "set `noWorkersAfter` and `leaveShareAfter` to 0: the gateways then hold what they can, and the broker what its "
-    "sessions can.",
+    "The upper rungs of the ladder in [architecture.md](architecture.md#back-pressure). Brokers **drop** what nobody "
+    "subscribes to, so the messages of a shared filter are lost once its last member has left it. All replicas leave "
+    "it "
+    "when the workers of its chain are away from all of them, or all of them are overloaded. Where that can last "
+    "longer "
+    "than the times below, set both to 0: the gateways then hold what they can, and the broker what its sessions can.",
     kPressureKeys};
 constinit const Section kHttpSection{"http", "Health and metrics, for machines inside.", kHttpKeys};
 constinit const Section kLogSection{
@@ -282,10 +284,10 @@ constinit const Section kAdminSection{
 
 std::span<const Section* const> AllSections() {
   static constexpr const Section* kAll[] = {
-      &kTopSection,     &kConnectionSection, &kRouteSection,         &kRouteFromSection,
-      &kRouteToSection, &kChainSection,      &kChainQueueSection,    &kRepliesSection,
-      &kWorkersSection, &kWorkersTlsSection, &kWorkersWindowSection, &kPressureSection, &kHttpSection,
-      &kLogSection,     &kShutdownSection,   &kJournalSection,       &kAdminSection,
+      &kTopSection,           &kConnectionSection, &kRouteSection,   &kRouteFromSection, &kRouteToSection,
+      &kChainSection,         &kChainQueueSection, &kRepliesSection, &kWorkersSection,   &kWorkersTlsSection,
+      &kWorkersWindowSection, &kPressureSection,   &kHttpSection,    &kLogSection,       &kShutdownSection,
+      &kJournalSection,       &kAdminSection,
   };
   return kAll;
 }

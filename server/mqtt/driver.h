@@ -55,7 +55,7 @@ struct Subscription {
 
 // For /readyz, metrics and people.
 struct ConnectionState {
-  std::string name;    // "plant" or "plant (replies)".
+  std::string name;  // "plant" or "plant (replies)".
   // Connected, and every subscription granted or stayed out of. A pause on purpose is not ready.
   bool ready = false;
   // Why not: "connection refused", "subscription 'a/#' refused: 0x87 not authorized", "paused: …"; when ready, what is
@@ -76,8 +76,8 @@ class IntakeConnection {
   virtual void Resume() = 0;
   // From now on stays out of these shared subscriptions (indexes of those it was made with; private ones are passed
   // over), so that other members of their groups get what would come; subscribes again, without retained messages, to
-  // those that are not named any more. Holds over reconnects. Idempotent, returns at once. Paho while paused: from the
-  // next connection on.
+  // those that are not named any more. Holds over reconnects. Idempotent, returns at once. Paho while paused: with the
+  // next connection.
   virtual void StayOut(std::vector<size_t> shared_subscriptions) = 0;
   // Shutdown, first step: leaves shared subscriptions, so that other replicas take over. Waits for the broker's answer
   // until `deadline`; then true if it came. Private subscriptions hold in the broker's session.

@@ -100,9 +100,7 @@ void SubscriptionSet::Refused(Item& item, uint8_t code) {
                                            {"retry_ms", static_cast<int64_t>(delay.count())}});
 }
 
-void SubscriptionSet::CountRefused() {
-  refused_gauge_.Set(std::ranges::count(items_, State::kRefused, &Item::state));
-}
+void SubscriptionSet::CountRefused() { refused_gauge_.Set(std::ranges::count(items_, State::kRefused, &Item::state)); }
 
 void SubscriptionSet::Left(size_t index) {
   Item& item = items_[index];
@@ -155,9 +153,8 @@ bool SubscriptionSet::left_shared() const {
 }
 
 bool SubscriptionSet::ready() const {
-  return std::ranges::all_of(items_, [this](const Item& item) {
-    return item.out ? !leave_shared_ : item.state == State::kGranted;
-  });
+  return std::ranges::all_of(
+      items_, [this](const Item& item) { return item.out ? !leave_shared_ : item.state == State::kGranted; });
 }
 
 std::string SubscriptionSet::Detail() const {

@@ -51,8 +51,8 @@ void IntakeControl::AddConnection(const std::string& name, IntakeConnection& con
     for (const Route* route : planned.routes) {
       const Chain* chain = route->target.chain;
       if (chain == nullptr || workers_.contains(chain)) continue;
-      workers_[chain].gauge = &metrics_.GetGauge("sluice_chain_workers", "Worker streams that serve the chain.",
-                                                 {{"chain", chain->name}});
+      workers_[chain].gauge =
+          &metrics_.GetGauge("sluice_chain_workers", "Worker streams that serve the chain.", {{"chain", chain->name}});
     }
   }
   connections_.push_back(std::move(mine));

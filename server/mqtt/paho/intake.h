@@ -80,9 +80,7 @@ class Intake final : public IntakeConnection {
   void Start() override { core_->link().Start(core_); }
   void Pause(std::string reason) override { core_->link().Pause(std::move(reason)); }
   void Resume() override { core_->link().Resume(); }
-  void StayOut(std::vector<size_t> shared_subscriptions) override {
-    core_->StayOut(std::move(shared_subscriptions));
-  }
+  void StayOut(std::vector<size_t> shared_subscriptions) override { core_->StayOut(std::move(shared_subscriptions)); }
   bool UnsubscribeShared(SteadyTime deadline) override { return core_->UnsubscribeShared(deadline); }
   void Stop(SteadyTime deadline) override;
   ConnectionState State() const override { return core_->State(); }

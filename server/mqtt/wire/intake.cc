@@ -15,9 +15,6 @@ constexpr uint8_t kSendRetained = 0;
 constexpr uint8_t kSendRetainedIfNew = 1;
 constexpr uint8_t kSendNoRetained = 2;
 
-// Of a paused intake's window: mosquitto 2.0 sends twice as much when acknowledgements reach it together.
-constexpr size_t kForgiven = 2;
-
 // For an owner that did not call Stop().
 constexpr Millis kStopInDestructor{5'000};
 // Before the sink is offered again what it did not take.
@@ -128,9 +125,9 @@ void IntakeCore::OnTime() {
 bool IntakeCore::MayRead() const {
   if (offer_again_ != kNever) return false;
   // A broker that holds to the Receive Maximum sends no more than that, so reading goes on: answers, pings and QoS 0
-  // still come. MQTT 3.1.1 has no Receive Maximum, and not every broker of MQTT 5 holds to it: past twice as much (see
-  // docs/brokers.md) what it sends stays in the socket.
-  return !withholding_ || link_.client().unacknowledged() <= kForgiven * link_.options().receive_maximum;
+  // still come. MQTT 3.1.1 has none, and mosquitto 2.0 sends a window more for each acknowledgement: what is past it
+  // stays in the socket.
+  return !withholding_ || link_.client().unacknowledged() <= link_.options().receive_maximum;
 }
 
 void IntakeCore::Pause(std::string reason) {

@@ -92,9 +92,7 @@ class Intake final : public IntakeConnection {
   void Start() override { core_->link().Start(core_); }
   void Pause(std::string reason) override { core_->Pause(std::move(reason)); }
   void Resume() override { core_->Resume(); }
-  void StayOut(std::vector<size_t> shared_subscriptions) override {
-    core_->StayOut(std::move(shared_subscriptions));
-  }
+  void StayOut(std::vector<size_t> shared_subscriptions) override { core_->StayOut(std::move(shared_subscriptions)); }
   bool UnsubscribeShared(SteadyTime deadline) override { return core_->UnsubscribeShared(deadline); }
   void Stop(SteadyTime deadline) override;
   ConnectionState State() const override { return core_->State(); }

@@ -87,7 +87,10 @@ TEST_P(ShareTest, StaysOutOverALostConnection) {
 }
 
 TEST_P(ShareTest, StaysOutFromTheStartOfWhatAnOlderProcessLeftInTheSession) {
-  { TestIntake older(Options("one"), kShared); ASSERT_TRUE(older.Ready()); }
+  {
+    TestIntake older(Options("one"), kShared);
+    ASSERT_TRUE(older.Ready());
+  }
   TestIntake other(Options("other"), kShared);
   ASSERT_TRUE(other.Ready());
   TestIntake one(Options("one"), kShared);

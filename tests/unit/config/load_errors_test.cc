@@ -369,9 +369,10 @@ TEST_F(LoadErrors, ShowStrangeValuesShortenedAndPrintable) {
 }
 
 TEST_F(LoadErrors, WatermarksThatLeaveNoRoomBetweenThem) {
-  EXPECT_EQ(OfLine("pressure: {low: 90}"),
-            "gw.yaml:5:17: pressure.low: found 90, which is not less than high, 90; allowed: a smaller low, or a larger "
-            "high\n");
+  EXPECT_EQ(
+      OfLine("pressure: {low: 90}"),
+      "gw.yaml:5:17: pressure.low: found 90, which is not less than high, 90; allowed: a smaller low, or a larger "
+      "high\n");
   EXPECT_EQ(OfLine("pressure: {high: 80, low: 79}"), "");
 }
 

@@ -182,9 +182,10 @@ journal:
   EXPECT_EQ(config.workers.max_window_bytes, 12u << 10);
   EXPECT_EQ(config.workers.max_streams, 13u);
   EXPECT_EQ(config.workers.max_stream_age, minutes(120));
-  EXPECT_EQ(config.pressure,
-            (PressureConfig{
-                .replicas = 3, .leave_share_after = seconds(45), .no_workers_after = seconds(0), .high = 80, .low = 40}));
+  EXPECT_EQ(
+      config.pressure,
+      (PressureConfig{
+          .replicas = 3, .leave_share_after = seconds(45), .no_workers_after = seconds(0), .high = 80, .low = 40}));
   EXPECT_EQ(config.http.listen, "[::1]:0");
   EXPECT_EQ(config.log, (LogConfig{.level = "debug", .format = "json"}));
   EXPECT_EQ(config.shutdown_drain, minutes(1));

@@ -94,9 +94,9 @@ TEST_F(IntakeControlTest, SaysTheNewReasonWhenThatChanges) {
   control_.OnQueue(a(), true);
   control_.OnJournalFailure("disk full");
   control_.OnJournalFailure("");
-  EXPECT_THAT(intake_.told, ElementsAre("rest: the queue of chain 'a' is full",
-                                        "rest: the journal cannot be written: disk full",
-                                        "rest: the queue of chain 'a' is full"));
+  EXPECT_THAT(intake_.told,
+              ElementsAre("rest: the queue of chain 'a' is full", "rest: the journal cannot be written: disk full",
+                          "rest: the queue of chain 'a' is full"));
   EXPECT_THAT(other_.told, ElementsAre("rest: the journal cannot be written: disk full", "go on"));
   EXPECT_EQ(Counter("sluice_intake_pauses_total", "journal_fails"), 1u);
 }

@@ -22,9 +22,10 @@ class LadderTest : public testing::Test {
  protected:
   LadderTest() : LadderTest({.leave_share_after = kRestsFor, .no_workers_after = kNoWorkersFor}) {}
   explicit LadderTest(Ladder::Options options) : ladder_(options) {
-    ladder_.AddConnection({.planned = {world_.Subscribe("own", {"a"}), world_.Subscribe("$share/g/a", {"a"}),
-                                       world_.Subscribe("$share/g/ab", {"a", "b"}), world_.Subscribe("$share/g/t", {})}},
-                          clock_.Now());
+    ladder_.AddConnection(
+        {.planned = {world_.Subscribe("own", {"a"}), world_.Subscribe("$share/g/a", {"a"}),
+                     world_.Subscribe("$share/g/ab", {"a", "b"}), world_.Subscribe("$share/g/t", {})}},
+        clock_.Now());
     ladder_.AddConnection(
         {.planned = {world_.Subscribe("$share/g/b", {"b"}), world_.Subscribe("$share/g/c", {"c"}, Qos::kAtMostOnce)}},
         clock_.Now());
