@@ -45,6 +45,12 @@ std::map<std::string, std::string> BrokerOfEachConnection(const GatewayConfig& c
   return brokers;
 }
 
+// As its bounds count: replies and dead letters have no place in them but their bytes.
+Fill HeldBy(const SegmentJournal& journal) {
+  const Journal::Depth depth = journal.depth();
+  return {.messages = depth.ingress_messages, .bytes = depth.live_bytes};
+}
+
 // A gateway on its own leaves nothing: nobody would take it.
 Ladder::Options LadderOptions(const PressureConfig& config) {
   if (config.replicas == 1) return {};
@@ -240,6 +246,11 @@ void Gateway::Stages::BuildBacklog() {
           .next = static_cast<RoutedSink&>(*this),
           .on_disk = [this](const Chain& chain, size_t messages) { dispatcher_.SetOnDisk(chain, messages); }},
       /*recover=*/disk->depth().ingress_messages > 0);
+  intake_control_.WatchJournal(
+      {.watermark = Watermark({.messages = config_.journal.max_messages, .bytes = config_.journal.max_bytes},
+                              config_.pressure.high, config_.pressure.low),
+       .held = [disk] { return HeldBy(*disk); },
+       .failure = [disk] { return std::string(disk->health().message()); }});
 }
 
 bool Gateway::Stages::Restore(RecoveredMessage message, RoutedMessage& out) {

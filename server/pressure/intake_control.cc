@@ -9,7 +9,8 @@
 namespace sluice {
 namespace {
 
-// How often what the journal holds is looked at.
+// How often the journal is looked at. Between its high watermark and its bound there is room for what comes meanwhile;
+// where there is not, the journal refuses, and intake offers it again.
 constexpr Millis kJournalInterval{100};
 
 // Of Ladder::Rest without kNot, and Ladder::Leave, for metrics and logs.
@@ -59,11 +60,6 @@ void IntakeControl::AddConnection(const std::string& name, IntakeConnection& con
   ladder_.AddConnection(group, clock_.Now());
 }
 
-void IntakeControl::WatchJournal(Watermark watermark, std::function<Fill()> read) {
-  watermark_ = watermark;
-  read_journal_ = std::move(read);
-}
-
 void IntakeControl::Stop() {
   MutexLock lock(mutex_);
   connections_.clear();
@@ -85,25 +81,6 @@ void IntakeControl::After(Change change) {
 
 void IntakeControl::OnQueue(const Chain& chain, bool full) {
   After([&](SteadyTime) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { ladder_.SetQueueFull(chain, full); });
-}
-
-void IntakeControl::OnJournalFailure(std::string why) {
-  After([&](SteadyTime) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { ladder_.SetJournalFailure(std::move(why)); });
-}
-
-void IntakeControl::CheckJournal() {
-  if (!watermark_) return;
-  const bool was_full = journal_full_.load(std::memory_order_relaxed);
-  if (watermark_->IsFull(read_journal_(), was_full) == was_full) return;
-  After([this](SteadyTime) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { ReadJournal(); });
-}
-
-void IntakeControl::ReadJournal() {
-  if (!watermark_) return;
-  // Read under the lock: who comes last has seen the latest.
-  const bool full = watermark_->IsFull(read_journal_(), ladder_.journal_full());
-  ladder_.SetJournalFull(full);
-  journal_full_.store(full, std::memory_order_relaxed);
 }
 
 void IntakeControl::OnWorkerJoined(uint64_t session, const std::vector<const Chain*>& chains) {
@@ -133,10 +110,13 @@ void IntakeControl::CountWorkers(const std::vector<const Chain*>& chains, int ch
 }
 
 SteadyTime IntakeControl::Tick(SteadyTime now) {
+  // Before the lock is taken: it may have to wait for a write.
+  std::string failure = journal_ ? journal_->failure() : "";
   MutexLock lock(mutex_);
-  ReadJournal();
-  const SteadyTime next = Apply(now);
-  return watermark_ ? std::min(next, now + kJournalInterval) : next;
+  if (!journal_) return Apply(now);
+  ladder_.SetJournalFailure(std::move(failure));
+  ladder_.SetJournalFull(journal_->watermark.IsFull(journal_->held(), ladder_.journal_full()));
+  return std::min(Apply(now), now + kJournalInterval);
 }
 
 // ------------------------------------------------------------------------------------------------ orders
@@ -201,11 +181,7 @@ void IntakeControl::TellLeft(Connection& connection, const Ladder::Order& order)
 std::vector<ReadinessItem> IntakeControl::Readiness() const {
   std::vector<ReadinessItem> items;
   MutexLock lock(mutex_);
-  if (!ladder_.journal_failure().empty()) {
-    items.push_back({"journal", false, "cannot be written: " + ladder_.journal_failure()});
-  } else if (ladder_.journal_full()) {
-    items.push_back({"journal", false, "full"});
-  }
+  if (ladder_.journal_full()) items.push_back({"journal space", false, "at its high watermark: intake rests"});
   for (const Ladder::ChainState& state : ladder_.UnusualChains()) {
     std::string detail = state.full ? "its queue is full" : "";
     if (state.no_workers) detail += std::string(detail.empty() ? "" : "; ") + "no worker is connected";

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -37,18 +36,20 @@ class IntakeControl final : public Tickable {
   // ---- set-up, before anything else is called
   // `connection` lives until Stop().
   void AddConnection(const std::string& name, IntakeConnection& connection, const SubscriptionGroup& group);
-  // Intake rests while the journal is at this watermark. `read` tells what it holds; it is called from any thread that
-  // calls in here, a few times a second by itself, and must not call in here.
-  void WatchJournal(Watermark watermark, std::function<Fill()> read);
+  // Of a journal with bounds. Called from any thread that calls in here, a few times a second by themselves; they must
+  // not call in here.
+  struct JournalGauges {
+    Watermark watermark;
+    std::function<Fill()> held;            // Must not wait: called with the lock held.
+    std::function<std::string()> failure;  // Why it cannot be written; empty: it can.
+  };
+  // Intake rests while the journal is at its watermark, or cannot be written.
+  void WatchJournal(JournalGauges journal) { journal_ = std::move(journal); }
 
   // ---- from the stages below
   // The queue of a chain has reached its high watermark, or fallen to its low one. See
   // DispatcherListener::OnPressure.
   void OnQueue(const Chain& chain, bool full);
-  // After an append: looks at what the journal holds sooner than the next tick would. Cheap where nothing changes.
-  void CheckJournal();
-  // The journal cannot be written, and why; empty: it can again.
-  void OnJournalFailure(std::string why);
   // A worker's stream began to serve these chains; it gets nothing more. The latter may be said twice, and of streams
   // that are not known.
   void OnWorkerJoined(uint64_t session, const std::vector<const Chain*>& chains);
@@ -82,7 +83,6 @@ class IntakeControl final : public Tickable {
   SteadyTime Apply(SteadyTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TellRest(Connection& connection, const Ladder::Order& order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TellLeft(Connection& connection, const Ladder::Order& order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void ReadJournal() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountWorkers(const std::vector<const Chain*>& chains, int change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Has `change` done under the lock, and what follows from it.
   template <typename Change>
@@ -92,11 +92,9 @@ class IntakeControl final : public Tickable {
   const Clock& clock_;
   MetricsRegistry& metrics_;
   const std::function<void(SteadyTime)> wake_by_;
-  std::optional<Watermark> watermark_;
-  std::function<Fill()> read_journal_;
+  std::optional<JournalGauges> journal_;  // None: it stands in memory, bounded by the queues.
 
   log::Limiter log_limit_;
-  std::atomic<bool> journal_full_{false};  // As the ladder knows it.
 
   mutable Mutex mutex_;
   Ladder ladder_ ABSL_GUARDED_BY(mutex_);

@@ -63,7 +63,6 @@ class Ladder {
   const Order& order(size_t connection) const { return connections_[connection].order; }
 
   bool journal_full() const { return journal_full_; }
-  const std::string& journal_failure() const { return journal_failure_; }
   // What is not as usual with a chain, for people. Sorted by name.
   struct ChainState {
     std::string chain;

@@ -113,6 +113,30 @@ def test_intake_that_rests_leaves_its_shares_and_comes_back(world):
     assert full.metric("sluice_shared_filter_leaves_total", reason="resting") == 1
 
 
+def test_a_journal_that_fills_up_makes_intake_rest(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in": "c"}, connection={"receiveMaximum": 10},
+                            journal={"path": str(world.folder / "state"), "maxMessages": 200})
+    sent = numbered("m", 250)
+    publisher = world.client(broker)
+    publisher.publish_all([("in", payload) for payload in sent[:185]])
+    gateway.wait_not_ready("paused: the journal is full")
+    assert "[-] journal space: at its high watermark" in gateway.readiness()
+    publisher.publish_all([("in", payload) for payload in sent[185:]])
+    assert gateway.metric("sluice_messages_received_total") <= 195, "no more than the window"
+
+    worker = world.raw_worker(gateway)
+    worker.hello("c")
+
+    def all_settled():
+        worker.settle(*worker.expect_deliveries(len(worker.deliveries) - worker.taken))
+        return set(sent) <= payloads(worker)
+
+    wait_until(all_settled, "all of them")
+    gateway.wait_ready()
+    assert gateway.metric("sluice_intake_pauses_total", reason="journal_full") == 1
+
+
 def test_resting_intake_stops_neither_replies_nor_the_connection(world):
     broker = world.broker(options=["log_type debug"])
     gateway = world.gateway(broker, {"in": "c"}, connection={"keepAlive": "1s", "receiveMaximum": 20}, journal=IN_MEMORY,

@@ -91,9 +91,14 @@ TEST_F(IntakeControlTest, TellsEachChangeOnce) {
 }
 
 TEST_F(IntakeControlTest, SaysTheNewReasonWhenThatChanges) {
+  std::string failure;
+  control_.WatchJournal(
+      {.watermark = Watermark({}, 90, 75), .held = [] { return Fill(); }, .failure = [&failure] { return failure; }});
   control_.OnQueue(a(), true);
-  control_.OnJournalFailure("disk full");
-  control_.OnJournalFailure("");
+  failure = "disk full";
+  Tick(Millis{100});
+  failure = "";
+  Tick(Millis{100});
   EXPECT_THAT(intake_.told,
               ElementsAre("rest: the queue of chain 'a' is full", "rest: the journal cannot be written: disk full",
                           "rest: the queue of chain 'a' is full"));
@@ -160,8 +165,7 @@ TEST_F(IntakeControlTest, ShowsEachRung) {
                                        "left to others"));
   control_.OnWorkerJoined(2, {&a(), &b()});
   control_.OnQueue(b(), false);
-  control_.OnJournalFailure("read-only file system");
-  EXPECT_THAT(Readiness(), ElementsAre("[-] journal: cannot be written: read-only file system"));
+  EXPECT_THAT(Readiness(), IsEmpty());
 }
 
 TEST_F(IntakeControlTest, TellsNothingAfterStop) {
@@ -172,39 +176,25 @@ TEST_F(IntakeControlTest, TellsNothingAfterStop) {
   EXPECT_THAT(intake_.told, IsEmpty());
 }
 
-class WatchedJournalTest : public IntakeControlTest {
- protected:
-  WatchedJournalTest() {
-    control_.WatchJournal(Watermark({.messages = 100, .bytes = 0}, 90, 75), [this] { return held_; });
-  }
-  Fill held_;
-};
-
-TEST_F(WatchedJournalTest, RestsFromTheHighWatermarkToTheLowOne) {
-  held_.messages = 89;
-  control_.CheckJournal();
-  EXPECT_FALSE(intake_.paused);
-  held_.messages = 90;
-  control_.CheckJournal();
-  EXPECT_TRUE(intake_.paused && other_.paused);
-  EXPECT_THAT(Readiness(), testing::Contains("[-] journal: full"));
-  EXPECT_EQ(Counter("sluice_intake_pauses_total", "journal_full"), 1u);
-  held_.messages = 76;
-  control_.CheckJournal();
-  EXPECT_TRUE(intake_.paused);
-  held_.messages = 75;
-  control_.CheckJournal();
-  EXPECT_FALSE(intake_.paused || other_.paused);
-}
-
-TEST_F(WatchedJournalTest, LooksByItself) {
-  held_.messages = 95;
+TEST_F(IntakeControlTest, RestsFromTheJournalsHighWatermarkToItsLowOne) {
+  Fill held{.messages = 89, .bytes = 0};
+  control_.WatchJournal({.watermark = Watermark({.messages = 100, .bytes = 0}, 90, 75),
+                         .held = [&held] { return held; },
+                         .failure = [] { return std::string(); }});
   Tick(Millis{0});
-  EXPECT_TRUE(intake_.paused);
-  EXPECT_EQ(next_, clock_.Now() + Millis{100});
-  held_.messages = 0;
-  Tick(Millis{100});
   EXPECT_FALSE(intake_.paused);
+  EXPECT_EQ(next_, clock_.Now() + Millis{100}) << "it looks by itself";
+  held.messages = 90;
+  Tick(Millis{100});
+  EXPECT_TRUE(intake_.paused && other_.paused);
+  EXPECT_THAT(Readiness(), testing::Contains("[-] journal space: at its high watermark: intake rests"));
+  EXPECT_EQ(Counter("sluice_intake_pauses_total", "journal_full"), 1u);
+  held.messages = 76;
+  Tick(Millis{100});
+  EXPECT_TRUE(intake_.paused);
+  held.messages = 75;
+  Tick(Millis{100});
+  EXPECT_FALSE(intake_.paused || other_.paused);
 }
 
 }  // namespace
