@@ -32,10 +32,10 @@ class PlaceReader {
 
 // When a message arrived, by the clock of this process.
 void SetReceived(Message& message, const Clock& clock) {
-  const int64_t age = clock.UnixMillis() - message.received_unix_ms;
-  // A clock that was set, or a damaged one, is held to what can be reckoned with.
+  // A clock that was set, or a damaged time, is held to what can be reckoned with.
   constexpr int64_t kMostAge = int64_t{1000} * 60 * 60 * 24 * 365 * 10;
-  message.received = clock.Now() - Millis(std::clamp<int64_t>(age, 0, kMostAge));
+  const int64_t now = clock.UnixMillis();
+  message.received = clock.Now() - Millis(now - std::clamp(message.received_unix_ms, now - kMostAge, now));
 }
 
 std::string Unreadable(const std::shared_ptr<JournalSegment>& segment, RecordLocation at, RecordId record) {

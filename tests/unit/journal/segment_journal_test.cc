@@ -171,6 +171,24 @@ TEST_F(SegmentJournalTest, ReadsMessagesByTheirRecordsWithinTheLimits) {
   EXPECT_THAT(journal_->ReadMessages(wanted, {.max_bytes = 1}).messages, SizeIs(1)) << "at least one";
 }
 
+TEST_F(SegmentJournalTest, HoldsATimeThatCannotBeToWhatCanBeReckonedWith) {
+  for (const int64_t received : {INT64_MIN, INT64_MAX}) {
+    std::vector<RoutedMessage> batch(1);
+    batch[0] = scene_.Routed("a");
+    auto message = MakeMessage("plant/boiler/temp", "a");
+    message->qos = Qos::kAtLeastOnce;
+    message->received_unix_ms = received;
+    batch[0].message = message;
+    ASSERT_TRUE(journal_->Append(batch).ok());
+  }
+  auto all = AllMessages(*journal_);
+  ASSERT_THAT(all, SizeIs(2));
+  const SteadyTime now = Clock::Real().Now();
+  EXPECT_LT(all[0].message->received, now);
+  EXPECT_GT(all[0].message->received, now - std::chrono::hours(24 * 365 * 11));
+  EXPECT_LE(all[1].message->received, now) << "not in the future";
+}
+
 TEST_F(SegmentJournalTest, SaysHowItIs) {
   Append({"a"});
   EXPECT_TRUE(journal_->health().ok());
