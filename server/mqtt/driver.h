@@ -100,6 +100,8 @@ struct PublishOutcome {
   uint64_t token = 0;
   Code code = Code::kOk;
   uint8_t mqtt_reason_code = 0;  // With kRefused (MQTT 5.0 §2.4).
+  // Given back with a failure, so that the caller need not keep what goes well. Null with kOk.
+  std::shared_ptr<const OutboundMessage> message = nullptr;
 };
 
 class PublishListener {

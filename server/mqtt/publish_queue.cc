@@ -16,14 +16,29 @@ constexpr size_t kUnannouncedReceiveMaximum = 20;
 constexpr int kFruitlessConnections = 2;
 constexpr uint8_t kStrikes = 5;
 
+// Whether it is kept while there is no connection.
+bool Waits(const Outgoing& outgoing) {
+  return outgoing.message->qos != Qos::kAtMostOnce || outgoing.wait_for_connection;
+}
+
+PublishOutcome Failed(Outgoing& outgoing, PublishOutcome::Code code, uint8_t reason) {
+  return {.token = outgoing.token, .code = code, .mqtt_reason_code = reason, .message = std::move(outgoing.message)};
+}
+
 }  // namespace
 
 PublishQueue::PublishQueue(size_t window, size_t window_bytes, bool mqtt5)
     : window_(std::max<size_t>(1, window)), window_bytes_(window_bytes), mqtt5_(mqtt5) {}
 
-void PublishQueue::Add(std::vector<Outgoing> batch) {
-  open_ += batch.size();
-  for (Outgoing& outgoing : batch) entries_.push_back(Entry{.outgoing = std::move(outgoing)});
+void PublishQueue::Add(std::vector<Outgoing> batch, std::vector<PublishOutcome>& outcomes) {
+  for (Outgoing& outgoing : batch) {
+    if (!connected_ && !Waits(outgoing)) {
+      outcomes.push_back(Failed(outgoing, PublishOutcome::Code::kNotConnected, 0));
+      continue;
+    }
+    ++open_;
+    entries_.push_back(Entry{.outgoing = std::move(outgoing)});
+  }
 }
 
 void PublishQueue::Connected(const BrokerLimits& limits) {
@@ -39,7 +54,7 @@ void PublishQueue::Disconnected(uint8_t reason, std::vector<PublishOutcome>& out
   for (Entry& entry : entries_) {
     if (entry.state == State::kSettled) continue;
     if (entry.state == State::kSent) Unsend(entry);
-    if (entry.outgoing.message->qos == Qos::kAtMostOnce && !entry.outgoing.wait_for_connection) {
+    if (!Waits(entry.outgoing)) {
       SettleEntry(entry, PublishOutcome::Code::kNotConnected, 0, outcomes);
     }
   }
@@ -128,9 +143,13 @@ void PublishQueue::Unsend(Entry& entry) {
 void PublishQueue::SettleEntry(Entry& entry, PublishOutcome::Code code, uint8_t reason,
                                std::vector<PublishOutcome>& outcomes) {
   entry.state = State::kSettled;
-  entry.outgoing.message.reset();
   --open_;
-  outcomes.push_back(PublishOutcome{entry.outgoing.token, code, reason});
+  if (code == PublishOutcome::Code::kOk) {
+    outcomes.push_back({.token = entry.outgoing.token});
+    entry.outgoing.message.reset();
+  } else {
+    outcomes.push_back(Failed(entry.outgoing, code, reason));
+  }
 }
 
 void PublishQueue::DropSettledFront() {

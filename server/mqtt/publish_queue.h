@@ -39,7 +39,8 @@ class PublishQueue {
   // of all together at most `window_bytes` (one larger message may be alone).
   PublishQueue(size_t window, size_t window_bytes, bool mqtt5);
 
-  void Add(std::vector<Outgoing> batch);
+  // Without a connection, QoS 0 that does not wait for one is settled at once as kNotConnected.
+  void Add(std::vector<Outgoing> batch, std::vector<PublishOutcome>& outcomes);
   // From now on messages may be taken. What the broker cannot take is settled as its turn comes.
   void Connected(const BrokerLimits& limits);
   // Nothing goes out any more. QoS 0 that does not wait for a connection is settled as kNotConnected. `reason`: of the

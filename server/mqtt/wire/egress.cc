@@ -47,7 +47,8 @@ void EgressCore::Publish(std::vector<Outgoing> batch) {
     if (link_.up()) {
       link_.Flush();
     } else {
-      OnDown(0);  // Fails what does not wait for a connection.
+      TakeOver();  // What does not wait for a connection fails.
+      TellOutcomes();
     }
   });
 }
@@ -74,8 +75,8 @@ ConnectionState EgressCore::State() const {
 // ------------------------------------------------------------------------------------------------ on the loop's thread
 
 void EgressCore::OnUp(const Connack& connack, bool /*session_kept*/) {
-  TakeOver();
   queue_.Connected(LimitsOf(connack));
+  TakeOver();
 }
 
 void EgressCore::OnDown(uint8_t reason) {
@@ -90,7 +91,7 @@ void EgressCore::TakeOver() {
     MutexLock lock(mutex_);
     taking_over_.swap(handed_over_);
   }
-  if (!taking_over_.empty()) queue_.Add(std::exchange(taking_over_, {}));
+  if (!taking_over_.empty()) queue_.Add(std::exchange(taking_over_, {}), outcomes_);
 }
 
 void EgressCore::Produce() {
