@@ -18,6 +18,7 @@
 #include "server/queue/dispatcher.h"
 #include "server/reply/dead_letters.h"
 #include "server/reply/outbox.h"
+#include "server/reply/refused_replies.h"
 #include "server/reply/reply_permissions.h"
 #include "server/reply/settler.h"
 #include "server/route/chain_directory.h"
@@ -157,6 +158,7 @@ class Gateway::Stages final : private RoutedSink, private DeliverySource, privat
                   .max_bytes = config_.replies.max_outstanding_bytes,
                   .result_timeout = config_.replies.result_timeout},
                  [this](bool full) { OnOutboxFull(full); }};
+  DroppedReplies dropped_replies_{clock_, journal_, metrics_};
   DeadLetters dead_letters_{clock_, journal_, outbox_};
   std::unique_ptr<ReplyPermissions> permissions_;
   std::unique_ptr<Settler> settler_;
@@ -192,6 +194,7 @@ absl::Status Gateway::Stages::Start() {
                                    std::string& why) { return permissions_->Permits(route, topic, why); },
                  .max_payload_bytes = config_.replies.max_payload_bytes},
       metrics_);
+  if (config_.replies.on_refused != OnRefused::kRetry) outbox_.HandRefusedTo(dropped_replies_);
   for (const auto& [name, options] : config_.connections) {
     publishers_.push_back(drivers_.publisher(options, outbox_, clock_, metrics_));
     outbox_.AddConnection(name, *publishers_.back());
@@ -223,6 +226,7 @@ absl::Status Gateway::Stages::Start() {
   // From here on messages come.
   ticker_.Add(dispatcher_);
   ticker_.Add(*workers_);
+  ticker_.Add(*settler_);
   ticker_.Add(outbox_);
   ticker_.Add(intake_control_);
   ticker_.Start();
@@ -311,12 +315,13 @@ bool Gateway::Stages::Shutdown(Millis drain) {
   workers_->Stop(clock_.Now() + kAfterDrain);
   const size_t unsettled = dispatcher_.Backlog();
 
-  size_t unconfirmed = 0;
   for (const std::unique_ptr<Publisher>& publisher : publishers_) {
-    unconfirmed += publisher->Flush(std::max(deadline, clock_.Now() + kAfterDrain));
+    publisher->Flush(std::max(deadline, clock_.Now() + kAfterDrain));
     publisher->Stop(clock_.Now() + kAfterDrain);
   }
   ticker_.Stop();
+  // With those that were refused and wait to be published again.
+  const size_t unconfirmed = outbox_.outstanding();
   if (http_) http_->Stop();
 
   const bool all = unsettled == 0 && unconfirmed == 0;

@@ -2,6 +2,7 @@
 // by the keys of schema.h, which docs/configuration.md shows; nothing here knows of YAML.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -19,6 +20,13 @@ namespace sluice {
 // Routes are as the stage that makes them wants them.
 using RouteConfig = RouteSpec;
 
+// What becomes of a reply that the broker refuses.
+enum class OnRefused : uint8_t {
+  kDeadLetter,  // Kept with the dead letters.
+  kRetry,       // Published again and again; holds its place in the outbox.
+  kDrop,        // Counted and logged.
+};
+
 struct RepliesConfig {
   // Topic filters a reply's topic must match one of. Empty: everything but topics that begin with `$`.
   std::vector<std::string> allow;
@@ -31,6 +39,7 @@ struct RepliesConfig {
   // Replies not yet confirmed by a broker, over all connections. At a bound no more is delivered to workers.
   size_t max_outstanding_messages = 10'000;
   size_t max_outstanding_bytes = 64u << 20;
+  OnRefused on_refused = OnRefused::kDeadLetter;
 
   friend bool operator==(const RepliesConfig&, const RepliesConfig&) = default;
 };

@@ -15,6 +15,11 @@ void ReadReplies(Reading& reading, MapReader& top, Draft& draft) {
   map.Read("resultTimeout", replies.result_timeout);
   map.Read("maxOutstandingMessages", replies.max_outstanding_messages);
   map.Read("maxOutstandingBytes", replies.max_outstanding_bytes);
+  std::string on_refused = "deadLetter";
+  map.Read("onRefused", on_refused);
+  replies.on_refused = on_refused == "retry"  ? OnRefused::kRetry
+                       : on_refused == "drop" ? OnRefused::kDrop
+                                              : OnRefused::kDeadLetter;
 }
 
 }  // namespace sluice

@@ -145,6 +145,13 @@ constexpr Key kRepliesKeys[] = {
     {"maxOutstandingMessages", kNumber, "10000", "1..100000000",
      "Replies that no broker has confirmed yet, over all connections. At the bound workers get nothing more."},
     {"maxOutstandingBytes", kBytes, "64MiB", "1KiB..1024GiB", "The same in bytes."},
+    {"onRefused", kChoice, "deadLetter", "deadLetter|retry|drop",
+     "What becomes of a reply that the broker refuses (a reason code from 0x80 on; larger or of a higher QoS than it "
+     "takes; five connections broke over it). The worker is told at once, whichever it is. `deadLetter`: it goes to "
+     "the "
+     "dead letters with the reason. `retry`: it is published again after a second, then after twice as long each time, "
+     "at most a minute, behind later replies of its topic; it counts as outstanding meanwhile. `drop`: it is counted "
+     "and logged. With MQTT 3.1.1 a broker cannot refuse, it loses the reply or closes the connection."},
 };
 
 constexpr Key kWorkersKeys[] = {

@@ -111,7 +111,7 @@ std::vector<std::optional<Dispatcher::InFlightInfo>> DispatchCore::Peek(SessionI
     const InFlightTable::Slot* slot = session->in_flight.Find(ids[i]);
     if (slot == nullptr || slot->claimed) continue;
     const RoutedMessage& message = slot->entry->message;
-    results[i] = {.message = message.message, .route = message.route};
+    results[i] = {.message = message.message, .route = message.route, .chain = message.chain, .id = message.id};
   }
   return results;
 }

@@ -143,6 +143,8 @@ class Dispatcher final : public Tickable {
   struct InFlightInfo {
     MessagePtr message;
     const Route* route = nullptr;
+    const Chain* chain = nullptr;
+    MessageId id;
   };
   std::vector<std::optional<InFlightInfo>> Peek(SessionId session, std::span<const uint64_t> ids) const;
   // The lease ends `lease` (held to 1 s … the chain's max_lease) from now, at the latest max_lease after the delivery.

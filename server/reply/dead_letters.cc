@@ -42,12 +42,14 @@ void DeadLetters::Take(std::vector<DeadLetter> letters) {
   std::vector<RecordId> records;
   std::vector<OutboxEntry> entries;
   std::vector<const Route*> routes;
+  std::vector<ReplyOrigin> origins;
   records.reserve(letters.size());
   for (const DeadLetter& letter : letters) {
     records.push_back(letter.message.record);
     if (letter.message.chain->options.dead_letter_topic.empty()) continue;
-    entries.push_back({ToOutbound(letter), 0});
+    entries.push_back({ToOutbound(letter), 0, letter.message.route->connection});
     routes.push_back(letter.message.route);
+    origins.push_back({.results = {}, .chain = letter.message.chain, .message_id = letter.message.id});
   }
   if (log_limit_.Admit("message dead-lettered", "")) {
     const DeadLetter& letter = letters.front();
@@ -67,7 +69,7 @@ void DeadLetters::Take(std::vector<DeadLetter> letters) {
   }
   std::vector<OutboxItem> items;
   items.reserve(entries.size());
-  for (size_t i = 0; i < entries.size(); ++i) items.push_back({routes[i], std::move(entries[i]), true, {}});
+  for (size_t i = 0; i < entries.size(); ++i) items.push_back({routes[i], std::move(entries[i]), true, origins[i]});
   if (!items.empty()) outbox_.Send(std::move(items));
 }
 

@@ -1,60 +1,23 @@
 #include "server/reply/outbox.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
+
+#include "server/mqtt/backoff.h"
+#include "server/reply/outcome.h"
+#include "server/reply/result_batches.h"
+#include "server/telemetry/log.h"
 
 namespace sluice {
 namespace {
 
-// How often results are checked for their timeout.
-constexpr Millis kTimeoutGranularity{500};
+// How often results are checked for their timeout, and refused replies for being due.
+constexpr Millis kGranularity{500};
 
-ItemResult::Code ToResultCode(PublishOutcome::Code code) {
-  switch (code) {
-    case PublishOutcome::Code::kOk:
-      return ItemResult::Code::kOk;
-    case PublishOutcome::Code::kNotConnected:
-      return ItemResult::Code::kNotConnected;
-    case PublishOutcome::Code::kRefused:
-      return ItemResult::Code::kRefused;
-    case PublishOutcome::Code::kTooLarge:
-      return ItemResult::Code::kTooLarge;
-    case PublishOutcome::Code::kInvalidQos:
-      return ItemResult::Code::kInvalidQos;
-  }
-  return ItemResult::Code::kInvalid;
-}
-
-const char* Explain(PublishOutcome::Code code) {
-  switch (code) {
-    case PublishOutcome::Code::kOk:
-      return "";
-    case PublishOutcome::Code::kNotConnected:
-      return "the broker is not connected; a reply of QoS 0 is not kept";
-    case PublishOutcome::Code::kRefused:
-      return "the broker refused the reply";
-    case PublishOutcome::Code::kTooLarge:
-      return "the reply is larger than the broker takes";
-    case PublishOutcome::Code::kInvalidQos:
-      return "the QoS is above what the broker takes";
-  }
-  return "";
-}
-
-// Results gathered for several streams, sent with one call each.
-class ResultBatches {
- public:
-  void Add(std::shared_ptr<ResultSink> sink, ItemResult result) {
-    if (sinks_.empty() || sinks_.back().first != sink) sinks_.emplace_back(std::move(sink), std::vector<ItemResult>());
-    sinks_.back().second.push_back(std::move(result));
-  }
-  void Send() {
-    for (auto& [sink, results] : sinks_) sink->SendResults(std::move(results));
-  }
-
- private:
-  std::vector<std::pair<std::shared_ptr<ResultSink>, std::vector<ItemResult>>> sinks_;
-};
+// Before a refused reply is published again.
+constexpr Millis kFirstPause{1'000};
+constexpr Millis kLongestPause{60'000};
 
 Counter* OutcomeCounterOf(MetricsRegistry& metrics, const char* outcome) {
   return &metrics.GetCounter("sluice_replies_total", "Replies and dead letters handed to a broker, by outcome",
@@ -73,101 +36,240 @@ Outbox::Outbox(const Clock& clock, Journal& journal, MetricsRegistry& metrics, O
                         OutcomeCounterOf(metrics, "refused"), OutcomeCounterOf(metrics, "too_large"),
                         OutcomeCounterOf(metrics, "invalid_qos")},
       timeouts_(metrics.GetCounter("sluice_reply_results_timed_out_total",
-                                   "Replies whose worker was told TIMEOUT; they stay in the outbox")) {
+                                   "Replies whose worker was told TIMEOUT; they stay in the outbox")),
+      retries_(RefusedCounter(metrics, "retry")),
+      log_limit_(clock, {.burst = 5, .interval = Millis(1'000)}),
+      random_(static_cast<std::minstd_rand::result_type>(RandomSeed())) {
   metrics.AddCallbackGauge("sluice_outbox_messages", "Replies that no broker has confirmed yet", {},
                            [this] { return static_cast<int64_t>(outstanding()); });
 }
 
 void Outbox::AddConnection(const std::string& connection, Publisher& publisher) {
-  publishers_.emplace(connection, &publisher);
+  connections_.emplace(connection, &publisher);
+}
+
+uint64_t Outbox::TakeSlot() {
+  if (free_.empty()) {
+    slots_.emplace_back();
+    free_.push_back(slots_.size());
+  }
+  const uint64_t token = free_.back();
+  free_.pop_back();
+  return token;
+}
+
+void Outbox::FreeSlot(uint64_t token) {
+  slots_[token - 1] = Slot{};
+  free_.push_back(token);
 }
 
 void Outbox::Send(std::vector<OutboxItem> items) {
   // Usually all of a batch go to one connection, so runs are handed over together.
-  Publisher* publisher = nullptr;
-  std::string_view connection;
-  std::vector<Outgoing> run;
-  auto hand_over = [&] {
-    if (!run.empty()) publisher->Publish(std::move(run));
-    run.clear();
+  struct Run {
+    Publisher* publisher = nullptr;
+    std::vector<Outgoing> messages;
   };
-  SteadyTime deadline = clock_.Now() + limits_.result_timeout;
+  std::vector<Run> runs;
+  const SteadyTime deadline = clock_.Now() + limits_.result_timeout;
+  const Connections::value_type* connection = nullptr;
   Edge edge = Edge::kNone;
-  std::vector<uint64_t> tokens;
-  tokens.reserve(items.size());
   {
     MutexLock lock(mutex_);
     for (OutboxItem& item : items) {
-      if (free_.empty()) {
-        slots_.emplace_back();
-        free_.push_back(slots_.size());
+      if (connection == nullptr || item.entry.connection != connection->first) {
+        connection = &*connections_.find(item.entry.connection);
+        runs.push_back({connection->second, {}});
+        runs.back().messages.reserve(items.size());
       }
-      uint64_t token = free_.back();
-      free_.pop_back();
-      size_t bytes = item.entry.message->bytes();
-      slots_[token - 1] = Slot{true, false, item.entry.record, bytes, deadline, std::move(item.origin)};
+      const uint64_t token = TakeSlot();
+      Slot& slot = slots_[token - 1];
+      slot.used = true;
+      slot.wait_for_connection = item.wait_for_connection;
+      slot.record = item.entry.record;
+      slot.bytes = item.entry.message->bytes();
+      slot.deadline = deadline;
+      slot.connection = connection;
+      slot.route = item.route;
+      slot.origin = std::move(item.origin);
       ++messages_;
-      bytes_ += bytes;
-      tokens.push_back(token);
+      bytes_ += slot.bytes;
+      runs.back().messages.push_back({token, std::move(item.entry.message), item.wait_for_connection});
     }
     edge = UpdateFull();
   }
   Tell(edge);
-  for (size_t i = 0; i < items.size(); ++i) {
-    OutboxItem& item = items[i];
-    if (item.route->connection != connection) {
-      hand_over();
-      connection = item.route->connection;
-      publisher = publishers_.find(connection)->second;
+  for (Run& run : runs) run.publisher->Publish(std::move(run.messages));
+}
+
+void Outbox::Recover(std::vector<RecoveredReply> replies) {
+  std::vector<OutboxItem> items;
+  items.reserve(replies.size());
+  std::vector<RefusedReply> refused;
+  size_t refused_bytes = 0;
+  for (RecoveredReply& reply : replies) {
+    if (auto known = connections_.find(reply.connection); known != connections_.end()) {
+      items.push_back({.route = nullptr,
+                       .entry = {std::move(reply.message), reply.record, known->first},
+                       .wait_for_connection = true,
+                       .origin = {}});
+      continue;
     }
-    run.push_back({tokens[i], std::move(item.entry.message), item.wait_for_connection});
+    refused_bytes += reply.message->bytes();
+    std::string reason = "connection '" + reply.connection + "' is not configured any more";
+    refused.push_back({.record = reply.record,
+                       .connection = std::move(reply.connection),
+                       .message = std::move(reply.message),
+                       .reason = std::move(reason),
+                       .message_id = {},
+                       .route = {},
+                       .chain = {},
+                       .place = nullptr});
   }
-  hand_over();
+  if (!items.empty()) Send(std::move(items));
+  if (refused.empty()) return;
+  if (refused_ == nullptr) {
+    LogRefused(log_limit_, refused.front(), refused.size(), "left in the journal");
+    return;
+  }
+  Edge edge = Edge::kNone;
+  {
+    MutexLock lock(mutex_);
+    messages_ += refused.size();
+    bytes_ += refused_bytes;
+    edge = UpdateFull();
+  }
+  Tell(edge);
+  HandOver(std::move(refused));
 }
 
 void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
   std::vector<RecordId> confirmed;
   confirmed.reserve(outcomes.size());
+  std::vector<RefusedReply> refused;
+  std::vector<RefusedReply> retried;  // The first, for the log.
+  size_t retries = 0;
   ResultBatches results;
   Edge edge = Edge::kNone;
   {
     MutexLock lock(mutex_);
     for (const PublishOutcome& outcome : outcomes) {
       Slot& slot = slots_[outcome.token - 1];
-      if (slot.record != 0) confirmed.push_back(slot.record);
       // A worker that did not ask is told of failures only.
-      bool tell = !slot.timed_out && (slot.origin.reply_id != 0 || outcome.code != PublishOutcome::Code::kOk);
-      if (tell) {
+      if (!slot.told && (slot.origin.reply_id != 0 || outcome.code != PublishOutcome::Code::kOk)) {
         if (auto sink = slot.origin.results.lock()) {
           results.Add(std::move(sink), {slot.origin.reply_id, slot.origin.delivery_id, ToResultCode(outcome.code),
-                                        outcome.mqtt_reason_code, Explain(outcome.code)});
+                                        outcome.mqtt_reason_code, Explain(outcome)});
         }
       }
-      --messages_;
-      bytes_ -= slot.bytes;
-      slot = Slot{};
-      free_.push_back(outcome.token);
+      if (!IsRefusal(outcome.code)) {
+        if (slot.record != 0) confirmed.push_back(slot.record);
+        --messages_;
+        bytes_ -= slot.bytes;
+        FreeSlot(outcome.token);
+      } else if (refused_ == nullptr) {
+        if (++retries == 1) retried.push_back(Describe(slot, outcome));
+        RetryLater(slot, outcome);
+      } else {
+        refused.push_back(Describe(slot, outcome));
+        FreeSlot(outcome.token);
+      }
     }
     edge = UpdateFull();
   }
   for (const PublishOutcome& outcome : outcomes) OutcomeCounter(outcome.code).Add();
+  if (retries > 0) {
+    retries_.Add(retries);
+    LogRefused(log_limit_, retried.front(), retries, "retry");
+  }
   if (!confirmed.empty()) journal_.Confirm(confirmed);
   results.Send();
   Tell(edge);
+  if (!refused.empty()) HandOver(std::move(refused));
 }
 
+// ------------------------------------------------------------------------------------------------ refused
+
+RefusedReply Outbox::Describe(const Slot& slot, const PublishOutcome& outcome) {
+  return {.record = slot.record,
+          .connection = slot.connection->first,
+          .message = outcome.message,
+          .reason = Explain(outcome),
+          .message_id = slot.origin.message_id,
+          .route = slot.route == nullptr ? "" : slot.route->id,
+          .chain = slot.origin.chain == nullptr ? "" : slot.origin.chain->name,
+          .place = nullptr};
+}
+
+void Outbox::HandOver(std::vector<RefusedReply> refused) {
+  size_t bytes = 0;
+  for (const RefusedReply& reply : refused) bytes += reply.message->bytes();
+  // Owns nothing: the deleter is what counts.
+  std::shared_ptr<const void> places(
+      this, [this, messages = refused.size(), bytes](const void*) { FreePlaces(messages, bytes); });
+  for (RefusedReply& reply : refused) reply.place = places;
+  places.reset();
+  refused_->Take(std::move(refused));
+}
+
+void Outbox::FreePlaces(size_t messages, size_t bytes) {
+  Edge edge = Edge::kNone;
+  {
+    MutexLock lock(mutex_);
+    messages_ -= messages;
+    bytes_ -= bytes;
+    edge = UpdateFull();
+  }
+  Tell(edge);
+}
+
+void Outbox::RetryLater(Slot& slot, const PublishOutcome& outcome) {
+  slot.told = true;
+  if (slot.refusals < std::numeric_limits<uint8_t>::max()) ++slot.refusals;
+  retries_due_.emplace(clock_.Now() + Pause(slot.refusals), Retry{outcome.token, outcome.message});
+}
+
+Millis Outbox::Pause(uint8_t refusals) {
+  Millis step = kFirstPause;
+  for (int i = 1; i < refusals && step < kLongestPause; ++i) step *= 2;
+  step = std::min(step, kLongestPause);
+  // Jittered, so that what was refused together does not come back together.
+  return Millis(std::uniform_int_distribution<int64_t>(step.count() / 2, step.count())(random_));
+}
+
+void Outbox::PublishAgain(SteadyTime now) {
+  std::map<Publisher*, std::vector<Outgoing>> due;
+  {
+    MutexLock lock(mutex_);
+    const auto end = retries_due_.upper_bound(now);
+    for (auto it = retries_due_.begin(); it != end; ++it) {
+      const Slot& slot = slots_[it->second.token - 1];
+      due[slot.connection->second].push_back(
+          {it->second.token, std::move(it->second.message), slot.wait_for_connection});
+    }
+    retries_due_.erase(retries_due_.begin(), end);
+  }
+  for (auto& [publisher, messages] : due) publisher->Publish(std::move(messages));
+}
+
+// ------------------------------------------------------------------------------------------------ time and bounds
+
 SteadyTime Outbox::Tick(SteadyTime now) {
+  PublishAgain(now);
+  return TellTimeouts(now);
+}
+
+SteadyTime Outbox::TellTimeouts(SteadyTime now) {
   ResultBatches results;
   SteadyTime next = kNever;
   {
     MutexLock lock(mutex_);
     for (Slot& slot : slots_) {
-      if (!slot.used || slot.timed_out || slot.origin.reply_id == 0) continue;
+      if (!slot.used || slot.told || slot.origin.reply_id == 0) continue;
       if (slot.deadline > now) {
         next = std::min(next, slot.deadline);
         continue;
       }
-      slot.timed_out = true;
+      slot.told = true;
       timeouts_.Add();
       if (auto sink = slot.origin.results.lock()) {
         results.Add(std::move(sink), {slot.origin.reply_id, slot.origin.delivery_id, ItemResult::Code::kTimeout, 0,
@@ -177,12 +279,18 @@ SteadyTime Outbox::Tick(SteadyTime now) {
   }
   results.Send();
   // New replies come without waking the ticker: look again soon enough to be fair to them.
-  return std::min(next, now + kTimeoutGranularity);
+  return std::min(next, now + kGranularity);
 }
 
 size_t Outbox::outstanding() const {
   MutexLock lock(mutex_);
   return messages_;
+}
+
+Outbox::Room Outbox::room() const {
+  MutexLock lock(mutex_);
+  if (full_) return {};
+  return {limits_.max_messages - messages_, limits_.max_bytes - bytes_};
 }
 
 Outbox::Edge Outbox::UpdateFull() {

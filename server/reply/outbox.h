@@ -1,19 +1,24 @@
 // Replies between the journal and the broker's confirmation: hands them to the connection's publisher, bounds how many
-// are outstanding, and tells workers that asked what became of theirs.
+// are outstanding, tells workers that asked what became of theirs, and sees to what a broker refuses.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <map>
 #include <memory>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "server/journal/journal.h"
+#include "server/journal/recovered.h"
 #include "server/mqtt/driver.h"
+#include "server/reply/refused_replies.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
 #include "server/runtime/ticker.h"
+#include "server/telemetry/log_limit.h"
 #include "server/telemetry/metrics.h"
 #include "server/worker/settle_handler.h"
 
@@ -25,21 +30,29 @@ struct OutboxLimits {
   Millis result_timeout{30'000};
 };
 
-// Who wants to know what became of a reply.
+// Where a reply comes from, and who wants to know what became of it.
 struct ReplyOrigin {
   uint64_t delivery_id = 0;
   uint64_t reply_id = 0;
-  std::weak_ptr<ResultSink> results;  // Empty for dead letters.
+  std::weak_ptr<ResultSink> results;  // Empty for dead letters, and after a restart.
+  const Chain* chain = nullptr;       // Null after a restart.
+  MessageId message_id;
 };
 
-// A message the journal has taken (record 0: QoS 0 that is not journaled), for the connection of `route`.
+// A message the journal has taken (record 0: QoS 0 that is not journaled).
 struct OutboxItem {
-  const Route* route = nullptr;
-  OutboxEntry entry;
+  const Route* route = nullptr;      // Null after a restart.
+  OutboxEntry entry;                 // With the connection to publish it on.
   bool wait_for_connection = false;  // See Outgoing.
   ReplyOrigin origin;
 };
 
+// A reply keeps its place, which counts against the bounds, until the broker has confirmed it, or it has failed for
+// good. A refusal (PUBACK or PUBREC of 0x80 and above; larger, or of a higher QoS, than the broker takes; the last of
+// five connections broke over it) is told to the worker at once. Then the reply goes to RefusedReplies, which keeps
+// the place until it has let go of it; or, with none set, is published again, behind what came meanwhile and not
+// holding it up: a second later, then after twice as long each time, at most a minute.
+//
 // Thread-safe.
 class Outbox final : public PublishListener, public Tickable {
  public:
@@ -50,28 +63,61 @@ class Outbox final : public PublishListener, public Tickable {
   Outbox(const Outbox&) = delete;
   Outbox& operator=(const Outbox&) = delete;
 
-  // Set-up: replies to messages of `connection` go to `publisher`, which outlives the last Send().
+  // Set-up: what goes to `connection` goes to `publisher`, which outlives the last Send().
   void AddConnection(const std::string& connection, Publisher& publisher);
+  // Set-up: `refused` takes what a broker refuses. Without, it is tried again.
+  void HandRefusedTo(RefusedReplies& refused) { refused_ = &refused; }
 
   // Takes all of them, also over a bound: on_full is what holds it.
   void Send(std::vector<OutboxItem> items);
+  // The same for what an earlier process left, in order, before anything new of the same topics is sent. QoS 0 waits
+  // for the connection: only what waits stands in a journal. A connection that is not there counts as a refusal;
+  // where refusals are tried again the reply stays in the journal for a start that has the connection.
+  void Recover(std::vector<RecoveredReply> replies);
 
   void OnOutcomes(std::span<const PublishOutcome> outcomes) override;
   SteadyTime Tick(SteadyTime now) override;
 
   size_t outstanding() const;
+  // What may be sent before a bound is reached; nothing while it is full and not relieved yet.
+  struct Room {
+    size_t messages = 0;
+    size_t bytes = 0;
+  };
+  Room room() const;
 
  private:
+  using Connections = std::map<std::string, Publisher*, std::less<>>;
   struct Slot {
     bool used = false;
-    bool timed_out = false;  // The worker has been told TIMEOUT: no second result.
+    bool told = false;  // The worker has had its result: no second one.
+    bool wait_for_connection = false;
+    uint8_t refusals = 0;  // Held at 255.
     RecordId record = 0;
     size_t bytes = 0;
-    SteadyTime deadline;
+    SteadyTime deadline;  // Of the result.
+    const Connections::value_type* connection = nullptr;
+    const Route* route = nullptr;
     ReplyOrigin origin;
+  };
+  struct Retry {
+    uint64_t token = 0;
+    std::shared_ptr<const OutboundMessage> message;
   };
   // What on_full is to be told; empty: nothing.
   enum class Edge { kNone, kFull, kRelieved };
+
+  uint64_t TakeSlot() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void FreeSlot(uint64_t token) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Without its place.
+  static RefusedReply Describe(const Slot& slot, const PublishOutcome& outcome);
+  void RetryLater(Slot& slot, const PublishOutcome& outcome) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Millis Pause(uint8_t refusals) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void PublishAgain(SteadyTime now);
+  // Hands them to RefusedReplies, with their places.
+  void HandOver(std::vector<RefusedReply> refused);
+  void FreePlaces(size_t messages, size_t bytes);
+  SteadyTime TellTimeouts(SteadyTime now);
 
   Edge UpdateFull() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Tell(Edge edge);
@@ -82,13 +128,18 @@ class Outbox final : public PublishListener, public Tickable {
   Journal& journal_;
   const OutboxLimits limits_;
   const std::function<void(bool)> on_full_;
-  std::map<std::string, Publisher*, std::less<>> publishers_;
+  Connections connections_;
+  RefusedReplies* refused_ = nullptr;
   std::array<Counter*, 5> outcome_counters_;
   Counter& timeouts_;
+  Counter& retries_;
+  log::Limiter log_limit_;
 
   mutable Mutex mutex_;
   std::vector<Slot> slots_ ABSL_GUARDED_BY(mutex_);  // Token - 1 is the index.
   std::vector<uint64_t> free_ ABSL_GUARDED_BY(mutex_);
+  std::multimap<SteadyTime, Retry> retries_due_ ABSL_GUARDED_BY(mutex_);
+  std::minstd_rand random_ ABSL_GUARDED_BY(mutex_);
   size_t messages_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool full_ ABSL_GUARDED_BY(mutex_) = false;

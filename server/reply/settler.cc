@@ -1,6 +1,7 @@
 #include "server/reply/settler.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <variant>
@@ -12,6 +13,36 @@ namespace {
 
 constexpr char kStaleMessage[] =
     "the delivery is not in flight on this stream: unknown, settled, or its lease was lost";
+constexpr char kNotJournaledMessage[] =
+    "the gateway cannot write its journal, and too many replies wait for it; send it again before the settle";
+
+// How often the journal is tried while it cannot be written, and looked after while it can.
+constexpr Millis kRetryPause{200};
+constexpr Millis kIdlePause{500};
+
+// What is held goes to the journal in writes of about this size.
+constexpr size_t kJoinedRecords = 1'000;
+constexpr size_t kJoinedBytes = 1u << 20;
+
+bool NeedsJournal(const OutboxItem& item) {
+  // QoS 0 in, QoS 0 out: at most once, never journaled.
+  return item.entry.message->qos != Qos::kAtMostOnce || item.wait_for_connection;
+}
+
+size_t BytesOf(const std::vector<OutboxItem>& replies) {
+  size_t bytes = 0;
+  for (const OutboxItem& item : replies) bytes += item.entry.message->bytes();
+  return bytes;
+}
+
+template <typename T>
+void MoveInto(std::vector<T>& to, std::vector<T>& from) {
+  if (to.empty()) {
+    to = std::move(from);
+  } else {
+    to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+  }
+}
 
 ItemResult Stale(uint64_t reply_id, uint64_t delivery_id) {
   return {reply_id, delivery_id, ItemResult::Code::kStale, 0, kStaleMessage};
@@ -24,14 +55,19 @@ Counter& NotSent(MetricsRegistry& metrics, const char* reason) {
 
 }  // namespace
 
-Settler::Settler(Dispatcher& dispatcher, Journal& journal, Outbox& outbox, ReplyRules rules, MetricsRegistry& metrics)
+Settler::Settler(Dispatcher& dispatcher, Journal& journal, Outbox& outbox, ReplyRules rules, MetricsRegistry& metrics,
+                 HeldLimits limits)
     : dispatcher_(dispatcher),
       journal_(journal),
       outbox_(outbox),
       rules_(std::move(rules)),
+      limits_(limits),
       refused_(NotSent(metrics, "refused")),
       without_topic_(NotSent(metrics, "no_topic")),
-      stale_(NotSent(metrics, "stale")) {}
+      stale_(NotSent(metrics, "stale")),
+      not_journaled_(NotSent(metrics, "not_journaled")),
+      held_settles_(metrics.GetGauge("sluice_settles_held",
+                                     "Settled deliveries that wait until the journal can be written again")) {}
 
 void Settler::OnReplies(SessionId session, std::vector<WorkerReply> replies,
                         const std::shared_ptr<ResultSink>& results) {
@@ -46,11 +82,9 @@ void Settler::OnReplies(SessionId session, std::vector<WorkerReply> replies,
       batch.results.push_back(Stale(replies[i].reply_id, replies[i].delivery_id));
       continue;
     }
-    Decide(replies[i], replies[i].delivery_id, *infos[i]->message, *infos[i]->route, results, batch);
+    Decide(replies[i], replies[i].delivery_id, *infos[i], results, batch);
   }
-  if (absl::Status status = Commit(batch, results); !status.ok()) {
-    log::Error("replies could not be journaled", {{"error", status.ToString()}});
-  }
+  Process(std::move(batch), results);
 }
 
 void Settler::OnSettles(SessionId session, std::vector<WorkerSettle> settles,
@@ -75,28 +109,23 @@ void Settler::OnSettles(SessionId session, std::vector<WorkerSettle> settles,
       continue;
     }
     Dispatcher::Claimed& claimed = *claims[i];
+    const RoutedMessage& message = claimed.message;
     for (WorkerReply& reply : settle.replies) {
-      Decide(reply, settle.delivery_id, *claimed.message.message, *claimed.message.route, results, batch);
+      Decide(reply, settle.delivery_id, {message.message, message.route, message.chain, message.id}, results, batch);
     }
     // RETRY keeps the record; REJECT's ends with the dead letter.
     if (settle.verdict == Verdict::kAck || settle.verdict == Verdict::kDrop) {
-      batch.ended.push_back(claimed.message.record);
+      if (message.record != 0) batch.ended.push_back(message.record);
     }
     finished.push_back({std::move(claimed), settle.verdict, settle.retry_after, std::move(settle.reason)});
   }
-  if (absl::Status status = Commit(batch, results); !status.ok()) {
-    log::Error("settles could not be journaled; their messages are delivered again", {{"error", status.ToString()}});
-    for (Dispatcher::Finished& item : finished) {
-      item.verdict = Verdict::kRetry;
-      item.reason = "the gateway could not write its journal";
-    }
-  }
-  dispatcher_.Finish(session, std::move(finished));
+  if (!finished.empty()) batch.endings.push_back({session, std::move(finished)});
+  Process(std::move(batch), results);
 }
 
-void Settler::Decide(WorkerReply& reply, uint64_t delivery_id, const Message& message, const Route& route,
+void Settler::Decide(WorkerReply& reply, uint64_t delivery_id, const Dispatcher::InFlightInfo& about,
                      const std::shared_ptr<ResultSink>& sink, Batch& batch) {
-  ReplyDecision decision = DecideReply(reply, message, route, rules_);
+  ReplyDecision decision = DecideReply(reply, *about.message, *about.route, rules_);
   if (auto* refused = std::get_if<ReplyRefused>(&decision)) {
     refused_.Add();
     batch.results.push_back({reply.reply_id, delivery_id, refused->code, 0, std::move(refused->message)});
@@ -109,32 +138,123 @@ void Settler::Decide(WorkerReply& reply, uint64_t delivery_id, const Message& me
   }
   auto& outbound = std::get<std::unique_ptr<OutboundMessage>>(decision);
   // A reply of QoS 0 to a message the gateway answers for waits like the others; to one of QoS 0 it may be lost.
-  bool wait = message.qos != Qos::kAtMostOnce;
-  batch.replies.push_back({&route, {std::move(outbound), 0}, wait, ReplyOrigin{delivery_id, reply.reply_id, sink}});
+  bool wait = about.message->qos != Qos::kAtMostOnce;
+  batch.replies.push_back({about.route,
+                           {std::move(outbound), 0, about.route->connection},
+                           wait,
+                           {delivery_id, reply.reply_id, sink, about.chain, about.id}});
 }
 
-absl::Status Settler::Commit(Batch& batch, const std::shared_ptr<ResultSink>& sink) {
+void Settler::Process(Batch batch, const std::shared_ptr<ResultSink>& sink) {
+  if (!batch.results.empty()) sink->SendResults(std::exchange(batch.results, {}));
+  absl::Status status;
+  if (!batch.ended.empty() || std::ranges::any_of(batch.replies, NeedsJournal)) {
+    // Behind what is held, so that a stream's replies keep their order.
+    if (holding()) return Hold(std::move(batch), status, sink);
+    status = Record(batch);
+  }
+  if (!status.ok()) return Hold(std::move(batch), status, sink);
+  CarryOut(batch);
+}
+
+absl::Status Settler::Record(Batch& batch) {
   std::vector<OutboxEntry> entries;
   entries.reserve(batch.replies.size());
   for (const OutboxItem& item : batch.replies) {
-    // QoS 0 in, QoS 0 out: at most once, never journaled.
-    if (item.entry.message->qos != Qos::kAtMostOnce || item.wait_for_connection) entries.push_back(item.entry);
+    if (NeedsJournal(item)) entries.push_back(item.entry);
   }
-  absl::Status status;
-  if (!entries.empty() || std::ranges::any_of(batch.ended, [](RecordId record) { return record != 0; })) {
-    status = journal_.Settle(batch.ended, entries);
+  absl::Status status = journal_.Settle(batch.ended, entries);
+  if (!status.ok()) return status;
+  size_t journaled = 0;
+  for (OutboxItem& item : batch.replies) {
+    if (NeedsJournal(item)) item.entry.record = entries[journaled++].record;
   }
-  if (status.ok()) {
-    size_t journaled = 0;
-    for (OutboxItem& item : batch.replies) {
-      if (item.entry.message->qos != Qos::kAtMostOnce || item.wait_for_connection) {
-        item.entry.record = entries[journaled++].record;
-      }
-    }
-    if (!batch.replies.empty()) outbox_.Send(std::move(batch.replies));
-  }
-  if (!batch.results.empty()) sink->SendResults(std::move(batch.results));
   return status;
+}
+
+void Settler::CarryOut(Batch& batch) {
+  if (!batch.replies.empty()) outbox_.Send(std::move(batch.replies));
+  for (Ending& ending : batch.endings) dispatcher_.Finish(ending.session, std::move(ending.finished));
+}
+
+// ------------------------------------------------------------------------------------------------ held
+
+void Settler::Hold(Batch batch, const absl::Status& why, const std::shared_ptr<ResultSink>& sink) {
+  const bool ahead = batch.endings.empty();
+  const size_t messages = batch.replies.size();
+  const size_t bytes = BytesOf(batch.replies);
+  bool begins = false;
+  bool full = false;
+  {
+    MutexLock lock(mutex_);
+    full = ahead &&
+           (held_.ahead_messages + messages > limits_.max_messages || held_.ahead_bytes + bytes > limits_.max_bytes);
+    if (!full) {
+      if (ahead) {
+        held_.ahead_messages += messages;
+        held_.ahead_bytes += bytes;
+      }
+      for (const Ending& ending : batch.endings) held_settles_.Add(static_cast<int64_t>(ending.finished.size()));
+      held_.batches.push_back(std::move(batch));
+      begins = !holding_.exchange(true, std::memory_order_acq_rel);
+    }
+  }
+  if (begins) {
+    log::Error("the journal cannot be written; settles and replies wait until it can", {{"error", why.ToString()}});
+  }
+  if (!full) return;
+  not_journaled_.Add(messages);
+  std::vector<ItemResult> results;
+  results.reserve(messages);
+  for (const OutboxItem& item : batch.replies) {
+    results.push_back(
+        {item.origin.reply_id, item.origin.delivery_id, ItemResult::Code::kRefused, 0, kNotJournaledMessage});
+  }
+  sink->SendResults(std::move(results));
+}
+
+Settler::Batch Settler::TakeHeld() {
+  Batch joined;
+  size_t bytes = 0;
+  MutexLock lock(mutex_);
+  while (!held_.batches.empty() && bytes < kJoinedBytes &&
+         joined.ended.size() + joined.replies.size() < kJoinedRecords) {
+    Batch& next = held_.batches.front();
+    bytes += BytesOf(next.replies);
+    MoveInto(joined.ended, next.ended);
+    MoveInto(joined.replies, next.replies);
+    MoveInto(joined.endings, next.endings);
+    held_.batches.pop_front();
+  }
+  return joined;
+}
+
+SteadyTime Settler::Tick(SteadyTime now) {
+  if (!holding()) return now + kIdlePause;
+  if (now < retry_at_) return retry_at_;
+  // One write a tick: leases and heartbeats are not to wait for many.
+  Batch batch = TakeHeld();
+  if (absl::Status status = Record(batch); !status.ok()) {
+    MutexLock lock(mutex_);
+    held_.batches.push_front(std::move(batch));
+    return retry_at_ = now + kRetryPause;
+  }
+  size_t settled = 0;
+  for (const Ending& ending : batch.endings) settled += ending.finished.size();
+  held_settles_.Add(-static_cast<int64_t>(settled));
+  CarryOut(batch);
+  bool over = false;
+  {
+    MutexLock lock(mutex_);
+    over = held_.batches.empty();
+    if (over) {
+      held_.ahead_messages = 0;
+      held_.ahead_bytes = 0;
+      holding_.store(false, std::memory_order_release);
+    }
+  }
+  if (over) log::Info("the journal can be written again; nothing waits for it any more");
+  return over ? now + kIdlePause : now;
 }
 
 }  // namespace sluice

@@ -2,6 +2,8 @@
 // outbox, and only then is the ordering key free.
 #pragma once
 
+#include <atomic>
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -9,39 +11,92 @@
 #include "server/queue/dispatcher.h"
 #include "server/reply/outbox.h"
 #include "server/reply/reply_policy.h"
+#include "server/runtime/mutex.h"
+#include "server/runtime/ticker.h"
 #include "server/worker/settle_handler.h"
 
 namespace sluice {
 
+// When the journal cannot be written, what needs it is held, in order, and tried again until it can: no message ends,
+// nothing is published, no attempt is counted, and nothing goes to the dead letters, because of the disk. A message
+// that is settled but held takes its place in its worker's window, so that workers soon get nothing more. Replies ahead
+// of their settle have no such bound: over one of their own they are refused, which their workers are told.
+//
+// Whatever is published stands in the journal first. So a gateway that dies while it holds settles delivers their
+// messages again, and has published nothing of them.
+//
 // Thread-safe; one session's frames must come in order, one at a time.
-class Settler final : public SettleHandler {
+class Settler final : public SettleHandler, public Tickable {
  public:
-  Settler(Dispatcher& dispatcher, Journal& journal, Outbox& outbox, ReplyRules rules, MetricsRegistry& metrics);
+  // Of replies ahead of their settle, while the journal cannot be written.
+  struct HeldLimits {
+    size_t max_messages = 10'000;
+    size_t max_bytes = 64u << 20;
+  };
+
+  Settler(Dispatcher& dispatcher, Journal& journal, Outbox& outbox, ReplyRules rules, MetricsRegistry& metrics,
+          HeldLimits limits);
+  Settler(Dispatcher& dispatcher, Journal& journal, Outbox& outbox, ReplyRules rules, MetricsRegistry& metrics)
+      : Settler(dispatcher, journal, outbox, std::move(rules), metrics, HeldLimits{}) {}
 
   void OnReplies(SessionId session, std::vector<WorkerReply> replies,
                  const std::shared_ptr<ResultSink>& results) override;
   void OnSettles(SessionId session, std::vector<WorkerSettle> settles,
                  const std::shared_ptr<ResultSink>& results) override;
 
+  // Tries to journal what is held.
+  SteadyTime Tick(SteadyTime now) override;
+
+  // Whether the journal could not be written when it was last tried.
+  bool holding() const { return holding_.load(std::memory_order_acquire); }
+
  private:
-  // What one frame gathers before the journal is written once.
+  // Deliveries to be released once their batch stands in the journal.
+  struct Ending {
+    SessionId session = 0;
+    std::vector<Dispatcher::Finished> finished;
+  };
+  // What is journaled in one write, and what happens then. Of one frame, or of several that were held.
   struct Batch {
     std::vector<RecordId> ended;
     std::vector<OutboxItem> replies;
-    std::vector<ItemResult> results;
+    std::vector<Ending> endings;
+    std::vector<ItemResult> results;  // Known without the journal.
   };
-  void Decide(WorkerReply& reply, uint64_t delivery_id, const Message& message, const Route& route,
+  struct Held {
+    std::deque<Batch> batches;
+    // Of batches without an ending, since it began.
+    size_t ahead_messages = 0;
+    size_t ahead_bytes = 0;
+  };
+
+  void Decide(WorkerReply& reply, uint64_t delivery_id, const Dispatcher::InFlightInfo& about,
               const std::shared_ptr<ResultSink>& sink, Batch& batch);
-  // Journals, then sends replies and results. On an error nothing was sent, and results say so.
-  absl::Status Commit(Batch& batch, const std::shared_ptr<ResultSink>& sink);
+  // Journals and carries out, or holds.
+  void Process(Batch batch, const std::shared_ptr<ResultSink>& sink);
+  // One transaction. On an error nothing has changed.
+  absl::Status Record(Batch& batch);
+  // Publishes and releases what stands in the journal.
+  void CarryOut(Batch& batch);
+  void Hold(Batch batch, const absl::Status& why, const std::shared_ptr<ResultSink>& sink);
+  // Some of the held batches, joined.
+  Batch TakeHeld();
 
   Dispatcher& dispatcher_;
   Journal& journal_;
   Outbox& outbox_;
   const ReplyRules rules_;
+  const HeldLimits limits_;
   Counter& refused_;
   Counter& without_topic_;
   Counter& stale_;
+  Counter& not_journaled_;
+  Gauge& held_settles_;
+
+  Mutex mutex_;
+  Held held_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<bool> holding_ = false;  // Something is held; written under mutex_.
+  SteadyTime retry_at_{};              // Of the ticker's thread.
 };
 
 }  // namespace sluice

@@ -32,13 +32,26 @@ class FakePublisher final : public Publisher {
   }
   void ConfirmAll() { EndAll(PublishOutcome::Code::kOk, 0); }
   void RefuseAll(uint8_t reason_code) { EndAll(PublishOutcome::Code::kRefused, reason_code); }
+  void FailAll(PublishOutcome::Code code, uint8_t reason_code = 0) { EndAll(code, reason_code); }
+  // The payloads of open(), for people.
+  std::vector<std::string> Payloads() const {
+    std::vector<std::string> payloads;
+    for (const Outgoing& outgoing : open()) payloads.push_back(outgoing.message->payload);
+    return payloads;
+  }
 
  private:
   void EndAll(PublishOutcome::Code code, uint8_t reason_code) {
     std::vector<PublishOutcome> outcomes;
     {
       MutexLock lock(mutex_);
-      for (const Outgoing& outgoing : open_) outcomes.push_back({outgoing.token, code, reason_code});
+      for (Outgoing& outgoing : open_) {
+        PublishOutcome& outcome = outcomes.emplace_back();
+        outcome.token = outgoing.token;
+        outcome.code = code;
+        outcome.mqtt_reason_code = reason_code;
+        if (code != PublishOutcome::Code::kOk) outcome.message = std::move(outgoing.message);
+      }
       open_.clear();
     }
     listener_->OnOutcomes(outcomes);

@@ -98,6 +98,7 @@ replies:
   resultTimeout: 2s
   maxOutstandingMessages: 7
   maxOutstandingBytes: 8KiB
+  onRefused: retry
 workers:
   listen: 0.0.0.0:7000
   tls: {certFile: /etc/sluice/server.pem, keyFile: /etc/sluice/server.key, clientCaFile: /etc/sluice/workers-ca.pem}
@@ -170,6 +171,7 @@ journal:
   EXPECT_EQ(config.replies.result_timeout, seconds(2));
   EXPECT_EQ(config.replies.max_outstanding_messages, 7u);
   EXPECT_EQ(config.replies.max_outstanding_bytes, 8'192u);
+  EXPECT_EQ(config.replies.on_refused, OnRefused::kRetry);
 
   EXPECT_EQ(config.workers.listen, "0.0.0.0:7000");
   EXPECT_EQ(config.workers.tls, (WorkersConfig::Tls{.cert_file = "/etc/sluice/server.pem",

@@ -27,10 +27,10 @@ class OutboxTest : public ::testing::Test {
     message->topic = "reply";
     message->payload = payload;
     message->qos = Qos::kAtLeastOnce;
-    OutboxEntry entry{message, 0};
+    OutboxEntry entry{message, 0, "plant"};
     ASSERT_TRUE(journal_.Settle({}, {&entry, 1}).ok());
     std::vector<OutboxItem> items;
-    items.push_back({&route_, entry, true, {7, reply_id, sink_}});
+    items.push_back({&route_, entry, true, {.delivery_id = 7, .reply_id = reply_id, .results = sink_}});
     outbox_.Send(std::move(items));
   }
 
@@ -66,15 +66,6 @@ TEST_F(OutboxTest, TellsOnlyTheWorkerThatAskedOfASuccess) {
   EXPECT_EQ(sink_->all[0].code, ItemResult::Code::kOk);
 }
 
-TEST_F(OutboxTest, TellsEveryWorkerOfARefusalWithItsReasonCode) {
-  Send(0);
-  publisher_.RefuseAll(0x87);
-  ASSERT_EQ(sink_->all.size(), 1u);
-  EXPECT_EQ(sink_->all[0].code, ItemResult::Code::kRefused);
-  EXPECT_EQ(sink_->all[0].mqtt_reason_code, 0x87);
-  EXPECT_EQ(journal_.depth().outbox_messages, 0u);
-}
-
 TEST_F(OutboxTest, SaysFullAtTheBoundAndRelievedAtHalf) {
   for (int i = 0; i < 4; ++i) Send(0);
   EXPECT_THAT(full_, ElementsAre(true));
@@ -98,6 +89,36 @@ TEST_F(OutboxTest, TellsTimeoutOnceAndKeepsTrying) {
   publisher_.ConfirmAll();
   EXPECT_EQ(sink_->all.size(), 1u);
   EXPECT_EQ(journal_.depth().outbox_messages, 0u);
+}
+
+TEST_F(OutboxTest, CountsAReplyOfQos0WithoutAConnectionAsDroppedAndNotAsRefused) {
+  auto message = std::make_shared<OutboundMessage>();
+  message->topic = "reply";
+  std::vector<OutboxItem> items;
+  items.push_back({&route_, {message, 0, "plant"}, false, {.delivery_id = 7, .reply_id = 0, .results = sink_}});
+  outbox_.Send(std::move(items));
+  publisher_.FailAll(PublishOutcome::Code::kNotConnected);
+  ASSERT_EQ(sink_->all.size(), 1u);
+  EXPECT_EQ(sink_->all[0].code, ItemResult::Code::kNotConnected);
+  EXPECT_EQ(outbox_.outstanding(), 0u);
+  EXPECT_EQ(metrics_.GetCounter("sluice_replies_total", "", {{"outcome", "not_connected"}}).value(), 1u);
+}
+
+TEST_F(OutboxTest, HandsARunOfEachConnectionToItsPublisherInOrder) {
+  FakePublisher other(&outbox_);
+  outbox_.AddConnection("other", other);
+  std::vector<OutboxItem> items;
+  for (const auto& [connection, payload] : {std::pair{"plant", "1"}, {"plant", "2"}, {"other", "3"}, {"plant", "4"}}) {
+    auto message = std::make_shared<OutboundMessage>();
+    message->payload = payload;
+    items.push_back({&route_, {message, 0, connection}, true, {}});
+  }
+  outbox_.Send(std::move(items));
+  EXPECT_THAT(publisher_.Payloads(), ElementsAre("1", "2", "4"));
+  EXPECT_THAT(other.Payloads(), ElementsAre("3"));
+  publisher_.ConfirmAll();
+  other.ConfirmAll();
+  EXPECT_EQ(outbox_.outstanding(), 0u);
 }
 
 TEST_F(OutboxTest, ForgetsResultsOfAStreamThatHasEnded) {

@@ -17,6 +17,8 @@
 namespace sluice {
 namespace {
 
+using ::testing::ElementsAre;
+
 // A worker's stream that keeps what it is given.
 class CollectingSink final : public DeliverySink {
  public:
@@ -32,12 +34,16 @@ class FailingJournal final : public Journal {
   absl::Status Append(std::span<RoutedMessage> batch) override { return memory_.Append(batch); }
   absl::Status Settle(std::span<const RecordId> records, std::span<OutboxEntry> replies) override {
     if (full) return absl::ResourceExhaustedError("no space left");
+    ++settles;
+    for (const OutboxEntry& reply : replies) connections.emplace_back(reply.connection);
     return memory_.Settle(records, replies);
   }
   void Confirm(std::span<const RecordId> outbox_records) override { memory_.Confirm(outbox_records); }
   Depth depth() const override { return memory_.depth(); }
 
   bool full = false;
+  int settles = 0;
+  std::vector<std::string> connections;  // Of the replies.
 
  private:
   MemoryJournal memory_;
@@ -79,6 +85,7 @@ class SettlerTest : public ::testing::Test, private DispatcherListener {
   static std::vector<WorkerReply> ReplyTo(const std::string& topic, uint64_t reply_id = 0, uint32_t qos = 1) {
     WorkerReply reply;
     reply.topic = topic;
+    reply.payload = topic;
     reply.reply_id = reply_id;
     reply.qos = qos;
     std::vector<WorkerReply> replies;
@@ -100,8 +107,22 @@ class SettlerTest : public ::testing::Test, private DispatcherListener {
   Outbox outbox_{clock_, journal_, metrics_, {}, [](bool) {}};
   DeadLetters dead_letters_{clock_, journal_, outbox_};
   Dispatcher dispatcher_{clock_, metrics_, *this, [](SteadyTime) {}, 1};
-  Settler settler_{dispatcher_, journal_, outbox_,
-                   ReplyRules{.permits = [](const Route&, std::string_view, std::string&) { return true; }}, metrics_};
+  Settler settler_{
+      dispatcher_, journal_,
+      outbox_,     ReplyRules{.permits = [](const Route&, std::string_view, std::string&) { return true; }},
+      metrics_,    {.max_messages = 3, .max_bytes = 1'000}};
+  void ReplyAhead(uint64_t delivery, const std::string& topic, uint64_t reply_id = 0) {
+    std::vector<WorkerReply> replies = ReplyTo(topic, reply_id);
+    replies[0].delivery_id = delivery;
+    settler_.OnReplies(session_, std::move(replies), results_);
+  }
+  // The disk has room again, and the settler has found out.
+  void Recover() {
+    journal_.full = false;
+    clock_.Advance(Millis(1'000));
+    for (int i = 0; i < 100 && settler_.holding(); ++i) settler_.Tick(clock_.Now());
+  }
+
   std::shared_ptr<CollectingSink> sink_ = std::make_shared<CollectingSink>();
   std::shared_ptr<RecordingResultSink> results_ = std::make_shared<RecordingResultSink>();
   SessionId session_ = 0;
@@ -193,12 +214,131 @@ TEST_F(SettlerTest, QosZeroRepliesWaitForTheBrokerOnlyIfTheirMessageWasAcknowled
   EXPECT_EQ(journal_.depth().outbox_messages, 1u);
 }
 
-TEST_F(SettlerTest, NothingIsPublishedAndTheMessageComesAgainWhenTheJournalCannotBeWritten) {
+TEST_F(SettlerTest, TheJournalIsToldWhereARepliesIsToBePublished) {
+  Settle(Deliver(), Verdict::kAck, ReplyTo("answer"));
+  Settle(Deliver(), Verdict::kReject);
+  EXPECT_THAT(journal_.connections, ElementsAre("plant", "plant"));
+}
+
+TEST_F(SettlerTest, NothingThatNeedsNoRecordTouchesTheJournal) {
+  Settle(Deliver({.qos = Qos::kAtMostOnce}), Verdict::kAck, ReplyTo("t", 0, 0));
+  Settle(Deliver(), Verdict::kRetry);
+  EXPECT_EQ(journal_.settles, 0);
+}
+
+// ------------------------------------------------------------------------------------------------ a full disk
+
+TEST_F(SettlerTest, ASettleWaitsUntilTheJournalCanBeWritten) {
+  uint64_t delivery = Deliver();
+  journal_.full = true;
+  Settle(delivery, Verdict::kAck, ReplyTo("answer", 9));
+  settler_.Tick(clock_.Now());
+  EXPECT_TRUE(settler_.holding());
+  EXPECT_TRUE(publisher_.open().empty());
+  EXPECT_EQ(dispatcher_.Backlog(), 1u);
+  EXPECT_EQ(journal_.depth().ingress_messages, 1u);
+  Recover();
+  EXPECT_FALSE(settler_.holding());
+  EXPECT_THAT(publisher_.Payloads(), ElementsAre("answer"));
+  EXPECT_EQ(dispatcher_.Backlog(), 0u);
+  EXPECT_EQ(journal_.depth().ingress_messages, 0u);
+  publisher_.ConfirmAll();
+  ASSERT_EQ(results_->all.size(), 1u);
+  EXPECT_EQ(results_->all[0].reply_id, 9u);
+  EXPECT_EQ(results_->all[0].code, ItemResult::Code::kOk);
+}
+
+TEST_F(SettlerTest, AFullDiskCountsNoAttemptAndMakesNoDeadLetter) {
+  chain_.options.max_attempts = 1;
   uint64_t delivery = Deliver();
   journal_.full = true;
   Settle(delivery, Verdict::kAck, ReplyTo("answer"));
+  // Neither its lease nor anything else gives the message to a worker again.
+  clock_.Advance(Millis(3'600'000));
+  dispatcher_.Tick(clock_.Now());
+  settler_.Tick(clock_.Now());
+  EXPECT_EQ(sink_->deliveries.size(), 1u);
+  Recover();
+  EXPECT_THAT(publisher_.Payloads(), ElementsAre("answer"));
+}
+
+TEST_F(SettlerTest, WhatComesWhileSettlesAreHeldKeepsItsPlaceBehindThem) {
+  uint64_t first = Deliver();
+  uint64_t second = Deliver();
+  uint64_t third = Deliver();
+  journal_.full = true;
+  Settle(first, Verdict::kAck, ReplyTo("1"));
+  ReplyAhead(second, "2");
+  journal_.full = false;
+  Settle(third, Verdict::kAck, ReplyTo("3"));
+  Settle(second, Verdict::kAck, ReplyTo("4"));
   EXPECT_TRUE(publisher_.open().empty());
-  EXPECT_EQ(dispatcher_.Backlog(), 1u);
+  Recover();
+  EXPECT_THAT(publisher_.Payloads(), ElementsAre("1", "2", "3", "4"));
+  EXPECT_EQ(dispatcher_.Backlog(), 0u);
+  // All of them in one write.
+  EXPECT_EQ(journal_.settles, 1);
+}
+
+TEST_F(SettlerTest, TriesTheJournalAtIntervalsAndKeepsTheOrderOverFailedTries) {
+  uint64_t first = Deliver();
+  uint64_t second = Deliver();
+  journal_.full = true;
+  Settle(first, Verdict::kAck, ReplyTo("1"));
+  const SteadyTime again = settler_.Tick(clock_.Now());
+  EXPECT_GT(again, clock_.Now());
+  Settle(second, Verdict::kAck, ReplyTo("2"));
+  clock_.Advance(Millis(1'000));
+  settler_.Tick(clock_.Now());
+  EXPECT_EQ(metrics_.GetGauge("sluice_settles_held", "").value(), 2);
+  // Before it is due nothing is tried.
+  journal_.full = false;
+  settler_.Tick(clock_.Now());
+  EXPECT_TRUE(settler_.holding());
+  Recover();
+  EXPECT_THAT(publisher_.Payloads(), ElementsAre("1", "2"));
+  EXPECT_EQ(metrics_.GetGauge("sluice_settles_held", "").value(), 0);
+}
+
+TEST_F(SettlerTest, WhatNeedsNoRecordGoesOnOverAFullDisk) {
+  uint64_t held = Deliver();
+  uint64_t retried = Deliver();
+  uint64_t qos0 = Deliver({.qos = Qos::kAtMostOnce});
+  journal_.full = true;
+  Settle(held, Verdict::kAck);
+  Settle(retried, Verdict::kRetry);
+  Settle(qos0, Verdict::kAck, ReplyTo("t", 0, 0));
+  EXPECT_THAT(publisher_.Payloads(), ElementsAre("t"));
+  EXPECT_EQ(dispatcher_.Backlog(), 2u);
+}
+
+TEST_F(SettlerTest, AHeldSettleOutlivesItsWorkersStream) {
+  uint64_t delivery = Deliver();
+  journal_.full = true;
+  Settle(delivery, Verdict::kAck, ReplyTo("answer"));
+  dispatcher_.RemoveSession(session_, /*counts=*/true, delivery);
+  Recover();
+  EXPECT_THAT(publisher_.Payloads(), ElementsAre("answer"));
+  EXPECT_EQ(dispatcher_.Backlog(), 0u);
+}
+
+TEST_F(SettlerTest, OverABoundRepliesAheadOfTheirSettleAreRefusedAndTold) {
+  uint64_t delivery = Deliver();
+  journal_.full = true;
+  for (const char* topic : {"1", "2", "3"}) ReplyAhead(delivery, topic);
+  EXPECT_TRUE(results_->all.empty());
+  ReplyAhead(delivery, "4", 44);
+  ASSERT_EQ(results_->all.size(), 1u);
+  EXPECT_EQ(results_->all[0].reply_id, 44u);
+  EXPECT_EQ(results_->all[0].code, ItemResult::Code::kRefused);
+  EXPECT_EQ(metrics_.GetCounter("sluice_replies_not_sent_total", "", {{"reason", "not_journaled"}}).value(), 1u);
+  // A settle is always taken: its worker's window bounds how many there are.
+  Settle(delivery, Verdict::kAck, ReplyTo("5"));
+  Recover();
+  EXPECT_THAT(publisher_.Payloads(), ElementsAre("1", "2", "3", "5"));
+  journal_.full = true;
+  ReplyAhead(Deliver(), "6");
+  EXPECT_EQ(results_->all.size(), 1u);
 }
 
 }  // namespace

@@ -1,0 +1,186 @@
+#include "server/reply/outbox_recovery.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "server/journal/memory_journal.h"
+#include "tests/support/fake_publisher.h"
+#include "tests/support/manual_clock.h"
+
+namespace sluice {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+std::vector<std::string> Numbers(int from, int to) {
+  std::vector<std::string> numbers;
+  for (int i = from; i < to; ++i) numbers.push_back(std::to_string(i));
+  return numbers;
+}
+
+class Collected final : public RefusedReplies {
+ public:
+  void Take(std::vector<RefusedReply> replies) override {
+    for (RefusedReply& reply : replies) all.push_back(std::move(reply));
+  }
+  std::vector<RefusedReply> all;
+};
+
+// A journal with replies in it, an outbox with room for ten.
+class OutboxRecoveryTest : public ::testing::Test {
+ protected:
+  OutboxRecoveryTest() {
+    publisher_.ListenWith(outbox_);
+    outbox_.AddConnection("plant", publisher_);
+  }
+
+  void Left(int count, const std::string& connection = "plant", Qos qos = Qos::kAtLeastOnce, size_t bytes = 0) {
+    for (int i = 0; i < count; ++i) {
+      auto message = std::make_shared<OutboundMessage>();
+      message->topic = "r";
+      message->payload = std::to_string(left_.size());
+      message->payload.resize(std::max(bytes, message->payload.size()), 'x');
+      message->qos = qos;
+      left_.push_back({.record = left_.size() + 1, .connection = connection, .message = std::move(message)});
+    }
+  }
+  // Ticks until the recovery wants to be called later, as the ticker does; returns when.
+  SteadyTime Tick() {
+    SteadyTime next = clock_.Now();
+    for (int i = 0; i < 1'000 && next <= clock_.Now(); ++i) next = recovery_.Tick(clock_.Now());
+    return next;
+  }
+  // Moves to the time that the recovery wants to be called at.
+  void PassTo(SteadyTime time) { clock_.Advance(std::chrono::duration_cast<Millis>(time - clock_.Now())); }
+
+  absl::StatusOr<std::vector<RecoveredReply>> Read(RecordId after, size_t max_messages, size_t max_bytes) {
+    if (!readable_.ok()) return readable_;
+    std::vector<RecoveredReply> page;
+    size_t bytes = 0;
+    for (const RecoveredReply& reply : left_) {
+      if (reply.record <= after) continue;
+      bytes += reply.message->bytes();
+      if (page.size() == max_messages || (!page.empty() && bytes > max_bytes)) break;
+      page.push_back({reply.record, reply.connection, reply.message});
+    }
+    return page;
+  }
+
+  ManualClock clock_;
+  MetricsRegistry metrics_;
+  MemoryJournal journal_;
+  FakePublisher publisher_;
+  Outbox outbox_{clock_, journal_, metrics_, {.max_messages = 10, .max_bytes = 1'000}, [](bool) {}};
+  std::vector<RecoveredReply> left_;
+  absl::Status readable_;
+  int done_ = 0;
+  OutboxRecovery recovery_{
+      clock_, outbox_,
+      [this](RecordId after, size_t max_messages, size_t max_bytes) { return Read(after, max_messages, max_bytes); },
+      [this] { ++done_; }};
+};
+
+TEST_F(OutboxRecoveryTest, IsDoneAtOnceWithNothingLeft) {
+  EXPECT_FALSE(recovery_.done());
+  EXPECT_EQ(Tick(), kNever);
+  EXPECT_TRUE(recovery_.done());
+  EXPECT_EQ(done_, 1);
+}
+
+TEST_F(OutboxRecoveryTest, PublishesInOrder) {
+  Left(7);
+  EXPECT_EQ(Tick(), kNever);
+  EXPECT_THAT(publisher_.Payloads(), Numbers(0, 7));
+  EXPECT_EQ(done_, 1);
+}
+
+TEST_F(OutboxRecoveryTest, HoldsTheOutboxsBoundAndGoesOnAsThereIsRoom) {
+  Left(25);
+  PassTo(Tick());
+  EXPECT_THAT(publisher_.Payloads(), Numbers(0, 10));
+  PassTo(Tick());
+  EXPECT_EQ(outbox_.outstanding(), 10u);
+  EXPECT_EQ(done_, 0);
+  publisher_.ConfirmAll();
+  PassTo(Tick());
+  EXPECT_THAT(publisher_.Payloads(), Numbers(10, 20));
+  EXPECT_EQ(done_, 0);
+  publisher_.ConfirmAll();
+  EXPECT_EQ(Tick(), kNever);
+  EXPECT_THAT(publisher_.Payloads(), Numbers(20, 25));
+  EXPECT_EQ(done_, 1);
+}
+
+TEST_F(OutboxRecoveryTest, HoldsTheBoundOfBytesToWithinOneReply) {
+  Left(5, "plant", Qos::kAtLeastOnce, 400);
+  Tick();
+  EXPECT_EQ(publisher_.open().size(), 3u);  // 803 bytes leave room, so that one more is let in.
+  publisher_.ConfirmAll();
+}
+
+TEST_F(OutboxRecoveryTest, EndsItsRecordsWithTheBrokersConfirmation) {
+  Left(3);
+  // As many as were left stand in the journal.
+  std::vector<OutboxEntry> entries(3);
+  ASSERT_TRUE(journal_.Settle({}, entries).ok());
+  Tick();
+  EXPECT_EQ(journal_.depth().outbox_messages, 3u);
+  publisher_.ConfirmAll();
+  EXPECT_EQ(journal_.depth().outbox_messages, 0u);
+}
+
+// Such a reply is in the journal only because its message was acknowledged.
+TEST_F(OutboxRecoveryTest, RepliesOfQos0WaitForTheConnection) {
+  Left(1, "plant", Qos::kAtMostOnce);
+  Tick();
+  ASSERT_EQ(publisher_.open().size(), 1u);
+  EXPECT_TRUE(publisher_.open()[0].wait_for_connection);
+}
+
+TEST_F(OutboxRecoveryTest, RepliesOfAConnectionThatIsGoneAreRefused) {
+  Collected refused;
+  outbox_.HandRefusedTo(refused);
+  Left(1);
+  Left(1, "gone");
+  Left(1);
+  EXPECT_EQ(Tick(), kNever);
+  EXPECT_THAT(publisher_.Payloads(), ElementsAre("0", "2"));
+  ASSERT_EQ(refused.all.size(), 1u);
+  EXPECT_EQ(refused.all[0].record, 2u);
+  EXPECT_EQ(refused.all[0].connection, "gone");
+  EXPECT_EQ(refused.all[0].reason, "connection 'gone' is not configured any more");
+  EXPECT_EQ(refused.all[0].message->payload, "1");
+  EXPECT_EQ(outbox_.outstanding(), 3u);
+  refused.all.clear();
+  EXPECT_EQ(outbox_.outstanding(), 2u);
+}
+
+// There is no broker to try again; a later start may have the connection.
+TEST_F(OutboxRecoveryTest, WithRetryRepliesOfAConnectionThatIsGoneStayInTheJournal) {
+  std::vector<OutboxEntry> entries(1);
+  ASSERT_TRUE(journal_.Settle({}, entries).ok());
+  Left(1, "gone");
+  EXPECT_EQ(Tick(), kNever);
+  EXPECT_EQ(journal_.depth().outbox_messages, 1u);
+  EXPECT_EQ(outbox_.outstanding(), 0u);
+  EXPECT_EQ(done_, 1);
+}
+
+TEST_F(OutboxRecoveryTest, TriesAgainWhenTheJournalCannotBeRead) {
+  Left(2);
+  readable_ = absl::InternalError("I/O error");
+  const SteadyTime again = Tick();
+  EXPECT_EQ(again, clock_.Now() + Millis(1'000));
+  EXPECT_EQ(done_, 0);
+  readable_ = absl::OkStatus();
+  // The ticker calls it whenever another stage is due.
+  EXPECT_EQ(recovery_.Tick(clock_.Now()), again);
+  EXPECT_THAT(publisher_.Payloads(), IsEmpty());
+  PassTo(again);
+  EXPECT_EQ(Tick(), kNever);
+  EXPECT_THAT(publisher_.Payloads(), Numbers(0, 2));
+}
+
+}  // namespace
+}  // namespace sluice
