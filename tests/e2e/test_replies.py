@@ -1,4 +1,6 @@
 """Where a reply goes, and what a worker hears of one that cannot go there."""
+import signal
+
 import pytest
 from sluice.v1 import worker_pb2 as pb
 
@@ -166,3 +168,50 @@ def test_a_reply_to_a_settled_delivery_is_stale_and_not_published(held):
     replies.expect(1)
     assert result_of(held.w, held.delivery, topic="out", payload=b"late").code == Result.CODE_STALE
     assert len(replies.payloads()) == 1
+
+
+@pytest.fixture
+def choosy(world, tmp_path):
+    """A function that starts a gateway with `onRefused`, on a broker that lets it publish to "open" only."""
+    acl = tmp_path / "acl"
+    acl.write_text("topic read in/#\ntopic write in/#\ntopic readwrite open\ntopic read closed\n")
+    world.b = world.broker(options=[f"acl_file {acl}"])
+
+    def start(on_refused):
+        world.g = world.gateway(world.b, {"in/#": "c"}, replies={"onRefused": on_refused})
+        world.w = world.raw_worker(world.g)
+        world.w.hello("c")
+        world.client(world.b).publish("in/x", b"question")
+        [world.delivery] = world.w.expect_deliveries(1)
+        return world
+
+    world.acl, world.start = acl, start
+    return world
+
+
+@pytest.mark.parametrize(("on_refused", "outcome"), [("deadLetter", None), ("drop", "drop"), ("retry", "retry")])
+def test_a_worker_is_told_at_once_that_the_broker_refused_its_reply(choosy, on_refused, outcome):
+    choosy.start(on_refused)
+    replies = choosy.subscriber(choosy.b, "open")
+
+    result = result_of(choosy.w, choosy.delivery, topic="closed", qos=1, payload=b"no")
+
+    assert (result.code, result.mqtt_reason_code) == (Result.CODE_REFUSED, 0x87)
+    assert "not authorized" in result.message
+    if outcome:
+        choosy.g.wait_metric("sluice_replies_refused_total", lambda count: count == 1, then=outcome)
+    choosy.w.settle(choosy.delivery, replies=[pb.Reply(topic="open", qos=1, payload=b"yes")])
+    assert replies.expect(1)[0].payload == b"yes"
+
+
+def test_a_refused_reply_that_is_retried_comes_once_the_broker_takes_it(choosy):
+    choosy.start("retry")
+    replies = choosy.subscriber(choosy.b, "closed")
+    result_of(choosy.w, choosy.delivery, topic="closed", qos=1, payload=b"yes")
+    assert choosy.g.metric("sluice_outbox_messages") == 1
+
+    choosy.acl.write_text("topic readwrite #\n")
+    choosy.b.process.signal(signal.SIGHUP)
+
+    assert replies.expect(1)[0].payload == b"yes"
+    choosy.g.wait_metric("sluice_outbox_messages", lambda count: count == 0)
