@@ -4,13 +4,15 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <map>
+#include <string>
 
 #include "bench/path/fake_broker.h"
 #include "server/telemetry/log.h"
 
 namespace {
 
-sluice::GatewayConfig Config(sluice::Qos qos, const std::string& journal) {
+sluice::GatewayConfig Config(sluice::Qos qos, const std::string& journal, sluice::Fsync fsync) {
   sluice::GatewayConfig config;
   sluice::MqttOptions& connection = config.connections["bench"];
   connection.name = "bench";
@@ -26,6 +28,7 @@ sluice::GatewayConfig Config(sluice::Qos qos, const std::string& journal) {
   config.http.listen = "";
   config.journal.enabled = !journal.empty();
   config.journal.path = journal;
+  config.journal.fsync = fsync;
   return config;
 }
 
@@ -34,6 +37,7 @@ int Run(int argc, char** argv) {
   int qos = 0;
   int patience_s = 20;
   std::string journal;
+  sluice::Fsync fsync = sluice::Fsync::kInterval;
   CLI::App app("The gateway with a fake in the place of MQTT: the CPU time of everything else.");
   app.add_option("--qos", qos, "QoS of the messages")->check(CLI::Range(0, 2))->capture_default_str();
   app.add_option("--size", load.payload_bytes, "Payload, in bytes")
@@ -48,6 +52,9 @@ int Run(int argc, char** argv) {
   app.add_option("--rate", load.per_second, "Messages per second; 0: as fast as they are answered")
       ->capture_default_str();
   app.add_option("--journal", journal, "Its directory; none: in memory");
+  app.add_option("--fsync", fsync, "Of the journal")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, sluice::Fsync>{
+          {"never", sluice::Fsync::kOff}, {"interval", sluice::Fsync::kInterval}, {"always", sluice::Fsync::kAlways}}));
   app.add_option("--warmup", load.length.warmup_s, "Seconds not measured")->capture_default_str();
   app.add_option("--seconds", load.length.steady_s, "Seconds measured")->capture_default_str();
   app.add_option("--patience", patience_s, "Seconds to wait for a worker")->capture_default_str();
@@ -56,7 +63,7 @@ int Run(int argc, char** argv) {
 
   sluice::log::Configure(sluice::log::Level::kWarning, sluice::log::Format::kText);
   sluice::bench::FakeBroker broker(load);
-  auto gateway = sluice::Gateway::Start(Config(load.qos, journal), {.mqtt = broker.Drivers(), .journal = {}});
+  auto gateway = sluice::Gateway::Start(Config(load.qos, journal, fsync), {.mqtt = broker.Drivers(), .journal = {}});
   if (!gateway.ok()) {
     std::fprintf(stderr, "path_bench: %s\n", gateway.status().ToString().c_str());
     return 1;

@@ -96,6 +96,15 @@ class Child:
             fields = stat.read().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
+    def written_bytes(self):
+        """(handed to files, on their way to disks) so far: sockets do not count, whole pages do."""
+        values = {}
+        with open(f"/proc/{self.pid}/io", encoding="ascii") as io:
+            for line in io:
+                name, _, value = line.partition(":")
+                values[name] = int(value)
+        return values["wchar"], values["write_bytes"]
+
     def memory_mib(self):
         """(now, at its highest), resident; zeros when it has ended."""
         values = {"VmRSS": 0, "VmHWM": 0}

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -19,9 +21,10 @@ TOPIC = "bench/in"  # With more than one topic: TOPIC/0, TOPIC/1, …
 class Bench:
     """What all scenarios share: where the programs are and how long to measure."""
 
-    def __init__(self, bin_dir, work_dir, seconds, warmup_s, outstanding, perf_dir=None):
+    def __init__(self, bin_dir, work_dir, disk_dir, seconds, warmup_s, outstanding, perf_dir=None):
         self.bin_dir = bin_dir
         self.work_dir = work_dir
+        self.disk_dir = disk_dir  # For what is to stand on a real disk.
         self.seconds = seconds
         self.warmup_s = warmup_s
         self.outstanding = outstanding
@@ -49,6 +52,14 @@ class Bench:
             children.at_end(lambda: write_profile(data, os.path.join(self.perf_dir, f"{name}.txt")))
 
     # ---- parts
+
+    def journal(self, children, fsync):
+        """The gateway's `journal`, in a directory of its own that goes with `children`; "off": none."""
+        if fsync == "off":
+            return "{enabled: false}"
+        path = tempfile.mkdtemp(prefix="journal-", dir=self.disk_dir)
+        children.at_end(lambda: shutil.rmtree(path))
+        return f"{{path: \"{path}\", fsync: {fsync}}}"
 
     def null_broker(self, children, qos, size, *more):
         broker = children.start("null-broker", self.program("sluice-null-broker"), "--qos", qos, "--size", size,
@@ -91,11 +102,12 @@ class Bench:
 class Setup:
     """What differs between the gateways that are measured."""
 
-    def __init__(self, driver="wire", window=1000, routes=1, chain_options=""):
+    def __init__(self, driver="wire", window=1000, routes=1, chain_options="", journal="{enabled: false}"):
         self.driver = driver
         self.window = window  # Unacknowledged messages of QoS 1 and 2, each way: the broker's and the gateway's.
         self.routes = routes  # Of which the first takes all messages.
         self.chain_options = chain_options
+        self.journal = journal
 
 
 class Gateway:
@@ -123,7 +135,7 @@ routes:
 chains:
   {CHAIN}: {{lease: 60s{setup.chain_options}}}
 workers: {{listen: "{self.workers_address}", insecure: true}}
-journal: {{enabled: false}}
+journal: {setup.journal}
 http: {{listen: "{self.http_address}"}}
 """
 
@@ -180,19 +192,20 @@ def wait_until(condition, otherwise, process=None):
 # ---------------------------------------------------------------------------------------------- the gateway
 
 
-def gateway_throughput(bench, qos, size, workers, setup, topics=1):
+def gateway_throughput(bench, qos, size, workers, setup, topics=1, fsync="off"):
     """Messages of `size` through gateway and workers, as fast as `outstanding` allows."""
     with bench.children() as children:
+        setup.journal = bench.journal(children, fsync)
         broker, address = bench.null_broker(children, qos, size, "--outstanding", bench.outstanding, "--window",
                                             setup.window, "--topics", topics)
         gateway = bench.gateway(children, address, qos, setup)
         rest_mib = gateway.process.memory_mib()[0]
         worker_processes = bench.workers(children, gateway, workers, qos)
         broker.wait_for("ready", START_S)
-        bench.profile(children, gateway.process, f"{setup.driver}-qos{qos}-{size}B-{workers}workers")
+        bench.profile(children, gateway.process, f"{setup.driver}-qos{qos}-{size}B-{workers}workers-{fsync}")
         broker.tell("go")
         result = measure.run(broker, {"gateway": [gateway.process], "workers": worker_processes, "broker": [broker]},
-                             bench.timeout_s())
+                             bench.timeout_s(), writers=["gateway"])
         result["rest_rss_mib"] = rest_mib
         return result
 
@@ -216,15 +229,41 @@ def gateway_stopped_worker(bench, size, queue_mib):
                 "messages_in_flight": gateway.metric("sluice_in_flight_messages")}
 
 
-def gateway_path(bench, qos, size, batch, rate):
+def gateway_path(bench, qos, size, batch, rate, fsync="off"):
     """The gateway with a fake in the MQTT driver's place, at most `batch` messages to a call; `rate` 0: as fast as it goes."""
     with bench.children() as children:
+        journal = ()
+        if fsync != "off":
+            directory = tempfile.mkdtemp(prefix="journal-", dir=bench.disk_dir)
+            children.at_end(lambda: shutil.rmtree(directory))
+            journal = ("--journal", directory, "--fsync", fsync)
         path = children.start("path", bench.program("path_bench"), "--qos", qos, "--size", size, "--batch", batch,
-                              "--rate", rate, "--outstanding", bench.outstanding, *bench.phases())
+                              "--rate", rate, "--outstanding", bench.outstanding, *bench.phases(), *journal)
         address = path.wait_for("listening", START_S)["workers"]
         worker = children.start("worker", bench.program("sluice-echo-worker"), "--gateway", address, "--chain", CHAIN,
                                 "--reply-topic", "bench/out", "--reply-qos", qos)
         return measure.run(path, {"process": [path], "workers": [worker]}, bench.timeout_s())
+
+
+# ---------------------------------------------------------------------------------------------- the disk
+
+
+def sync_times(bench, size=4096, seconds=2):
+    """What a write of `size` and its fdatasync take in a file that is allocated, one after the other."""
+    times = []
+    with tempfile.NamedTemporaryFile(prefix="sync-", dir=bench.disk_dir) as file:
+        os.posix_fallocate(file.fileno(), 0, 16 << 20)
+        os.fsync(file.fileno())
+        data, offset = b"x" * size, 0
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            begin = time.perf_counter()
+            os.pwrite(file.fileno(), data, offset % (16 << 20))
+            os.fdatasync(file.fileno())
+            times.append(1e6 * (time.perf_counter() - begin))
+            offset += size
+    times.sort()
+    return {"count": len(times), "p50_us": times[len(times) // 2], "p99_us": times[len(times) * 99 // 100]}
 
 
 # ---------------------------------------------------------------------------------------------- the floors
