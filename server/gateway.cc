@@ -18,6 +18,7 @@
 #include "server/queue/dispatcher.h"
 #include "server/reply/dead_letters.h"
 #include "server/reply/outbox.h"
+#include "server/reply/outbox_recovery.h"
 #include "server/reply/refused_replies.h"
 #include "server/reply/reply_permissions.h"
 #include "server/reply/settler.h"
@@ -93,6 +94,7 @@ class Gateway::Stages final : private RoutedSink, private DeliverySource, privat
     std::unique_ptr<IntakeConnection> connection;
   };
 
+  void BuildOutboxRecovery();
   void BuildBacklog();
   void BuildIntake();
   bool Restore(RecoveredMessage message, RoutedMessage& out);
@@ -160,6 +162,7 @@ class Gateway::Stages final : private RoutedSink, private DeliverySource, privat
                  [this](bool full) { OnOutboxFull(full); }};
   DroppedReplies dropped_replies_{clock_, journal_, metrics_};
   DeadLetters dead_letters_{clock_, journal_, outbox_};
+  std::unique_ptr<OutboxRecovery> outbox_recovery_;  // Null: the journal held no replies.
   std::unique_ptr<ReplyPermissions> permissions_;
   std::unique_ptr<Settler> settler_;
   std::unique_ptr<WorkerServer> workers_;
@@ -199,6 +202,7 @@ absl::Status Gateway::Stages::Start() {
     publishers_.push_back(drivers_.publisher(options, outbox_, clock_, metrics_));
     outbox_.AddConnection(name, *publishers_.back());
   }
+  BuildOutboxRecovery();
 
   // Worker streams.
   workers_ = std::make_unique<WorkerServer>(
@@ -229,11 +233,25 @@ absl::Status Gateway::Stages::Start() {
   ticker_.Add(*settler_);
   ticker_.Add(outbox_);
   ticker_.Add(intake_control_);
+  if (outbox_recovery_) ticker_.Add(*outbox_recovery_);
   ticker_.Start();
   for (const std::unique_ptr<Publisher>& publisher : publishers_) publisher->Start();
   if (backlog_) backlog_->Start();
   for (const Intake& intake : intakes_) intake.connection->Start();
   return absl::OkStatus();
+}
+
+void Gateway::Stages::BuildOutboxRecovery() {
+  SegmentJournal* disk = opened_journal_.on_disk();
+  if (disk == nullptr || disk->depth().outbox_messages == 0) return;
+  // No new reply before the last old one.
+  dispatcher_.Pause();
+  outbox_recovery_ = std::make_unique<OutboxRecovery>(
+      clock_, outbox_,
+      [disk](RecordId after, size_t max_messages, size_t max_bytes) {
+        return disk->ReadReplies(after, {.max_entries = max_messages, .max_bytes = max_bytes});
+      },
+      [this] { dispatcher_.Resume(); });
 }
 
 void Gateway::Stages::BuildBacklog() {

@@ -215,3 +215,51 @@ def test_a_refused_reply_that_is_retried_comes_once_the_broker_takes_it(choosy):
 
     assert replies.expect(1)[0].payload == b"yes"
     choosy.g.wait_metric("sluice_outbox_messages", lambda count: count == 0)
+
+
+@pytest.fixture
+def left(held):
+    """A gateway that was killed with replies in its journal that no broker had seen: 1 and 3 of QoS 1, 2 of QoS 0."""
+    held.b.kill()
+    held.g.wait_not_ready("plant (replies)")
+    held.w.settle(held.delivery, replies=[
+        pb.Reply(topic="out", qos=1, payload=b"1"), pb.Reply(topic="out", qos=0, payload=b"2"),
+        pb.Reply(topic="out", qos=1, payload=b"3")])
+    held.g.wait_metric("sluice_outbox_messages", lambda count: count == 3)
+    held.g.kill()
+    held.b.start()
+    return held
+
+
+def test_replies_that_no_broker_saw_are_published_by_the_next_start_in_order(left):
+    replies = left.subscriber(left.b, "out")
+
+    left.g.restart()
+
+    assert [message.payload for message in replies.expect(3)] == [b"1", b"2", b"3"]
+    left.g.wait_metric("sluice_outbox_messages", lambda count: count == 0)
+    left.g.wait_metric("sluice_journal_messages", lambda count: count == 0)
+
+
+def test_workers_get_messages_again_once_the_old_replies_are_handed_over(left):
+    replies = left.subscriber(left.b, "out")
+    left.g.restart()
+    worker = left.raw_worker(left.g)
+    worker.hello("c")
+
+    left.client(left.b).publish("in/x", b"another", qos=1)
+    [delivery] = worker.expect_deliveries(1)
+    worker.settle(delivery, replies=[pb.Reply(topic="out", qos=1, payload=b"4")])
+
+    assert [message.payload for message in replies.expect(4)] == [b"1", b"2", b"3", b"4"]
+
+
+def test_replies_of_a_connection_that_is_gone_are_refused(left):
+    path = left.g.config_path
+    path.write_text(path.read_text().replace("plant", "works") + "replies: {onRefused: drop}\n")
+
+    left.g.restart()
+
+    left.g.wait_metric("sluice_replies_refused_total", lambda count: count == 3, then="drop")
+    [event] = left.g.events("reply refused")
+    assert event["reason"] == "connection 'plant' is not configured any more"
