@@ -74,15 +74,17 @@ def path(cells):
 
 def journal(results):
     sync, cells = results["sync"], results["cells"]
-    rate_off = next(cell["result"]["answered_per_s"] for cell in cells if cell["fsync"] == "off")
+    off = {cell["window"]: cell["result"] for cell in cells if cell["fsync"] == "off"}
     table(f"QoS 1, {results['size']} B in and out, 1 worker: the journal on a disk where 4 KiB and an fdatasync take "
           f"{sync['p50_us']:.0f} µs (p99 {sync['p99_us']:.0f})", [
         ("journal", "{}"), ("window", "{}"), ("answered/s", "{:.0f}"), ("ratio to off", "{:.2f}"),
-        ("gateway µs", "{:.2f}"), ("written B", "{:.0f}"), ("disk B", "{:.0f}"), ("p50 ms", "{:.1f}"),
+        ("gateway µs", "{:.2f}"), ("added µs", "{:+.2f}"), ("written B", "{:.0f}"), ("disk B", "{:.0f}"), ("p50 ms", "{:.1f}"),
         ("p99 ms", "{:.1f}"), ("peak MiB", "{:.0f}"), ("lost", "{}"), ("twice", "{}"), ("goal", "{}"),
     ], [[
         cell["fsync"], cell["window"], cell["result"]["answered_per_s"],
-        ratio(cell["result"]["answered_per_s"], rate_off), cell["result"]["cpu_us"]["gateway"],
+        ratio(cell["result"]["answered_per_s"], off[cell["window"]]["answered_per_s"]),
+        cell["result"]["cpu_us"]["gateway"],
+        cell["result"]["cpu_us"]["gateway"] - off[cell["window"]]["cpu_us"]["gateway"],
         cell["result"]["written_bytes"], cell["result"]["disk_bytes"], cell["result"]["latency_us"]["p50"] / 1000,
         cell["result"]["latency_us"]["p99"] / 1000, cell["result"]["peak_rss_mib"]["gateway"], cell["result"]["lost"],
         cell["result"]["duplicates"], cell["goal"],
