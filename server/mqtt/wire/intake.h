@@ -79,8 +79,8 @@ class IntakeCore final : public Link::User {
   CondVar changed_;
   std::string subscriptions_detail_ ABSL_GUARDED_BY(mutex_);  // Empty: all granted.
   bool subscriptions_ready_ ABSL_GUARDED_BY(mutex_) = false;
-  std::string pause_reason_ ABSL_GUARDED_BY(mutex_);          // Empty: not paused.
-  std::string refusal_ ABSL_GUARDED_BY(mutex_);               // Why the sink does not take the batch; empty: it does.
+  std::string pause_reason_ ABSL_GUARDED_BY(mutex_);  // Empty: not paused.
+  std::string refusal_ ABSL_GUARDED_BY(mutex_);       // Why the sink does not take the batch; empty: it does.
   bool left_shared_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
