@@ -21,39 +21,53 @@ namespace {
 // What is carried under one lock.
 constexpr size_t kCarryBytes = 256u << 10;
 constexpr size_t kCarryRecords = 512;
+// How long a confirmation waits for a batch that takes it along.
+constexpr Millis kFlushInterval{20};
 
 }  // namespace
 
 void SegmentJournal::RunBackground() {
   const bool interval = options_.fsync == Fsync::kInterval;
   SteadyTime sync_at = options_.clock->Now() + options_.sync_interval;
+  SteadyTime flush_at = kNever;
   uint64_t synced = 0;
   while (true) {
     bool sync = false;
+    bool flush = false;
     uint64_t written = 0;
     {
       MutexLock lock(mutex_);
       while (!stopping_ && !NeedsMaintenance()) {
-        if (!interval) {
-          work_.Wait(mutex_);
-          continue;
-        }
-        if (options_.clock->Now() >= sync_at) {
+        const SteadyTime now = options_.clock->Now();
+        flush = now >= flush_at;
+        flush_at = NextFlush(flush_at);
+        if (interval && now >= sync_at) {
           sync = written_ != synced;
-          sync_at = options_.clock->Now() + options_.sync_interval;
-          if (sync) break;
+          sync_at = now + options_.sync_interval;
         }
-        work_.WaitUntil(mutex_, sync_at);
+        if (sync || flush) break;
+        const SteadyTime next = std::min(flush_at, interval ? sync_at : kNever);
+        next == kNever ? work_.Wait(mutex_) : work_.WaitUntil(mutex_, next);
       }
       if (stopping_ || !failure_.ok()) return;
       written = written_;
     }
+    if (flush) FlushConfirmed();
     if (sync) {
       if (!group_sync_.Wait(written).ok()) return;
       synced = written;
     }
     Maintain();
   }
+}
+
+SteadyTime SegmentJournal::NextFlush(SteadyTime flush_at) {
+  const SteadyTime now = options_.clock->Now();
+  if (flush_at != kNever && now < flush_at) return flush_at;
+  MutexLock lock(confirmed_mutex_);
+  // While confirmations come, the thread wakes by itself: nobody has to wake it.
+  if (flush_at != kNever) flushing_ = confirm_calls_ != std::exchange(flushed_calls_, confirm_calls_);
+  return flushing_ ? now + kFlushInterval : kNever;
 }
 
 bool SegmentJournal::NeedsMaintenance() const {

@@ -83,6 +83,7 @@ SegmentJournal::~SegmentJournal() {
     work_.NotifyAll();
   }
   if (background_.joinable()) background_.join();
+  FlushConfirmed();
   if (options_.fsync == Fsync::kOff || !Sync().ok()) return;
   // That all of it is on the disk tells damage from what a power loss leaves.
   MutexLock lock(mutex_);
@@ -105,7 +106,6 @@ absl::Status SegmentJournal::Refused(size_t messages) const {
 }
 
 absl::StatusOr<RecordLocation> SegmentJournal::WriteBatch(bool reserve) {
-  if (!pending_confirms_.empty()) encoder_.AddIds(RecordKind::kConfirm, pending_confirms_);
   if (pending_mark_) encoder_.AddSynced(pending_mark_->segment, pending_mark_->offset);
   absl::StatusOr<RecordLocation> at = log_.Write(encoder_, reserve, next_record_);
   if (!at.ok()) return at;
@@ -142,6 +142,8 @@ absl::Status SegmentJournal::Transact(bool reserve, bool wait, Encode encode, Ap
     if (!failure_.ok()) return failure_;
     encoder_.Clear();
     status = encode();
+    TakeConfirmed();
+    if (!pending_confirms_.empty()) encoder_.AddIds(RecordKind::kConfirm, pending_confirms_);
     if (status.ok() && encoder_.empty()) return status;
     absl::StatusOr<RecordLocation> at = status.ok() ? WriteBatch(reserve) : status;
     // What ends messages is written on a full disk too, so that it says nothing of others.
@@ -227,26 +229,44 @@ absl::Status SegmentJournal::Settle(std::span<const RecordId> records, std::span
 }
 
 void SegmentJournal::Confirm(std::span<const RecordId> outbox_records) {
-  const auto forget = [&] {
-    mutex_.AssertHeld();
-    for (RecordId record : outbox_records) index_.Confirm(record);
-  };
-  const absl::Status status = Transact(
-      true, false,
-      [&] {
-        mutex_.AssertHeld();
-        encoder_.AddIds(RecordKind::kConfirm, outbox_records);
-        return absl::OkStatus();
-      },
-      [&](RecordLocation) { forget(); });
-  if (status.ok()) return;
+  if (outbox_records.empty()) return;
+  bool wake = false;
   {
-    MutexLock lock(mutex_);
-    pending_confirms_.insert(pending_confirms_.end(), outbox_records.begin(), outbox_records.end());
-    forget();
-    Publish();
+    MutexLock lock(confirmed_mutex_);
+    confirmed_.insert(confirmed_.end(), outbox_records.begin(), outbox_records.end());
+    ++confirm_calls_;
+    wake = !std::exchange(flushing_, true);
   }
-  options_.on_warning(absl::StrCat("a confirmation waits for the journal: ", status.ToString()));
+  if (!options_.background) {
+    FlushConfirmed();
+  } else if (wake) {
+    MutexLock lock(mutex_);
+    work_.NotifyAll();
+  }
+}
+
+void SegmentJournal::TakeConfirmed() {
+  const size_t before = pending_confirms_.size();
+  {
+    MutexLock lock(confirmed_mutex_);
+    if (confirmed_.empty()) return;
+    pending_confirms_.insert(pending_confirms_.end(), confirmed_.begin(), confirmed_.end());
+    confirmed_.clear();
+  }
+  // Also where it is not written in the end: what is confirmed needs no place any more.
+  for (const RecordId record : std::span(pending_confirms_).subspan(before)) index_.Confirm(record);
+  Publish();
+}
+
+void SegmentJournal::FlushConfirmed() {
+  const absl::Status status = Transact(true, false, [] { return absl::OkStatus(); }, [](RecordLocation) {});
+  bool waited = false;
+  {
+    MutexLock lock(confirmed_mutex_);
+    waited = std::exchange(confirms_wait_, !status.ok());
+  }
+  if (status.ok() || waited) return;
+  options_.on_warning(absl::StrCat("confirmations wait for the journal: ", status.ToString()));
 }
 
 absl::Status SegmentJournal::DeadLetter(std::span<const DeadLetterNote> notes) {
@@ -327,6 +347,7 @@ Journal::Depth SegmentJournal::depth() const {
 }
 
 absl::Status SegmentJournal::Sync() {
+  FlushConfirmed();
   uint64_t ticket = 0;
   {
     MutexLock lock(mutex_);

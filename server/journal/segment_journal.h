@@ -66,7 +66,7 @@ class SegmentJournal final : public Journal, public MessageReader {
   absl::Status AppendReceived(std::span<RoutedMessage> batch, std::span<const ReceivedPacket> packets) override;
   absl::Status Release(std::span<const ReceivedPacket> packets) override;
   absl::Status Settle(std::span<const RecordId> records, std::span<OutboxEntry> replies) override;
-  // What cannot be written now is written with the next batch; until then a restart publishes it again.
+  // Returns at once: it is written with the next batch, or within 20 ms. Until then a restart publishes it again.
   void Confirm(std::span<const RecordId> outbox_records) override;
   absl::Status DeadLetter(std::span<const DeadLetterNote> notes) override;
   void NoteAttempts(std::span<const AttemptsNote> notes) override;
@@ -92,7 +92,7 @@ class SegmentJournal final : public Journal, public MessageReader {
   absl::StatusOr<RecoveredMessage> ReadMessage(RecordId record);
   std::vector<ReceivedPacket> ReadReceived() const;
 
-  // What was written before is on the disk.
+  // What was written and confirmed before is on the disk.
   absl::Status Sync();
   // Removes segments without live records, and carries old records forward when too little of the disk is alive.
   void Maintain();
@@ -120,6 +120,10 @@ class SegmentJournal final : public Journal, public MessageReader {
   absl::Status Transact(bool reserve, bool wait, Encode encode, Apply apply);
   // Writes encoder_, with what is pending; messages and replies in it get their places in the index.
   absl::StatusOr<RecordLocation> WriteBatch(bool reserve) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What was confirmed since the last batch leaves the index, and is in pending_confirms_.
+  void TakeConfirmed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Writes what is confirmed, where no other batch has come for it.
+  void FlushConfirmed();
   absl::Status Refused(size_t messages) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Copies the index's numbers for depth().
   void Publish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -129,6 +133,8 @@ class SegmentJournal final : public Journal, public MessageReader {
 
   // ---- the background (maintenance.cc)
   void RunBackground();
+  // When FlushConfirmed() is due, given that it was at `flush_at`; kNever: nothing is confirmed for the time being.
+  SteadyTime NextFlush(SteadyTime flush_at);
   bool RemoveDead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(maintenance_mutex_);
   // Whether there is work for Maintain().
   bool NeedsMaintenance() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -156,6 +162,14 @@ class SegmentJournal final : public Journal, public MessageReader {
   std::atomic<bool> fatal_told_{false};
 
   Mutex maintenance_mutex_;  // Held while segments are removed and records carried.
+
+  // What was confirmed and not yet taken into a batch. Of its own, since the writer of a batch is not to be waited for.
+  Mutex confirmed_mutex_ ABSL_ACQUIRED_AFTER(mutex_);
+  std::vector<RecordId> confirmed_ ABSL_GUARDED_BY(confirmed_mutex_);
+  uint64_t confirm_calls_ ABSL_GUARDED_BY(confirmed_mutex_) = 0;
+  bool flushing_ ABSL_GUARDED_BY(confirmed_mutex_) = false;       // The background looks after them.
+  bool confirms_wait_ ABSL_GUARDED_BY(confirmed_mutex_) = false;  // The last flush failed.
+  uint64_t flushed_calls_ = 0;                                    // Of the background's thread: confirm_calls_ then.
 
   mutable Mutex mutex_;
   CondVar work_;

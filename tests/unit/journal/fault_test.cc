@@ -243,11 +243,30 @@ TEST(JournalOnDisk, ConcurrentCallersShareSyncsAndLoseNothing) {
     }
     for (std::thread& thread : threads) thread.join();
     EXPECT_EQ(journal->depth().ingress_messages, static_cast<size_t>(kThreads * kBatches));
+    ASSERT_TRUE(journal->Sync().ok());
     EXPECT_EQ(journal->depth().outbox_messages, 0u);
   }
   auto journal = OpenJournal(options);
   EXPECT_EQ(AllMessages(*journal, 100).size(), static_cast<size_t>(kThreads * kBatches));
   EXPECT_EQ(journal->report().cut_bytes, 0u);
+}
+
+TEST(JournalOnDisk, AConfirmationIsWrittenWithoutAnotherBatch) {
+  MemoryFiles files;
+  const Scene scene;
+  SegmentJournalOptions options = TestOptions(files);
+  options.fsync = Fsync::kOff;
+  options.background = true;
+  auto journal = OpenJournal(options);
+  std::vector<OutboxEntry> replies{scene.Reply("first"), scene.Reply("second")};
+  ASSERT_TRUE(journal->Settle({}, replies).ok());
+  // The second comes when the thread has woken for the first.
+  for (const OutboxEntry& reply : replies) {
+    const size_t written = files.write_calls();
+    journal->Confirm(std::vector<RecordId>{reply.record});
+    EXPECT_TRUE(Eventually([&] { return files.write_calls() > written; }));
+  }
+  EXPECT_TRUE(Eventually([&] { return journal->depth().outbox_messages == 0; }));
 }
 
 TEST(JournalOnDisk, RecoversWhileItIsWrittenTo) {
