@@ -5,13 +5,6 @@
 #include "server/mqtt/paho/inbound.h"
 
 namespace sluice::paho {
-namespace {
-
-// For an owner that did not call Stop().
-constexpr Millis kStopInDestructor{5'000};
-
-}  // namespace
-
 IntakeCore::IntakeCore(MqttOptions options, std::vector<Subscription> subscriptions, InboundSink& sink,
                        const Clock& clock, MetricsRegistry& metrics)
     : clock_(clock),
@@ -41,20 +34,20 @@ void IntakeCore::OnMessage(const mqtt::const_message_ptr& message) {
 void IntakeCore::OnUp(Client& /*client*/, const ConnectResult& result) {
   identifiers_ = result.subscription_identifiers;
   subscriptions_.OnUp(result.session_present);
-  TellState();
+  news_.Tell(subscriptions_);
 }
 
 void IntakeCore::OnDown() {
   asked_.clear();
   leaving_.clear();
   subscriptions_.OnDown();
-  TellState();
+  news_.Tell(subscriptions_);
 }
 
 SteadyTime IntakeCore::OnControl(Client* client) {
   ReadWishes();
   if (client == nullptr) {
-    TellState();
+    news_.Tell(subscriptions_);
     return kNever;
   }
   ReadAnswers();
@@ -64,7 +57,7 @@ SteadyTime IntakeCore::OnControl(Client* client) {
   for (size_t index : asking_) Ask(*client, index);
   for (size_t index : leaving_now_) Leave(*client, index);
   if (subscriptions_.unresponsive()) link_.Drop("the broker does not answer to SUBSCRIBE or UNSUBSCRIBE");
-  TellState();
+  news_.Tell(subscriptions_);
   return next;
 }
 
@@ -120,14 +113,6 @@ void IntakeCore::ReadAnswers() {
   });
 }
 
-void IntakeCore::TellState() {
-  MutexLock lock(mutex_);
-  subscriptions_detail_ = subscriptions_.Detail();
-  subscriptions_ready_ = subscriptions_.ready();
-  left_shared_ = subscriptions_.left_shared();
-  changed_.NotifyAll();
-}
-
 void IntakeCore::StayOut(std::vector<size_t> shared_subscriptions) {
   {
     MutexLock lock(mutex_);
@@ -142,9 +127,7 @@ bool IntakeCore::UnsubscribeShared(SteadyTime deadline) {
     leave_shared_ = true;
   }
   link_.Wake();
-  MutexLock lock(mutex_);
-  while (!left_shared_ && link_.up() && clock_.Now() < deadline) changed_.WaitUntil(mutex_, deadline);
-  return left_shared_;
+  return news_.WaitUntilLeft(clock_, deadline, [this] { return link_.up(); });
 }
 
 void IntakeCore::LetGoOfSink() {
@@ -157,17 +140,8 @@ ConnectionState IntakeCore::State() const {
   state.name = link_.options().name;
   state.detail = link_.detail();
   if (!link_.up() || !state.detail.empty()) return state;
-  MutexLock lock(mutex_);
-  state.detail = subscriptions_detail_;
-  state.ready = subscriptions_ready_;
+  news_.Show(state);
   return state;
-}
-
-Intake::~Intake() { Stop(std::chrono::steady_clock::now() + kStopInDestructor); }
-
-void Intake::Stop(SteadyTime deadline) {
-  core_->link().Stop(deadline);
-  core_->LetGoOfSink();
 }
 
 }  // namespace sluice::paho

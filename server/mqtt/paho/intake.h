@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/mqtt/driver.h"
+#include "server/mqtt/intake_handle.h"
 #include "server/mqtt/paho/link.h"
 #include "server/mqtt/subscription_set.h"
 #include "server/runtime/clock.h"
@@ -23,6 +24,8 @@ class IntakeCore final : public Link::User {
              MetricsRegistry& metrics);
 
   Link& link() { return link_; }
+  void Pause(std::string reason) { link_.Pause(std::move(reason)); }
+  void Resume() { link_.Resume(); }
   void StayOut(std::vector<size_t> shared_subscriptions);
   bool UnsubscribeShared(SteadyTime deadline);
   // No OnMessages runs or follows after it.
@@ -48,7 +51,6 @@ class IntakeCore final : public Link::User {
   void Leave(Client& client, size_t index);
   // Hands what was asked for since the last time to the subscription set.
   void ReadWishes();
-  void TellState();
   // Hands the answers that came to the subscription set.
   void ReadAnswers();
 
@@ -63,30 +65,13 @@ class IntakeCore final : public Link::User {
   Mutex sink_mutex_;
   InboundSink* sink_ ABSL_GUARDED_BY(sink_mutex_);
 
-  mutable Mutex mutex_;
-  CondVar changed_;
-  std::string subscriptions_detail_ ABSL_GUARDED_BY(mutex_);  // Empty: all granted.
-  bool subscriptions_ready_ ABSL_GUARDED_BY(mutex_) = false;
+  SubscriptionNews news_;
+
+  Mutex mutex_;
   std::optional<std::vector<size_t>> stay_out_ ABSL_GUARDED_BY(mutex_);  // Not handed on yet.
   bool leave_shared_ ABSL_GUARDED_BY(mutex_) = false;
-  bool left_shared_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-class Intake final : public IntakeConnection {
- public:
-  explicit Intake(std::shared_ptr<IntakeCore> core) : core_(std::move(core)) {}
-  ~Intake() override;
-
-  void Start() override { core_->link().Start(core_); }
-  void Pause(std::string reason) override { core_->link().Pause(std::move(reason)); }
-  void Resume() override { core_->link().Resume(); }
-  void StayOut(std::vector<size_t> shared_subscriptions) override { core_->StayOut(std::move(shared_subscriptions)); }
-  bool UnsubscribeShared(SteadyTime deadline) override { return core_->UnsubscribeShared(deadline); }
-  void Stop(SteadyTime deadline) override;
-  ConnectionState State() const override { return core_->State(); }
-
- private:
-  const std::shared_ptr<IntakeCore> core_;
-};
+using Intake = IntakeHandle<IntakeCore>;
 
 }  // namespace sluice::paho

@@ -15,8 +15,6 @@ constexpr uint8_t kSendRetained = 0;
 constexpr uint8_t kSendRetainedIfNew = 1;
 constexpr uint8_t kSendNoRetained = 2;
 
-// For an owner that did not call Stop().
-constexpr Millis kStopInDestructor{5'000};
 // Before the sink is offered again what it did not take.
 constexpr Millis kOfferAgain{200};
 
@@ -172,7 +170,7 @@ void IntakeCore::OnDown(uint8_t /*reason*/) {
   asked_.clear();
   leaving_.clear();
   subscriptions_.OnDown();
-  TellState();
+  news_.Tell(subscriptions_);
 }
 
 void IntakeCore::Advance() {
@@ -182,7 +180,7 @@ void IntakeCore::Advance() {
   const SteadyTime next = subscriptions_.TakeDue(asking_, leaving_now_);
   for (size_t index : asking_) Subscribe(index);
   for (size_t index : leaving_now_) Unsubscribe(index);
-  TellState();
+  news_.Tell(subscriptions_);
   link_.WakeAt(std::min(next, offer_again_));
   link_.Flush();
   if (subscriptions_.unresponsive()) link_.Drop("the broker does not answer to SUBSCRIBE or UNSUBSCRIBE");
@@ -226,38 +224,28 @@ void IntakeCore::OnSuback(uint16_t packet_id, uint8_t code) {
 void IntakeCore::StayOut(std::vector<size_t> shared_subscriptions) {
   link_.Post([this, out = std::move(shared_subscriptions)] {
     subscriptions_.StayOut(out);
-    link_.up() ? Advance() : TellState();
+    link_.up() ? Advance() : news_.Tell(subscriptions_);
   });
 }
 
 bool IntakeCore::UnsubscribeShared(SteadyTime deadline) {
   link_.Post([this] {
     subscriptions_.LeaveShared();
-    link_.up() ? Advance() : TellState();
+    link_.up() ? Advance() : news_.Tell(subscriptions_);
   });
-  MutexLock lock(mutex_);
-  while (!left_shared_ && link_.up() && clock_.Now() < deadline) changed_.WaitUntil(mutex_, deadline);
-  return left_shared_;
+  return news_.WaitUntilLeft(clock_, deadline, [this] { return link_.up(); });
 }
 
 void IntakeCore::OnUnsuback(uint16_t packet_id) {
   const size_t index = TakeIndex(leaving_, packet_id);
   if (index == std::string::npos) return;
   subscriptions_.Left(index);
-  TellState();
+  news_.Tell(subscriptions_);
   // It may be wanted again by now.
   if (leaving_.empty()) link_.WakeAt(clock_.Now());
 }
 
 // ------------------------------------------------------------------------------------------------ state
-
-void IntakeCore::TellState() {
-  MutexLock lock(mutex_);
-  subscriptions_detail_ = subscriptions_.Detail();
-  subscriptions_ready_ = subscriptions_.ready();
-  left_shared_ = subscriptions_.left_shared();
-  changed_.NotifyAll();
-}
 
 ConnectionState IntakeCore::State() const {
   ConnectionState state;
@@ -267,16 +255,8 @@ ConnectionState IntakeCore::State() const {
   if (!pause_reason_.empty()) state.detail = "paused: " + pause_reason_;
   if (!refusal_.empty()) state.detail = "messages cannot be taken in: " + refusal_;
   if (!link_.up() || !state.detail.empty()) return state;
-  state.detail = subscriptions_detail_;
-  state.ready = subscriptions_ready_;
+  news_.Show(state);
   return state;
-}
-
-Intake::~Intake() { Stop(std::chrono::steady_clock::now() + kStopInDestructor); }
-
-void Intake::Stop(SteadyTime deadline) {
-  core_->link().Stop(deadline);
-  core_->LetGoOfSink();
 }
 
 }  // namespace sluice::wire

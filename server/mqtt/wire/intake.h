@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/mqtt/driver.h"
+#include "server/mqtt/intake_handle.h"
 #include "server/mqtt/subscription_set.h"
 #include "server/mqtt/wire/inbound.h"
 #include "server/mqtt/wire/link.h"
@@ -54,7 +55,6 @@ class IntakeCore final : public Link::User {
   void Subscribe(size_t index);
   void Unsubscribe(size_t index);
   uint8_t RetainHandling(size_t index) const;
-  void TellState();
 
   const Clock& clock_;
   Link link_;
@@ -75,30 +75,13 @@ class IntakeCore final : public Link::User {
   Mutex sink_mutex_;
   InboundSink* sink_ ABSL_GUARDED_BY(sink_mutex_);
 
+  SubscriptionNews news_;
+
   mutable Mutex mutex_;
-  CondVar changed_;
-  std::string subscriptions_detail_ ABSL_GUARDED_BY(mutex_);  // Empty: all granted.
-  bool subscriptions_ready_ ABSL_GUARDED_BY(mutex_) = false;
   std::string pause_reason_ ABSL_GUARDED_BY(mutex_);  // Empty: not paused.
   std::string refusal_ ABSL_GUARDED_BY(mutex_);       // Why the sink does not take the batch; empty: it does.
-  bool left_shared_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-class Intake final : public IntakeConnection {
- public:
-  explicit Intake(std::shared_ptr<IntakeCore> core) : core_(std::move(core)) {}
-  ~Intake() override;
-
-  void Start() override { core_->link().Start(core_); }
-  void Pause(std::string reason) override { core_->Pause(std::move(reason)); }
-  void Resume() override { core_->Resume(); }
-  void StayOut(std::vector<size_t> shared_subscriptions) override { core_->StayOut(std::move(shared_subscriptions)); }
-  bool UnsubscribeShared(SteadyTime deadline) override { return core_->UnsubscribeShared(deadline); }
-  void Stop(SteadyTime deadline) override;
-  ConnectionState State() const override { return core_->State(); }
-
- private:
-  const std::shared_ptr<IntakeCore> core_;
-};
+using Intake = IntakeHandle<IntakeCore>;
 
 }  // namespace sluice::wire
