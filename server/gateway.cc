@@ -322,8 +322,11 @@ bool Gateway::Stages::Shutdown(Millis drain) {
   for (const Intake& intake : intakes_) intake.connection->UnsubscribeShared(intake_deadline);
   for (const Intake& intake : intakes_) intake.connection->Stop(intake_deadline);
 
-  if (backlog_) backlog_->WaitUntilEmpty(deadline);
-  dispatcher_.WaitUntilEmpty(deadline);
+  // With nobody to work, what is in the journal is as well off there.
+  if (!backlog_ || dispatcher_.HasWorkers()) {
+    if (backlog_) backlog_->WaitUntilEmpty(deadline);
+    dispatcher_.WaitUntilEmpty(deadline);
+  }
   if (backlog_) backlog_->Stop();
   // Only now: a drained stream gets no more deliveries, and until here what waits, and what a lost stream or lease
   // gives back, finds a worker.

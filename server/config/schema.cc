@@ -128,7 +128,8 @@ constexpr Key kChainKeys[] = {
 
 constexpr Key kChainQueueKeys[] = {
     {"maxMessages", kNumber, "10000", "1..100000000",
-     "Messages that wait in memory. At the bound intake of QoS 1 and 2 rests, and the oldest of QoS 0 are dropped and "
+     "Messages that wait in memory. QoS 1 and 2 above it wait in the journal (without one intake rests); the oldest of "
+     "QoS 0 are dropped and "
      "counted."},
     {"maxBytes", kBytes, "64MiB", "1KiB..1024GiB", "The same in bytes: topic, payload and properties."},
 };

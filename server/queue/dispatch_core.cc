@@ -99,6 +99,11 @@ bool DispatchCore::HasInFlight(SessionId id) const {
   return session != nullptr && session->in_flight.size() > 0;
 }
 
+bool DispatchCore::HasWorkers() const {
+  return std::ranges::any_of(sessions_.all(),
+                             [](const auto& each) { return !each.second->removed && !each.second->draining; });
+}
+
 void DispatchCore::Begin(SteadyTime now, Effects& effects) {
   now_ = now;
   effects_ = &effects;

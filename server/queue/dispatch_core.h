@@ -56,6 +56,7 @@ class DispatchCore {
   void SetOnDisk(const Chain& chain, size_t messages);
 
   bool HasInFlight(SessionId id) const;
+  bool HasWorkers() const;
   size_t in_flight() const { return in_flight_; }
   size_t waiting() const { return waiting_; }
   size_t on_disk() const { return on_disk_; }

@@ -179,6 +179,10 @@ bool Dispatcher::Idle() const {
   return impl_->Ask([](DispatchCore& core) { return core.in_flight() == 0; });
 }
 
+bool Dispatcher::HasWorkers() const {
+  return impl_->Ask([](DispatchCore& core) { return core.HasWorkers(); });
+}
+
 size_t Dispatcher::Backlog() const {
   return impl_->Ask([](DispatchCore& core) { return core.in_flight() + core.waiting() + core.on_disk(); });
 }

@@ -158,6 +158,8 @@ class Dispatcher final : public Tickable {
   void Resume();
   // Nothing in flight anywhere.
   bool Idle() const;
+  // Somebody works; those that drain do not count.
+  bool HasWorkers() const;
   // So many messages of the chain wait on disk, and are yet to be enqueued: for metrics, and for Backlog().
   void SetOnDisk(const Chain& chain, size_t messages);
   // Waiting, on disk too, and in flight, over all chains.

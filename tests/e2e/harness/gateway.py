@@ -51,6 +51,12 @@ class Gateway:
         self._wait_for_addresses()
         self.wait_ready()
 
+    def change_config(self, change):
+        """Before restart(): `change` gets the configuration."""
+        config = yaml.safe_load(self.config_path.read_text())
+        change(config)
+        self.config_path.write_text(yaml.safe_dump(config, allow_unicode=True))
+
     def events(self, name=None):
         """What it logged: dicts of the lines, those with this event only if one is named."""
         found = []

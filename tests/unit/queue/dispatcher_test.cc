@@ -26,6 +26,19 @@ TEST_F(DispatcherWindow, DeliversOnArrivalInOneBatchPerSession) {
   EXPECT_THAT(worker->TakePayloads(), ElementsAre("1", "2", "3"));
 }
 
+TEST_F(DispatcherSession, WhoDrainsIsNoWorkerAnyMore) {
+  const Chain& chain = MakeChain("c");
+  EXPECT_FALSE(dispatcher.HasWorkers());
+  auto worker = Connect({&chain}, {.messages = 10});
+  EXPECT_TRUE(dispatcher.HasWorkers());
+  dispatcher.DrainSession(worker->id);
+  EXPECT_FALSE(dispatcher.HasWorkers());
+  auto other = Connect({&chain}, {.messages = 10});
+  EXPECT_TRUE(dispatcher.HasWorkers());
+  dispatcher.RemoveSession(other->id, /*counts=*/false, /*began=*/0);
+  EXPECT_FALSE(dispatcher.HasWorkers());
+}
+
 TEST_F(DispatcherWindow, DeliveryTellsAllAboutTheAttempt) {
   const Chain& chain = MakeChain("c", {.lease = Millis(12'000)});
   auto worker = Connect({&chain}, {.messages = 1});
