@@ -44,17 +44,19 @@ struct RepliesConfig {
   friend bool operator==(const RepliesConfig&, const RepliesConfig&) = default;
 };
 
+// PEM files of a listener.
+struct ListenerTls {
+  std::string cert_file;
+  std::string key_file;
+  std::string client_ca_file;  // Set: clients must show a certificate of this CA (mTLS).
+
+  friend bool operator==(const ListenerTls&, const ListenerTls&) = default;
+};
+
 struct WorkersConfig {
   // HOST:PORT, or unix:PATH.
   std::string listen = "127.0.0.1:7443";
-  struct Tls {
-    std::string cert_file;
-    std::string key_file;
-    std::string client_ca_file;  // Set: workers must show a certificate of this CA (mTLS).
-
-    friend bool operator==(const Tls&, const Tls&) = default;
-  };
-  std::optional<Tls> tls;
+  std::optional<ListenerTls> tls;
   bool insecure = false;  // Plain text. Exactly one of tls and insecure.
   Millis heartbeat{10'000};
   // Largest frame of the worker stream, in bytes; holds the largest MQTT packet.

@@ -8,7 +8,7 @@ constexpr size_t kFrameOverhead = 64u << 10;  // Of a frame that carries one mes
 
 void ReadTls(Reading& reading, const Entry& entry, WorkersConfig& workers) {
   MapReader map(reading, kWorkersTlsSection, entry, "workers.tls");
-  WorkersConfig::Tls& tls = workers.tls.emplace();
+  ListenerTls& tls = workers.tls.emplace();
   if (map.Find("certFile") != nullptr) map.Read("certFile", tls.cert_file);
   if (map.Find("keyFile") != nullptr) map.Read("keyFile", tls.key_file);
   map.Read("clientCaFile", tls.client_ca_file);

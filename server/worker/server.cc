@@ -1,20 +1,15 @@
 #include "server/worker/server.h"
 
 #include <grpc/grpc.h>
-#include <netdb.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <climits>
-#include <cstring>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "server/grpc/listener.h"
+#include "server/grpc/tls_credentials.h"
 #include "server/telemetry/log.h"
-#include "server/worker/tls_credentials.h"
 
 namespace sluice {
 namespace {
@@ -48,42 +43,6 @@ SessionContext MakeContext(const WorkerServer::Options& options, const Clock& cl
           .wake_by = options.wake_by};
 }
 
-bool IsUnix(const std::string& listen) { return listen.starts_with("unix:"); }
-
-// gRPC says only that binding failed. Tries once more, to find out why.
-std::string WhyNotBound(const std::string& listen) {
-  size_t colon = listen.rfind(':');
-  if (IsUnix(listen) || colon == std::string::npos) return "cannot be bound";
-  std::string host = listen.substr(0, colon);
-  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE;
-  addrinfo* found = nullptr;
-  if (int error = getaddrinfo(host.c_str(), listen.substr(colon + 1).c_str(), &hints, &found); error != 0) {
-    return gai_strerror(error);
-  }
-  std::string why = "cannot be bound";
-  int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd >= 0 && bind(fd, found->ai_addr, found->ai_addrlen) != 0) {
-    char buffer[128];
-    why = strerror_r(errno, buffer, sizeof buffer);
-  }
-  if (fd >= 0) close(fd);
-  freeaddrinfo(found);
-  return why;
-}
-
-// When its last user goes, gRPC joins its threads, and one of them may sit in a poll of ten seconds (the backup poller
-// of tcp_posix.cc): the process would hang that long at its end. So there is always a user.
-void KeepGrpcRunning() {
-  static const bool once = [] {
-    grpc_init();
-    return true;
-  }();
-  static_cast<void>(once);
-}
-
 int ToInt(size_t value) { return static_cast<int>(std::min<size_t>(value, INT_MAX)); }
 
 }  // namespace
@@ -108,7 +67,7 @@ absl::Status WorkerServer::Start() {
   KeepGrpcRunning();
   credentials_ = grpc::InsecureServerCredentials();
   if (config.tls) {
-    absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> tls = LoadTlsCredentials(*config.tls, clock_);
+    absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> tls = LoadTlsCredentials("workers.tls", *config.tls, clock_);
     if (!tls.ok()) return tls.status();
     credentials_ = *std::move(tls);
   }
@@ -132,7 +91,7 @@ absl::Status WorkerServer::Start() {
     return absl::UnavailableError(
         absl::StrCat("workers.listen: cannot listen on '", config.listen, "': ", WhyNotBound(config.listen)));
   }
-  address_ = IsUnix(config.listen) ? config.listen
+  address_ = IsUnixAddress(config.listen) ? config.listen
                                    : absl::StrCat(config.listen.substr(0, config.listen.rfind(':')), ":", port_);
   log::Info("worker streams listen", {{"address", address_}, {"tls", config.tls.has_value()}});
   return absl::OkStatus();

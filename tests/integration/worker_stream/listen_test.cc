@@ -107,8 +107,8 @@ TEST_F(WorkerListenTest, WithAClientCaOnlyWorkersWithItsCertificateAreLetIn) {
 TEST_F(WorkerListenTest, TlsFilesThatCannotBeUsedAreErrorsThatNameKeyAndPath) {
   CertificateAuthority ca;
   UseTls(ca.Server());
-  auto error_with = [&](std::string WorkersConfig::Tls::* file, const std::string& path) {
-    WorkersConfig::Tls good = *config_.tls;
+  auto error_with = [&](std::string ListenerTls::* file, const std::string& path) {
+    ListenerTls good = *config_.tls;
     *config_.tls.*file = path;
     std::string message(StartError().message());
     config_.tls = good;
@@ -116,13 +116,12 @@ TEST_F(WorkerListenTest, TlsFilesThatCannotBeUsedAreErrorsThatNameKeyAndPath) {
   };
   std::string junk = folder_.Write("junk.pem", "junk");
   std::string absent = folder_ / "absent.pem";
-  using Tls = WorkersConfig::Tls;
-  EXPECT_THAT(error_with(&Tls::cert_file, absent), HasSubstr("workers.tls.certFile: cannot read '" + absent));
-  EXPECT_THAT(error_with(&Tls::cert_file, junk), HasSubstr("certFile: '" + junk + "' holds no PEM certificate"));
-  EXPECT_THAT(error_with(&Tls::key_file, junk), HasSubstr("workers.tls.keyFile: '" + junk));
-  EXPECT_THAT(error_with(&Tls::key_file, ca.Server().key_file), HasSubstr("is not the key of"));
-  EXPECT_THAT(error_with(&Tls::client_ca_file, junk), HasSubstr("workers.tls.clientCaFile: '" + junk));
-  EXPECT_THAT(error_with(&Tls::client_ca_file, folder_.path()), HasSubstr("clientCaFile: cannot read"));
+  EXPECT_THAT(error_with(&ListenerTls::cert_file, absent), HasSubstr("workers.tls.certFile: cannot read '" + absent));
+  EXPECT_THAT(error_with(&ListenerTls::cert_file, junk), HasSubstr("certFile: '" + junk + "' holds no PEM certificate"));
+  EXPECT_THAT(error_with(&ListenerTls::key_file, junk), HasSubstr("workers.tls.keyFile: '" + junk));
+  EXPECT_THAT(error_with(&ListenerTls::key_file, ca.Server().key_file), HasSubstr("is not the key of"));
+  EXPECT_THAT(error_with(&ListenerTls::client_ca_file, junk), HasSubstr("workers.tls.clientCaFile: '" + junk));
+  EXPECT_THAT(error_with(&ListenerTls::client_ca_file, folder_.path()), HasSubstr("clientCaFile: cannot read"));
 }
 
 TEST_F(WorkerListenTest, NewConnectionsUseRenewedFilesAndJunkChangesNothing) {

@@ -174,7 +174,7 @@ journal:
   EXPECT_EQ(config.replies.on_refused, OnRefused::kRetry);
 
   EXPECT_EQ(config.workers.listen, "0.0.0.0:7000");
-  EXPECT_EQ(config.workers.tls, (WorkersConfig::Tls{.cert_file = "/etc/sluice/server.pem",
+  EXPECT_EQ(config.workers.tls, (ListenerTls{.cert_file = "/etc/sluice/server.pem",
                                                     .key_file = "/etc/sluice/server.key",
                                                     .client_ca_file = "/etc/sluice/workers-ca.pem"}));
   EXPECT_FALSE(config.workers.insecure);

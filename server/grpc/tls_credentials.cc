@@ -1,4 +1,4 @@
-#include "server/worker/tls_credentials.h"
+#include "server/grpc/tls_credentials.h"
 
 #include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
@@ -38,53 +38,53 @@ struct PemFiles {
   friend bool operator==(const PemFiles&, const PemFiles&) = default;
 };
 
-absl::StatusOr<std::string> ReadFile(const char* setting, const std::string& path) {
+absl::StatusOr<std::string> ReadFile(const std::string& setting, const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   text << file.rdbuf();
   if (!file.is_open() || std::filesystem::is_directory(path)) {
-    return absl::InvalidArgumentError(absl::StrCat("workers.tls.", setting, ": cannot read '", path, "'"));
+    return absl::InvalidArgumentError(absl::StrCat(setting, ": cannot read '", path, "'"));
   }
   return text.str();
 }
 
 BioPtr Open(const std::string& pem) { return BioPtr(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))); }
 
-absl::StatusOr<PemFiles> ReadChecked(const WorkersConfig::Tls& files) {
+absl::StatusOr<PemFiles> ReadChecked(const std::string& setting, const ListenerTls& files) {
   PemFiles pem;
   struct {
-    const char* setting;
+    const char* key;
     const std::string& path;
     std::string& text;
-  } const wanted[] = {{"certFile", files.cert_file, pem.cert},
-                      {"keyFile", files.key_file, pem.key},
-                      {"clientCaFile", files.client_ca_file, pem.client_ca}};
+  } const wanted[] = {{".certFile", files.cert_file, pem.cert},
+                      {".keyFile", files.key_file, pem.key},
+                      {".clientCaFile", files.client_ca_file, pem.client_ca}};
   for (const auto& one : wanted) {
     if (one.path.empty() && &one.text == &pem.client_ca) continue;
-    absl::StatusOr<std::string> text = ReadFile(one.setting, one.path);
+    absl::StatusOr<std::string> text = ReadFile(setting + one.key, one.path);
     if (!text.ok()) return text.status();
     one.text = *std::move(text);
   }
   X509Ptr cert(PEM_read_bio_X509(Open(pem.cert).get(), nullptr, nullptr, nullptr));
   if (cert == nullptr) {
     return absl::InvalidArgumentError(
-        absl::StrCat("workers.tls.certFile: '", files.cert_file, "' holds no PEM certificate"));
+        absl::StrCat(setting, ".certFile: '", files.cert_file, "' holds no PEM certificate"));
   }
   // An encrypted key would ask for its pass phrase on the terminal: refuse it.
   auto no_pass_phrase = [](char*, int, int, void*) { return -1; };
   KeyPtr key(PEM_read_bio_PrivateKey(Open(pem.key).get(), nullptr, no_pass_phrase, nullptr));
   if (key == nullptr) {
     return absl::InvalidArgumentError(
-        absl::StrCat("workers.tls.keyFile: '", files.key_file, "' holds no unencrypted PEM private key"));
+        absl::StrCat(setting, ".keyFile: '", files.key_file, "' holds no unencrypted PEM private key"));
   }
   if (X509_check_private_key(cert.get(), key.get()) != 1) {
-    return absl::InvalidArgumentError(absl::StrCat("workers.tls.keyFile: '", files.key_file,
+    return absl::InvalidArgumentError(absl::StrCat(setting, ".keyFile: '", files.key_file,
                                                    "' is not the key of the certificate in '", files.cert_file, "'"));
   }
   if (!files.client_ca_file.empty() &&
       X509Ptr(PEM_read_bio_X509(Open(pem.client_ca).get(), nullptr, nullptr, nullptr)) == nullptr) {
     return absl::InvalidArgumentError(
-        absl::StrCat("workers.tls.clientCaFile: '", files.client_ca_file, "' holds no PEM certificate"));
+        absl::StrCat(setting, ".clientCaFile: '", files.client_ca_file, "' holds no PEM certificate"));
   }
   return pem;
 }
@@ -93,8 +93,8 @@ absl::StatusOr<PemFiles> ReadChecked(const WorkersConfig::Tls& files) {
 // certificate at each handshake (grpc_security.h), and answers with files that were checked.
 class TlsCredentials final : public grpc::ServerCredentials {
  public:
-  TlsCredentials(WorkersConfig::Tls files, PemFiles pem, const Clock& clock)
-      : clock_(clock), files_(std::move(files)), pem_(std::move(pem)) {
+  TlsCredentials(std::string setting, ListenerTls files, PemFiles pem, const Clock& clock)
+      : clock_(clock), setting_(std::move(setting)), files_(std::move(files)), pem_(std::move(pem)) {
     auto request = files_.client_ca_file.empty() ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
                                                  : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY;
     credentials_ = grpc_ssl_server_credentials_create_with_options(
@@ -121,16 +121,16 @@ class TlsCredentials final : public grpc::ServerCredentials {
     SteadyTime now = clock_.Now();
     if (given_ && now < next_look_) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
     next_look_ = now + Millis(1'000);
-    absl::StatusOr<PemFiles> fresh = ReadChecked(files_);
+    absl::StatusOr<PemFiles> fresh = ReadChecked(setting_, files_);
     std::string complaint(fresh.status().message());
     if (complaint != complaint_ && !complaint.empty()) {
-      log::Error("worker TLS files are not usable, the last good ones stay in use", {{"detail", complaint}});
+      log::Error("TLS files are not usable, the last good ones stay in use", {{"detail", complaint}});
     }
     complaint_ = complaint;
     bool changed = fresh.ok() && *fresh != pem_;
     if (changed) {
       pem_ = *std::move(fresh);
-      log::Info("worker TLS files read again", {{"cert_file", files_.cert_file}});
+      log::Info("TLS files read again", {{"setting", setting_}, {"cert_file", files_.cert_file}});
     }
     if (given_ && !changed) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
     given_ = true;
@@ -142,7 +142,8 @@ class TlsCredentials final : public grpc::ServerCredentials {
   }
 
   const Clock& clock_;
-  const WorkersConfig::Tls files_;
+  const std::string setting_;
+  const ListenerTls files_;
   grpc_server_credentials* credentials_ = nullptr;
 
   Mutex mutex_;
@@ -154,11 +155,12 @@ class TlsCredentials final : public grpc::ServerCredentials {
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> LoadTlsCredentials(const WorkersConfig::Tls& files,
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> LoadTlsCredentials(const std::string& setting,
+                                                                            const ListenerTls& files,
                                                                             const Clock& clock) {
-  absl::StatusOr<PemFiles> pem = ReadChecked(files);
+  absl::StatusOr<PemFiles> pem = ReadChecked(setting, files);
   if (!pem.ok()) return pem.status();
-  return std::make_shared<TlsCredentials>(files, *std::move(pem), clock);
+  return std::make_shared<TlsCredentials>(setting, files, *std::move(pem), clock);
 }
 
 }  // namespace sluice
