@@ -71,14 +71,9 @@ class Journal {
   // The broker has confirmed these outbox records, or they have failed for good.
   virtual void Confirm(std::span<const RecordId> outbox_records) = 0;
 
-  // Takes messages out of the ingress for good, but keeps them to be listed, replayed and purged where that is
-  // possible.
-  virtual absl::Status DeadLetter(std::span<const DeadLetterNote> notes) {
-    std::vector<RecordId> records;
-    records.reserve(notes.size());
-    for (const DeadLetterNote& note : notes) records.push_back(note.record);
-    return Settle(records, {});
-  }
+  // Takes messages out of the ingress for good, but keeps them, with the reasons, until Settle() ends them: whoever
+  // keeps dead letters has them by then.
+  virtual absl::Status DeadLetter(std::span<const DeadLetterNote> /*notes*/) { return absl::OkStatus(); }
 
   // So that attempts go on counting after a restart. Not worth an error: what is lost is a count.
   virtual void NoteAttempts(std::span<const AttemptsNote> /*notes*/) {}

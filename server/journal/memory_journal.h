@@ -4,8 +4,10 @@
 #pragma once
 
 #include <atomic>
+#include <set>
 
 #include "server/journal/journal.h"
+#include "server/runtime/mutex.h"
 
 namespace sluice {
 
@@ -14,12 +16,17 @@ class MemoryJournal final : public Journal {
   absl::Status Append(std::span<RoutedMessage> batch) override;
   absl::Status Settle(std::span<const RecordId> records, std::span<OutboxEntry> replies) override;
   void Confirm(std::span<const RecordId> outbox_records) override;
+  absl::Status DeadLetter(std::span<const DeadLetterNote> notes) override;
   Depth depth() const override;
 
  private:
   std::atomic<RecordId> next_{1};
   std::atomic<size_t> ingress_{0};
   std::atomic<size_t> outbox_{0};
+  std::atomic<size_t> dead_{0};
+
+  Mutex mutex_;
+  std::set<RecordId> dead_letters_ ABSL_GUARDED_BY(mutex_);  // Few: they are on their way out.
 };
 
 }  // namespace sluice

@@ -314,24 +314,6 @@ void SegmentJournal::NoteAttempts(std::span<const AttemptsNote> notes) {
   if (!status.ok()) options_.on_warning(absl::StrCat("attempts were not journaled: ", status.ToString()));
 }
 
-absl::Status SegmentJournal::Revive(std::span<const RecordId> records) {
-  return Transact(
-      true, true,
-      [&] {
-        mutex_.AssertHeld();
-        for (RecordId record : records) {
-          if (index_.FindNote(record) != nullptr) encoder_.AddAttempts(record, 0);
-        }
-        return absl::OkStatus();
-      },
-      [&](RecordLocation) {
-        mutex_.AssertHeld();
-        for (RecordId record : records) {
-          if (index_.FindNote(record) != nullptr) index_.SetAttempts(record, 0);
-        }
-      });
-}
-
 absl::Status SegmentJournal::health() const {
   MutexLock lock(mutex_);
   return failure_.ok() ? last_write_ : failure_;

@@ -75,10 +75,6 @@ class SegmentJournal final : public Journal, public MessageReader {
   // No lock: numbers of calls that are under way may be in part of it.
   Depth depth() const override;
 
-  // Dead letters become messages again, without attempts; read them before, or with ReadMessages after. Others are
-  // ignored. Purge them with Settle().
-  absl::Status Revive(std::span<const RecordId> records);
-
   // What Open() found.
   const JournalReport& report() const { return report_; }
 

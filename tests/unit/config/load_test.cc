@@ -175,8 +175,8 @@ journal:
 
   EXPECT_EQ(config.workers.listen, "0.0.0.0:7000");
   EXPECT_EQ(config.workers.tls, (ListenerTls{.cert_file = "/etc/sluice/server.pem",
-                                                    .key_file = "/etc/sluice/server.key",
-                                                    .client_ca_file = "/etc/sluice/workers-ca.pem"}));
+                                             .key_file = "/etc/sluice/server.key",
+                                             .client_ca_file = "/etc/sluice/workers-ca.pem"}));
   EXPECT_FALSE(config.workers.insecure);
   EXPECT_EQ(config.workers.heartbeat, seconds(3));
   EXPECT_EQ(config.workers.max_frame_bytes, 2u << 20);

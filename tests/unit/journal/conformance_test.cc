@@ -66,6 +66,19 @@ TEST_P(JournalConformance, ADeadLetterLeavesTheIngress) {
   const DeadLetterNote note{.record = batch[0].record, .attempts = 5, .reason = "gave up"};
   ASSERT_TRUE(journal_->DeadLetter({&note, 1}).ok());
   EXPECT_EQ(journal_->depth().ingress_messages, 1u);
+  EXPECT_EQ(journal_->depth().dead_letters, 1u);
+}
+
+TEST_P(JournalConformance, ADeadLetterIsKeptUntilItIsSettled) {
+  auto batch = scene_.Batch({"a", "b"});
+  ASSERT_TRUE(journal_->Append(batch).ok());
+  const DeadLetterNote note{.record = batch[0].record, .attempts = 5, .reason = "gave up"};
+  ASSERT_TRUE(journal_->DeadLetter({&note, 1}).ok());
+  ASSERT_TRUE(journal_->Settle({&note.record, 1}, {}).ok());
+  EXPECT_EQ(journal_->depth().ingress_messages, 1u);
+  EXPECT_EQ(journal_->depth().dead_letters, 0u);
+  ASSERT_TRUE(journal_->Settle({&batch[1].record, 1}, {}).ok());
+  EXPECT_EQ(journal_->depth().ingress_messages, 0u);
 }
 
 TEST_P(JournalConformance, TakesInPacketsOfQoS2WithTheirMessages) {

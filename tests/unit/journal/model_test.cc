@@ -149,7 +149,7 @@ class Story {
       case 6:
         return Confirm();
       case 7:
-        return Below(2) == 0 ? DeadLetter() : Revive();
+        return Below(2) == 0 ? DeadLetter() : SettleDeadLetter();
       case 8:
         return Release();
       default:
@@ -215,17 +215,12 @@ class Story {
     model_.dead[payload] = reason;
   }
 
-  void Revive() {
+  void SettleDeadLetter() {
     if (model_.dead.empty()) return;
     const std::string payload = Pick(model_.dead);
     const RecordId record = ids_[payload];
     model_.dead.erase(payload);
-    if (Below(2) == 0) {
-      ASSERT_TRUE(journal_->Revive({&record, 1}).ok() || files_.killed());
-      model_.messages[payload] = 0;
-    } else {
-      ASSERT_TRUE(journal_->Settle({&record, 1}, {}).ok() || files_.killed());
-    }
+    ASSERT_TRUE(journal_->Settle({&record, 1}, {}).ok() || files_.killed());
   }
 
   void Release() {
