@@ -12,11 +12,12 @@
 #include "absl/strings/str_cat.h"
 #include "server/backlog/backlog.h"
 #include "server/backlog/restorer.h"
+#include "server/deadletter/dead_letters.h"
+#include "server/deadletter/store.h"
 #include "server/mqtt/paho/factory.h"
 #include "server/mqtt/wire/factory.h"
 #include "server/pressure/intake_control.h"
 #include "server/queue/dispatcher.h"
-#include "server/reply/dead_letters.h"
 #include "server/reply/outbox.h"
 #include "server/reply/outbox_recovery.h"
 #include "server/reply/refused_replies.h"
@@ -95,6 +96,7 @@ class Gateway::Stages final : private RoutedSink, private DeliverySource, privat
   };
 
   void BuildOutboxRecovery();
+  absl::Status StartDeadLetters();
   void BuildBacklog();
   void BuildIntake();
   bool Restore(RecoveredMessage message, RoutedMessage& out);
@@ -124,15 +126,15 @@ class Gateway::Stages final : private RoutedSink, private DeliverySource, privat
   void OnPressure(const Chain& chain, bool high) override {
     backlog_ ? backlog_->OnPressure(chain, high) : intake_control_.OnQueue(chain, high);
   }
-  void OnDeadLetters(std::vector<DeadLetter> letters) override { dead_letters_.Take(std::move(letters)); }
+  void OnDeadLetters(std::vector<DeadLetter> letters) override { dead_letters_->Take(std::move(letters)); }
   void OnForgotten(std::span<const RecordId> records) override {
     if (absl::Status status = journal_.Settle(records, {}); !status.ok()) {
       log::Error("the journal could not end dropped messages", {{"error", status.ToString()}});
     }
   }
   void OnAttempts(std::span<const AttemptsNote> notes) override { journal_.NoteAttempts(notes); }
-  // The arrow outbox → queue: a full outbox asks nothing more of workers.
-  void OnOutboxFull(bool full) { full ? dispatcher_.Pause() : dispatcher_.Resume(); }
+  // The arrows outbox → queue and dead letters → queue: what is full asks nothing more of workers.
+  void OnFull(bool full) { full ? dispatcher_.Pause() : dispatcher_.Resume(); }
 
   const GatewayConfig config_;
   const MqttDrivers drivers_;
@@ -159,9 +161,10 @@ class Gateway::Stages final : private RoutedSink, private DeliverySource, privat
                  {.max_messages = config_.replies.max_outstanding_messages,
                   .max_bytes = config_.replies.max_outstanding_bytes,
                   .result_timeout = config_.replies.result_timeout},
-                 [this](bool full) { OnOutboxFull(full); }};
+                 [this](bool full) { OnFull(full); }};
   DroppedReplies dropped_replies_{clock_, journal_, metrics_};
-  DeadLetters dead_letters_{clock_, journal_, outbox_};
+  std::unique_ptr<DeadLetterStore> dead_letter_store_;
+  std::unique_ptr<DeadLetters> dead_letters_;
   std::unique_ptr<OutboxRecovery> outbox_recovery_;  // Null: the journal held no replies.
   std::unique_ptr<ReplyPermissions> permissions_;
   std::unique_ptr<Settler> settler_;
@@ -197,7 +200,9 @@ absl::Status Gateway::Stages::Start() {
                                    std::string& why) { return permissions_->Permits(route, topic, why); },
                  .max_payload_bytes = config_.replies.max_payload_bytes},
       metrics_);
-  if (config_.replies.on_refused != OnRefused::kRetry) outbox_.HandRefusedTo(dropped_replies_);
+  if (absl::Status status = StartDeadLetters(); !status.ok()) return status;
+  if (config_.replies.on_refused == OnRefused::kDeadLetter) outbox_.HandRefusedTo(*dead_letters_);
+  if (config_.replies.on_refused == OnRefused::kDrop) outbox_.HandRefusedTo(dropped_replies_);
   for (const auto& [name, options] : config_.connections) {
     publishers_.push_back(drivers_.publisher(options, outbox_, clock_, metrics_));
     outbox_.AddConnection(name, *publishers_.back());
@@ -254,6 +259,28 @@ void Gateway::Stages::BuildOutboxRecovery() {
       [this] { dispatcher_.Resume(); });
 }
 
+absl::Status Gateway::Stages::StartDeadLetters() {
+  SegmentJournal* disk = opened_journal_.on_disk();
+  const std::string path = disk != nullptr ? absl::StrCat(config_.journal.path, "/dead-letters.db") : ":memory:";
+  absl::StatusOr<std::unique_ptr<DeadLetterStore>> store =
+      DeadLetterStore::Open(path, config_.dead_letters, clock_, metrics_);
+  if (!store.ok()) return store.status();
+  dead_letter_store_ = *std::move(store);
+  dead_letters_ = std::make_unique<DeadLetters>(
+      clock_, journal_, outbox_, *dead_letter_store_,
+      DeadLetterNames{.chain = [this](std::string_view name) { return chains_.Find(name); },
+                      .route = [this](std::string_view id) { return routes_.Find(id); },
+                      .connection = [this](const std::string& name) -> const MqttOptions* {
+                        const auto found = config_.connections.find(name);
+                        return found == config_.connections.end() ? nullptr : &found->second;
+                      }},
+      DeadLetterBacklog{}, metrics_, [this](bool full) { OnFull(full); });
+  DeadLetters::ReadJournaled read;
+  if (disk != nullptr) read = [disk](RecordId after) { return disk->ReadDeadLetters(after); };
+  dead_letters_->Start(std::move(read));
+  return absl::OkStatus();
+}
+
 void Gateway::Stages::BuildBacklog() {
   SegmentJournal* disk = opened_journal_.on_disk();
   if (disk == nullptr) return;
@@ -282,7 +309,7 @@ bool Gateway::Stages::Restore(RecoveredMessage message, RoutedMessage& out) {
     std::vector<DeadLetter> letters(1);
     letters[0].message = std::move(out);
     letters[0].reason = std::string(status.message());
-    dead_letters_.Take(std::move(letters));
+    dead_letters_->Take(std::move(letters));
   } else {
     log::Error("a message stays in the journal", {{"reason", std::string(status.message())}});
   }
@@ -334,12 +361,14 @@ bool Gateway::Stages::Shutdown(Millis drain) {
   workers_->Drain(leave_by, "the gateway is shutting down; connect again");
   workers_->WaitUntilEmpty(leave_by);
   workers_->Stop(clock_.Now() + kAfterDrain);
-  const size_t unsettled = dispatcher_.Backlog();
+  // Before egress goes: what is written is published where a chain has a topic for it. And after it: what it refuses.
+  dead_letters_->Flush(std::max(deadline, clock_.Now() + kAfterDrain));
 
   for (const std::unique_ptr<Publisher>& publisher : publishers_) {
     publisher->Flush(std::max(deadline, clock_.Now() + kAfterDrain));
     publisher->Stop(clock_.Now() + kAfterDrain);
   }
+  const size_t unsettled = dispatcher_.Backlog() + dead_letters_->Stop(clock_.Now() + kAfterDrain);
   ticker_.Stop();
   // With those that were refused and wait to be published again.
   const size_t unconfirmed = outbox_.outstanding();

@@ -151,4 +151,9 @@ absl::Status CheckListenAddress(std::string_view text, bool unix_allowed) {
   return absl::OkStatus();
 }
 
+bool ListensOnLoopback(std::string_view listen) {
+  const std::string_view host = listen.substr(0, listen.rfind(':'));
+  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
+}
+
 }  // namespace sluice

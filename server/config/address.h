@@ -35,4 +35,7 @@ absl::StatusOr<ServerAddress> ParseServerAddress(std::string_view text);
 // OK for HOST:PORT (port 0 … 65535; 0 picks a free one) and, with `unix_allowed`, unix:PATH.
 absl::Status CheckListenAddress(std::string_view text, bool unix_allowed);
 
+// Whether only this machine reaches `listen`, a HOST:PORT that was checked: localhost, 127.…, [::1].
+bool ListensOnLoopback(std::string_view listen);
+
 }  // namespace sluice

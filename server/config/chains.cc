@@ -30,6 +30,11 @@ std::optional<OrderBy> ParseOrderBy(std::string_view text) {
   return OrderBy{.kind = OrderBy::Kind::kLevel, .level = level};
 }
 
+DeadLetterFormat FormatNamed(std::string_view name) {
+  if (name == "payload") return DeadLetterFormat::kPayload;
+  return name == "envelope" ? DeadLetterFormat::kEnvelope : DeadLetterFormat::kAuto;
+}
+
 void ReadChain(Reading& reading, const Entry& entry, const std::string& path, ChainOptions& options, Draft& draft) {
   MapReader map(reading, kChainSection, entry, path);
   if (std::optional<Text> text = map.ReadText("orderBy")) {
@@ -67,6 +72,8 @@ void ReadChain(Reading& reading, const Entry& entry, const std::string& path, Ch
                                   .at = map.Find("deadLetterTopic")->value.at});
   }
   map.Read("deadLetterQos", options.dead_letter_qos);
+  std::string format;
+  if (map.Read("deadLetterFormat", format)) options.dead_letter_format = FormatNamed(format);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "server/deadletter/limits.h"
 #include "server/journal/fsync.h"
 #include "server/message/message.h"
 #include "server/mqtt/driver.h"
@@ -102,6 +103,15 @@ struct PressureConfig {
   friend bool operator==(const PressureConfig&, const PressureConfig&) = default;
 };
 
+struct AdminConfig {
+  // unix:PATH or HOST:PORT; empty: nobody administers. Nothing: admin.sock beside the journal, where there is one.
+  std::optional<std::string> listen;
+  std::optional<ListenerTls> tls;
+  bool insecure = false;  // Plain text on an address that others can reach.
+
+  friend bool operator==(const AdminConfig&, const AdminConfig&) = default;
+};
+
 struct HttpConfig {
   std::string listen = "127.0.0.1:9090";  // HOST:PORT; port 0 picks a free one; empty: no HTTP.
 
@@ -121,9 +131,11 @@ struct GatewayConfig {
   ChainOptions chain_defaults;
   std::map<std::string, ChainOptions> chains;
   RepliesConfig replies;
+  DeadLetterLimits dead_letters;
   WorkersConfig workers;
   JournalConfig journal;
   PressureConfig pressure;
+  AdminConfig admin;
   HttpConfig http;
   LogConfig log;
   Millis shutdown_drain{20'000};

@@ -56,8 +56,10 @@ LoadResult Load(Entry root, const std::string& file, const Surroundings& surroun
     ReadChains(reading, top, draft);
     ReadRoutes(reading, top, draft);
     ReadReplies(reading, top, draft);
+    ReadDeadLetters(reading, top, draft);
     ReadWorkers(reading, top, draft);
     ReadPressure(reading, top, draft);
+    ReadAdmin(reading, top, draft);
     ReadProcess(reading, top, draft);
   }
   LoadResult result;

@@ -20,14 +20,6 @@ void ReadJournal(Reading& reading, const Entry& entry, JournalConfig& journal) {
   map.Read("maxMessages", journal.max_messages);
 }
 
-void RefuseAdmin(Reading& reading, const Entry& entry) {
-  MapReader map(reading, kAdminSection, entry, "admin");
-  std::string ignored;
-  map.Read("listen", ignored);
-  if (entry.value.kind == Value::Kind::kNull) return;
-  reading.Error(entry.at, "admin: the administration socket is not part of this version; allowed: no admin section");
-}
-
 }  // namespace
 
 void ReadProcess(Reading& reading, MapReader& top, Draft& draft) {
@@ -43,7 +35,6 @@ void ReadProcess(Reading& reading, MapReader& top, Draft& draft) {
     MapReader(reading, kShutdownSection, *shutdown, "shutdown").Read("drain", draft.config.shutdown_drain);
   }
   if (const Entry* journal = top.Find("journal")) ReadJournal(reading, *journal, draft.config.journal);
-  if (const Entry* admin = top.Find("admin")) RefuseAdmin(reading, *admin);
 }
 
 }  // namespace sluice

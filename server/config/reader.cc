@@ -198,6 +198,8 @@ absl::Status MapReader::CheckText(const Key& key, const std::string& text) const
       return CheckTopicFilter(text);
     case KeyType::kListen:
       return text.empty() ? absl::OkStatus() : CheckListenAddress(text, false);
+    case KeyType::kListenUnixOrNone:
+      return text.empty() ? absl::OkStatus() : CheckListenAddress(text, true);
     case KeyType::kListenOrUnix:
       return CheckListenAddress(text, true);
     default:

@@ -16,13 +16,14 @@ constexpr Key kTopKeys[] = {
     {"chains", kNamedMaps, "", "",
      "Chains with settings of their own. A chain that a route or a template names need not stand here."},
     {"replies", kMap, "", "", "What workers may publish."},
+    {"deadLetters", kMap, "", "", "How many dead letters are kept."},
     {"workers", kMap, "", "", "Where workers connect to.", true},
     {"pressure", kMap, "", "", "What happens when more comes in than goes out."},
     {"http", kMap, "", "", "Health and metrics."},
     {"log", kMap, "", "", "The log, on standard error."},
     {"shutdown", kMap, "", "", "How the gateway ends."},
     {"journal", kMap, "", "", "Where messages of QoS 1 and 2 stand until they are settled."},
-    {"admin", kMap, "", "", "Not part of this version; see there."},
+    {"admin", kMap, "", "", "Where `sluicectl` connects to."},
 };
 
 constexpr Key kConnectionKeys[] = {
@@ -121,9 +122,14 @@ constexpr Key kChainKeys[] = {
     {"maxRetryBackoff", kDuration, "1m", "0..24h", "Where that doubling ends."},
     {"queue", kMap, "", "", "How much may wait for workers."},
     {"deadLetterTopic", kTopic, "", "",
-     "Where dead letters are published, on the connection they came from. None: they are counted and logged only, and "
-     "**lost**."},
-    {"deadLetterQos", kQos, "1", "", "Of dead letters."},
+     "Where dead letters are published, on the connection they came from, when they stand in the database "
+     "(`sluicectl dlq`). None: nowhere."},
+    {"deadLetterQos", kQos, "1", "", "Of dead letters that are published."},
+    {"deadLetterFormat", kChoice, "auto", "auto|payload|envelope",
+     "How they are published. payload: the message's own, and with MQTT 5 user properties that say why "
+     "(`sluice-reason` "
+     "and others). envelope: a JSON object that holds all of it, the payload in base64. auto: payload with MQTT 5, "
+     "envelope with 3.1.1, which has no user properties."},
 };
 
 constexpr Key kChainQueueKeys[] = {
@@ -153,6 +159,14 @@ constexpr Key kRepliesKeys[] = {
      "dead letters with the reason. `retry`: it is published again after a second, then after twice as long each time, "
      "at most a minute, behind later replies of its topic; it counts as outstanding meanwhile. `drop`: it is counted "
      "and logged. With MQTT 3.1.1 a broker cannot refuse, it loses the reply or closes the connection."},
+};
+
+constexpr Key kDeadLettersKeys[] = {
+    {"maxMessages", kNumber, "100000", "1..100000000", "At the bound the oldest go, which is logged and counted."},
+    {"maxBytes", kBytes, "1GiB", "1MiB..1024GiB",
+     "The same in bytes: topic, payload, properties, reason, and 200 for each. Without a journal they stand in "
+     "memory."},
+    {"maxAge", kDuration, "720h", "0..100000h", "They go at this age, counted from when they died. 0: never."},
 };
 
 constexpr Key kWorkersKeys[] = {
@@ -245,7 +259,22 @@ constexpr Key kJournalKeys[] = {
 };
 
 constexpr Key kAdminKeys[] = {
-    {"listen", kText, "", "", "Refused in this version."},
+    {"listen", kListenUnixOrNone, "", "",
+     "A Unix socket is the owner's alone (mode 0600); a loopback address is open to all users of the machine; another "
+     "address needs `tls` or `insecure: true`. None: `unix:` and `admin.sock` in `journal.path`, or nothing where "
+     "there "
+     "is no journal. `\"\"`: nothing."},
+    {"tls", kMap, "", "", "TLS for a HOST:PORT."},
+    {"insecure", kFlag, "false", "",
+     "true: plain text, no authentication, also on an address that others can reach; whoever does reads, replays and "
+     "purges dead letters. Said as a warning at start."},
+};
+
+constexpr Key kAdminTlsKeys[] = {
+    {"certFile", kFile, "", "", "The gateway's certificate chain (PEM) for `sluicectl`.", true},
+    {"keyFile", kFile, "", "", "Its key (PEM).", true},
+    {"clientCaFile", kFile, "", "",
+     "Clients must show a certificate of this CA (PEM). None: any client may connect, which is said as a warning."},
 };
 
 }  // namespace
@@ -266,6 +295,11 @@ constinit const Section kChainSection{"chains.NAME",
                                       kChainKeys};
 constinit const Section kChainQueueSection{"chains.NAME.queue", "Also `chainDefaults.queue`.", kChainQueueKeys};
 constinit const Section kRepliesSection{"replies", "What workers may publish.", kRepliesKeys};
+constinit const Section kDeadLettersSection{"deadLetters",
+                                            "Messages that no worker could settle, and replies that a broker refused, "
+                                            "are kept in an SQLite database beside the "
+                                            "journal, until `sluicectl dlq` replays or purges them.",
+                                            kDeadLettersKeys};
 constinit const Section kWorkersSection{"workers", "The listener for workers.", kWorkersKeys};
 constinit const Section kWorkersTlsSection{"workers.tls", "", kWorkersTlsKeys};
 constinit const Section kWorkersWindowSection{"workers.maxWindow", "", kWorkersWindowKeys};
@@ -288,14 +322,17 @@ constinit const Section kJournalSection{
     "the broker has confirmed them (docs/journal.md). Messages of QoS 0 never touch the disk.",
     kJournalKeys};
 constinit const Section kAdminSection{
-    "admin", "The administration socket is not part of this version: any setting is an error.", kAdminKeys};
+    "admin",
+    "Where `sluicectl` asks for the gateway's state and sees to dead letters: gRPC, [operations](operations.md).",
+    kAdminKeys};
+constinit const Section kAdminTlsSection{"admin.tls", "", kAdminTlsKeys};
 
 std::span<const Section* const> AllSections() {
   static constexpr const Section* kAll[] = {
-      &kTopSection,           &kConnectionSection, &kRouteSection,   &kRouteFromSection, &kRouteToSection,
-      &kChainSection,         &kChainQueueSection, &kRepliesSection, &kWorkersSection,   &kWorkersTlsSection,
-      &kWorkersWindowSection, &kPressureSection,   &kHttpSection,    &kLogSection,       &kShutdownSection,
-      &kJournalSection,       &kAdminSection,
+      &kTopSection,        &kConnectionSection,    &kRouteSection,    &kRouteFromSection,   &kRouteToSection,
+      &kChainSection,      &kChainQueueSection,    &kRepliesSection,  &kDeadLettersSection, &kWorkersSection,
+      &kWorkersTlsSection, &kWorkersWindowSection, &kPressureSection, &kHttpSection,        &kLogSection,
+      &kShutdownSection,   &kJournalSection,       &kAdminSection,    &kAdminTlsSection,
   };
   return kAll;
 }
@@ -347,6 +384,8 @@ std::string Allowed(const Key& key) {
       return "HOST:PORT, or \"\" for none";
     case kListenOrUnix:
       return "HOST:PORT or unix:PATH";
+    case kListenUnixOrNone:
+      return "unix:PATH, HOST:PORT, or \"\" for none";
     case kOrder:
       return "none, topic, or topic level N (N from 1 to 1000)";
     case kProcessors:

@@ -25,6 +25,7 @@ enum class KeyType {
   kServer,             // A broker's address.
   kListen,             // HOST:PORT
   kListenOrUnix,       // HOST:PORT or unix:PATH
+  kListenUnixOrNone,   // HOST:PORT, unix:PATH or nothing
   kOrder,              // none, topic, or topic level N
   kProcessors,         // A list of the words in `allowed`.
   kTarget,             // A chain, as a template: environment references are left alone.
@@ -60,6 +61,7 @@ extern const Section kRouteToSection;
 extern const Section kChainSection;
 extern const Section kChainQueueSection;
 extern const Section kRepliesSection;
+extern const Section kDeadLettersSection;
 extern const Section kWorkersSection;
 extern const Section kWorkersTlsSection;
 extern const Section kWorkersWindowSection;
@@ -69,6 +71,7 @@ extern const Section kLogSection;
 extern const Section kShutdownSection;
 extern const Section kJournalSection;
 extern const Section kAdminSection;
+extern const Section kAdminTlsSection;
 
 // All of them, in the order in which the document shows them.
 std::span<const Section* const> AllSections();

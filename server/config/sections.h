@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/config/config.h"
@@ -33,9 +34,15 @@ void ReadConnections(Reading& reading, MapReader& top, Draft& draft);
 void ReadChains(Reading& reading, MapReader& top, Draft& draft);
 void ReadRoutes(Reading& reading, MapReader& top, Draft& draft);
 void ReadReplies(Reading& reading, MapReader& top, Draft& draft);
+void ReadDeadLetters(Reading& reading, MapReader& top, Draft& draft);
 void ReadWorkers(Reading& reading, MapReader& top, Draft& draft);
 void ReadPressure(Reading& reading, MapReader& top, Draft& draft);
-// http, log, shutdown, journal, and the refusal of admin.
+void ReadAdmin(Reading& reading, MapReader& top, Draft& draft);
+// http, log, shutdown and journal.
 void ReadProcess(Reading& reading, MapReader& top, Draft& draft);
+
+// The files of a listener. `without_ca` is warned of when there is no clientCaFile.
+void ReadListenerTls(Reading& reading, const Section& section, const Entry& entry, std::string path,
+                     std::string_view without_ca, ListenerTls& tls);
 
 }  // namespace sluice

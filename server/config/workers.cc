@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "server/config/sections.h"
 #include "server/config/text.h"
 
@@ -5,18 +7,6 @@ namespace sluice {
 namespace {
 
 constexpr size_t kFrameOverhead = 64u << 10;  // Of a frame that carries one message of the largest size.
-
-void ReadTls(Reading& reading, const Entry& entry, WorkersConfig& workers) {
-  MapReader map(reading, kWorkersTlsSection, entry, "workers.tls");
-  ListenerTls& tls = workers.tls.emplace();
-  if (map.Find("certFile") != nullptr) map.Read("certFile", tls.cert_file);
-  if (map.Find("keyFile") != nullptr) map.Read("keyFile", tls.key_file);
-  map.Read("clientCaFile", tls.client_ca_file);
-  if (map.valid() && map.Find("clientCaFile") == nullptr) {
-    map.Warn("clientCaFile",
-             "clientCaFile is not set, so any worker that reaches the port reads messages and publishes replies");
-  }
-}
 
 void CheckSecurity(MapReader& map, const WorkersConfig& workers) {
   if (workers.tls && workers.insecure) {
@@ -34,6 +24,15 @@ void CheckSecurity(MapReader& map, const WorkersConfig& workers) {
 
 }  // namespace
 
+void ReadListenerTls(Reading& reading, const Section& section, const Entry& entry, std::string path,
+                     std::string_view without_ca, ListenerTls& tls) {
+  MapReader map(reading, section, entry, std::move(path));
+  if (map.Find("certFile") != nullptr) map.Read("certFile", tls.cert_file);
+  if (map.Find("keyFile") != nullptr) map.Read("keyFile", tls.key_file);
+  map.Read("clientCaFile", tls.client_ca_file);
+  if (map.valid() && map.Find("clientCaFile") == nullptr) map.Warn("clientCaFile", without_ca);
+}
+
 void ReadWorkers(Reading& reading, MapReader& top, Draft& draft) {
   const Entry* entry = top.Find("workers");
   if (entry == nullptr) return;
@@ -41,7 +40,11 @@ void ReadWorkers(Reading& reading, MapReader& top, Draft& draft) {
   MapReader map(reading, kWorkersSection, *entry, "workers");
   if (!map.valid()) return;
   map.Read("listen", workers.listen);
-  if (const Entry* tls = map.Find("tls")) ReadTls(reading, *tls, workers);
+  if (const Entry* tls = map.Find("tls")) {
+    ReadListenerTls(reading, kWorkersTlsSection, *tls, "workers.tls",
+                    "clientCaFile is not set, so any worker that reaches the port reads messages and publishes replies",
+                    workers.tls.emplace());
+  }
   const bool flag_is_wrong = map.Find("insecure") != nullptr && !map.Read("insecure", workers.insecure);
   if (!flag_is_wrong) CheckSecurity(map, workers);
   map.Read("heartbeat", workers.heartbeat);

@@ -43,6 +43,30 @@ std::string MessageId::ToString() const {
   return text;
 }
 
+std::optional<MessageId> MessageId::Parse(std::string_view text) {
+  if (text.size() != kTextSize) return std::nullopt;
+  MessageId id;
+  int digits = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (i == 8 || i == 13 || i == 18 || i == 23) {
+      if (c != '-') return std::nullopt;
+      continue;
+    }
+    uint64_t digit = 0;
+    if (c >= '0' && c <= '9') {
+      digit = static_cast<uint64_t>(c - '0');
+    } else if (const char lower = static_cast<char>(c | 0x20); lower >= 'a' && lower <= 'f') {
+      digit = static_cast<uint64_t>(lower - 'a') + 10;
+    } else {
+      return std::nullopt;
+    }
+    uint64_t& half = digits++ < 16 ? id.high : id.low;
+    half = half << 4 | digit;
+  }
+  return id;
+}
+
 MessageId NextMessageId(int64_t unix_ms) {
   // 74 bits may be random (RFC 9562 §5.7): 12 + 6 are per process, 56 count from a random start.
   static const uint64_t kProcess = [] {

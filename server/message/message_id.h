@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,8 @@ struct MessageId {
   // Lower-case 8-4-4-4-12 form into `out`, without a terminating zero.
   void Format(char* out) const;
   std::string ToString() const;
+  // What Format() wrote, in either case; nullopt for anything else.
+  static std::optional<MessageId> Parse(std::string_view text);
 };
 
 // Makes ids: time, then a random start per process and a counter, so that they are unique without a lock and

@@ -24,6 +24,10 @@ struct OrderBy {
   friend bool operator==(const OrderBy&, const OrderBy&) = default;
 };
 
+// How dead letters are published: `auto` is the payload with user properties that tell why where MQTT 5 has them, and
+// an envelope where it does not (3.1.1).
+enum class DeadLetterFormat : uint8_t { kAuto, kPayload, kEnvelope };
+
 struct ChainOptions {
   OrderBy order_by;
   Millis lease{30'000};         // What a delivery gets where the worker does not ask.
@@ -33,8 +37,9 @@ struct ChainOptions {
   Millis max_retry_backoff{60'000};
   size_t max_messages = 10'000;  // Waiting in the queue; in flight is bounded by the workers' windows.
   size_t max_bytes = 64u << 20;
-  std::string dead_letter_topic;  // Empty: counted and logged only.
+  std::string dead_letter_topic;  // Empty: kept, not published.
   Qos dead_letter_qos = Qos::kAtLeastOnce;
+  DeadLetterFormat dead_letter_format = DeadLetterFormat::kAuto;
 
   friend bool operator==(const ChainOptions&, const ChainOptions&) = default;
 };

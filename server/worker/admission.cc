@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "server/worker/utf8.h"
+#include "server/message/utf8.h"
 
 namespace sluice {
 namespace {

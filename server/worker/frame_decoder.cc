@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/worker/utf8.h"
+#include "server/message/utf8.h"
 #include "server/worker/wire_reader.h"
 #include "server/worker/wire_writer.h"
 #include "sluice/v1/worker.pb.h"

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/message/utf8.h"
 #include "server/worker/frame_encoder.h"
-#include "server/worker/utf8.h"
 
 namespace sluice {
 namespace {

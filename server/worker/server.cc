@@ -67,7 +67,8 @@ absl::Status WorkerServer::Start() {
   KeepGrpcRunning();
   credentials_ = grpc::InsecureServerCredentials();
   if (config.tls) {
-    absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> tls = LoadTlsCredentials("workers.tls", *config.tls, clock_);
+    absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> tls =
+        LoadTlsCredentials("workers.tls", *config.tls, clock_);
     if (!tls.ok()) return tls.status();
     credentials_ = *std::move(tls);
   }
@@ -92,7 +93,7 @@ absl::Status WorkerServer::Start() {
         absl::StrCat("workers.listen: cannot listen on '", config.listen, "': ", WhyNotBound(config.listen)));
   }
   address_ = IsUnixAddress(config.listen) ? config.listen
-                                   : absl::StrCat(config.listen.substr(0, config.listen.rfind(':')), ":", port_);
+                                          : absl::StrCat(config.listen.substr(0, config.listen.rfind(':')), ":", port_);
   log::Info("worker streams listen", {{"address", address_}, {"tls", config.tls.has_value()}});
   return absl::OkStatus();
 }

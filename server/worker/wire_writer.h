@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "server/message/message_id.h"
-#include "server/worker/utf8.h"
+#include "server/message/utf8.h"
 
 namespace sluice {
 

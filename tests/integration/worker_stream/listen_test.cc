@@ -117,7 +117,8 @@ TEST_F(WorkerListenTest, TlsFilesThatCannotBeUsedAreErrorsThatNameKeyAndPath) {
   std::string junk = folder_.Write("junk.pem", "junk");
   std::string absent = folder_ / "absent.pem";
   EXPECT_THAT(error_with(&ListenerTls::cert_file, absent), HasSubstr("workers.tls.certFile: cannot read '" + absent));
-  EXPECT_THAT(error_with(&ListenerTls::cert_file, junk), HasSubstr("certFile: '" + junk + "' holds no PEM certificate"));
+  EXPECT_THAT(error_with(&ListenerTls::cert_file, junk),
+              HasSubstr("certFile: '" + junk + "' holds no PEM certificate"));
   EXPECT_THAT(error_with(&ListenerTls::key_file, junk), HasSubstr("workers.tls.keyFile: '" + junk));
   EXPECT_THAT(error_with(&ListenerTls::key_file, ca.Server().key_file), HasSubstr("is not the key of"));
   EXPECT_THAT(error_with(&ListenerTls::client_ca_file, junk), HasSubstr("workers.tls.clientCaFile: '" + junk));

@@ -1,4 +1,5 @@
 // What a wrong configuration is told: each kind of error with its exact text.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/unit/config/fixture.h"
@@ -35,10 +36,10 @@ TEST_F(LoadErrors, AFileThatIsNoMap) {
 TEST_F(LoadErrors, UnknownKeysWithTheNearestKnownOne) {
   EXPECT_EQ(OfLine("repplies: {}"),
             "gw.yaml:5:1: unknown key 'repplies' (did you mean 'replies'?); known keys: connections, routes, "
-            "chainDefaults, chains, replies, workers, pressure, http, log, shutdown, journal, admin\n");
+            "chainDefaults, chains, replies, deadLetters, workers, pressure, http, log, shutdown, journal, admin\n");
   EXPECT_EQ(OfLine("HTTP: {}"),
             "gw.yaml:5:1: unknown key 'HTTP' (did you mean 'http'?); known keys: connections, routes, "
-            "chainDefaults, chains, replies, workers, pressure, http, log, shutdown, journal, admin\n");
+            "chainDefaults, chains, replies, deadLetters, workers, pressure, http, log, shutdown, journal, admin\n");
   EXPECT_EQ(OfLine("log: {levle: info}"),
             "gw.yaml:5:7: log: unknown key 'levle' (did you mean 'level'?); known keys: level, format\n");
   EXPECT_EQ(OfLine("log: {elephant: info}"), "gw.yaml:5:7: log: unknown key 'elephant'; known keys: level, format\n");
@@ -333,9 +334,34 @@ TEST_F(LoadErrors, Journal) {
             "10MB or 64MiB\n");
 }
 
-TEST_F(LoadErrors, WhatThisVersionLacks) {
-  EXPECT_EQ(OfLine("admin: {listen: 'unix:/run/sluice/admin.sock'}"),
-            "gw.yaml:5:1: admin: the administration socket is not part of this version; allowed: no admin section\n");
+TEST_F(LoadErrors, DeadLetters) {
+  EXPECT_EQ(OfLine("deadLetters: {maxMessages: 0}"),
+            "gw.yaml:5:28: deadLetters.maxMessages: found '0'; allowed: a whole number from 1 to 100000000\n");
+  EXPECT_EQ(
+      OfLine("deadLetters: {maxAges: 0}"),
+      "gw.yaml:5:15: deadLetters: unknown key 'maxAges' (did you mean 'maxAge'?); known keys: maxMessages, maxBytes, "
+      "maxAge\n");
+  EXPECT_EQ(OfLine("chainDefaults: {deadLetterFormat: json}"),
+            "gw.yaml:5:35: chainDefaults.deadLetterFormat: found 'json'; allowed: auto, payload, envelope\n");
+}
+
+TEST_F(LoadErrors, Admin) {
+  EXPECT_EQ(OfLine("admin: {listen: 'unix:/run/sluice/admin.sock'}"), "");
+  EXPECT_EQ(OfLine("admin: {listen: ''}"), "");
+  EXPECT_EQ(OfLine("admin: {listen: '127.0.0.1:7444'}"), "");
+  EXPECT_EQ(OfLine("admin: {listen: '[::1]:7444'}"), "");
+  for (const char* open : {"0.0.0.0:7444", "[::]:7444", "admin.example:7444"}) {
+    const std::string listen = "admin: {listen: '" + std::string(open) + "'";
+    EXPECT_THAT(OfLine(listen + "}"),
+                testing::StartsWith("gw.yaml:5:17: admin.listen: '" + std::string(open) +
+                                    "' can be reached from other machines; allowed: a unix:PATH"));
+    EXPECT_EQ(OfLine(listen + ", insecure: true}"), "");
+  }
+  EXPECT_EQ(OfLine("admin: {insecure: true, tls: {certFile: /etc/sluice/server.pem, keyFile: /etc/sluice/server.key}}"),
+            "gw.yaml:5:19: admin.insecure: both tls and insecure: true are set; allowed: at most one of them\n");
+  EXPECT_EQ(OfLine("admin: {tls: {certFile: /etc/sluice/server.pem, keyFile: /etc/sluice/server.key}}"),
+            "gw.yaml:5:14: admin.tls: TLS is for a HOST:PORT, and listen is none; allowed: listen: HOST:PORT, or no "
+            "tls\n");
 }
 
 TEST_F(LoadErrors, Http) {

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "server/journal/memory_journal.h"
-#include "server/reply/dead_letters.h"
 #include "tests/support/fake_publisher.h"
 #include "tests/support/manual_clock.h"
 #include "tests/support/messages.h"
@@ -52,7 +51,6 @@ class FailingJournal final : public Journal {
 class SettlerTest : public ::testing::Test, private DispatcherListener {
  protected:
   SettlerTest() {
-    chain_.options.dead_letter_topic = "plant/dead";
     route_.id = "temperature";
     route_.connection = "plant";
     publisher_.ListenWith(outbox_);
@@ -94,7 +92,9 @@ class SettlerTest : public ::testing::Test, private DispatcherListener {
   }
 
   void OnPressure(const Chain& /*chain*/, bool /*high*/) override {}
-  void OnDeadLetters(std::vector<DeadLetter> letters) override { dead_letters_.Take(std::move(letters)); }
+  void OnDeadLetters(std::vector<DeadLetter> letters) override {
+    for (DeadLetter& letter : letters) dead_letters_.push_back(std::move(letter));
+  }
   void OnForgotten(std::span<const RecordId> /*records*/) override {}
   void OnAttempts(std::span<const AttemptsNote> /*notes*/) override {}
 
@@ -105,7 +105,7 @@ class SettlerTest : public ::testing::Test, private DispatcherListener {
   FailingJournal journal_;
   FakePublisher publisher_;
   Outbox outbox_{clock_, journal_, metrics_, {}, [](bool) {}};
-  DeadLetters dead_letters_{clock_, journal_, outbox_};
+  std::vector<DeadLetter> dead_letters_;
   Dispatcher dispatcher_{clock_, metrics_, *this, [](SteadyTime) {}, 1};
   Settler settler_{
       dispatcher_, journal_,
@@ -156,17 +156,13 @@ TEST_F(SettlerTest, ARetryKeepsTheRecord) {
   EXPECT_EQ(dispatcher_.Backlog(), 1u);
 }
 
-TEST_F(SettlerTest, ARejectGoesToTheDeadLetterTopicWithItsReason) {
+TEST_F(SettlerTest, ARejectGoesToTheDeadLettersWithItsReasonAndKeepsItsRecord) {
   Settle(Deliver(), Verdict::kReject);
-  EXPECT_EQ(journal_.depth().ingress_messages, 0u);
-  ASSERT_EQ(publisher_.open().size(), 1u);
-  const OutboundMessage& letter = *publisher_.open()[0].message;
-  EXPECT_EQ(letter.topic, "plant/dead");
-  EXPECT_EQ(letter.payload, "81.5");
-  const UserProperties& user = letter.properties->user;
-  EXPECT_THAT(user, ::testing::Contains(::testing::Pair("sluice-topic", "plant/boiler/temp")));
-  EXPECT_THAT(user, ::testing::Contains(::testing::Pair("sluice-reason", ::testing::HasSubstr("because"))));
-  EXPECT_THAT(user, ::testing::Contains(::testing::Pair("sluice-worker", "w/1")));
+  ASSERT_EQ(dead_letters_.size(), 1u);
+  EXPECT_EQ(dead_letters_[0].reason, "rejected: because");
+  EXPECT_EQ(dead_letters_[0].worker, "w/1");
+  EXPECT_EQ(journal_.depth().ingress_messages, 1u);
+  EXPECT_EQ(dispatcher_.Backlog(), 0u);
 }
 
 TEST_F(SettlerTest, AnInvalidReplyIsToldAndTheAckHolds) {

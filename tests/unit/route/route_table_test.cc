@@ -76,5 +76,12 @@ TEST_F(RouteTableTest, RoutesStandWithTheirConnectionInOrder) {
   EXPECT_THAT(table_.RoutesOf("nowhere"), SizeIs(0));
 }
 
+TEST_F(RouteTableTest, FindsARouteByItsId) {
+  ASSERT_TRUE(BuildRoutes(std::vector{Spec("a"), Spec("b")}, chains_, table_).ok());
+  ASSERT_NE(table_.Find("b"), nullptr);
+  EXPECT_EQ(table_.Find("b")->id, "b");
+  EXPECT_EQ(table_.Find("c"), nullptr);
+}
+
 }  // namespace
 }  // namespace sluice

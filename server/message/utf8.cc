@@ -1,4 +1,4 @@
-#include "server/worker/utf8.h"
+#include "server/message/utf8.h"
 
 #include <cstdint>
 #include <cstring>

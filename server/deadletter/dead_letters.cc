@@ -1,0 +1,191 @@
+#include "server/deadletter/dead_letters.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/telemetry/log.h"
+
+namespace sluice {
+DeadLetters::DeadLetters(const Clock& clock, Journal& journal, Outbox& outbox, LetterSink& store, DeadLetterNames names,
+                         DeadLetterBacklog backlog, MetricsRegistry& metrics, std::function<void(bool)> on_full)
+    : clock_(clock),
+      journal_(journal),
+      outbox_(outbox),
+      store_(store),
+      names_(std::move(names)),
+      backlog_(backlog),
+      on_full_(std::move(on_full)),
+      log_limit_(clock, {.burst = 1, .interval = Millis(1'000)}),
+      refused_(RefusedCounter(metrics, "dead_letter")),
+      failures_(metrics.GetCounter("sluice_dead_letter_write_failures_total",
+                                   "Attempts to write dead letters to their database, or to end them in the journal, "
+                                   "that failed; they are repeated")) {
+  metrics.AddCallbackGauge("sluice_dead_letters_waiting", "Dead letters that are not in the database yet", {},
+                           [this] { return static_cast<double>(waiting()); });
+}
+
+DeadLetters::~DeadLetters() { Stop(clock_.Now()); }
+
+void DeadLetters::Start(ReadJournaled read) {
+  SetJournaled(std::move(read));
+  thread_ = std::thread([this] { Run(); });
+}
+
+void DeadLetters::SetJournaled(ReadJournaled read) { read_journaled_ = std::move(read); }
+
+size_t DeadLetters::Stop(SteadyTime deadline) {
+  if (thread_.joinable()) {
+    {
+      MutexLock lock(mutex_);
+      stopping_ = true;
+      stop_by_ = deadline;
+      changed_.NotifyAll();
+    }
+    thread_.join();
+  }
+  return waiting();
+}
+
+void DeadLetters::Flush(SteadyTime deadline) {
+  MutexLock lock(mutex_);
+  while (messages_ > 0 && clock_.Now() < deadline) written_.WaitUntil(mutex_, deadline);
+}
+
+void DeadLetters::Take(std::vector<DeadLetter> letters) {
+  const int64_t unix_ms = clock_.UnixMillis();
+  std::vector<DeadLetterNote> notes;
+  notes.reserve(letters.size());
+  for (const DeadLetter& letter : letters) {
+    if (letter.message.record == 0) continue;
+    notes.push_back({.record = letter.message.record,
+                     .attempts = letter.message.attempts,
+                     .reason = letter.reason,
+                     .worker = letter.worker,
+                     .unix_ms = unix_ms});
+  }
+  {
+    // Before they are noted: from then on they may be found in the journal.
+    MutexLock lock(mutex_);
+    if (reading_) {
+      for (const DeadLetterNote& note : notes) taken_.insert(note.record);
+    }
+  }
+  LogTaken(letters.front(), letters.size());
+  // Without a note the journal holds them as messages: after a crash they are delivered once more.
+  if (absl::Status status = notes.empty() ? absl::OkStatus() : journal_.DeadLetter(notes);
+      !status.ok() && log_limit_.Admit("dead letters could not be noted", "")) {
+    log::Error("dead letters could not be noted in the journal", {{"error", status.ToString()}});
+  }
+  std::vector<Pending> pending;
+  pending.reserve(letters.size());
+  for (DeadLetter& letter : letters) {
+    RoutedMessage& routed = letter.message;
+    Pending& one = pending.emplace_back();
+    one.record = routed.record;
+    one.route = routed.route;
+    one.chain = routed.chain;
+    one.letter = {.kind = StoredLetter::Kind::kMessage,
+                  .id = routed.id,
+                  .connection = routed.route->connection,
+                  .route = routed.route->id,
+                  .chain = routed.chain->name,
+                  .start_node = std::move(routed.start_node),
+                  .message = std::move(routed.message),
+                  .died_unix_ms = unix_ms,
+                  .attempts = routed.attempts,
+                  .reason = std::move(letter.reason),
+                  .worker = std::move(letter.worker)};
+  }
+  Add(std::move(pending));
+}
+
+void DeadLetters::LogTaken(const DeadLetter& letter, size_t count) {
+  if (!log_limit_.Admit("message dead-lettered", "")) return;
+  const std::string& topic = letter.message.chain->options.dead_letter_topic;
+  log::Warning("message dead-lettered", {{"chain", letter.message.chain->name},
+                                         {"message_id", letter.message.id.ToString()},
+                                         {"topic", letter.message.message->topic},
+                                         {"reason", letter.reason},
+                                         {"worker", letter.worker},
+                                         {"published_to", topic},
+                                         {"more_in_batch", count - 1}});
+}
+
+void DeadLetters::Take(std::vector<RefusedReply> replies) {
+  if (replies.empty()) return;
+  refused_.Add(replies.size());
+  LogRefused(log_limit_, replies.front(), replies.size(), "dead_letter");
+  const int64_t unix_ms = clock_.UnixMillis();
+  std::vector<Pending> pending;
+  pending.reserve(replies.size());
+  for (RefusedReply& reply : replies) {
+    Pending& one = pending.emplace_back();
+    one.record = reply.record;
+    one.reply = true;
+    one.letter.kind = StoredLetter::Kind::kReply;
+    one.letter.id = NextMessageId(unix_ms);
+    one.letter.connection = std::move(reply.connection);
+    one.letter.answers = reply.message_id;
+    one.letter.route = std::move(reply.route);
+    one.letter.chain = std::move(reply.chain);
+    one.letter.message = MessageOf(reply.message);
+    one.letter.died_unix_ms = unix_ms;
+    one.letter.attempts = 1;
+    one.letter.reason = std::move(reply.reason);
+    one.place = std::move(reply.place);
+  }
+  Add(std::move(pending));
+}
+
+void DeadLetters::Add(std::vector<Pending> pending) {
+  Edge edge = Edge::kNone;
+  {
+    MutexLock lock(mutex_);
+    for (Pending& one : pending) {
+      one.bytes = one.letter.bytes();
+      ++messages_;
+      bytes_ += one.bytes;
+      queue_.push_back(std::move(one));
+    }
+    edge = UpdateFull();
+    changed_.NotifyAll();
+  }
+  if (edge != Edge::kNone) TellFull();
+}
+
+DeadLetters::Edge DeadLetters::UpdateFull() {
+  if (!full_ && (messages_ >= backlog_.max_messages || bytes_ >= backlog_.max_bytes)) {
+    full_ = true;
+    return Edge::kFull;
+  }
+  if (full_ && messages_ <= backlog_.max_messages / 2 && bytes_ <= backlog_.max_bytes / 2) {
+    full_ = false;
+    return Edge::kRelieved;
+  }
+  return Edge::kNone;
+}
+
+void DeadLetters::TellFull() {
+  MutexLock tell_lock(tell_mutex_);
+  // Two edges may arrive here in either order; what counts is how it stands now.
+  bool full = false;
+  {
+    MutexLock lock(mutex_);
+    full = full_;
+  }
+  if (full == told_full_) return;
+  told_full_ = full;
+  on_full_(full);
+}
+
+std::string DeadLetters::trouble() const {
+  MutexLock lock(mutex_);
+  return trouble_;
+}
+
+size_t DeadLetters::waiting() const {
+  MutexLock lock(mutex_);
+  return messages_;
+}
+
+}  // namespace sluice

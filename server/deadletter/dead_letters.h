@@ -1,0 +1,151 @@
+// Where messages go that no worker could settle, and replies that their broker refused: noted in the journal at once,
+// written to the store by a thread of its own, and only then let go by the journal and, where the chain has a
+// dead-letter topic, published.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/deadletter/letter.h"
+#include "server/deadletter/letter_sink.h"
+#include "server/journal/journal.h"
+#include "server/journal/recovered.h"
+#include "server/queue/dispatcher.h"
+#include "server/reply/outbox.h"
+#include "server/reply/refused_replies.h"
+#include "server/runtime/clock.h"
+#include "server/runtime/mutex.h"
+#include "server/telemetry/log_limit.h"
+#include "server/telemetry/metrics.h"
+
+namespace sluice {
+
+// What stands behind names, some of which another process has left. Null when there is none of that name any more: such
+// a letter is kept, not published.
+struct DeadLetterNames {
+  std::function<const Chain*(std::string_view name)> chain;
+  std::function<const Route*(std::string_view id)> route;
+  std::function<const MqttOptions*(const std::string& name)> connection;
+};
+
+// How much may wait for the store.
+struct DeadLetterBacklog {
+  size_t max_messages = 10'000;
+  size_t max_bytes = 64u << 20;
+};
+
+// Thread-safe, save Start and Stop.
+//
+// While the store cannot be written it is tried again, with a growing pause, and what is journaled stays in the
+// journal: nothing is lost when the process ends, save messages of QoS 0.
+class DeadLetters final : public RefusedReplies {
+ public:
+  // What the journal holds as dead letters, with records after `after` (0: from the begin), in order; empty: that was
+  // all.
+  using ReadJournaled = std::function<absl::StatusOr<std::vector<RecoveredDeadLetter>>(RecordId after)>;
+
+  // What is referred to outlives it. `on_full(true)` at a bound of `backlog`: nothing more must be delivered to
+  // workers; `on_full(false)` at half of both. Called without the lock, alternating.
+  DeadLetters(const Clock& clock, Journal& journal, Outbox& outbox, LetterSink& store, DeadLetterNames names,
+              DeadLetterBacklog backlog, MetricsRegistry& metrics, std::function<void(bool)> on_full);
+  ~DeadLetters() override;  // Stops at once.
+  DeadLetters(const DeadLetters&) = delete;
+  DeadLetters& operator=(const DeadLetters&) = delete;
+
+  // Begins to write: first what the journal has held since before (`read` null: nothing), then what Take() brings.
+  void Start(ReadJournaled read);
+  // Writes what waits, until `deadline`; returns how many are left. What is left and journaled is written after the
+  // next start.
+  size_t Stop(SteadyTime deadline);
+  // Waits until nothing waits, or for `deadline`. Between Start and Stop.
+  void Flush(SteadyTime deadline);
+
+  // At least one. Does not wait for the store.
+  void Take(std::vector<DeadLetter> letters);
+  void Take(std::vector<RefusedReply> replies) override;
+
+  // One step of the thread's work: writes what is due. Returns when the next is due if nothing comes before.
+  // For tests, which do not call Start(), save with SetJournaled().
+  SteadyTime Work();
+  void SetJournaled(ReadJournaled read);
+
+  // Why the store cannot be written; empty: it can. For people.
+  std::string trouble() const;
+  size_t waiting() const;
+
+ private:
+  struct Pending {
+    StoredLetter letter;
+    size_t bytes = 0;
+    RecordId record = 0;
+    bool reply = false;            // `record` is one of the outbox.
+    const Route* route = nullptr;  // Null: not to be published.
+    const Chain* chain = nullptr;
+    bool counted = true;  // Among messages_ and bytes_.
+    std::shared_ptr<const void> place;
+  };
+  enum class Edge { kNone, kFull, kRelieved };
+
+  void Run();
+  void Add(std::vector<Pending> pending);
+  Edge UpdateFull() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TellFull();
+  void LogTaken(const DeadLetter& letter, size_t count);
+
+  // ---- the thread's work
+  // Fills current_; false: nothing waits.
+  absl::StatusOr<bool> Fetch();
+  absl::StatusOr<bool> FetchJournaled();
+  absl::Status WriteCurrent();
+  void Done();
+  void Failed(const absl::Status& status, SteadyTime now);
+  Pending FromJournal(RecoveredDeadLetter recovered) const;
+
+  const Clock& clock_;
+  Journal& journal_;
+  Outbox& outbox_;
+  LetterSink& store_;
+  const DeadLetterNames names_;
+  const DeadLetterBacklog backlog_;
+  const std::function<void(bool)> on_full_;
+  log::Limiter log_limit_;
+  Counter& refused_;
+  Counter& failures_;
+
+  // Of Work()'s caller: the thread, or the test.
+  ReadJournaled read_journaled_;
+  RecordId read_after_ = 0;
+  std::vector<Pending> current_;  // Being written.
+  bool stored_ = false;           // current_ stands in the store, and is to be settled.
+  Millis pause_{0};               // Before the next attempt; 0: the last one went well.
+  SteadyTime retry_at_{};
+  SteadyTime expire_at_{};
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  CondVar written_;
+  std::vector<Pending> queue_ ABSL_GUARDED_BY(mutex_);
+  size_t messages_ ABSL_GUARDED_BY(mutex_) = 0;  // Of queue_ and current_.
+  size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool full_ ABSL_GUARDED_BY(mutex_) = false;
+  // Until the journal has been read: what came in meanwhile, and may be found there too.
+  bool reading_ ABSL_GUARDED_BY(mutex_) = true;
+  std::set<RecordId> taken_ ABSL_GUARDED_BY(mutex_);
+  std::string trouble_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  SteadyTime stop_by_ ABSL_GUARDED_BY(mutex_){};
+
+  // Serialises on_full, so that its calls alternate; taken before mutex_.
+  Mutex tell_mutex_;
+  bool told_full_ ABSL_GUARDED_BY(tell_mutex_) = false;
+
+  std::thread thread_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,200 @@
+// The thread of the dead letters: from the queue, and from what the journal still holds, into the store, then out of
+// the journal.
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "server/deadletter/dead_letters.h"
+#include "server/deadletter/publication.h"
+#include "server/telemetry/log.h"
+
+namespace sluice {
+namespace {
+
+// Of one transaction of the store.
+constexpr size_t kBatchMessages = 500;
+constexpr size_t kBatchBytes = 8u << 20;
+// Between attempts to write the store, growing.
+constexpr Millis kFirstPause{100};
+constexpr Millis kLongestPause{30'000};
+constexpr Millis kExpireEvery{60'000};
+
+}  // namespace
+
+void DeadLetters::Run() {
+  while (true) {
+    const SteadyTime next = Work();
+    MutexLock lock(mutex_);
+    if (stopping_ && (messages_ == 0 || clock_.Now() >= stop_by_)) return;
+    const bool was_stopping = stopping_;
+    const SteadyTime until = stopping_ ? std::min({next, stop_by_, clock_.Now() + kFirstPause}) : next;
+    // What comes while the store fails waits for its turn.
+    while (stopping_ == was_stopping && (queue_.empty() || !trouble_.empty()) && clock_.Now() < until) {
+      changed_.WaitUntil(mutex_, until);
+    }
+  }
+}
+
+SteadyTime DeadLetters::Work() {
+  const SteadyTime now = clock_.Now();
+  {
+    MutexLock lock(mutex_);
+    if (now < retry_at_ && !stopping_) return retry_at_;
+  }
+  while (true) {
+    if (current_.empty()) {
+      const absl::StatusOr<bool> found = Fetch();
+      if (!found.ok()) {
+        Failed(found.status(), now);
+        return retry_at_;
+      }
+      if (!*found) break;
+    }
+    if (absl::Status status = WriteCurrent(); !status.ok()) {
+      Failed(status, now);
+      return retry_at_;
+    }
+    Done();
+  }
+  if (now >= expire_at_) {
+    // Not worth a retry of its own: the next comes soon.
+    if (absl::Status status = store_.Expire(); !status.ok()) {
+      log::Warning("old dead letters could not be let go", {{"error", status.ToString()}});
+    }
+    expire_at_ = now + kExpireEvery;
+  }
+  return expire_at_;
+}
+
+absl::StatusOr<bool> DeadLetters::Fetch() {
+  absl::StatusOr<bool> found = FetchJournaled();
+  if (!found.ok() || *found) return found;
+  MutexLock lock(mutex_);
+  size_t bytes = 0;
+  size_t count = 0;
+  while (count < queue_.size() && count < kBatchMessages && bytes < kBatchBytes) bytes += queue_[count++].bytes;
+  const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(count);
+  current_.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
+  queue_.erase(queue_.begin(), end);
+  return !current_.empty();
+}
+
+absl::StatusOr<bool> DeadLetters::FetchJournaled() {
+  while (read_journaled_ != nullptr) {
+    absl::StatusOr<std::vector<RecoveredDeadLetter>> page = read_journaled_(read_after_);
+    if (!page.ok()) return page.status();
+    if (page->empty()) {
+      read_journaled_ = nullptr;
+      break;
+    }
+    read_after_ = page->back().message.record;
+    MutexLock lock(mutex_);
+    for (RecoveredDeadLetter& letter : *page) {
+      if (!taken_.contains(letter.message.record)) current_.push_back(FromJournal(std::move(letter)));
+    }
+    if (!current_.empty()) return true;
+  }
+  MutexLock lock(mutex_);
+  reading_ = false;
+  taken_.clear();
+  return false;
+}
+
+DeadLetters::Pending DeadLetters::FromJournal(RecoveredDeadLetter recovered) const {
+  RecoveredMessage& message = recovered.message;
+  Pending pending;
+  pending.counted = false;
+  pending.record = message.record;
+  pending.route = names_.route(message.route);
+  pending.chain = names_.chain(message.chain);
+  pending.letter = {.kind = StoredLetter::Kind::kMessage,
+                    .id = message.id,
+                    .connection = std::move(message.connection),
+                    .route = std::move(message.route),
+                    .chain = std::move(message.chain),
+                    .start_node = std::move(message.start_node),
+                    .message = std::move(message.message),
+                    .died_unix_ms = recovered.unix_ms,
+                    .attempts = message.attempts,
+                    .reason = std::move(recovered.reason),
+                    .worker = std::move(recovered.worker)};
+  return pending;
+}
+
+absl::Status DeadLetters::WriteCurrent() {
+  if (!stored_) {
+    // By value, since the store sees letters only. The messages are shared.
+    std::vector<StoredLetter> letters;
+    letters.reserve(current_.size());
+    for (const Pending& pending : current_) letters.push_back(pending.letter);
+    if (absl::Status status = store_.Put(letters); !status.ok()) return status;
+    stored_ = true;
+  }
+  std::vector<RecordId> records;
+  std::vector<RecordId> confirmed;
+  std::vector<OutboxEntry> entries;
+  std::vector<OutboxItem> items;
+  for (const Pending& pending : current_) {
+    if (pending.record != 0) (pending.reply ? confirmed : records).push_back(pending.record);
+    if (pending.route == nullptr || pending.chain == nullptr) continue;
+    if (pending.chain->options.dead_letter_topic.empty()) continue;
+    const MqttOptions* connection = names_.connection(pending.route->connection);
+    if (connection == nullptr) continue;
+    entries.push_back({.message = PublicationOf(pending.letter, pending.chain->options, connection->mqtt5),
+                       .record = 0,
+                       .connection = pending.route->connection});
+    items.push_back({.route = pending.route,
+                     .entry = {},
+                     .wait_for_connection = true,
+                     .origin = {.results = {}, .chain = pending.chain, .message_id = pending.letter.id}});
+  }
+  if (!records.empty() || !entries.empty()) {
+    if (absl::Status status = journal_.Settle(records, entries); !status.ok()) return status;
+  }
+  if (!confirmed.empty()) journal_.Confirm(confirmed);
+  for (size_t i = 0; i < entries.size(); ++i) items[i].entry = std::move(entries[i]);
+  if (!items.empty()) outbox_.Send(std::move(items));
+  return absl::OkStatus();
+}
+
+void DeadLetters::Done() {
+  Edge edge = Edge::kNone;
+  {
+    MutexLock lock(mutex_);
+    for (const Pending& pending : current_) {
+      if (!pending.counted) continue;
+      --messages_;
+      bytes_ -= pending.bytes;
+    }
+    edge = UpdateFull();
+    trouble_.clear();
+    if (messages_ == 0) written_.NotifyAll();
+  }
+  if (pause_.count() != 0) log::Info("dead letters can be written again");
+  pause_ = Millis(0);
+  retry_at_ = {};
+  stored_ = false;
+  current_.clear();
+  if (edge != Edge::kNone) TellFull();
+}
+
+void DeadLetters::Failed(const absl::Status& status, SteadyTime now) {
+  failures_.Add();
+  pause_ = std::clamp(pause_ * 2, kFirstPause, kLongestPause);
+  retry_at_ = now + pause_;
+  std::string trouble = status.ToString();
+  size_t waiting = 0;
+  {
+    MutexLock lock(mutex_);
+    trouble_ = trouble;
+    waiting = messages_;
+  }
+  if (!log_limit_.Admit("dead letters cannot be written", "")) return;
+  log::Error("dead letters cannot be written: they stay in the journal, and it is tried again",
+             {{"error", trouble},
+              {"what", stored_ ? "the journal, which is to end them" : "their database"},
+              {"waiting", waiting},
+              {"retry_in_seconds", std::chrono::duration<double>(pause_).count()}});
+}
+
+}  // namespace sluice

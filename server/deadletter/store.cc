@@ -1,0 +1,184 @@
+#include "server/deadletter/store.h"
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/deadletter/tables.h"
+#include "server/telemetry/log.h"
+
+namespace sluice {
+namespace {
+
+// How many are removed while the lock is held.
+constexpr uint64_t kChunk = 1'000;
+
+Counter& EvictedCounter(MetricsRegistry& metrics, const char* bound) {
+  return metrics.GetCounter(
+      "sluice_dead_letters_evicted_total",
+      "Dead letters that were let go, the oldest first, by the bound of deadLetters they were over",
+      {{"bound", bound}});
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<DeadLetterStore>> DeadLetterStore::Open(const std::string& path, DeadLetterLimits limits,
+                                                                       const Clock& clock, MetricsRegistry& metrics) {
+  if (const std::filesystem::path folder = std::filesystem::path(path).parent_path(); !folder.empty()) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error) {
+      return absl::UnavailableError(
+          absl::StrCat("the dead letters' folder ", folder.string(), " cannot be made: ", error.message()));
+    }
+  }
+  absl::StatusOr<std::unique_ptr<LetterTables>> tables = LetterTables::Open(path);
+  if (!tables.ok()) return tables.status();
+  std::unique_ptr<DeadLetterStore> store(new DeadLetterStore(*std::move(tables), limits, clock, metrics));
+  // The bounds may be lower than they were.
+  if (absl::Status status = store->Put({}); !status.ok()) return status;
+  if (absl::Status status = store->Expire(); !status.ok()) return status;
+  return store;
+}
+
+DeadLetterStore::DeadLetterStore(std::unique_ptr<LetterTables> tables, DeadLetterLimits limits, const Clock& clock,
+                                 MetricsRegistry& metrics)
+    : limits_(limits),
+      clock_(clock),
+      log_limit_(clock, {.burst = 1, .interval = Millis(10'000)}),
+      over_messages_(EvictedCounter(metrics, "maxMessages")),
+      over_bytes_(EvictedCounter(metrics, "maxBytes")),
+      over_age_(EvictedCounter(metrics, "maxAge")),
+      tables_(std::move(tables)) {
+  metrics.AddCallbackGauge("sluice_dead_letters_kept", "Dead letters in the database", {},
+                           [this] { return static_cast<double>(totals().messages); });
+  metrics.AddCallbackGauge("sluice_dead_letters_kept_bytes", "Their bytes, as deadLetters.maxBytes counts them", {},
+                           [this] { return static_cast<double>(totals().bytes); });
+}
+
+DeadLetterStore::~DeadLetterStore() = default;
+
+absl::Status DeadLetterStore::Put(std::span<const StoredLetter> letters) {
+  Evicted evicted;
+  absl::Status status;
+  {
+    MutexLock lock(mutex_);
+    status = tables_->Transact([&]() -> absl::Status {
+      mutex_.AssertHeld();
+      if (absl::Status inserted = tables_->Insert(letters); !inserted.ok()) return inserted;
+      return EvictOverBounds(evicted);
+    });
+  }
+  if (status.ok()) Tell(evicted);
+  return status;
+}
+
+absl::Status DeadLetterStore::EvictOverBounds(Evicted& evicted) {
+  const Totals& totals = tables_->totals();
+  if (totals.messages > limits_.max_messages) {
+    absl::StatusOr<uint64_t> removed = tables_->DeleteOldest(totals.messages - limits_.max_messages);
+    if (!removed.ok()) return removed.status();
+    evicted.over_messages = *removed;
+  }
+  while (totals.bytes > limits_.max_bytes && totals.messages > 1) {
+    absl::StatusOr<uint64_t> removed = tables_->DeleteOldest(1);
+    if (!removed.ok()) return removed.status();
+    evicted.over_bytes += *removed;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DeadLetterStore::Expire() {
+  Evicted evicted;
+  absl::Status status;
+  if (limits_.max_age.count() > 0) {
+    const int64_t before = clock_.UnixMillis() - limits_.max_age.count();
+    uint64_t removed = 0;
+    do {
+      MutexLock lock(mutex_);
+      status = tables_->Transact([&]() -> absl::Status {
+        mutex_.AssertHeld();
+        const absl::StatusOr<uint64_t> chunk = tables_->DeleteDiedBefore(before, kChunk);
+        if (chunk.ok()) removed = *chunk;
+        return chunk.status();
+      });
+      if (status.ok()) evicted.over_age += removed;
+    } while (status.ok() && removed == kChunk);
+  }
+  Tell(evicted);
+  if (!status.ok()) return status;
+  MutexLock lock(mutex_);
+  return tables_->GiveBackRoom();
+}
+
+void DeadLetterStore::Tell(const Evicted& evicted) {
+  const uint64_t all = evicted.over_messages + evicted.over_bytes + evicted.over_age;
+  if (all == 0) return;
+  over_messages_.Add(evicted.over_messages);
+  over_bytes_.Add(evicted.over_bytes);
+  over_age_.Add(evicted.over_age);
+  if (!log_limit_.Admit("dead letters let go", "")) return;
+  log::Warning("dead letters let go: the oldest, over a bound of deadLetters",
+               {{"over_max_messages", evicted.over_messages},
+                {"over_max_bytes", evicted.over_bytes},
+                {"over_max_age", evicted.over_age}});
+}
+
+absl::StatusOr<std::vector<KeptLetter>> DeadLetterStore::List(const LetterFilter& filter, Position after,
+                                                              Page page) const {
+  MutexLock lock(mutex_);
+  return tables_->List(filter, after, page);
+}
+
+absl::StatusOr<KeptLetter> DeadLetterStore::Get(MessageId id) const {
+  MutexLock lock(mutex_);
+  return tables_->Get(id);
+}
+
+absl::StatusOr<uint64_t> DeadLetterStore::Count(const LetterFilter& filter) const {
+  MutexLock lock(mutex_);
+  return tables_->Count(filter);
+}
+
+absl::StatusOr<uint64_t> DeadLetterStore::Remove(std::span<const int64_t> numbers) {
+  MutexLock lock(mutex_);
+  uint64_t removed = 0;
+  absl::Status status = tables_->Transact([&]() -> absl::Status {
+    mutex_.AssertHeld();
+    const absl::StatusOr<uint64_t> gone = tables_->Delete(numbers);
+    if (gone.ok()) removed = *gone;
+    return gone.status();
+  });
+  if (!status.ok()) return status;
+  return removed;
+}
+
+absl::StatusOr<uint64_t> DeadLetterStore::RemoveMatching(const LetterFilter& filter) {
+  absl::StatusOr<int64_t> last = [&] {
+    MutexLock lock(mutex_);
+    return tables_->LastNumber();
+  }();
+  if (!last.ok()) return last.status();
+  uint64_t all = 0;
+  for (uint64_t removed = kChunk; removed == kChunk; all += removed) {
+    // Others have their turn between the chunks.
+    MutexLock lock(mutex_);
+    absl::Status status = tables_->Transact([&]() -> absl::Status {
+      mutex_.AssertHeld();
+      const absl::StatusOr<uint64_t> chunk = tables_->DeleteMatching(filter, *last, kChunk);
+      removed = chunk.ok() ? *chunk : 0;
+      return chunk.status();
+    });
+    if (status.ok()) status = tables_->GiveBackRoom();
+    if (!status.ok()) return status;
+  }
+  return all;
+}
+
+DeadLetterStore::Totals DeadLetterStore::totals() const {
+  MutexLock lock(mutex_);
+  return tables_->totals();
+}
+
+}  // namespace sluice

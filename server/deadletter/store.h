@@ -1,0 +1,108 @@
+// Where dead letters are kept: an SQLite database, by message id, bounded by number, bytes and age.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/deadletter/letter.h"
+#include "server/deadletter/letter_sink.h"
+#include "server/deadletter/limits.h"
+#include "server/runtime/clock.h"
+#include "server/runtime/mutex.h"
+#include "server/telemetry/log_limit.h"
+#include "server/telemetry/metrics.h"
+
+namespace sluice {
+
+// Which letters: those that all that is set holds for.
+struct LetterFilter {
+  std::optional<StoredLetter::Kind> kind;
+  std::string chain;         // Empty: all.
+  std::string topic_filter;  // A valid topic filter; wildcards as MQTT has them. Empty: all.
+  std::string reason;        // A part of the reason, in any case (of ASCII letters). Empty: all.
+  // Died before that time, or at it or after it: Unix milliseconds.
+  std::optional<int64_t> died_before_unix_ms;
+  std::optional<int64_t> died_after_unix_ms;
+};
+
+// A letter in the store. `number` names this version of it: when its message dies again it gets another.
+struct KeptLetter {
+  int64_t number = 0;
+  uint64_t payload_bytes = 0;  // `letter.message` may have fewer of them.
+  StoredLetter letter;
+};
+
+class LetterTables;
+
+// Thread-safe; one call at a time reads or writes.
+class DeadLetterStore final : public LetterSink {
+ public:
+  // Positions in the order of List(): the time of death, then the number.
+  struct Position {
+    int64_t died_unix_ms = INT64_MIN;
+    int64_t number = 0;
+  };
+  struct Page {
+    size_t max_entries = 100;
+    size_t max_bytes = 1u << 20;  // One is always returned, if there is one.
+    // How much of each payload is read.
+    size_t max_payload_bytes = SIZE_MAX;
+  };
+  struct Totals {
+    uint64_t messages = 0;
+    uint64_t bytes = 0;
+  };
+
+  // `path` is a file, whose folder is made if it is not there, or ":memory:". FAILED_PRECONDITION: it was written by a
+  // newer version; DATA_LOSS: it is no database or a damaged one; others: it cannot be opened. Each says what to do.
+  static absl::StatusOr<std::unique_ptr<DeadLetterStore>> Open(const std::string& path, DeadLetterLimits limits,
+                                                               const Clock& clock, MetricsRegistry& metrics);
+  ~DeadLetterStore() override;
+  DeadLetterStore(const DeadLetterStore&) = delete;
+  DeadLetterStore& operator=(const DeadLetterStore&) = delete;
+
+  absl::Status Put(std::span<const StoredLetter> letters) override;
+  absl::Status Expire() override;
+
+  // The oldest first, those after `after`. Empty: that was all.
+  absl::StatusOr<std::vector<KeptLetter>> List(const LetterFilter& filter, Position after, Page page) const;
+  // NOT_FOUND: there is none of that id.
+  absl::StatusOr<KeptLetter> Get(MessageId id) const;
+  absl::StatusOr<uint64_t> Count(const LetterFilter& filter) const;
+  // By KeptLetter::number; unknown ones are ignored: what has died again since is not removed. Returns how many went.
+  absl::StatusOr<uint64_t> Remove(std::span<const int64_t> numbers);
+  // What matches when it is called; what dies meanwhile stays.
+  absl::StatusOr<uint64_t> RemoveMatching(const LetterFilter& filter);
+
+  Totals totals() const;
+
+ private:
+  DeadLetterStore(std::unique_ptr<LetterTables> tables, DeadLetterLimits limits, const Clock& clock,
+                  MetricsRegistry& metrics);
+  // What has gone over a bound, from one transaction.
+  struct Evicted {
+    uint64_t over_messages = 0;
+    uint64_t over_bytes = 0;
+    uint64_t over_age = 0;
+  };
+  absl::Status EvictOverBounds(Evicted& evicted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Tell(const Evicted& evicted);
+
+  const DeadLetterLimits limits_;
+  const Clock& clock_;
+  log::Limiter log_limit_;
+  Counter& over_messages_;
+  Counter& over_bytes_;
+  Counter& over_age_;
+
+  mutable Mutex mutex_;
+  std::unique_ptr<LetterTables> tables_ ABSL_PT_GUARDED_BY(mutex_);
+};
+
+}  // namespace sluice
