@@ -10,7 +10,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/admin/admin_server.h"
 #include "server/backlog/backlog.h"
+#include "server/backlog/replayer.h"
 #include "server/backlog/restorer.h"
 #include "server/deadletter/dead_letters.h"
 #include "server/deadletter/store.h"
@@ -77,7 +79,10 @@ MqttDrivers MqttDrivers::Real() {
 
 // The stages, members in the order of a message's path. Each is called by the one before it; where an arrow points
 // back (settles, pressure, dead letters), the private interfaces at the end join them.
-class Gateway::Stages final : private RoutedSink, private DeliverySource, private DispatcherListener {
+class Gateway::Stages final : private RoutedSink,
+                              private DeliverySource,
+                              private DispatcherListener,
+                              private StatusSource {
  public:
   Stages(GatewayConfig config, MqttDrivers drivers, OpenJournal journal);
   ~Stages() override { intake_control_.Stop(); }
@@ -87,6 +92,7 @@ class Gateway::Stages final : private RoutedSink, private DeliverySource, privat
 
   const std::string& workers_address() const { return workers_->address(); }
   const std::string& http_address() const { return http_ ? http_->address() : no_address_; }
+  const std::string& admin_address() const { return admin_ ? admin_->address() : no_address_; }
 
  private:
   // A connection to a broker that takes messages in, with what it hands them to.
@@ -97,10 +103,12 @@ class Gateway::Stages final : private RoutedSink, private DeliverySource, privat
 
   void BuildOutboxRecovery();
   absl::Status StartDeadLetters();
+  absl::Status StartAdmin(bool any_template);
   void BuildBacklog();
   void BuildIntake();
   bool Restore(RecoveredMessage message, RoutedMessage& out);
   std::vector<ReadinessItem> Readiness() const;
+  GatewayStatus Status() const override;
 
   // The arrows backlog → queue and worker stream → queue. Who serves a chain is of interest to pressure, too.
   void Enqueue(std::span<RoutedMessage> batch) override { dispatcher_.Enqueue(batch); }
@@ -172,6 +180,8 @@ class Gateway::Stages final : private RoutedSink, private DeliverySource, privat
   std::vector<std::unique_ptr<Publisher>> publishers_;
   std::vector<Intake> intakes_;
   std::unique_ptr<HttpServer> http_;
+  std::unique_ptr<Replayer> replayer_;
+  std::unique_ptr<AdminServer> admin_;
 };
 
 Gateway::Stages::Stages(GatewayConfig config, MqttDrivers drivers, OpenJournal journal)
@@ -231,6 +241,7 @@ absl::Status Gateway::Stages::Start() {
     if (!http.ok()) return http.status();
     http_ = *std::move(http);
   }
+  if (absl::Status status = StartAdmin(any_template); !status.ok()) return status;
 
   // From here on messages come.
   ticker_.Add(dispatcher_);
@@ -281,12 +292,33 @@ absl::Status Gateway::Stages::StartDeadLetters() {
   return absl::OkStatus();
 }
 
+absl::Status Gateway::Stages::StartAdmin(bool any_template) {
+  const bool on_disk = opened_journal_.on_disk() != nullptr;
+  const std::string beside_journal = on_disk ? absl::StrCat("unix:", config_.journal.path, "/admin.sock") : "";
+  const std::string listen = config_.admin.listen.value_or(beside_journal);
+  if (listen.empty()) return absl::OkStatus();
+  replayer_ = std::make_unique<Replayer>(Replayer::Parts{.clock = clock_,
+                                                         .restorer = *restorer_,
+                                                         .chains = chains_,
+                                                         .routes = routes_,
+                                                         .any_chain = any_template,
+                                                         .journal = journal_,
+                                                         .next = backlog_ ? static_cast<RoutedSink&>(*backlog_) : *this,
+                                                         .outbox = outbox_,
+                                                         .draining = [this] { return draining_.load(); }});
+  absl::StatusOr<std::unique_ptr<AdminServer>> admin = AdminServer::Start(
+      listen, config_.admin, clock_, static_cast<const StatusSource&>(*this), *dead_letter_store_, *replayer_);
+  if (!admin.ok()) return admin.status();
+  admin_ = *std::move(admin);
+  return absl::OkStatus();
+}
+
 void Gateway::Stages::BuildBacklog() {
-  SegmentJournal* disk = opened_journal_.on_disk();
-  if (disk == nullptr) return;
   std::set<std::string> connections;
   for (const auto& [name, options] : config_.connections) connections.insert(name);
   restorer_ = std::make_unique<Restorer>(std::move(connections), chains_, routes_);
+  SegmentJournal* disk = opened_journal_.on_disk();
+  if (disk == nullptr) return;
   backlog_ = std::make_unique<Backlog>(
       Backlog::Parts{
           .clock = clock_,
@@ -373,6 +405,7 @@ bool Gateway::Stages::Shutdown(Millis drain) {
   // With those that were refused and wait to be published again.
   const size_t unconfirmed = outbox_.outstanding();
   if (http_) http_->Stop();
+  if (admin_) admin_->Stop(clock_.Now());
 
   const bool all = unsettled == 0 && unconfirmed == 0;
   if (!all) {
@@ -392,6 +425,7 @@ std::vector<ReadinessItem> Gateway::Stages::Readiness() const {
     const absl::Status health = disk->health();
     items.push_back({"journal", health.ok(), std::string(health.message())});
   }
+  items.push_back({"dead letters", !dead_letters_->full(), dead_letters_->trouble()});
   auto add = [&items](const ConnectionState& state) {
     items.push_back({absl::StrCat("connection ", state.name), state.ready, state.detail});
   };
@@ -399,6 +433,26 @@ std::vector<ReadinessItem> Gateway::Stages::Readiness() const {
   for (const std::unique_ptr<Publisher>& publisher : publishers_) add(publisher->State());
   std::ranges::move(intake_control_.Readiness(), std::back_inserter(items));
   return items;
+}
+
+GatewayStatus Gateway::Stages::Status() const {
+  GatewayStatus status;
+  status.gateway = config_.connections.begin()->second.client_id;
+  status.draining = draining_;
+  status.readiness = Readiness();
+  for (const Intake& intake : intakes_) status.connections.push_back(intake.connection->State());
+  for (const std::unique_ptr<Publisher>& publisher : publishers_) status.connections.push_back(publisher->State());
+  status.journal_persistent = opened_journal_.on_disk() != nullptr;
+  status.journal = journal_.depth();
+  for (const Dispatcher::ChainCounts& chain : dispatcher_.Chains()) {
+    status.chains.push_back({chain.chain->name, chain.waiting, chain.on_disk, chain.in_flight});
+  }
+  status.workers_address = workers_->address();
+  status.worker_streams = workers_->streams();
+  status.outbox_messages = outbox_.outstanding();
+  status.dead_letters_waiting = dead_letters_->waiting();
+  status.dead_letters_trouble = dead_letters_->trouble();
+  return status;
 }
 
 absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const GatewayConfig& config, GatewayParts parts) {
@@ -415,5 +469,6 @@ Gateway::~Gateway() = default;
 bool Gateway::Shutdown(Millis drain) { return stages_->Shutdown(drain); }
 const std::string& Gateway::workers_address() const { return stages_->workers_address(); }
 const std::string& Gateway::http_address() const { return stages_->http_address(); }
+const std::string& Gateway::admin_address() const { return stages_->admin_address(); }
 
 }  // namespace sluice

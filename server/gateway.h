@@ -50,9 +50,10 @@ class Gateway {
   // True when nothing taken in was left over. What is left stays in the journal, unless that is in memory.
   bool Shutdown(Millis drain);
 
-  // The addresses bound, with the ports chosen where the configuration said 0. HTTP may be empty.
+  // The addresses bound, with the ports chosen where the configuration said 0. HTTP's and admin's may be empty.
   const std::string& workers_address() const;
   const std::string& http_address() const;
+  const std::string& admin_address() const;
 
  private:
   class Stages;

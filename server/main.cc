@@ -60,7 +60,9 @@ int Run(const GatewayConfig& config) {
     log::Error("cannot start", {{"reason", gateway.status().ToString()}});
     return EXIT_FAILURE;
   }
-  log::Info("serving", {{"workers", (*gateway)->workers_address()}, {"http", (*gateway)->http_address()}});
+  log::Info("serving", {{"workers", (*gateway)->workers_address()},
+                        {"http", (*gateway)->http_address()},
+                        {"admin", (*gateway)->admin_address()}});
 
   const char* signal = WaitForSignal(signals);
   log::Info("stopping", {{"signal", signal}});

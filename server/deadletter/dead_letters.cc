@@ -183,6 +183,11 @@ std::string DeadLetters::trouble() const {
   return trouble_;
 }
 
+bool DeadLetters::full() const {
+  MutexLock lock(mutex_);
+  return full_;
+}
+
 size_t DeadLetters::waiting() const {
   MutexLock lock(mutex_);
   return messages_;

@@ -77,6 +77,8 @@ class DeadLetters final : public RefusedReplies {
 
   // Why the store cannot be written; empty: it can. For people.
   std::string trouble() const;
+  // Whether on_full() holds.
+  bool full() const;
   size_t waiting() const;
 
  private:

@@ -155,10 +155,7 @@ absl::StatusOr<uint64_t> DeadLetterStore::Remove(std::span<const int64_t> number
 }
 
 absl::StatusOr<uint64_t> DeadLetterStore::RemoveMatching(const LetterFilter& filter) {
-  absl::StatusOr<int64_t> last = [&] {
-    MutexLock lock(mutex_);
-    return tables_->LastNumber();
-  }();
+  const absl::StatusOr<int64_t> last = LastNumber();
   if (!last.ok()) return last.status();
   uint64_t all = 0;
   for (uint64_t removed = kChunk; removed == kChunk; all += removed) {
@@ -174,6 +171,11 @@ absl::StatusOr<uint64_t> DeadLetterStore::RemoveMatching(const LetterFilter& fil
     if (!status.ok()) return status;
   }
   return all;
+}
+
+absl::StatusOr<int64_t> DeadLetterStore::LastNumber() const {
+  MutexLock lock(mutex_);
+  return tables_->LastNumber();
 }
 
 DeadLetterStore::Totals DeadLetterStore::totals() const {

@@ -80,6 +80,9 @@ class DeadLetterStore final : public LetterSink {
   // What matches when it is called; what dies meanwhile stays.
   absl::StatusOr<uint64_t> RemoveMatching(const LetterFilter& filter);
 
+  // Of the letter that came last, even if it is gone: what comes from now on has a higher one.
+  absl::StatusOr<int64_t> LastNumber() const;
+
   Totals totals() const;
 
  private:

@@ -388,7 +388,7 @@ absl::StatusOr<uint64_t> LetterTables::Count(const LetterFilter& filter) const {
 }
 
 absl::StatusOr<int64_t> LetterTables::LastNumber() const {
-  return database_.QueryInt("SELECT coalesce(max(number), 0) FROM letters");
+  return database_.QueryInt("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'letters'");
 }
 
 }  // namespace sluice

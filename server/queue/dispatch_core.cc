@@ -104,6 +104,18 @@ bool DispatchCore::HasWorkers() const {
                              [](const auto& each) { return !each.second->removed && !each.second->draining; });
 }
 
+std::vector<Dispatcher::ChainCounts> DispatchCore::Chains() const {
+  std::vector<Dispatcher::ChainCounts> counts;
+  for (const std::unique_ptr<ChainState>& state : chains_) {
+    if (state == nullptr) continue;
+    counts.push_back({.chain = &state->chain,
+                      .waiting = state->queue.messages(),
+                      .on_disk = state->on_disk,
+                      .in_flight = state->in_flight});
+  }
+  return counts;
+}
+
 void DispatchCore::Begin(SteadyTime now, Effects& effects) {
   now_ = now;
   effects_ = &effects;

@@ -57,6 +57,7 @@ class DispatchCore {
 
   bool HasInFlight(SessionId id) const;
   bool HasWorkers() const;
+  std::vector<Dispatcher::ChainCounts> Chains() const;
   size_t in_flight() const { return in_flight_; }
   size_t waiting() const { return waiting_; }
   size_t on_disk() const { return on_disk_; }

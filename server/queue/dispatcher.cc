@@ -191,6 +191,10 @@ void Dispatcher::SetOnDisk(const Chain& chain, size_t messages) {
   impl_->Ask([&](DispatchCore& core) { core.SetOnDisk(chain, messages); });
 }
 
+std::vector<Dispatcher::ChainCounts> Dispatcher::Chains() const {
+  return impl_->Ask([](DispatchCore& core) { return core.Chains(); });
+}
+
 bool Dispatcher::WaitUntilEmpty(SteadyTime deadline) { return impl_->WaitUntilEmpty(deadline); }
 
 SteadyTime Dispatcher::Tick(SteadyTime now) {

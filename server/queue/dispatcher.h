@@ -162,6 +162,14 @@ class Dispatcher final : public Tickable {
   bool HasWorkers() const;
   // So many messages of the chain wait on disk, and are yet to be enqueued: for metrics, and for Backlog().
   void SetOnDisk(const Chain& chain, size_t messages);
+  // Of each chain that messages came for or sessions serve.
+  struct ChainCounts {
+    const Chain* chain = nullptr;
+    size_t waiting = 0;
+    size_t on_disk = 0;
+    size_t in_flight = 0;
+  };
+  std::vector<ChainCounts> Chains() const;
   // Waiting, on disk too, and in flight, over all chains.
   size_t Backlog() const;
   // Waits until nothing waits in memory or is in flight, or for `deadline`; true if nothing is.

@@ -1,0 +1,78 @@
+#include "server/admin/admin_server.h"
+
+#include <grpc/grpc.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/grpc/listener.h"
+#include "server/grpc/tls_credentials.h"
+#include "server/telemetry/log.h"
+
+namespace sluice {
+namespace {
+
+// Calls at once; what is more is refused.
+constexpr int kThreads = 16;
+constexpr int kHandshakeTimeoutMs = 10'000;
+
+absl::Status CannotListen(const std::string& listen, const std::string& why, absl::StatusCode code) {
+  return absl::Status(code, absl::StrCat("admin.listen: cannot listen on '", listen, "': ", why));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::string& listen, const AdminConfig& config,
+                                                                const Clock& clock, const StatusSource& status,
+                                                                DeadLetterStore& store, ReplaySink& replay) {
+  KeepGrpcRunning();
+  std::unique_ptr<AdminServer> admin(new AdminServer(clock, status, store, replay));
+  admin->credentials_ = grpc::InsecureServerCredentials();
+  if (config.tls) {
+    absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> tls = LoadTlsCredentials("admin.tls", *config.tls, clock);
+    if (!tls.ok()) return tls.status();
+    admin->credentials_ = *std::move(tls);
+  }
+  const bool on_unix = IsUnixAddress(listen);
+  const std::string path = on_unix ? listen.substr(listen.find(':') + 1) : "";
+  if (on_unix) {
+    if (absl::Status cleared = ClearUnixSocket(path); !cleared.ok()) {
+      return CannotListen(listen, std::string(cleared.message()), cleared.code());
+    }
+  }
+  int port = 0;
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(listen, admin->credentials_, &port);
+  builder.RegisterService(&admin->service_);
+  builder.SetResourceQuota(grpc::ResourceQuota("admin").SetMaxThreads(kThreads));
+  builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::NUM_CQS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 1);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
+  {
+    const PrivateFiles narrow;
+    admin->server_ = builder.BuildAndStart();
+  }
+  if (admin->server_ == nullptr || port == 0) {
+    admin->server_.reset();
+    return CannotListen(listen, WhyNotBound(listen), absl::StatusCode::kUnavailable);
+  }
+  if (on_unix) chmod(path.c_str(), 0600);
+  admin->address_ = on_unix ? listen : absl::StrCat(listen.substr(0, listen.rfind(':')), ":", port);
+  log::Info("administration listens", {{"address", admin->address_}, {"tls", config.tls.has_value()}});
+  return admin;
+}
+
+AdminServer::~AdminServer() { Stop(Clock::Real().Now()); }
+
+void AdminServer::Stop(SteadyTime deadline) {
+  if (server_ == nullptr) return;
+  const auto left = std::max(Millis(0), std::chrono::duration_cast<Millis>(deadline - Clock::Real().Now()));
+  server_->Shutdown(std::chrono::system_clock::now() + left);
+  server_->Wait();
+  server_.reset();
+}
+
+}  // namespace sluice

@@ -1,0 +1,195 @@
+#include "server/admin/admin_service.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/admin/letter_proto.h"
+#include "server/telemetry/log.h"
+#include "server/telemetry/process_metrics.h"
+
+namespace sluice {
+namespace {
+
+constexpr uint32_t kDefaultPage = 100;
+constexpr uint32_t kLargestPage = 1'000;
+constexpr size_t kPageBytes = 1u << 20;
+constexpr int kMostIds = 10'000;
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
+}
+
+void JournalToProto(const GatewayStatus& status, v1::JournalStatus& out) {
+  out.set_persistent(status.journal_persistent);
+  out.set_messages(status.journal.ingress_messages);
+  out.set_replies(status.journal.outbox_messages);
+  out.set_dead_letters(status.journal.dead_letters);
+  out.set_live_bytes(status.journal.live_bytes);
+  out.set_disk_bytes(status.journal.disk_bytes);
+}
+
+void ConditionsToProto(const GatewayStatus& status, v1::GetStatusResponse& out) {
+  for (const ReadinessItem& item : status.readiness) {
+    v1::ReadinessItem& one = *out.add_readiness();
+    one.set_name(item.name);
+    one.set_ready(item.ready);
+    one.set_detail(item.detail);
+  }
+  for (const ConnectionState& state : status.connections) {
+    v1::ConnectionStatus& one = *out.add_connections();
+    one.set_name(state.name);
+    one.set_ready(state.ready);
+    one.set_detail(state.detail);
+  }
+}
+
+}  // namespace
+
+grpc::Status AdminServiceImpl::GetStatus(grpc::ServerContext* /*context*/, const v1::GetStatusRequest* /*request*/,
+                                         v1::GetStatusResponse* response) {
+  GatewayStatus status = status_.Status();
+  response->set_version(std::string(Version()));
+  response->set_gateway(status.gateway);
+  response->set_uptime_ms(static_cast<uint64_t>(std::chrono::duration_cast<Millis>(clock_.Now() - start_).count()));
+  response->set_draining(status.draining);
+  ConditionsToProto(status, *response);
+  JournalToProto(status, *response->mutable_journal());
+  std::ranges::sort(status.chains, {}, &GatewayStatus::ChainBacklog::name);
+  for (const GatewayStatus::ChainBacklog& chain : status.chains) {
+    v1::ChainStatus& one = *response->add_chains();
+    one.set_name(chain.name);
+    one.set_waiting(chain.waiting);
+    one.set_on_disk(chain.on_disk);
+    one.set_in_flight(chain.in_flight);
+  }
+  response->mutable_workers()->set_address(status.workers_address);
+  response->mutable_workers()->set_streams(status.worker_streams);
+  response->mutable_outbox()->set_messages(status.outbox_messages);
+  const DeadLetterStore::Totals totals = store_.totals();
+  v1::DeadLettersStatus& letters = *response->mutable_dead_letters();
+  letters.set_messages(totals.messages);
+  letters.set_bytes(totals.bytes);
+  letters.set_waiting(status.dead_letters_waiting);
+  letters.set_trouble(status.dead_letters_trouble);
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminServiceImpl::ListDeadLetters(grpc::ServerContext* /*context*/,
+                                               const v1::ListDeadLettersRequest* request,
+                                               v1::ListDeadLettersResponse* response) {
+  const absl::StatusOr<LetterFilter> filter = FromProto(request->filter(), clock_.UnixMillis());
+  if (!filter.ok()) return ToGrpc(filter.status());
+  const absl::StatusOr<DeadLetterStore::Position> after = FromPageToken(request->page_token());
+  if (!after.ok()) return ToGrpc(after.status());
+  const size_t wanted = request->page_size() == 0 ? kDefaultPage : std::min(request->page_size(), kLargestPage);
+  const absl::StatusOr<std::vector<KeptLetter>> page = store_.List(
+      *filter, *after, {.max_entries = wanted, .max_bytes = kPageBytes, .max_payload_bytes = request->payload_bytes()});
+  if (!page.ok()) return ToGrpc(page.status());
+  for (const KeptLetter& kept : *page) ToProto(kept, *response->add_dead_letters());
+  if (!page->empty()) response->set_next_page_token(ToPageToken(page->back()));
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminServiceImpl::GetDeadLetter(grpc::ServerContext* /*context*/, const v1::GetDeadLetterRequest* request,
+                                             v1::GetDeadLetterResponse* response) {
+  const absl::StatusOr<MessageId> id = FromProto(request->id());
+  if (!id.ok()) return ToGrpc(id.status());
+  const absl::StatusOr<KeptLetter> kept = store_.Get(*id);
+  if (!kept.ok()) return ToGrpc(kept.status());
+  ToProto(*kept, *response->mutable_dead_letter());
+  return grpc::Status::OK;
+}
+
+absl::StatusOr<AdminServiceImpl::Selected> AdminServiceImpl::Select(const v1::DeadLetterSelection& selection) const {
+  if ((selection.ids_size() > 0) == selection.has_filter()) {
+    return absl::InvalidArgumentError("exactly one of ids and filter must be set; an empty filter is all");
+  }
+  if (selection.ids_size() > kMostIds) {
+    return absl::InvalidArgumentError(absl::StrCat("there are ", selection.ids_size(), " ids; allowed: ", kMostIds));
+  }
+  Selected selected;
+  if (selection.has_filter()) {
+    absl::StatusOr<LetterFilter> filter = FromProto(selection.filter(), clock_.UnixMillis());
+    if (!filter.ok()) return filter.status();
+    selected.filter = *std::move(filter);
+  }
+  for (const std::string& text : selection.ids()) {
+    const absl::StatusOr<MessageId> id = FromProto(text);
+    if (!id.ok()) return id.status();
+    selected.ids.push_back(*id);
+  }
+  return selected;
+}
+
+absl::StatusOr<std::vector<int64_t>> AdminServiceImpl::NumbersOf(std::span<const MessageId> ids) const {
+  std::vector<int64_t> numbers;
+  for (MessageId id : ids) {
+    const absl::StatusOr<KeptLetter> kept = store_.Get(id);
+    if (kept.ok()) {
+      numbers.push_back(kept->number);
+    } else if (!absl::IsNotFound(kept.status())) {
+      return kept.status();
+    }
+  }
+  return numbers;
+}
+
+absl::StatusOr<uint64_t> AdminServiceImpl::Count(const Selected& selected) const {
+  if (selected.filter) return store_.Count(*selected.filter);
+  const absl::StatusOr<std::vector<int64_t>> numbers = NumbersOf(selected.ids);
+  if (!numbers.ok()) return numbers.status();
+  return numbers->size();
+}
+
+grpc::Status AdminServiceImpl::ReplayDeadLetters(grpc::ServerContext* context,
+                                                 const v1::ReplayDeadLettersRequest* request,
+                                                 v1::ReplayDeadLettersResponse* response) {
+  const absl::StatusOr<Selected> selected = Select(request->selection());
+  if (!selected.ok()) return ToGrpc(selected.status());
+  if (request->dry_run()) {
+    const absl::StatusOr<uint64_t> count = Count(*selected);
+    if (!count.ok()) return ToGrpc(count.status());
+    response->set_replayed(*count);
+    return grpc::Status::OK;
+  }
+  auto cancelled = [context] { return context->IsCancelled(); };
+  const absl::StatusOr<ReplayReport> report =
+      selected->filter ? replay_.Matching(*selected->filter, cancelled) : replay_.ByIds(selected->ids, cancelled);
+  if (!report.ok()) return ToGrpc(report.status());
+  response->set_replayed(report->replayed);
+  response->set_failed(report->failed);
+  for (const ReplayReport::Failure& failure : report->failures) {
+    v1::DeadLetterFailure& one = *response->add_failures();
+    one.set_id(failure.id);
+    one.set_message(failure.message);
+  }
+  response->set_stopped(report->stopped);
+  log::Info("dead letters replayed",
+            {{"replayed", report->replayed}, {"failed", report->failed}, {"stopped", report->stopped}});
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminServiceImpl::PurgeDeadLetters(grpc::ServerContext* /*context*/,
+                                                const v1::PurgeDeadLettersRequest* request,
+                                                v1::PurgeDeadLettersResponse* response) {
+  const absl::StatusOr<Selected> selected = Select(request->selection());
+  if (!selected.ok()) return ToGrpc(selected.status());
+  absl::StatusOr<uint64_t> count = 0;
+  if (request->dry_run()) {
+    count = Count(*selected);
+  } else if (selected->filter) {
+    count = store_.RemoveMatching(*selected->filter);
+  } else {
+    const absl::StatusOr<std::vector<int64_t>> numbers = NumbersOf(selected->ids);
+    if (!numbers.ok()) return ToGrpc(numbers.status());
+    count = store_.Remove(*numbers);
+  }
+  if (!count.ok()) return ToGrpc(count.status());
+  response->set_purged(*count);
+  if (!request->dry_run()) log::Info("dead letters purged", {{"count", *count}});
+  return grpc::Status::OK;
+}
+
+}  // namespace sluice

@@ -1,0 +1,43 @@
+// How the gateway stands, for those who administer it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "server/journal/journal.h"
+#include "server/mqtt/driver.h"
+#include "server/telemetry/http.h"
+
+namespace sluice {
+
+// Never a secret.
+struct GatewayStatus {
+  std::string gateway;  // The replica's name.
+  bool draining = false;
+  std::vector<ReadinessItem> readiness;
+  std::vector<ConnectionState> connections;
+  bool journal_persistent = false;
+  Journal::Depth journal;
+  struct ChainBacklog {
+    std::string name;
+    uint64_t waiting = 0;
+    uint64_t on_disk = 0;
+    uint64_t in_flight = 0;
+  };
+  std::vector<ChainBacklog> chains;
+  std::string workers_address;
+  uint64_t worker_streams = 0;
+  uint64_t outbox_messages = 0;
+  uint64_t dead_letters_waiting = 0;
+  std::string dead_letters_trouble;
+};
+
+// Thread-safe.
+class StatusSource {
+ public:
+  virtual ~StatusSource() = default;
+  virtual GatewayStatus Status() const = 0;
+};
+
+}  // namespace sluice
