@@ -1,0 +1,112 @@
+#include "client/cpp/ctl/admin_client.h"
+
+#include <grpcpp/grpcpp.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "sluice/v1/admin.grpc.pb.h"
+
+namespace sluice::ctl {
+namespace {
+
+constexpr std::chrono::seconds kTimeout{30};
+
+// Why a Unix socket does not answer, where the file system knows; else empty.
+std::string AboutSocket(const std::string& address) {
+  if (!address.starts_with("unix:")) return "";
+  const std::string path = address.substr(5);
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) {
+    return error ? error.message() : "there is no such socket; is the gateway running, and is that its admin.listen?";
+  }
+  if (access(path.c_str(), R_OK | W_OK) != 0) return "only the user that the gateway runs as may use it";
+  return "nobody listens there; is the gateway running?";
+}
+
+absl::Status Explain(const grpc::Status& status, const std::string& address) {
+  const auto code = static_cast<absl::StatusCode>(status.error_code());
+  std::string text = status.error_message();
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
+    const std::string why = AboutSocket(address);
+    text = "cannot reach the gateway at " + address + ": " + (why.empty() ? text : why);
+  }
+  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
+    text = address + " is no admin listener of a gateway of this version: " + text;
+  }
+  return absl::Status(code, text);
+}
+
+class GrpcAdminClient final : public AdminClient {
+ public:
+  GrpcAdminClient(std::string address, const std::shared_ptr<grpc::Channel>& channel)
+      : address_(std::move(address)), stub_(v1::AdminService::NewStub(channel)) {}
+
+  absl::StatusOr<v1::GetStatusResponse> Status() override {
+    return Call<v1::GetStatusResponse>(&v1::AdminService::Stub::GetStatus, v1::GetStatusRequest(), kTimeout);
+  }
+  absl::StatusOr<v1::ListDeadLettersResponse> List(const v1::ListDeadLettersRequest& request) override {
+    return Call<v1::ListDeadLettersResponse>(&v1::AdminService::Stub::ListDeadLetters, request, kTimeout);
+  }
+  absl::StatusOr<v1::GetDeadLetterResponse> Get(const v1::GetDeadLetterRequest& request) override {
+    return Call<v1::GetDeadLetterResponse>(&v1::AdminService::Stub::GetDeadLetter, request, kTimeout);
+  }
+  absl::StatusOr<v1::ReplayDeadLettersResponse> Replay(const v1::ReplayDeadLettersRequest& request) override {
+    return Call<v1::ReplayDeadLettersResponse>(&v1::AdminService::Stub::ReplayDeadLetters, request, std::nullopt);
+  }
+  absl::StatusOr<v1::PurgeDeadLettersResponse> Purge(const v1::PurgeDeadLettersRequest& request) override {
+    return Call<v1::PurgeDeadLettersResponse>(&v1::AdminService::Stub::PurgeDeadLetters, request, std::nullopt);
+  }
+
+ private:
+  template <typename Response, typename Request>
+  absl::StatusOr<Response> Call(grpc::Status (v1::AdminService::Stub::*method)(grpc::ClientContext*, const Request&,
+                                                                               Response*),
+                                const Request& request, std::optional<std::chrono::seconds> timeout) {
+    grpc::ClientContext context;
+    if (timeout) context.set_deadline(std::chrono::system_clock::now() + *timeout);
+    Response response;
+    const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
+    if (!status.ok()) return Explain(status, address_);
+    return response;
+  }
+
+  const std::string address_;
+  const std::unique_ptr<v1::AdminService::Stub> stub_;
+};
+
+absl::Status ReadFile(const char* flag, const std::string& path, std::string& out) {
+  if (path.empty()) return absl::OkStatus();
+  std::ifstream file(path, std::ios::binary);
+  out.assign(std::istreambuf_iterator<char>(file), {});
+  if (file && !out.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(std::string(flag) + ": cannot read '" + path + "'");
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<AdminClient>> MakeAdminClient(const Target& target) {
+  std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
+  if (target.tls) {
+    grpc::SslCredentialsOptions options;
+    for (auto [flag, path, out] : {std::tuple("--ca-file", &target.ca_file, &options.pem_root_certs),
+                                   std::tuple("--cert-file", &target.cert_file, &options.pem_cert_chain),
+                                   std::tuple("--key-file", &target.key_file, &options.pem_private_key)}) {
+      if (absl::Status status = ReadFile(flag, *path, *out); !status.ok()) return status;
+    }
+    credentials = grpc::SslCredentials(options);
+  }
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);  // A payload has up to 256 MiB.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return std::make_unique<GrpcAdminClient>(target.address,
+                                           grpc::CreateCustomChannel(target.address, credentials, arguments));
+}
+
+}  // namespace sluice::ctl

@@ -1,0 +1,26 @@
+// sluicectl's side of admin.proto: calls with errors that say what to do. gRPC stays behind admin_client.cc.
+#pragma once
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "client/cpp/ctl/command_line.h"
+#include "sluice/v1/admin.pb.h"
+
+namespace sluice::ctl {
+
+class AdminClient {
+ public:
+  virtual ~AdminClient() = default;
+  virtual absl::StatusOr<v1::GetStatusResponse> Status() = 0;
+  virtual absl::StatusOr<v1::ListDeadLettersResponse> List(const v1::ListDeadLettersRequest& request) = 0;
+  virtual absl::StatusOr<v1::GetDeadLetterResponse> Get(const v1::GetDeadLetterRequest& request) = 0;
+  // These take as long as they take.
+  virtual absl::StatusOr<v1::ReplayDeadLettersResponse> Replay(const v1::ReplayDeadLettersRequest& request) = 0;
+  virtual absl::StatusOr<v1::PurgeDeadLettersResponse> Purge(const v1::PurgeDeadLettersRequest& request) = 0;
+};
+
+// INVALID_ARGUMENT: a file cannot be read. Does not connect yet.
+absl::StatusOr<std::unique_ptr<AdminClient>> MakeAdminClient(const Target& target);
+
+}  // namespace sluice::ctl

@@ -1,0 +1,198 @@
+#include "client/cpp/ctl/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <utility>
+
+#include "server/config/duration.h"
+
+namespace sluice::ctl {
+namespace {
+
+constexpr char kDefaultAddress[] = "unix:/var/lib/sluice/admin.sock";
+constexpr char kAddressVariable[] = "SLUICE_ADMIN";
+
+constexpr char kAbout[] =
+    "sluicectl: asks a Sluice gateway how it stands, and sees to its dead letters.\n\n"
+    "  sluicectl status\n"
+    "  sluicectl dlq list --chain temperature --newer-than 24h\n"
+    "  sluicectl dlq replay --chain temperature --reason 'lease expired'\n"
+    "  sluicectl journal verify /var/lib/sluice          (of a gateway that does not run)\n\n"
+    "Exit status: 0 done, 1 it failed, 2 the command line is wrong.\n";
+
+// What a user may write for a filter.
+struct FilterFlags {
+  std::string chain;
+  std::string topic;
+  std::string reason;
+  std::string older_than;
+  std::string newer_than;
+  std::string kind;
+
+  void AddTo(CLI::App& app) {
+    app.add_option("--chain", chain, "of this chain")->type_name("NAME");
+    app.add_option("--topic", topic, "whose topic matches this filter; '+' and '#' are wildcards")->type_name("FILTER");
+    app.add_option("--reason", reason, "with this text in the reason, in any case")->type_name("TEXT");
+    app.add_option("--older-than", older_than, "died longer ago: 30s, 90m, 24h")->type_name("TIME");
+    app.add_option("--newer-than", newer_than, "died at most so long ago")->type_name("TIME");
+    app.add_option("--kind", kind, "message, or reply (one that a broker refused)")
+        ->check(CLI::IsMember({"message", "reply"}))
+        ->type_name("KIND");
+  }
+  bool any() const {
+    return !(chain.empty() && topic.empty() && reason.empty() && older_than.empty() && newer_than.empty() &&
+             kind.empty());
+  }
+  v1::DeadLetterFilter ToProto() const {
+    v1::DeadLetterFilter filter;
+    filter.set_chain(chain);
+    filter.set_topic(topic);
+    filter.set_reason(reason);
+    filter.set_older_than_ms(ToMillis("--older-than", older_than));
+    filter.set_newer_than_ms(ToMillis("--newer-than", newer_than));
+    if (kind == "message") filter.set_kind(v1::DEAD_LETTER_KIND_MESSAGE);
+    if (kind == "reply") filter.set_kind(v1::DEAD_LETTER_KIND_REPLY);
+    return filter;
+  }
+
+ private:
+  // Of a flag that may be absent. 0 would mean that there is none.
+  static uint64_t ToMillis(const std::string& flag, const std::string& text) {
+    if (text.empty()) return 0;
+    const std::optional<Millis> duration = ParseDuration(text);
+    if (!duration || duration->count() == 0) {
+      throw CLI::ValidationError(flag, "'" + text + "' is no time; allowed: such as 30s, 90m, 24h or 1h30m");
+    }
+    return static_cast<uint64_t>(duration->count());
+  }
+};
+
+struct Flags {
+  Target target;
+  bool json = false;
+  FilterFlags filter;
+  uint32_t limit = 100;
+  std::vector<std::string> ids;
+  bool all = false;
+  bool yes = false;
+  bool full = false;
+  std::string path;
+};
+
+class Parser {
+ public:
+  explicit Parser(Flags& flags) : flags_(flags) {
+    app_.name("sluicectl");
+    app_.require_subcommand(1);
+    app_.set_version_flag("--version", "sluicectl " SLUICE_VERSION);
+    Target& target = flags.target;
+    app_.add_option("--address", target.address,
+                    "the gateway's admin.listen: unix:PATH or HOST:PORT; also from $SLUICE_ADMIN [" +
+                        std::string(kDefaultAddress) + "]")
+        ->type_name("ADDRESS");
+    app_.add_option("--ca-file", target.ca_file, "PEM file to check the gateway's certificate with; asks for TLS")
+        ->type_name("FILE");
+    app_.add_option("--cert-file", target.cert_file, "certificate to show the gateway; asks for TLS")
+        ->type_name("FILE");
+    app_.add_option("--key-file", target.key_file, "the key that goes with --cert-file")->type_name("FILE");
+    app_.add_flag("--json", flags.json, "answer in JSON: an object, for lists one a line");
+
+    status_ = Command(app_, "status", "how the gateway stands");
+    CLI::App* dlq = Command(app_, "dlq", "dead letters: what no worker could settle, and replies that were refused");
+    dlq->require_subcommand(1);
+    list_ = Command(*dlq, "list", "the oldest first");
+    flags.filter.AddTo(*list_);
+    list_->add_option("--limit", flags.limit, "at most so many; 0: all")->capture_default_str()->type_name("N");
+    show_ = Command(*dlq, "show", "one, with its payload and properties");
+    show_->add_option("id", flags.ids, "its id")->required()->expected(1)->type_name("ID");
+    show_->add_flag("--full", flags.full, "all of the payload, however large");
+    replay_ = Act(*dlq, "replay", "back to their chains, or brokers, with the same ids and no attempts counted");
+    purge_ = Act(*dlq, "purge", "remove for good");
+
+    CLI::App* journal = Command(app_, "journal", "the journal of a gateway that does not run");
+    journal->require_subcommand(1);
+    inspect_ = Journal(*journal, "inspect", "what stands in it");
+    verify_ = Journal(*journal, "verify", "check all of it; exit status 1 if something is damaged");
+  }
+
+  void Parse(std::span<const std::string> arguments) {
+    app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  }
+  int Exit(const CLI::ParseError& error, const Console& console) const {
+    return app_.exit(error, console.out, console.err) == 0 ? kOk : kUsage;
+  }
+
+  decltype(CommandLine::command) command() const {
+    if (*status_) return StatusCommand{};
+    if (*list_) return ListCommand{.filter = flags_.filter.ToProto(), .limit = flags_.limit};
+    if (*show_) return ShowCommand{.id = flags_.ids.front(), .full = flags_.full};
+    if (*replay_) return ActOn(ActCommand::Verb::kReplay);
+    if (*purge_) return ActOn(ActCommand::Verb::kPurge);
+    return JournalCommand{.path = flags_.path, .verify = bool(*verify_)};
+  }
+
+ private:
+  static CLI::App* Command(CLI::App& parent, const char* name, const char* about) {
+    // What is said of the whole may stand behind the command, too.
+    return parent.add_subcommand(name, about)->fallthrough();
+  }
+  CLI::App* Act(CLI::App& parent, const char* name, const char* about) {
+    CLI::App* app = Command(parent, name, about);
+    app->add_option("ids", flags_.ids, "these; otherwise say which with the options below")->type_name("ID");
+    flags_.filter.AddTo(*app);
+    app->add_flag("--all", flags_.all, "all there are");
+    app->add_flag("--yes", flags_.yes, "do not ask before more than named ids are acted on");
+    return app;
+  }
+  CLI::App* Journal(CLI::App& parent, const char* name, const char* about) {
+    CLI::App* app = Command(parent, name, about);
+    app->add_option("path", flags_.path, "journal.path, or the log's own directory in it")
+        ->required()
+        ->type_name("PATH");
+    return app;
+  }
+  ActCommand ActOn(ActCommand::Verb verb) const {
+    ActCommand act{.verb = verb, .selection = {}, .yes = flags_.yes};
+    const int ways = (flags_.ids.empty() ? 0 : 1) + (flags_.filter.any() ? 1 : 0) + (flags_.all ? 1 : 0);
+    if (ways != 1) throw CLI::ValidationError("which ones", "give ids, or a filter such as --chain, or --all");
+    if (flags_.ids.empty()) {
+      *act.selection.mutable_filter() = flags_.filter.ToProto();
+    } else {
+      act.selection.mutable_ids()->Add(flags_.ids.begin(), flags_.ids.end());
+    }
+    return act;
+  }
+
+  Flags& flags_;
+  CLI::App app_{kAbout};
+  CLI::App* status_ = nullptr;
+  CLI::App* list_ = nullptr;
+  CLI::App* show_ = nullptr;
+  CLI::App* replay_ = nullptr;
+  CLI::App* purge_ = nullptr;
+  CLI::App* inspect_ = nullptr;
+  CLI::App* verify_ = nullptr;
+};
+
+}  // namespace
+
+CommandLine ParseCommandLine(std::span<const std::string> arguments, const Console& console) {
+  CommandLine line;
+  Flags flags;
+  Parser parser(flags);
+  try {
+    parser.Parse(arguments);
+    line.command = parser.command();
+  } catch (const CLI::ParseError& error) {
+    line.exit = parser.Exit(error, console);
+    return line;
+  }
+  line.target = std::move(flags.target);
+  line.target.tls = !line.target.ca_file.empty() || !line.target.cert_file.empty() || !line.target.key_file.empty();
+  if (line.target.address.empty()) line.target.address = console.environment(kAddressVariable).value_or("");
+  if (line.target.address.empty()) line.target.address = kDefaultAddress;
+  line.json = flags.json;
+  return line;
+}
+
+}  // namespace sluice::ctl

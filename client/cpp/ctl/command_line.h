@@ -1,0 +1,57 @@
+// sluicectl's command line. CLI11 stays behind command_line.cc.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "client/cpp/ctl/console.h"
+#include "sluice/v1/admin.pb.h"
+
+namespace sluice::ctl {
+
+// How to reach the gateway.
+struct Target {
+  std::string address;  // unix:PATH or HOST:PORT.
+  bool tls = false;     // One of the files below is set.
+  std::string ca_file;  // Empty: the system's authorities.
+  std::string cert_file;
+  std::string key_file;
+};
+
+struct StatusCommand {};
+struct ListCommand {
+  v1::DeadLetterFilter filter;
+  uint32_t limit = 100;  // 0: all.
+};
+struct ShowCommand {
+  std::string id;
+  bool full = false;
+};
+// Of replay and purge.
+struct ActCommand {
+  enum class Verb : uint8_t { kReplay, kPurge };
+  Verb verb = Verb::kReplay;
+  v1::DeadLetterSelection selection;
+  bool yes = false;
+};
+struct JournalCommand {
+  std::string path;
+  bool verify = false;
+};
+
+struct CommandLine {
+  // Set after --help, --version and mistakes: what has been said is all there is to do.
+  std::optional<int> exit;
+  Target target;
+  bool json = false;
+  std::variant<StatusCommand, ListCommand, ShowCommand, ActCommand, JournalCommand> command;
+};
+
+// `arguments` without the program's name. Says what is wrong.
+CommandLine ParseCommandLine(std::span<const std::string> arguments, const Console& console);
+
+}  // namespace sluice::ctl

@@ -1,0 +1,23 @@
+// What sluicectl does. Each returns the exit status, and has said all there is to say.
+#pragma once
+
+#include "client/cpp/ctl/admin_client.h"
+#include "client/cpp/ctl/command_line.h"
+#include "client/cpp/ctl/console.h"
+
+namespace sluice::ctl {
+
+int RunStatus(AdminClient& client, bool json, const Console& console);
+int RunList(AdminClient& client, const ListCommand& command, bool json, const Console& console);
+int RunShow(AdminClient& client, const ShowCommand& command, bool json, const Console& console);
+// Asks first, unless ids are named or `yes` is given; with nobody to ask it refuses.
+int RunAct(AdminClient& client, const ActCommand& command, bool json, const Console& console);
+int RunJournal(const JournalCommand& command, bool json, const Console& console);
+
+// All of it. `arguments` without the program's name.
+int Run(std::span<const std::string> arguments, const Console& console);
+
+// "sluicectl: MESSAGE" on standard error.
+int Fail(const absl::Status& status, const Console& console);
+
+}  // namespace sluice::ctl
