@@ -308,8 +308,13 @@ absl::Status Gateway::Stages::StartAdmin(bool any_template) {
                                                          .draining = [this] { return draining_.load(); }});
   absl::StatusOr<std::unique_ptr<AdminServer>> admin = AdminServer::Start(
       listen, config_.admin, clock_, static_cast<const StatusSource&>(*this), *dead_letter_store_, *replayer_);
-  if (!admin.ok()) return admin.status();
-  admin_ = *std::move(admin);
+  if (admin.ok()) {
+    admin_ = *std::move(admin);
+    return absl::OkStatus();
+  }
+  // Nobody has asked for this very address, and its path may be too long for a socket.
+  if (config_.admin.listen || !absl::IsInvalidArgument(admin.status())) return admin.status();
+  log::Warning("no admin listener: set admin.listen", {{"reason", std::string(admin.status().message())}});
   return absl::OkStatus();
 }
 

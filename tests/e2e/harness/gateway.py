@@ -78,6 +78,7 @@ class Gateway:
         event = wait_until(serving, lambda: f"the gateway serves:\n{self.process.log()[-3000:]}")
         self.workers = event["workers"]
         self.http = event["http"]
+        self.admin = event["admin"]
 
     def get(self, path):
         """Status and body, or (0, '') when nothing answers."""
