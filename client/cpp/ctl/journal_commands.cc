@@ -55,14 +55,18 @@ int RunJournal(const JournalCommand& command, bool json, const Console& console)
                 console);
   }
   const JournalReport& report = inspection->report;
-  const bool damaged = report.Damaged();
+  const bool damaged = !report.damage.empty();
   if (json) {
     console.out << ToJson(*inspection);
   } else if (!command.verify) {
     console.out << inspection->ToString();
   } else if (damaged) {
     for (const JournalDamage& damage : report.damage) console.out << Printable(damage.ToString()) << "\n";
-    console.out << path << ": DAMAGED; the gateway starts on it with --salvage only, and keeps what can be read\n";
+    console.out << path << ": DAMAGED; "
+                << (report.Damaged()
+                        ? "the gateway starts on it with --salvage only, and keeps what can be read\n"
+                        : "only what was not synced yet, as a power loss leaves it: the gateway starts on it, "
+                          "and keeps what can be read\n");
   } else {
     console.out << path << ": sound; " << Count(report.messages, "message") << ", " << report.replies << " replies and "
                 << Count(report.dead_letters, "dead letter") << " are alive\n";
