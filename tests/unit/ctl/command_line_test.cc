@@ -1,0 +1,95 @@
+#include "client/cpp/ctl/command_line.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/ctl/console.h"
+
+namespace sluice::ctl {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class CtlCommandLineTest : public testing::Test {
+ protected:
+  CommandLine Parse(const std::vector<std::string>& arguments) { return ParseCommandLine(arguments, fake_.console()); }
+  template <typename Command>
+  Command ParseAs(const std::vector<std::string>& arguments) {
+    const CommandLine line = Parse(arguments);
+    EXPECT_EQ(line.exit, std::nullopt) << fake_.err.str();
+    if (const auto* command = std::get_if<Command>(&line.command)) return *command;
+    ADD_FAILURE() << "another command";
+    return {};
+  }
+  // What a wrong command line is answered with.
+  std::string Mistake(const std::vector<std::string>& arguments) {
+    fake_.err.str("");
+    EXPECT_EQ(Parse(arguments).exit, kUsage) << arguments.front();
+    return fake_.err.str();
+  }
+
+  FakeConsole fake_;
+};
+
+TEST_F(CtlCommandLineTest, TheAddressIsAskedForThenInheritedThenTheUsualOne) {
+  EXPECT_EQ(Parse({"status"}).target.address, "unix:/var/lib/sluice/admin.sock");
+  fake_.environment["SLUICE_ADMIN"] = "127.0.0.1:1";
+  EXPECT_EQ(Parse({"status"}).target.address, "127.0.0.1:1");
+  EXPECT_EQ(Parse({"--address", "127.0.0.1:2", "status"}).target.address, "127.0.0.1:2");
+  EXPECT_EQ(Parse({"dlq", "list", "--address", "127.0.0.1:2"}).target.address, "127.0.0.1:2") << "behind, too";
+}
+
+TEST_F(CtlCommandLineTest, AnyTlsFileAsksForTls) {
+  EXPECT_FALSE(Parse({"status"}).target.tls);
+  EXPECT_TRUE(Parse({"status", "--ca-file", "ca.pem"}).target.tls);
+  EXPECT_TRUE(Parse({"status", "--cert-file", "c.pem", "--key-file", "k.pem"}).target.tls);
+}
+
+TEST_F(CtlCommandLineTest, FiltersBecomeTheProtocols) {
+  const auto list = ParseAs<ListCommand>({"dlq", "list", "--chain", "c", "--topic", "a/#", "--reason", "lease",
+                                          "--older-than", "1h30m", "--newer-than", "24h", "--kind", "reply"});
+  EXPECT_EQ(list.filter.chain(), "c");
+  EXPECT_EQ(list.filter.topic(), "a/#");
+  EXPECT_EQ(list.filter.reason(), "lease");
+  EXPECT_EQ(list.filter.older_than_ms(), 5'400'000u);
+  EXPECT_EQ(list.filter.newer_than_ms(), 86'400'000u);
+  EXPECT_EQ(list.filter.kind(), v1::DEAD_LETTER_KIND_REPLY);
+  EXPECT_EQ(list.limit, 100u);
+}
+
+TEST_F(CtlCommandLineTest, ActsOnIdsOrAFilterOrAll) {
+  EXPECT_THAT(ParseAs<ActCommand>({"dlq", "replay", "a", "b"}).selection.ids(), ElementsAre("a", "b"));
+  const auto purge = ParseAs<ActCommand>({"dlq", "purge", "--chain", "c", "--yes"});
+  EXPECT_EQ(purge.verb, ActCommand::Verb::kPurge);
+  EXPECT_TRUE(purge.yes);
+  EXPECT_EQ(purge.selection.filter().chain(), "c");
+  EXPECT_TRUE(ParseAs<ActCommand>({"dlq", "purge", "--all"}).selection.has_filter());
+  EXPECT_THAT(Mistake({"dlq", "purge"}), HasSubstr("give ids, or a filter such as --chain, or --all"));
+  EXPECT_THAT(Mistake({"dlq", "purge", "--all", "--chain", "c"}), HasSubstr("give ids"));
+  EXPECT_THAT(Mistake({"dlq", "replay", "a", "--all"}), HasSubstr("give ids"));
+}
+
+TEST_F(CtlCommandLineTest, MistakesAreSaid) {
+  EXPECT_THAT(Mistake({"dlq", "list", "--older-than", "7 days"}), HasSubstr("'7 days' is no time"));
+  EXPECT_THAT(Mistake({"dlq", "list", "--older-than", "0"}), HasSubstr("'0' is no time"));
+  EXPECT_THAT(Mistake({"dlq", "list", "--kind", "letter"}), HasSubstr("--kind"));
+  EXPECT_THAT(Mistake({"dlq", "show"}), HasSubstr("id is required"));
+  EXPECT_THAT(Mistake({"status", "--adress", "x"}), HasSubstr("--adress"));
+  EXPECT_NE(Mistake({"stauts"}), "");
+}
+
+TEST_F(CtlCommandLineTest, HelpAndVersionAreNoMistakes) {
+  EXPECT_EQ(Parse({"--version"}).exit, kOk);
+  EXPECT_THAT(fake_.out.str(), HasSubstr("sluicectl "));
+  EXPECT_EQ(Parse({"dlq", "purge", "--help"}).exit, kOk);
+  EXPECT_THAT(fake_.out.str(), HasSubstr("--older-than"));
+}
+
+TEST_F(CtlCommandLineTest, Journal) {
+  EXPECT_TRUE(ParseAs<JournalCommand>({"journal", "verify", "/x"}).verify);
+  EXPECT_EQ(ParseAs<JournalCommand>({"journal", "inspect", "/x"}).path, "/x");
+}
+
+}  // namespace
+}  // namespace sluice::ctl

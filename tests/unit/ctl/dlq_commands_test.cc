@@ -1,0 +1,157 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "client/cpp/ctl/commands.h"
+#include "tests/unit/ctl/console.h"
+
+namespace sluice::ctl {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+// A gateway with so many dead letters.
+class FakeAdminClient final : public AdminClient {
+ public:
+  absl::StatusOr<v1::GetStatusResponse> Status() override { return status; }
+  absl::StatusOr<v1::ListDeadLettersResponse> List(const v1::ListDeadLettersRequest& request) override {
+    v1::ListDeadLettersResponse response;
+    const uint64_t from = request.page_token().empty() ? 0 : std::stoull(request.page_token());
+    for (uint64_t i = from; i < letters && i < from + request.page_size(); ++i) {
+      v1::DeadLetter& letter = *response.add_dead_letters();
+      letter.set_id("id-" + std::to_string(i));
+      letter.set_reason("because\x1b[2J");
+    }
+    if (response.dead_letters_size() > 0) {
+      response.set_next_page_token(std::to_string(from + static_cast<uint64_t>(response.dead_letters_size())));
+    }
+    return response;
+  }
+  absl::StatusOr<v1::GetDeadLetterResponse> Get(const v1::GetDeadLetterRequest& request) override {
+    return absl::NotFoundError("there is no dead letter of id " + request.id());
+  }
+  absl::StatusOr<v1::ReplayDeadLettersResponse> Replay(const v1::ReplayDeadLettersRequest& request) override {
+    v1::ReplayDeadLettersResponse response = replay_response;
+    response.set_replayed(letters);
+    if (!request.dry_run()) ++acted;
+    return response;
+  }
+  absl::StatusOr<v1::PurgeDeadLettersResponse> Purge(const v1::PurgeDeadLettersRequest& request) override {
+    v1::PurgeDeadLettersResponse response;
+    response.set_purged(letters);
+    if (!request.dry_run()) ++acted;
+    return response;
+  }
+
+  uint64_t letters = 3;
+  int acted = 0;
+  v1::GetStatusResponse status;
+  v1::ReplayDeadLettersResponse replay_response;
+};
+
+class DlqCommandsTest : public testing::Test {
+ protected:
+  static ActCommand Filtered(ActCommand::Verb verb) {
+    ActCommand act{.verb = verb};
+    act.selection.mutable_filter()->set_chain("c");
+    return act;
+  }
+  int Act(const ActCommand& command) { return RunAct(client_, command, false, fake_.console()); }
+
+  FakeAdminClient client_;
+  FakeConsole fake_;
+};
+
+TEST_F(DlqCommandsTest, APurgeAsksHowManyAreToGoAndActsOnYes) {
+  fake_.WillAnswer("y");
+  EXPECT_EQ(Act(Filtered(ActCommand::Verb::kPurge)), kOk);
+  EXPECT_THAT(fake_.out.str(), HasSubstr("remove 3 dead letters for good? [y/N]"));
+  EXPECT_EQ(client_.acted, 1);
+}
+
+TEST_F(DlqCommandsTest, AnythingElseIsNo) {
+  for (const char* answer : {"", "n", "sure", "Yes please"}) {
+    fake_.WillAnswer(answer);
+    EXPECT_EQ(Act(Filtered(ActCommand::Verb::kReplay)), kFailure);
+  }
+  EXPECT_THAT(fake_.out.str(), HasSubstr("replay 3 dead letters? [y/N] nothing done"));
+  EXPECT_EQ(client_.acted, 0);
+}
+
+TEST_F(DlqCommandsTest, WithNobodyToAskItRefuses) {
+  EXPECT_EQ(Act(Filtered(ActCommand::Verb::kPurge)), kUsage);
+  EXPECT_THAT(fake_.err.str(), HasSubstr("say --yes"));
+  EXPECT_EQ(client_.acted, 0);
+}
+
+TEST_F(DlqCommandsTest, NamedIdsAndYesAskNothing) {
+  ActCommand yes = Filtered(ActCommand::Verb::kPurge);
+  yes.yes = true;
+  EXPECT_EQ(Act(yes), kOk);
+  ActCommand named{.verb = ActCommand::Verb::kReplay};
+  named.selection.add_ids("x");
+  EXPECT_EQ(Act(named), kOk);
+  EXPECT_EQ(client_.acted, 2);
+}
+
+TEST_F(DlqCommandsTest, WhereThereIsNoneNobodyIsAsked) {
+  client_.letters = 0;
+  fake_.WillAnswer("y");
+  EXPECT_EQ(Act(Filtered(ActCommand::Verb::kPurge)), kOk);
+  EXPECT_EQ(fake_.out.str(), "there is none\n");
+  EXPECT_EQ(client_.acted, 0);
+}
+
+TEST_F(DlqCommandsTest, AReplayThatFailedInPartSaysWhatAndFails) {
+  v1::DeadLetterFailure& failure = *client_.replay_response.add_failures();
+  failure.set_id("id-1");
+  failure.set_message("the route 'r' is not configured any more");
+  client_.replay_response.set_failed(5);
+  client_.replay_response.set_stopped("the journal is full");
+  ActCommand act{.verb = ActCommand::Verb::kReplay};
+  act.selection.add_ids("x");
+  EXPECT_EQ(Act(act), kFailure);
+  EXPECT_EQ(fake_.err.str(),
+            "id-1: the route 'r' is not configured any more\n… and 4 more\nstopped: the journal is full\n");
+}
+
+TEST_F(DlqCommandsTest, AListIsHeldToItsLimitAndSaysThatThereIsMore) {
+  client_.letters = 1'200;
+  EXPECT_EQ(RunList(client_, {.limit = 700}, true, fake_.console()), kOk);
+  const std::string lines = fake_.out.str();
+  EXPECT_EQ(std::ranges::count(lines, '\n'), 700);
+  fake_.out.str("");
+  EXPECT_EQ(RunList(client_, {.limit = 2}, false, fake_.console()), kOk);
+  EXPECT_THAT(fake_.err.str(), HasSubstr("--limit 0"));
+  fake_.err.str("");
+  fake_.out.str("");
+  EXPECT_EQ(RunList(client_, {.limit = 0}, true, fake_.console()), kOk);
+  const std::string all = fake_.out.str();
+  EXPECT_EQ(std::ranges::count(all, '\n'), 1'200);
+  EXPECT_EQ(RunList(client_, {.limit = 1'200}, false, fake_.console()), kOk);
+  EXPECT_EQ(fake_.err.str(), "");
+}
+
+TEST_F(DlqCommandsTest, WhatWorkersWroteDoesNotSteerTheTerminal) {
+  EXPECT_EQ(RunList(client_, {}, false, fake_.console()), kOk);
+  EXPECT_THAT(fake_.out.str(), HasSubstr("because\\x1b[2J"));
+  EXPECT_THAT(fake_.out.str(), Not(HasSubstr("\x1b")));
+}
+
+TEST_F(DlqCommandsTest, AnIdThatIsNotThereFails) {
+  EXPECT_EQ(RunShow(client_, {.id = "x"}, false, fake_.console()), kFailure);
+  EXPECT_EQ(fake_.err.str(), "sluicectl: there is no dead letter of id x\n");
+}
+
+TEST_F(DlqCommandsTest, StatusSaysWhatIsNotReadyAndWhy) {
+  v1::ReadinessItem& item = *client_.status.add_readiness();
+  item.set_name("connection plant");
+  item.set_detail("connection refused");
+  client_.status.mutable_dead_letters()->set_trouble("no space left");
+  EXPECT_EQ(RunStatus(client_, false, fake_.console()), kOk);
+  EXPECT_THAT(fake_.out.str(), HasSubstr(": not ready\n  [-] connection plant: connection refused\n"));
+  EXPECT_THAT(fake_.out.str(), HasSubstr("CANNOT BE WRITTEN: no space left"));
+}
+
+}  // namespace
+}  // namespace sluice::ctl
