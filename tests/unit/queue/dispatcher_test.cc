@@ -59,6 +59,24 @@ TEST_F(DispatcherWindow, DeliveryTellsAllAboutTheAttempt) {
   EXPECT_EQ(delivery.lease, Millis(12'000));
 }
 
+TEST_F(DispatcherWindow, TellsOfEachChainWhatWaitsAndWhatIsInFlight) {
+  const Chain& one = MakeChain("one");
+  const Chain& two = MakeChain("two");
+  auto worker = Connect({&one}, {.messages = 2});
+  EnqueuePayloads(one, {"1", "2", "3"});
+  EnqueuePayloads(two, {"4"});
+  dispatcher.SetOnDisk(two, 7);
+  const std::vector<Dispatcher::ChainCounts> chains = dispatcher.Chains();
+  ASSERT_THAT(chains, SizeIs(2));
+  EXPECT_EQ(chains[0].chain, &one);
+  EXPECT_EQ(chains[0].waiting, 1u);
+  EXPECT_EQ(chains[0].in_flight, 2u);
+  EXPECT_EQ(chains[0].on_disk, 0u);
+  EXPECT_EQ(chains[1].chain, &two);
+  EXPECT_EQ(chains[1].waiting, 1u);
+  EXPECT_EQ(chains[1].on_disk, 7u);
+}
+
 TEST_F(DispatcherWindow, DeliversWhatWaitsWhenAWorkerComes) {
   const Chain& chain = MakeChain("c");
   EnqueuePayloads(chain, {"1", "2"});

@@ -1,0 +1,128 @@
+// sluicectl against the admin listener.
+#include <gmock/gmock.h>
+
+#include "tests/integration/admin/fixture.h"
+
+namespace sluice {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+class SluicectlTest : public AdminTest {
+ protected:
+  SluicectlTest() {
+    const absl::Status started = Start(Socket());
+    EXPECT_TRUE(started.ok()) << started;
+    Put({.id = 1, .chain = "a", .topic = "plant/1/temp", .payload = "21.5", .reason = "lease expired"});
+    Put({.id = 2, .chain = "a", .topic = "plant/2/temp", .payload = std::string("\0\1", 2), .reason = "rejected"});
+    Put({.id = 3, .chain = "b", .topic = "plant/3/temp", .payload = "x", .reason = "rejected"});
+  }
+  void Put(LetterSpec spec) {
+    spec.died_unix_ms = clock_.UnixMillis() - 60'000 + static_cast<int64_t>(spec.id) * 1'000;
+    ASSERT_TRUE(PutOne(*store_, std::move(spec)).ok());
+  }
+  static std::string Id(uint64_t id) { return MakeLetter({.id = id}).id.ToString(); }
+};
+
+TEST_F(SluicectlTest, StatusTellsHowTheGatewayStands) {
+  clock_.Advance(Millis(192'000));
+  status_.status.gateway = "gw-0";
+  status_.status.readiness = {{"gateway", true, ""}, {"connection plant", false, "connection refused"}};
+  status_.status.journal_persistent = true;
+  status_.status.journal = {.ingress_messages = 7, .outbox_messages = 1, .disk_bytes = 64u << 20};
+  status_.status.chains = {{"b", 1, 2, 3}, {"a", 4, 5, 6}};
+  status_.status.worker_streams = 2;
+  status_.status.workers_address = "127.0.0.1:7443";
+  ASSERT_EQ(Ctl({"status"}), ctl::kOk) << err_;
+  EXPECT_THAT(out_, HasSubstr("gw-0, Sluice 0.1.0, up 3m12s: not ready\n"));
+  EXPECT_THAT(out_, HasSubstr("[-] connection plant: connection refused\n"));
+  EXPECT_THAT(out_, HasSubstr("journal: 7 messages, 1 reply, 0 B alive, 64.0 MiB on disk\n"));
+  EXPECT_THAT(out_, HasSubstr("workers: 2 streams at 127.0.0.1:7443\n"));
+  EXPECT_THAT(out_, HasSubstr("dead letters: 3, "));
+  EXPECT_THAT(out_, HasSubstr("CHAIN  WAITING  ON DISK  IN FLIGHT\na      4        5        6\nb      1        2"));
+  ASSERT_EQ(Ctl({"status", "--json"}), ctl::kOk);
+  EXPECT_THAT(out_, HasSubstr("\"in_flight\": \"6\""));
+}
+
+TEST_F(SluicectlTest, ListsWhatTheFiltersLeave) {
+  ASSERT_EQ(Ctl({"dlq", "list"}), ctl::kOk) << err_;
+  EXPECT_THAT(out_, HasSubstr("ID "));
+  for (uint64_t id : {1, 2, 3}) EXPECT_THAT(out_, HasSubstr(Id(id)));
+  Ctl({"dlq", "list", "--topic", "plant/+/temp", "--chain", "a", "--reason", "REJECT"});
+  EXPECT_THAT(out_, HasSubstr(Id(2)));
+  EXPECT_THAT(out_, Not(HasSubstr(Id(1))));
+  Ctl({"dlq", "list", "--older-than", "58s"});
+  EXPECT_THAT(out_, HasSubstr(Id(1)));
+  EXPECT_THAT(out_, Not(HasSubstr(Id(3))));
+  Ctl({"dlq", "list", "--newer-than", "58s"});
+  EXPECT_THAT(out_, Not(HasSubstr(Id(1))));
+  EXPECT_THAT(out_, HasSubstr(Id(3)));
+  Ctl({"dlq", "list", "--chain", "c"});
+  EXPECT_EQ(out_, "there is none\n");
+}
+
+TEST_F(SluicectlTest, AWrongFilterSaysWhatIsWrong) {
+  EXPECT_EQ(Ctl({"dlq", "list", "--topic", "a/#/b"}), ctl::kFailure);
+  EXPECT_THAT(err_, HasSubstr("the topic filter 'a/#/b' "));
+  EXPECT_EQ(Ctl({"dlq", "show", "7"}), ctl::kFailure);
+  EXPECT_THAT(err_, HasSubstr("'7' is no id"));
+}
+
+TEST_F(SluicectlTest, ShowsOneWithItsPayload) {
+  ASSERT_EQ(Ctl({"dlq", "show", Id(1)}), ctl::kOk) << err_;
+  EXPECT_THAT(out_, HasSubstr("reason           lease expired\n"));
+  EXPECT_THAT(out_, HasSubstr("worker           alarm/1\n"));
+  EXPECT_THAT(out_, HasSubstr("payload          4 B\n21.5\n"));
+  ASSERT_EQ(Ctl({"dlq", "show", Id(2)}), ctl::kOk);
+  EXPECT_THAT(out_, HasSubstr("00000000  00 01"));
+  ASSERT_EQ(Ctl({"dlq", "show", Id(1), "--json"}), ctl::kOk);
+  EXPECT_THAT(out_, HasSubstr("\"payload\": \"MjEuNQ==\""));
+}
+
+TEST_F(SluicectlTest, ALargePayloadIsCutUnlessAllIsAskedFor) {
+  Put({.id = 4, .payload = std::string(6u << 20, 'y')});
+  ASSERT_EQ(Ctl({"dlq", "show", Id(4)}), ctl::kOk) << err_;
+  EXPECT_LT(out_.size(), 10'000u);
+  EXPECT_THAT(out_, HasSubstr("more bytes: --full)"));
+  ASSERT_EQ(Ctl({"dlq", "show", Id(4), "--full"}), ctl::kOk) << err_;
+  EXPECT_GT(out_.size(), 6u << 20);
+}
+
+TEST_F(SluicectlTest, ReplaysWhatIsConfirmed) {
+  ASSERT_EQ(Ctl({"dlq", "replay", "--chain", "a"}, "y"), ctl::kOk) << err_;
+  EXPECT_THAT(out_, HasSubstr("replay 2 dead letters? [y/N] 2 dead letters replayed\n"));
+  EXPECT_THAT(replays_.taken, ElementsAre("21.5", std::string("\0\1", 2)));
+  EXPECT_THAT(PayloadsOf(*store_), ElementsAre("x"));
+}
+
+TEST_F(SluicectlTest, AReplayThatCannotBeIsItemisedAndStays) {
+  StoredLetter letter = MakeLetter({.id = 9, .payload = "stays"});
+  letter.route = "gone";
+  ASSERT_TRUE(store_->Put({&letter, 1}).ok());
+  EXPECT_EQ(Ctl({"dlq", "replay", Id(9), Id(1)}), ctl::kFailure);
+  EXPECT_EQ(out_, "1 dead letter replayed\n");
+  EXPECT_EQ(err_, Id(9) + ": the route 'gone' is not configured any more\n");
+  EXPECT_EQ(store_->totals().messages, 3u);
+}
+
+TEST_F(SluicectlTest, PurgesWhatIsConfirmedAndNothingElse) {
+  EXPECT_EQ(Ctl({"dlq", "purge", "--all"}, "n"), ctl::kFailure);
+  EXPECT_EQ(store_->totals().messages, 3u);
+  EXPECT_EQ(Ctl({"dlq", "purge", "--all"}), ctl::kUsage) << "nobody to ask";
+  EXPECT_EQ(store_->totals().messages, 3u);
+  EXPECT_EQ(Ctl({"dlq", "purge", "--reason", "rejected"}, "yes"), ctl::kOk) << err_;
+  EXPECT_THAT(out_, HasSubstr("remove 2 dead letters for good? [y/N] 2 dead letters removed\n"));
+  EXPECT_THAT(PayloadsOf(*store_), ElementsAre("21.5"));
+  EXPECT_EQ(Ctl({"dlq", "purge", Id(1), Id(7)}), ctl::kFailure);
+  EXPECT_THAT(out_, HasSubstr("1 dead letter removed"));
+}
+
+TEST_F(SluicectlTest, AGatewayThatIsNotThereIsSaid) {
+  EXPECT_EQ(Ctl({"status", "--address", "unix:" + (folder_ / "nowhere.sock")}), ctl::kFailure);
+  EXPECT_THAT(err_, HasSubstr("there is no such socket; is the gateway running"));
+}
+
+}  // namespace
+}  // namespace sluice
