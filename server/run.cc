@@ -1,0 +1,88 @@
+#include "server/run.h"
+
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "server/config/command_line.h"
+#include "server/telemetry/log.h"
+#include "server/telemetry/process_metrics.h"
+
+namespace sluice {
+namespace {
+
+int Print(const Exit& exit) {
+  std::cout << exit.out << std::flush;
+  std::cerr << exit.err << std::flush;
+  return exit.code;
+}
+
+void ConfigureLog(const LogConfig& config) {
+  log::Level level = log::Level::kInfo;
+  if (config.level == "debug") level = log::Level::kDebug;
+  if (config.level == "warning") level = log::Level::kWarning;
+  if (config.level == "error") level = log::Level::kError;
+  log::Format format = log::Format::kAuto;
+  if (config.format == "text") format = log::Format::kText;
+  if (config.format == "json") format = log::Format::kJson;
+  log::Configure(level, format);
+}
+
+// SIGTERM and SIGINT are waited for, not handled: blocked here, before the first thread, which the others inherit.
+sigset_t BlockSignals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+const char* WaitForSignal(const sigset_t& signals) {
+  int signal = 0;
+  sigwait(&signals, &signal);
+  return signal == SIGTERM ? "SIGTERM" : "SIGINT";
+}
+
+int Run(const GatewayConfig& config, GatewayParts parts) {
+  sigset_t signals = BlockSignals();
+  ConfigureLog(config.log);
+  log::Info("sluice-gateway starts", {{"version", Version()}});
+  for (const std::string& warning : config.warnings) log::Warning(warning);
+
+  absl::StatusOr<std::unique_ptr<Gateway>> gateway = Gateway::Start(config, std::move(parts));
+  if (!gateway.ok()) {
+    log::Error("cannot start", {{"reason", gateway.status().ToString()}});
+    return EXIT_FAILURE;
+  }
+  log::Info("serving", {{"workers", (*gateway)->workers_address()},
+                        {"http", (*gateway)->http_address()},
+                        {"admin", (*gateway)->admin_address()}});
+
+  const char* signal = WaitForSignal(signals);
+  log::Info("stopping", {{"signal", signal}});
+  std::thread([signals] {
+    log::Warning("stopping at once", {{"signal", WaitForSignal(signals)}});
+    std::_Exit(EXIT_FAILURE);
+  }).detach();
+  bool complete = (*gateway)->Shutdown(config.shutdown_drain);
+  log::Info("stopped");
+  return complete ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+}  // namespace
+
+int RunGateway(const std::vector<std::string>& arguments, GatewayParts parts) {
+  CommandLine command_line = ParseCommandLine(arguments);
+  if (command_line.exit) return Print(*command_line.exit);
+  LoadResult loaded = LoadFor(command_line, Surroundings::Real());
+  if (command_line.check || !loaded.ok()) return Print(Report(command_line, loaded));
+  return Run(loaded.config, std::move(parts));
+}
+
+}  // namespace sluice
