@@ -6,7 +6,8 @@ import pytest
 from harness.gateway import Gateway, config_for
 from harness.mosquitto import Mosquitto
 from harness.mqtt import MqttClient
-from harness.worker import EchoWorker, RawWorker
+from harness.proxy import TcpProxy
+from harness.worker import AnsweringWorker, EchoWorker, RawWorker
 
 
 class World:
@@ -34,8 +35,8 @@ class World:
         config = config_for(broker, routes, **sections)
         return self._keep(Gateway(self._subfolder("gateway"), config, ready, env))
 
-    def gateway_with(self, config, ready=True, env=None):
-        return self._keep(Gateway(self._subfolder("gateway"), config, ready, env))
+    def gateway_with(self, config, ready=True, env=None, binary="sluice-gateway"):
+        return self._keep(Gateway(self._subfolder("gateway"), config, ready, env, binary))
 
     def echo_worker(self, gateway, **options):
         return self._keep(EchoWorker(self._subfolder("worker"), gateway, **options))
@@ -45,6 +46,12 @@ class World:
 
     def raw_worker(self, gateway, **options):
         return self._keep(RawWorker(gateway, **options))
+
+    def answering_worker(self, gateway, **options):
+        return self._keep(AnsweringWorker(gateway, **options))
+
+    def proxy(self, broker):
+        return self._keep(TcpProxy(broker.port))
 
     def client(self, broker, protocol="5", **options):
         self.count += 1

@@ -32,24 +32,30 @@ def config_for(broker, routes, connection=None, **sections):
 
 
 class Gateway:
-    """Started at construction; `ready=False` does not wait for /readyz to say so."""
+    """Started at construction; `ready=False` does not wait for /readyz to say so.
 
-    def __init__(self, folder, config, ready=True, env=None):
+    binary: sluice-gateway-failpoints has failures that a test can ask for (tests/failpoints).
+    """
+
+    def __init__(self, folder, config, ready=True, env=None, binary="sluice-gateway"):
         config = {"journal": {"path": str(folder / "state")}, **config}
         self.config_path = folder / "gateway.yaml"
         self.config_path.write_text(yaml.safe_dump(config, allow_unicode=True))
-        self.process = Process("gateway", [BIN / "sluice-gateway", "--config", self.config_path], folder, env)
+        self.process = Process("gateway", [BIN / binary, "--config", self.config_path], folder, env)
         self.starts = 1
         self._wait_for_addresses()
         if ready:
             self.wait_ready()
 
-    def restart(self):
-        """After kill() or stop(), with the same configuration."""
+    def restart(self, env=None, ready=True):
+        """After its end, with the same configuration. env: in place of what it was first started with."""
+        if env is not None:
+            self.process.set_env(env)
         self.process.start()
         self.starts += 1
         self._wait_for_addresses()
-        self.wait_ready()
+        if ready:
+            self.wait_ready()
 
     def change_config(self, change):
         """Before restart(): `change` gets the configuration."""

@@ -25,9 +25,13 @@ class Process:
         self.name = name
         self.args = [str(arg) for arg in args]
         self.log_path = pathlib.Path(folder) / f"{name}.log"
-        self.env = {**os.environ, **(env or {})}
         self.child = None
+        self.set_env(env or {})
         self.start()
+
+    def set_env(self, env):
+        """From the next start on: what is added to the test's own environment."""
+        self.env = {**os.environ, **env}
 
     def start(self):
         with open(self.log_path, "ab") as log:

@@ -67,12 +67,16 @@ class RawWorker:
                     if frame.HasField("drain"):
                         self.drains.append(frame.drain)
                     self.changed.notify_all()
+                self.took(frame.deliveries)
         except StopIteration:
             self._end(grpc.StatusCode.OK, "")
         except grpc.RpcError as error:
             self._end(error.code(), error.details())
         except ValueError as error:  # The channel was closed under it.
             self._end(grpc.StatusCode.CANCELLED, str(error))
+
+    def took(self, deliveries):
+        """For workers that act on what they get; called on the reading thread."""
 
     def _end(self, code, details):
         with self.changed:
@@ -177,3 +181,20 @@ class RawWorker:
         self.call.cancel()
         self.reader.join(5)
         self.channel.close()
+
+
+class AnsweringWorker(RawWorker):
+    """Answers every delivery at once, with "PAYLOAD MESSAGE_ID ATTEMPT"."""
+
+    def __init__(self, gateway, chain="c", topic="out", qos=1, messages=1000):
+        self.topic = topic
+        self.qos = qos
+        super().__init__(gateway)
+        self.hello(chain, messages=messages)
+
+    def took(self, deliveries):
+        if deliveries:
+            self.send(settles=[pb.Settle(delivery_id=delivery.delivery_id, replies=[pb.Reply(
+                topic=self.topic, qos=self.qos,
+                payload=b"%s %s %d" % (delivery.payload, delivery.message_id.encode(), delivery.attempt))])
+                for delivery in deliveries])
