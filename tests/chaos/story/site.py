@@ -18,6 +18,7 @@ from .mqtt import Collector, Publisher
 from .oracle import Oracle
 
 WORKER = pathlib.Path(__file__).resolve().parent.parent / "worker.py"
+WINDOW = 50  # Of messages and of replies that are under way: what may come twice after a kill.
 WORKERS = ["worker.py", "echo"]
 
 
@@ -36,7 +37,7 @@ class Site:
         self.barriers = 0
         self.parts = []
         mqtt5 = options.protocol == "5"
-        self.broker = self._keep(Mosquitto(folder, persistent=True))
+        self.broker = self._keep(Mosquitto(folder, persistent=True, options=[f"max_inflight_messages {WINDOW}"]))
         self.proxy = self._keep(TcpProxy(self.broker.port))
         self.address = f"127.0.0.1:{free_port()}"
         config = folder / "gateway.yaml"
@@ -58,7 +59,8 @@ class Site:
             journal.update(path=str(self.folder / "state"), fsync=options.journal)
         return {
             "connections": {"plant": {"server": self.proxy.url, "clientId": "sluice-chaos", "keepAlive": "2s",
-                                      "protocol": options.protocol, "connectTimeout": "2s", "maxReconnectInterval": "1s"}},
+                                      "protocol": options.protocol, "connectTimeout": "2s", "maxReconnectInterval": "1s",
+                                      "receiveMaximum": WINDOW, "publishWindow": WINDOW}},
             "routes": [{"id": "in", "connection": "plant", "from": {"path": "in/#", "qos": options.qos},
                         "to": {"path": "chain:c"}}],
             "chains": {"c": {"orderBy": "topic" if options.order else "none", "lease": "5s", "retryBackoff": "100ms",

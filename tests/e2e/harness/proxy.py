@@ -22,8 +22,10 @@ class TcpProxy:
         self.links = set()
         self.gates = {}
         self.swallowing = set()
+        self.budget = {}
         self.refusing = False
         self.connections = 0
+        self.cuts = 0  # By cut_after().
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
@@ -38,6 +40,10 @@ class TcpProxy:
     def cut(self, reset=True):
         """Ends every connection there is, at whatever byte it is; new ones pass."""
         self._on_loop(self._cut(reset))
+
+    def cut_after(self, count, direction):
+        """Lets `count` more bytes pass in this direction, over all connections, and resets the one that wants more."""
+        self._on_loop(self._set_budget(count, direction))
 
     def stall(self, *directions):
         """Nothing passes, also of new connections, until resume(). Without a direction: both."""
@@ -102,10 +108,23 @@ class TcpProxy:
                 if direction in self.swallowing:
                     link.lost = True
                     continue
+                left = self.budget.get(direction)
+                if left is not None:
+                    self.budget[direction] = left - len(data)
+                    data = data[:left]
                 writer.write(data)
                 await writer.drain()
+                if left is not None and self.budget[direction] < 0:
+                    del self.budget[direction]
+                    self.cuts += 1
+                    # What was written is in the kernel; a reset must not overtake it at the reader.
+                    await asyncio.sleep(0.05)
+                    self._end_link(link, reset=True)
         except OSError:
             pass  # Either side has gone; so does the link.
+
+    async def _set_budget(self, count, direction):
+        self.budget[direction] = count
 
     async def _cut(self, reset):
         for link in list(self.links):
