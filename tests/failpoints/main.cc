@@ -1,13 +1,16 @@
 // sluice-gateway-failpoints: the gateway with parts that a test can make fail. Takes the gateway's arguments, and
 //
-//   SLUICE_FAILPOINT=NAME[:N]    kills itself with SIGKILL when it comes to that point for the N-th time
+//   SLUICE_FAILPOINT=NAME[:N]       kills itself with SIGKILL when it comes to that point for the N-th time
+//   SLUICE_DISK_FAULT=KIND:FILE     the journal's disk fails while FILE is there: KIND is write, space or sync
 //
 // The gateway that is installed has none of this.
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 #include "server/run.h"
+#include "tests/failpoints/disk.h"
 #include "tests/failpoints/failpoint.h"
 #include "tests/failpoints/journal.h"
 #include "tests/failpoints/mqtt.h"
@@ -19,18 +22,27 @@ const char* Environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+int Fail(const char* variable, const absl::Status& status) {
+  std::fprintf(stderr, "%s: %s\n", variable, status.ToString().c_str());
+  return EXIT_FAILURE;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  auto failpoint = sluice::Failpoint::Parse(Environment("SLUICE_FAILPOINT"));
-  if (!failpoint.ok()) {
-    std::fprintf(stderr, "SLUICE_FAILPOINT: %s\n", failpoint.status().ToString().c_str());
-    return EXIT_FAILURE;
-  }
-  sluice::Failpoint& point = **failpoint;
-  return sluice::RunGateway({argv + 1, argv + argc},
-                            {.mqtt = sluice::WithFailpoint(sluice::MqttDrivers::Real(), point),
-                             .wrap_journal = [&point](sluice::Journal& inner) -> std::unique_ptr<sluice::Journal> {
-                               return std::make_unique<sluice::FailpointJournal>(inner, point);
-                             }});
+  using namespace sluice;  // NOLINT(google-build-using-namespace): a program of its own.
+  auto failpoint = Failpoint::Parse(Environment("SLUICE_FAILPOINT"));
+  if (!failpoint.ok()) return Fail("SLUICE_FAILPOINT", failpoint.status());
+  auto fault = DiskFault::Parse(Environment("SLUICE_DISK_FAULT"));
+  if (!fault.ok()) return Fail("SLUICE_DISK_FAULT", fault.status());
+
+  Failpoint& point = **failpoint;
+  const std::unique_ptr<JournalFiles> files = WithFault(JournalFiles::Posix(), *std::move(fault));
+  GatewayParts parts;
+  parts.mqtt = WithFailpoint(parts.mqtt, point);
+  parts.journal.wrap = [&point](Journal& inner) -> std::unique_ptr<Journal> {
+    return std::make_unique<FailpointJournal>(inner, point);
+  };
+  parts.journal.files = files.get();
+  return RunGateway({argv + 1, argv + argc}, std::move(parts));
 }
