@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 
 import yaml
 
@@ -40,6 +41,7 @@ class Site:
         self.broker = self._keep(Mosquitto(folder, persistent=True, options=[f"max_inflight_messages {WINDOW}"]))
         self.proxy = self._keep(TcpProxy(self.broker.port))
         self.address = f"127.0.0.1:{free_port()}"
+        self.http = f"127.0.0.1:{free_port()}"
         config = folder / "gateway.yaml"
         config.write_text(yaml.safe_dump(self._config(options)))
         self.collector = self._keep(Collector(self.broker.port, mqtt5, self.oracle, self.lock))
@@ -66,7 +68,7 @@ class Site:
             "chains": {"c": {"orderBy": "topic" if options.order else "none", "lease": "5s", "retryBackoff": "100ms",
                              "maxRetryBackoff": "1s", "deadLetterTopic": "dead"}},
             "workers": {"listen": self.address, "insecure": True, "heartbeat": "1s"},
-            "http": {"listen": ""},
+            "http": {"listen": self.http},
             "journal": journal,
             "log": {"format": "json"},
         }
@@ -74,6 +76,15 @@ class Site:
     def _keep(self, part):
         self.parts.append(part)
         return part
+
+    def note_metrics(self):
+        """Of the gateway as it is now, beside its log."""
+        try:
+            for path in ("metrics", "readyz"):
+                with urllib.request.urlopen(f"http://{self.http}/{path}", timeout=5) as answer:
+                    (self.folder / f"{path}.log").write_bytes(answer.read())
+        except OSError:
+            pass  # It is down, or not ready; its log says why.
 
     def close(self):
         for part in reversed(self.parts):
