@@ -13,7 +13,6 @@ from harness.gateway import config_for
 from harness.wait import wait_on, wait_until
 
 WINDOW = 10
-JOURNAL = {}
 POINTS = ["journal.append.before", "journal.append.after", "intake.handed_over", "journal.settle.before",
           "journal.settle.after", "egress.published", "egress.confirmed.before_record"]
 CELLS = [(protocol, qos) for protocol in ("5", "3.1.1") for qos in (1, 2)
@@ -32,7 +31,7 @@ class Site:
         self.proxy = world.proxy(self.broker) if proxied else None
         config = config_for(self.proxy or self.broker, {"in": "c"}, connection={
             "protocol": protocol, "receiveMaximum": WINDOW, "publishWindow": WINDOW, "maxReconnectInterval": "1s"},
-            **JOURNAL)
+            journal={"path": str(world.folder / "state")})
         self.gateway = world.gateway_with(config, env={"SLUICE_FAILPOINT": failpoint or ""},
                                           binary="sluice-gateway-failpoints")
         self.replies = world.client(self.broker).subscribe("out", qos=2)

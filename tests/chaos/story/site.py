@@ -56,8 +56,8 @@ class Site:
         self.publisher = self._keep(Publisher(self.broker.port, mqtt5, options.qos, options.rate, self.oracle, self.lock))
 
     def _config(self, options):
-        journal = {"enabled": False} if True else {"enabled": options.journal != "off"}
-        if False and options.journal != "off":
+        journal = {"enabled": options.journal != "off"}
+        if options.journal != "off":
             journal.update(path=str(self.folder / "state"), fsync=options.journal)
         return {
             "connections": {"plant": {"server": self.proxy.url, "clientId": "sluice-chaos", "keepAlive": "2s",
