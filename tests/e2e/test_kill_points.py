@@ -60,7 +60,7 @@ class Site:
         """(payload, message id) of every reply."""
         return [tuple(payload.split()[:2]) for payload in self.replies.payloads()]
 
-    def expect_all_answered(self, seconds=30):
+    def expect_all_answered(self, seconds=5):
         def missing():
             return set(self.accepted) - {payload for payload, _ in self.answers()}
 

@@ -16,6 +16,9 @@ class FailpointSink final : public InboundSink {
     if (status.ok()) failpoint_.Reach(Point::kHandedOver);
     return status;
   }
+  absl::Status OnReleased(std::span<const uint16_t> packet_ids) override { return inner_.OnReleased(packet_ids); }
+  std::vector<uint16_t> UnreleasedPackets() override { return inner_.UnreleasedPackets(); }
+  absl::Status OnSessionLost() override { return inner_.OnSessionLost(); }
 
  private:
   InboundSink& inner_;
