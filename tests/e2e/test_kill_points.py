@@ -36,6 +36,8 @@ class Site:
                                           binary="sluice-gateway-failpoints")
         self.replies = world.client(self.broker).subscribe("out", qos=2)
         self.publisher = world.client(self.broker)
+        # The broker's bound holds for what it takes in, too: mosquitto 2.0.11 confirms what is above it and drops it.
+        self.publisher.client.max_inflight_messages_set(WINDOW)
         self.accepted = []
         self.attempts = collections.defaultdict(list)  # Of each message id, as workers got them: (payload, attempt).
 
