@@ -59,18 +59,28 @@ def test_a_message_that_overtakes_another_of_its_key_breaks_the_order():
     oracle = oracle_of(6, keys=2)
     for number in (1, 0, 2, 3, 5):  # 1, 3, 5 and 0, 2, 4 are keys of their own.
         oracle.answer(number)
-    assert oracle.order_breaks == []
+    assert oracle.order_breaks() == []
     late = oracle_of(6, keys=2)
     for number in (0, 4, 2):
         late.answer(number)
-    assert late.order_breaks == [(0, 2, 4)]
+    assert late.order_breaks() == [(0, 2, 4)]
 
 
 def test_a_repeat_of_an_older_one_is_a_duplicate_and_no_break():
     oracle = oracle_of(4)
     for number in (0, 1, 0, 2, 1, 3):
         oracle.answer(number)
-    assert (oracle.duplicates(), oracle.order_breaks, oracle.lost()) == (2, [], set())
+    assert (oracle.duplicates(), oracle.order_breaks(), oracle.lost()) == (2, [], set())
+
+
+def test_an_answer_to_what_is_a_dead_letter_is_a_duplicate_and_no_break():
+    oracle = oracle_of(3)
+    oracle.answer(2)
+    oracle.bury(0)
+    oracle.answer(0)
+    oracle.answer(1)
+    oracle.bury(1)
+    assert (oracle.duplicates(), oracle.order_breaks()) == (2, [])
 
 
 def test_an_answer_to_nothing_is_told():

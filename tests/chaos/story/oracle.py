@@ -14,7 +14,7 @@ class Oracle:
         self.answered = collections.Counter()
         self.dead = collections.Counter()
         self.latest = {}                          # Key to the highest number answered.
-        self.order_breaks = []                    # (key, number, the higher one that was answered before it)
+        self.overtaken = []                       # (key, number, the higher one that was answered before it)
         self.invented = collections.Counter()     # Answers to what was never published.
 
     def publish(self, number, key):
@@ -33,7 +33,7 @@ class Oracle:
         key = self.published[number]
         latest = self.latest.get(key, -1)
         if number < latest:
-            self.order_breaks.append((key, number, latest))
+            self.overtaken.append((key, number, latest))
         else:
             self.latest[key] = number
 
@@ -47,6 +47,11 @@ class Oracle:
     def lost(self):
         return self.accepted - self.answered.keys() - self.dead.keys()
 
+    def order_breaks(self):
+        """First answers behind that of a later message of their key. What is a dead letter has had its turn as one: an
+        answer to it is a repeat, also where the dead letter arrives after it, on its own topic."""
+        return [overtaken for overtaken in self.overtaken if overtaken[1] not in self.dead]
+
     def duplicates(self):
         """How often something was answered, or buried, once more than it should have been."""
         both = self.answered.keys() & self.dead.keys()
@@ -54,5 +59,5 @@ class Oracle:
 
     def report(self):
         return {"accepted": len(self.accepted), "answered": len(self.answered), "dead": len(self.dead),
-                "lost": len(self.lost()), "duplicates": self.duplicates(), "order breaks": len(self.order_breaks),
+                "lost": len(self.lost()), "duplicates": self.duplicates(), "order breaks": len(self.order_breaks()),
                 "invented": sum(self.invented.values())}

@@ -184,7 +184,7 @@ class RawWorker:
 
 
 class AnsweringWorker(RawWorker):
-    """Answers every delivery at once, with "PAYLOAD MESSAGE_ID ATTEMPT"."""
+    """Answers every delivery at once, with "PAYLOAD MESSAGE_ID ATTEMPT"; without a topic, settles it without a reply."""
 
     def __init__(self, gateway, chain="c", topic="out", qos=1, messages=1000):
         self.topic = topic
@@ -194,7 +194,11 @@ class AnsweringWorker(RawWorker):
 
     def took(self, deliveries):
         if deliveries:
-            self.send(settles=[pb.Settle(delivery_id=delivery.delivery_id, replies=[pb.Reply(
-                topic=self.topic, qos=self.qos,
-                payload=b"%s %s %d" % (delivery.payload, delivery.message_id.encode(), delivery.attempt))])
-                for delivery in deliveries])
+            self.send(settles=[pb.Settle(delivery_id=delivery.delivery_id, replies=self.replies_to(delivery))
+                               for delivery in deliveries])
+
+    def replies_to(self, delivery):
+        if self.topic is None:
+            return []
+        payload = b"%s %s %d" % (delivery.payload, delivery.message_id.encode(), delivery.attempt)
+        return [pb.Reply(topic=self.topic, qos=self.qos, payload=payload)]
