@@ -34,6 +34,7 @@ class FailpointIntake final : public IntakeConnection {
   void Start() override { inner_->Start(); }
   void Pause(std::string reason) override { inner_->Pause(std::move(reason)); }
   void Resume() override { inner_->Resume(); }
+  void StayOut(std::vector<size_t> subscriptions) override { inner_->StayOut(std::move(subscriptions)); }
   bool UnsubscribeShared(SteadyTime deadline) override { return inner_->UnsubscribeShared(deadline); }
   void Stop(SteadyTime deadline) override { inner_->Stop(deadline); }
   ConnectionState State() const override { return inner_->State(); }
