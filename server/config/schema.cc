@@ -251,7 +251,7 @@ constexpr Key kJournalKeys[] = {
      "a "
      "crash or a loss of power costs."},
     {"maxBytes", kBytes, "4GiB", "1MiB..1024GiB",
-     "Of messages not settled and replies not confirmed; the disk must have twice that and two segments. At the bound "
+     "Of messages not settled and replies not confirmed; the disk must have twice that and four segments. At the bound "
      "acknowledgements are withheld, so that the broker keeps what comes; a crash or a loss of power costs nothing "
      "more."},
     {"maxMessages", kNumber, "5000000", "1..1000000000",

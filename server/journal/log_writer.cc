@@ -8,6 +8,10 @@
 namespace sluice {
 namespace {
 
+// What is settled writes its replies before it makes room: the reserve is what lets the oldest segment end. From then
+// on replies that are smaller than their messages find the room that these leave; larger ones may use it up.
+constexpr size_t kSpares = 2;
+
 uint64_t RandomSalt() {
   std::random_device random;
   return uint64_t{random()} << 32 | random();
@@ -24,7 +28,11 @@ absl::Status LogWriter::Begin(std::vector<std::shared_ptr<JournalSegment>> segme
     closed_bytes_ += segment->end - kHeadSize;
     segment->unsynced = true;  // A killed process may have left it so.
   }
-  if (segments_.empty()) return OpenSegment(0, next_record);
+  if (segments_.empty()) {
+    if (absl::Status status = OpenSegment(0, next_record); !status.ok()) return status;
+    (void)TakeSpares();  // Whoever needs them tries again.
+    return absl::OkStatus();
+  }
   JournalSegment& last = head();
   closed_bytes_ -= last.end - kHeadSize;
   disk_bytes_ -= *last.file->Size();
@@ -38,7 +46,12 @@ absl::Status LogWriter::Begin(std::vector<std::shared_ptr<JournalSegment>> segme
     size_ = last.end;
   }
   disk_bytes_ += size_;
+  (void)TakeSpares();
   return absl::OkStatus();
+}
+
+LogWriter::~LogWriter() {
+  for (const Spare& spare : spares_) (void)files_.Unlink(spare.path);
 }
 
 absl::StatusOr<RecordLocation> LogWriter::Write(BatchEncoder& batch, bool reserve, RecordId next_record) {
@@ -51,6 +64,9 @@ absl::StatusOr<RecordLocation> LogWriter::Write(BatchEncoder& batch, bool reserv
   if (untrusted_ || (head().end + batch.size() + kept > options_.segment_bytes && head().end > kHeadSize) ||
       head().end + batch.size() > kMaxSegmentBytes + kMaxBatchBytes) {
     if (absl::Status status = OpenSegment(room, next_record); !status.ok()) return status;
+  }
+  if (!reserve) {
+    if (absl::Status status = TakeSpares(); !status.ok()) return status;
   }
   JournalSegment& segment = head();
   const std::string_view bytes = batch.Finish(segment.seed, segment.end);
@@ -95,21 +111,22 @@ absl::Status LogWriter::OpenSegment(uint64_t at_least, RecordId next_record) {
                    .synced = options_.synced};
   segment->seed = FrameSeed(segment->head);
   segment->path = absl::StrCat(options_.path, "/", SegmentName(segment->sequence()));
-  // Under another name until its head stands in it, so that a segment always has one.
-  const std::string unfinished = segment->path + ".new";
-  absl::StatusOr<std::unique_ptr<JournalFile>> file = files_.Open(unfinished, JournalFiles::Mode::kCreate);
-  absl::Status status = file.status();
-  if (status.ok()) {
-    segment->file = *std::move(file);
-    status = segment->file->Allocate(size);
-    if (status.ok()) status = WriteAll(*segment->file, EncodeHead(segment->head), 0);
-    if (status.ok() && options_.synced) {
-      status = segment->file->Sync();
-      sync_failed_ = !status.ok();
-    }
-    if (status.ok()) status = files_.Rename(unfinished, segment->path);
-    if (!status.ok()) (void)files_.Unlink(unfinished);
+  if (spares_.empty()) {
+    absl::StatusOr<Spare> made = MakeSpare();
+    if (!made.ok()) return made.status();
+    spares_.push_back(*std::move(made));
   }
+  Spare spare = std::move(spares_.front());
+  spares_.pop_front();
+  segment->file = std::move(spare.file);
+  absl::Status status = size > options_.segment_bytes ? segment->file->Allocate(size) : absl::OkStatus();
+  if (status.ok()) status = WriteAll(*segment->file, EncodeHead(segment->head), 0);
+  if (status.ok() && options_.synced) {
+    status = segment->file->Sync();
+    sync_failed_ = !status.ok();
+  }
+  if (status.ok()) status = files_.Rename(spare.path, segment->path);
+  if (!status.ok()) (void)files_.Unlink(spare.path);
   if (status.ok() && options_.synced) {
     status = files_.SyncDirectory(options_.path);
     sync_failed_ = !status.ok();
@@ -124,6 +141,30 @@ absl::Status LogWriter::OpenSegment(uint64_t at_least, RecordId next_record) {
   size_ = size;
   disk_bytes_ += size;
   untrusted_ = false;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<LogWriter::Spare> LogWriter::MakeSpare() {
+  Spare spare;
+  spare.sequence = 1 + (!spares_.empty() ? spares_.back().sequence : segments_.empty() ? 0 : head().sequence());
+  // Under another name until its head stands in it, so that a segment always has one.
+  spare.path = absl::StrCat(options_.path, "/", SegmentName(spare.sequence), ".new");
+  absl::StatusOr<std::unique_ptr<JournalFile>> file = files_.Open(spare.path, JournalFiles::Mode::kCreate);
+  if (!file.ok()) return file.status();
+  spare.file = *std::move(file);
+  if (absl::Status status = spare.file->Allocate(options_.segment_bytes); !status.ok()) {
+    (void)files_.Unlink(spare.path);
+    return status;
+  }
+  return spare;
+}
+
+absl::Status LogWriter::TakeSpares() {
+  while (spares_.size() < kSpares) {
+    absl::StatusOr<Spare> spare = MakeSpare();
+    if (!spare.ok()) return spare.status();
+    spares_.push_back(*std::move(spare));
+  }
   return absl::OkStatus();
 }
 

@@ -31,7 +31,7 @@ struct SegmentJournalOptions {
   // Larger ones are removed later, smaller ones are made more often. 64 KiB … 1 GiB.
   uint64_t segment_bytes = 64u << 20;
   // Bounds of Append(), which refuses with RESOURCE_EXHAUSTED; nothing else is refused. Bytes of live records: on disk
-  // stand at most twice as many and two segments. 0: no bound.
+  // stand at most twice as many and four segments. 0: no bound.
   uint64_t max_bytes = 4ull << 30;
   size_t max_messages = 0;
   // Opens a damaged journal with all that can be read of it.

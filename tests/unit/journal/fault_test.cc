@@ -98,6 +98,34 @@ TEST(JournalFaults, AFullDiskStillTakesSettlements) {
   EXPECT_EQ(journal->depth().ingress_messages, 0u);
 }
 
+TEST(JournalFaults, AFullDiskStillTakesSettlementsWithTheirReplies) {
+  MemoryFiles files;
+  const Scene scene;
+  auto journal = OpenJournal(Quiet(files));
+  constexpr size_t kRoom = 9;  // Files that the disk holds, the lock's not counted.
+  const auto take_room = [&] { files.Paths().size() < kRoom ? files.Heal() : files.FailAllocationsAfter(0, ENOSPC); };
+  std::vector<RecordId> records;
+  const std::string payload(1000, 'x');
+  absl::Status status;
+  while (true) {
+    take_room();
+    auto batch = scene.Batch({payload});
+    status = journal->Append(batch);
+    if (!status.ok()) break;
+    records.push_back(batch[0].record);
+  }
+  ASSERT_TRUE(absl::IsResourceExhausted(status)) << status;
+  ASSERT_GT(records.size(), 300u);
+  for (RecordId record : records) {
+    take_room();
+    std::vector<OutboxEntry> replies{scene.Reply(std::string(750, 'r'))};
+    status = journal->Settle({&record, 1}, replies);
+    ASSERT_TRUE(status.ok()) << status << " with " << journal->depth().ingress_messages << " left";
+    journal->Confirm({&replies[0].record, 1});
+  }
+  EXPECT_EQ(journal->depth().ingress_messages, 0u);
+}
+
 TEST(JournalFaults, ShortWritesAreCompleted) {
   MemoryFiles files;
   const Scene scene;

@@ -249,8 +249,9 @@ TEST_F(SegmentJournalTest, RemovesSegmentsWithNothingAliveInThem) {
     const auto records = Append({std::string(10'000, 'x')});
     ASSERT_TRUE(journal_->Settle(records, {}).ok());
   }
-  EXPECT_LE(files_.Paths().size(), 2u);
-  EXPECT_LE(journal_->depth().disk_bytes, 2u * (64u << 10));
+  // With the reserve of two.
+  EXPECT_LE(files_.Paths().size(), 4u);
+  EXPECT_LE(journal_->depth().disk_bytes, 4u * (64u << 10));
   Restart();
   EXPECT_EQ(journal_->depth().ingress_messages, 0u);
 }
@@ -266,7 +267,7 @@ TEST_F(SegmentJournalTest, CarriesLongLivedRecordsForward) {
   ASSERT_TRUE(journal_->Settle({}, replies).ok());
   for (int i = 0; i < 100; ++i) {
     ASSERT_TRUE(journal_->Settle(Append({std::string(10'000, 'x')}), {}).ok());
-    ASSERT_LE(journal_->depth().disk_bytes, 5u * (64u << 10));
+    ASSERT_LE(journal_->depth().disk_bytes, 7u * (64u << 10));
   }
   EXPECT_EQ(files_.Content(PathOf(1)), nullptr);
   Restart();
