@@ -1,48 +1,19 @@
 #include "server/gateway.h"
 
 #include <algorithm>
-#include <atomic>
-#include <iterator>
 #include <map>
-#include <random>
 #include <set>
-#include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/admin/admin_server.h"
-#include "server/backlog/backlog.h"
-#include "server/backlog/replayer.h"
-#include "server/backlog/restorer.h"
-#include "server/deadletter/dead_letters.h"
-#include "server/deadletter/store.h"
 #include "server/mqtt/paho/factory.h"
 #include "server/mqtt/wire/factory.h"
-#include "server/pressure/intake_control.h"
-#include "server/queue/dispatcher.h"
-#include "server/reply/outbox.h"
-#include "server/reply/outbox_recovery.h"
-#include "server/reply/refused_replies.h"
-#include "server/reply/reply_permissions.h"
-#include "server/reply/settler.h"
-#include "server/route/chain_directory.h"
-#include "server/route/route_table.h"
-#include "server/route/router.h"
 #include "server/route/subscription_plan.h"
-#include "server/runtime/ticker.h"
-#include "server/telemetry/http.h"
-#include "server/telemetry/log.h"
+#include "server/stages.h"
 #include "server/telemetry/process_metrics.h"
-#include "server/worker/delivery_source.h"
-#include "server/worker/server.h"
 
 namespace sluice {
 namespace {
-
-// Of `shutdown.drain`, the share that intake may take to leave its subscriptions and disconnect.
-constexpr int kIntakeShare = 4;
-// What each may take beyond the drain: workers that settle what they hold and leave, ending streams, flushing replies.
-constexpr Millis kAfterDrain{2'000};
 
 std::map<std::string, std::string> BrokerOfEachConnection(const GatewayConfig& config) {
   std::map<std::string, std::string> brokers;
@@ -77,115 +48,12 @@ MqttDrivers MqttDrivers::Real() {
   };
 }
 
-// The stages, members in the order of a message's path. Each is called by the one before it; where an arrow points
-// back (settles, pressure, dead letters), the private interfaces at the end join them.
-class Gateway::Stages final : private RoutedSink,
-                              private DeliverySource,
-                              private DispatcherListener,
-                              private StatusSource {
- public:
-  Stages(GatewayConfig config, MqttDrivers drivers, OpenJournal journal);
-  ~Stages() override { intake_control_.Stop(); }
-
-  absl::Status Start();
-  bool Shutdown(Millis drain);
-
-  const std::string& workers_address() const { return workers_->address(); }
-  const std::string& http_address() const { return http_ ? http_->address() : no_address_; }
-  const std::string& admin_address() const { return admin_ ? admin_->address() : no_address_; }
-
- private:
-  // A connection to a broker that takes messages in, with what it hands them to.
-  struct Intake {
-    std::unique_ptr<Router> router;
-    std::unique_ptr<IntakeConnection> connection;
-  };
-
-  void BuildOutboxRecovery();
-  absl::Status StartDeadLetters();
-  absl::Status StartAdmin(bool any_template);
-  void BuildBacklog();
-  void BuildIntake();
-  bool Restore(RecoveredMessage message, RoutedMessage& out);
-  std::vector<ReadinessItem> Readiness() const;
-  GatewayStatus Status() const override;
-
-  // The arrows backlog → queue and worker stream → queue. Who serves a chain is of interest to pressure, too.
-  void Enqueue(std::span<RoutedMessage> batch) override { dispatcher_.Enqueue(batch); }
-  SessionId AddSession(SessionOptions options, std::shared_ptr<DeliverySink> sink) override {
-    const std::vector<const Chain*> chains = options.chains;
-    const SessionId session = dispatcher_.AddSession(std::move(options), std::move(sink));
-    intake_control_.OnWorkerJoined(session, chains);
-    return session;
-  }
-  void SetWindow(SessionId session, Window window) override { dispatcher_.SetWindow(session, window); }
-  void DrainSession(SessionId session) override {
-    dispatcher_.DrainSession(session);
-    intake_control_.OnWorkerLeft(session);
-  }
-  void RemoveSession(SessionId session, bool counts, uint64_t began) override {
-    intake_control_.OnWorkerLeft(session);
-    dispatcher_.RemoveSession(session, counts, began);
-  }
-  bool Extend(SessionId session, uint64_t delivery_id, Millis lease) override {
-    return dispatcher_.Extend(session, delivery_id, lease);
-  }
-  // The arrows queue → pressure, queue → dead letters, queue → journal.
-  void OnPressure(const Chain& chain, bool high) override {
-    backlog_ ? backlog_->OnPressure(chain, high) : intake_control_.OnQueue(chain, high);
-  }
-  void OnDeadLetters(std::vector<DeadLetter> letters) override { dead_letters_->Take(std::move(letters)); }
-  void OnForgotten(std::span<const RecordId> records) override {
-    if (absl::Status status = journal_.Settle(records, {}); !status.ok()) {
-      log::Error("the journal could not end dropped messages", {{"error", status.ToString()}});
-    }
-  }
-  void OnAttempts(std::span<const AttemptsNote> notes) override { journal_.NoteAttempts(notes); }
-  // The arrows outbox → queue and dead letters → queue: what is full asks nothing more of workers.
-  void OnFull(bool full) { full ? dispatcher_.Pause() : dispatcher_.Resume(); }
-
-  const GatewayConfig config_;
-  const MqttDrivers drivers_;
-  const std::string no_address_;
-  const Clock& clock_ = Clock::Real();
-  std::atomic<bool> draining_ = false;
-
-  MetricsRegistry metrics_;
-  Ticker ticker_{clock_};
-
-  ChainDirectory chains_{config_.chain_defaults};
-  RouteTable routes_;
-  OpenJournal opened_journal_;
-  Journal& journal_ = opened_journal_.journal();
-  IntakeControl intake_control_{LadderOptions(config_.pressure), clock_, metrics_,
-                                [this](SteadyTime deadline) { ticker_.WakeBy(deadline); }};
-  std::unique_ptr<Restorer> restorer_;
-  std::unique_ptr<Backlog> backlog_;  // Null: the journal is in memory, and so is all that waits.
-  Dispatcher dispatcher_{clock_, metrics_, *this, [this](SteadyTime deadline) { ticker_.WakeBy(deadline); },
-                         std::random_device{}()};
-  Outbox outbox_{clock_,
-                 journal_,
-                 metrics_,
-                 {.max_messages = config_.replies.max_outstanding_messages,
-                  .max_bytes = config_.replies.max_outstanding_bytes,
-                  .result_timeout = config_.replies.result_timeout},
-                 [this](bool full) { OnFull(full); }};
-  DroppedReplies dropped_replies_{clock_, journal_, metrics_};
-  std::unique_ptr<DeadLetterStore> dead_letter_store_;
-  std::unique_ptr<DeadLetters> dead_letters_;
-  std::unique_ptr<OutboxRecovery> outbox_recovery_;  // Null: the journal held no replies.
-  std::unique_ptr<ReplyPermissions> permissions_;
-  std::unique_ptr<Settler> settler_;
-  std::unique_ptr<WorkerServer> workers_;
-  std::vector<std::unique_ptr<Publisher>> publishers_;
-  std::vector<Intake> intakes_;
-  std::unique_ptr<HttpServer> http_;
-  std::unique_ptr<Replayer> replayer_;
-  std::unique_ptr<AdminServer> admin_;
-};
-
 Gateway::Stages::Stages(GatewayConfig config, MqttDrivers drivers, OpenJournal journal)
-    : config_(std::move(config)), drivers_(std::move(drivers)), opened_journal_(std::move(journal)) {
+    : config_(std::move(config)),
+      drivers_(std::move(drivers)),
+      opened_journal_(std::move(journal)),
+      intake_control_(LadderOptions(config_.pressure), clock_, metrics_,
+                      [this](SteadyTime deadline) { ticker_.WakeBy(deadline); }) {
   AddProcessMetrics(metrics_);
   opened_journal_.AddMetrics(metrics_);
 }
@@ -373,91 +241,6 @@ void Gateway::Stages::BuildIntake() {
       intakes_.push_back(std::move(intake));
     }
   }
-}
-
-bool Gateway::Stages::Shutdown(Millis drain) {
-  const SteadyTime start = clock_.Now();
-  const SteadyTime deadline = start + drain;
-  draining_ = true;
-  log::Info("draining",
-            {{"seconds", std::chrono::duration<double>(drain).count()}, {"backlog", dispatcher_.Backlog()}});
-
-  const SteadyTime intake_deadline = start + drain / kIntakeShare;
-  for (const Intake& intake : intakes_) intake.connection->UnsubscribeShared(intake_deadline);
-  for (const Intake& intake : intakes_) intake.connection->Stop(intake_deadline);
-
-  // With nobody to work, what is in the journal is as well off there.
-  if (!backlog_ || dispatcher_.HasWorkers()) {
-    if (backlog_) backlog_->WaitUntilEmpty(deadline);
-    dispatcher_.WaitUntilEmpty(deadline);
-  }
-  if (backlog_) backlog_->Stop();
-  // Only now: a drained stream gets no more deliveries, and until here what waits, and what a lost stream or lease
-  // gives back, finds a worker.
-  const SteadyTime leave_by = clock_.Now() + std::min(drain, kAfterDrain);
-  workers_->Drain(leave_by, "the gateway is shutting down; connect again");
-  workers_->WaitUntilEmpty(leave_by);
-  workers_->Stop(clock_.Now() + kAfterDrain);
-  // Before egress goes: what is written is published where a chain has a topic for it. And after it: what it refuses.
-  dead_letters_->Flush(std::max(deadline, clock_.Now() + kAfterDrain));
-
-  for (const std::unique_ptr<Publisher>& publisher : publishers_) {
-    publisher->Flush(std::max(deadline, clock_.Now() + kAfterDrain));
-    publisher->Stop(clock_.Now() + kAfterDrain);
-  }
-  const size_t unsettled = dispatcher_.Backlog() + dead_letters_->Stop(clock_.Now() + kAfterDrain);
-  ticker_.Stop();
-  // With those that were refused and wait to be published again.
-  const size_t unconfirmed = outbox_.outstanding();
-  if (http_) http_->Stop();
-  if (admin_) admin_->Stop(clock_.Now());
-
-  const bool all = unsettled == 0 && unconfirmed == 0;
-  if (!all) {
-    log::Warning(backlog_ ? "drain overran: what is left stands in the journal for the next start"
-                          : "drain overran: messages that only memory held are lost",
-                 {{"unsettled_messages", unsettled}, {"unconfirmed_replies", unconfirmed}});
-  } else {
-    log::Info("drained", {{"seconds", std::chrono::duration<double>(clock_.Now() - start).count()}});
-  }
-  return all;
-}
-
-std::vector<ReadinessItem> Gateway::Stages::Readiness() const {
-  std::vector<ReadinessItem> items;
-  items.push_back({"gateway", !draining_, draining_ ? "draining" : ""});
-  if (const SegmentJournal* disk = opened_journal_.on_disk()) {
-    const absl::Status health = disk->health();
-    items.push_back({"journal", health.ok(), std::string(health.message())});
-  }
-  items.push_back({"dead letters", !dead_letters_->full(), dead_letters_->trouble()});
-  auto add = [&items](const ConnectionState& state) {
-    items.push_back({absl::StrCat("connection ", state.name), state.ready, state.detail});
-  };
-  for (const Intake& intake : intakes_) add(intake.connection->State());
-  for (const std::unique_ptr<Publisher>& publisher : publishers_) add(publisher->State());
-  std::ranges::move(intake_control_.Readiness(), std::back_inserter(items));
-  return items;
-}
-
-GatewayStatus Gateway::Stages::Status() const {
-  GatewayStatus status;
-  status.gateway = config_.connections.begin()->second.client_id;
-  status.draining = draining_;
-  status.readiness = Readiness();
-  for (const Intake& intake : intakes_) status.connections.push_back(intake.connection->State());
-  for (const std::unique_ptr<Publisher>& publisher : publishers_) status.connections.push_back(publisher->State());
-  status.journal_persistent = opened_journal_.on_disk() != nullptr;
-  status.journal = journal_.depth();
-  for (const Dispatcher::ChainCounts& chain : dispatcher_.Chains()) {
-    status.chains.push_back({chain.chain->name, chain.waiting, chain.on_disk, chain.in_flight});
-  }
-  status.workers_address = workers_->address();
-  status.worker_streams = workers_->streams();
-  status.outbox_messages = outbox_.outstanding();
-  status.dead_letters_waiting = dead_letters_->waiting();
-  status.dead_letters_trouble = dead_letters_->trouble();
-  return status;
 }
 
 absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const GatewayConfig& config, GatewayParts parts) {

@@ -1,0 +1,144 @@
+// What a gateway is made of: its stages, in the order of a message's path. gateway.cc makes them and joins them,
+// gateway_shutdown.cc ends them, gateway_state.cc says how they are.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <random>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/admin/admin_server.h"
+#include "server/backlog/backlog.h"
+#include "server/backlog/replayer.h"
+#include "server/backlog/restorer.h"
+#include "server/deadletter/dead_letters.h"
+#include "server/deadletter/store.h"
+#include "server/gateway.h"
+#include "server/pressure/intake_control.h"
+#include "server/queue/dispatcher.h"
+#include "server/reply/outbox.h"
+#include "server/reply/outbox_recovery.h"
+#include "server/reply/refused_replies.h"
+#include "server/reply/reply_permissions.h"
+#include "server/reply/settler.h"
+#include "server/route/chain_directory.h"
+#include "server/route/route_table.h"
+#include "server/route/router.h"
+#include "server/runtime/ticker.h"
+#include "server/telemetry/http.h"
+#include "server/telemetry/log.h"
+#include "server/worker/delivery_source.h"
+#include "server/worker/server.h"
+
+namespace sluice {
+
+// The stages, members in the order of a message's path. Each is called by the one before it; where an arrow points
+// back (settles, pressure, dead letters), the private interfaces at the end join them.
+class Gateway::Stages final : private RoutedSink,
+                              private DeliverySource,
+                              private DispatcherListener,
+                              private StatusSource {
+ public:
+  Stages(GatewayConfig config, MqttDrivers drivers, OpenJournal journal);
+  ~Stages() override { intake_control_.Stop(); }
+
+  absl::Status Start();
+  bool Shutdown(Millis drain);
+
+  const std::string& workers_address() const { return workers_->address(); }
+  const std::string& http_address() const { return http_ ? http_->address() : no_address_; }
+  const std::string& admin_address() const { return admin_ ? admin_->address() : no_address_; }
+
+ private:
+  // A connection to a broker that takes messages in, with what it hands them to.
+  struct Intake {
+    std::unique_ptr<Router> router;
+    std::unique_ptr<IntakeConnection> connection;
+  };
+
+  void BuildOutboxRecovery();
+  absl::Status StartDeadLetters();
+  absl::Status StartAdmin(bool any_template);
+  void BuildBacklog();
+  void BuildIntake();
+  bool Restore(RecoveredMessage message, RoutedMessage& out);
+  std::vector<ReadinessItem> Readiness() const;
+  GatewayStatus Status() const override;
+
+  // The arrows backlog → queue and worker stream → queue. Who serves a chain is of interest to pressure, too.
+  void Enqueue(std::span<RoutedMessage> batch) override { dispatcher_.Enqueue(batch); }
+  SessionId AddSession(SessionOptions options, std::shared_ptr<DeliverySink> sink) override {
+    const std::vector<const Chain*> chains = options.chains;
+    const SessionId session = dispatcher_.AddSession(std::move(options), std::move(sink));
+    intake_control_.OnWorkerJoined(session, chains);
+    return session;
+  }
+  void SetWindow(SessionId session, Window window) override { dispatcher_.SetWindow(session, window); }
+  void DrainSession(SessionId session) override {
+    dispatcher_.DrainSession(session);
+    intake_control_.OnWorkerLeft(session);
+  }
+  void RemoveSession(SessionId session, bool counts, uint64_t began) override {
+    intake_control_.OnWorkerLeft(session);
+    dispatcher_.RemoveSession(session, counts, began);
+  }
+  bool Extend(SessionId session, uint64_t delivery_id, Millis lease) override {
+    return dispatcher_.Extend(session, delivery_id, lease);
+  }
+  // The arrows queue → pressure, queue → dead letters, queue → journal.
+  void OnPressure(const Chain& chain, bool high) override {
+    backlog_ ? backlog_->OnPressure(chain, high) : intake_control_.OnQueue(chain, high);
+  }
+  void OnDeadLetters(std::vector<DeadLetter> letters) override { dead_letters_->Take(std::move(letters)); }
+  void OnForgotten(std::span<const RecordId> records) override {
+    if (absl::Status status = journal_.Settle(records, {}); !status.ok()) {
+      log::Error("the journal could not end dropped messages", {{"error", status.ToString()}});
+    }
+  }
+  void OnAttempts(std::span<const AttemptsNote> notes) override { journal_.NoteAttempts(notes); }
+  // The arrows outbox → queue and dead letters → queue: what is full asks nothing more of workers.
+  void OnFull(bool full) { full ? dispatcher_.Pause() : dispatcher_.Resume(); }
+
+  const GatewayConfig config_;
+  const MqttDrivers drivers_;
+  const std::string no_address_;
+  const Clock& clock_ = Clock::Real();
+  std::atomic<bool> draining_ = false;
+
+  MetricsRegistry metrics_;
+  Ticker ticker_{clock_};
+
+  ChainDirectory chains_{config_.chain_defaults};
+  RouteTable routes_;
+  OpenJournal opened_journal_;
+  Journal& journal_ = opened_journal_.journal();
+  IntakeControl intake_control_;
+  std::unique_ptr<Restorer> restorer_;
+  std::unique_ptr<Backlog> backlog_;  // Null: the journal is in memory, and so is all that waits.
+  Dispatcher dispatcher_{clock_, metrics_, *this, [this](SteadyTime deadline) { ticker_.WakeBy(deadline); },
+                         std::random_device{}()};
+  Outbox outbox_{clock_,
+                 journal_,
+                 metrics_,
+                 {.max_messages = config_.replies.max_outstanding_messages,
+                  .max_bytes = config_.replies.max_outstanding_bytes,
+                  .result_timeout = config_.replies.result_timeout},
+                 [this](bool full) { OnFull(full); }};
+  DroppedReplies dropped_replies_{clock_, journal_, metrics_};
+  std::unique_ptr<DeadLetterStore> dead_letter_store_;
+  std::unique_ptr<DeadLetters> dead_letters_;
+  std::unique_ptr<OutboxRecovery> outbox_recovery_;  // Null: the journal held no replies.
+  std::unique_ptr<ReplyPermissions> permissions_;
+  std::unique_ptr<Settler> settler_;
+  std::unique_ptr<WorkerServer> workers_;
+  std::vector<std::unique_ptr<Publisher>> publishers_;
+  std::vector<Intake> intakes_;
+  std::unique_ptr<HttpServer> http_;
+  std::unique_ptr<Replayer> replayer_;
+  std::unique_ptr<AdminServer> admin_;
+};
+
+}  // namespace sluice
