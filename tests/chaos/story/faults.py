@@ -52,14 +52,23 @@ class Player:
         order = itertools.count()
         agenda = [(fault.at, next(order), self.begin, fault) for fault in faults]
         heapq.heapify(agenda)
+        under_way = {}  # When it will be over, by victim.
         while agenda:
             at, _, act, fault = heapq.heappop(agenda)
+            victim = (fault.victim, fault.which)
+            if act == self.begin and victim in under_way:
+                # On a busy machine what began before takes longer than was planned.
+                heapq.heappush(agenda, (under_way[victim], next(order), act, fault))
+                continue
             time.sleep(max(0, began + at - time.monotonic()))
             self.site.check_alive()
             act(fault)
             if act == self.begin:
                 # From now, as beginning may have taken its time.
-                heapq.heappush(agenda, (time.monotonic() - began + fault.lasts, next(order), self.end, fault))
+                under_way[victim] = time.monotonic() - began + fault.lasts
+                heapq.heappush(agenda, (under_way[victim], next(order), self.end, fault))
+            else:
+                del under_way[victim]
         time.sleep(max(0, began + seconds - time.monotonic()))
 
     def process(self, fault):

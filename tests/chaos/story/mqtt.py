@@ -45,12 +45,13 @@ class Publisher:
     # ---- from other threads
 
     def resume(self):
-        self.quiet.clear()
         self.running.set()
 
     def pause(self):
         """Returns when nothing is open any more: the broker has accepted all of it, or the connection is gone."""
         self.running.clear()
+        # Here, not in resume(): there the thread, which is not told yet, could set it once more.
+        self.quiet.clear()
         if not self.quiet.wait(PAUSE_S):
             raise RuntimeError(f"the broker does not acknowledge {len(self.open)} messages")
 
