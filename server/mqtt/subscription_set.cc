@@ -31,7 +31,10 @@ void SubscriptionSet::OnUp(bool session_present) {
   unresponsive_ = false;
   for (Item& item : items_) {
     // What was left is not in this session, whether that is the old one or a new one.
-    if (item.state == State::kLeft || (keep && item.state == State::kGranted)) continue;
+    if (item.state == State::kLeft) continue;
+    // mosquitto comes back from a restart with the session, but without its shared subscriptions. Asking again costs
+    // nothing: no retained messages are sent for these.
+    if (keep && item.state == State::kGranted && !item.subscription.shared()) continue;
     item.state = item.out ? State::kUnwanted : State::kWanted;
     item.due = clock_.Now();
   }

@@ -25,8 +25,9 @@ class SubscriptionSet {
   const Subscription& at(size_t index) const { return items_[index].subscription; }
   size_t size() const { return items_.size(); }
 
-  // A connection is up. Everything is to be asked for again unless the broker has the session that granted it; the
-  // first time in any case, because an older process may have subscribed to other things.
+  // A connection is up. Everything is to be asked for again unless the broker has the session that granted it. In any
+  // case: the first time, because an older process may have subscribed to other things, and what is shared, because
+  // mosquitto forgets that part of a session when it restarts.
   void OnUp(bool session_present);
   void OnDown();
 

@@ -84,6 +84,21 @@ def test_a_broker_that_forgot_the_session_is_subscribed_to_again(world):
         assert answers(world, broker, world.subscriber(broker, "out"), f"after {round_}")
 
 
+def test_a_broker_that_forgot_the_shared_subscriptions_of_a_session_is_asked_for_them_again(world):
+    broker = world.broker(persistent=True)
+    gateway = world.gateway(broker, {"$share/g/in": "c"}, connection={"maxReconnectInterval": "1s"})
+    world.echo_worker(gateway, chain="c", reply_topic="out")
+    assert answers(world, broker, world.subscriber(broker, "out"), "before")
+
+    broker.stop()
+    gateway.wait_not_ready("plant")
+    broker.start()
+    gateway.wait_ready()
+
+    assert any(event["session_present"] for event in gateway.events("mqtt connected")[2:]), "the session was lost, too"
+    assert answers(world, broker, world.subscriber(broker, "out"), "after")
+
+
 def test_messages_of_the_gateways_absence_wait_in_its_session(world):
     broker = world.broker()
     gateway = world.gateway(broker, {"in": "c"})
