@@ -4,6 +4,9 @@ import signal
 import pytest
 from sluice.v1 import worker_pb2 as pb
 
+from harness.ctl import Ctl
+from harness.wait import wait_until
+
 Result = pb.Result
 
 
@@ -189,7 +192,7 @@ def choosy(world, tmp_path):
     return world
 
 
-@pytest.mark.parametrize(("on_refused", "outcome"), [("deadLetter", None), ("drop", "drop"), ("retry", "retry")])
+@pytest.mark.parametrize(("on_refused", "outcome"), [("deadLetter", "dead_letter"), ("drop", "drop"), ("retry", "retry")])
 def test_a_worker_is_told_at_once_that_the_broker_refused_its_reply(choosy, on_refused, outcome):
     choosy.start(on_refused)
     replies = choosy.subscriber(choosy.b, "open")
@@ -198,10 +201,31 @@ def test_a_worker_is_told_at_once_that_the_broker_refused_its_reply(choosy, on_r
 
     assert (result.code, result.mqtt_reason_code) == (Result.CODE_REFUSED, 0x87)
     assert "not authorized" in result.message
-    if outcome:
-        choosy.g.wait_metric("sluice_replies_refused_total", lambda count: count == 1, then=outcome)
+    choosy.g.wait_metric("sluice_replies_refused_total", lambda count: count == 1, then=outcome)
     choosy.w.settle(choosy.delivery, replies=[pb.Reply(topic="open", qos=1, payload=b"yes")])
     assert replies.expect(1)[0].payload == b"yes"
+
+
+def test_a_refused_reply_stands_in_the_dead_letters_and_is_published_when_it_is_replayed(choosy):
+    choosy.start("deadLetter")
+    replies = choosy.subscriber(choosy.b, "closed")
+    choosy.w.settle(choosy.delivery, replies=[pb.Reply(topic="closed", qos=1, payload=b"yes", content_type="text/plain")])
+    operator = Ctl(choosy.g)
+    [letter] = wait_until(lambda: operator.letters("--kind", "reply"), "the refused reply is kept")
+    assert (letter["answers"], letter["topic"], letter["chain"]) == (choosy.delivery.message_id, "closed", "c")
+    assert "not authorized" in letter["reason"]
+    choosy.g.wait_metric("sluice_outbox_messages", lambda count: count == 0)
+
+    choosy.acl.write_text("topic readwrite #\n")
+    choosy.b.process.signal(signal.SIGHUP)
+
+    def published():
+        operator("dlq", "replay", "--all", "--yes")  # Until the broker has read its rules again.
+        return replies.payloads()
+
+    assert set(wait_until(published, "the reply is published")) == {b"yes"}
+    assert replies.messages[0].properties.ContentType == "text/plain"
+    wait_until(lambda: operator.letters() == [], "the dead letters are empty")
 
 
 def test_a_refused_reply_that_is_retried_comes_once_the_broker_takes_it(choosy):

@@ -154,6 +154,16 @@ TEST_F(DeadLettersTest, AreNotedInTheJournalAtOnceAndEndThereWhenTheyAreStored) 
   EXPECT_EQ(letters_->waiting(), 0u);
 }
 
+TEST_F(DeadLettersTest, ArePublishedByTheNextStartWhereTheBrokerHasNotConfirmedThem) {
+  Die({"a"});
+  letters_->Work();
+  CrashAndStart();
+  const std::vector<RecoveredReply> left = journal_test::AllReplies(*journal_);
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(left[0].connection, "plant");
+  EXPECT_EQ(left[0].message->topic, "plant/dead");
+}
+
 TEST_F(DeadLettersTest, HoldWhatIsToBeKnownOfThem) {
   Die({"a"});
   letters_->Work();
