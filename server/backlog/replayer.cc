@@ -72,6 +72,7 @@ std::vector<absl::Status> Replayer::Replay(std::vector<StoredLetter> letters) {
   }
   if (!replies.empty()) {
     std::vector<OutboxEntry> entries;
+    entries.reserve(replies.size());
     for (const OutboxItem& item : replies) entries.push_back(item.entry);
     const absl::Status status = parts_.journal.Settle({}, entries);
     for (size_t i : reply_at) statuses[i] = status;

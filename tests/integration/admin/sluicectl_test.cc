@@ -49,7 +49,7 @@ TEST_F(SluicectlTest, StatusTellsHowTheGatewayStands) {
 TEST_F(SluicectlTest, ListsWhatTheFiltersLeave) {
   ASSERT_EQ(Ctl({"dlq", "list"}), ctl::kOk) << err_;
   EXPECT_THAT(out_, HasSubstr("ID "));
-  for (uint64_t id : {1, 2, 3}) EXPECT_THAT(out_, HasSubstr(Id(id)));
+  for (uint64_t id : {1u, 2u, 3u}) EXPECT_THAT(out_, HasSubstr(Id(id)));
   Ctl({"dlq", "list", "--topic", "plant/+/temp", "--chain", "a", "--reason", "REJECT"});
   EXPECT_THAT(out_, HasSubstr(Id(2)));
   EXPECT_THAT(out_, Not(HasSubstr(Id(1))));

@@ -143,7 +143,7 @@ TEST_F(DeadLetterStoreTest, ListsTheOldestFirstPageByPage) {
   Put({.id = 2, .payload = "first", .died_unix_ms = 1});
   Put({.id = 3, .payload = "second", .died_unix_ms = 2});
   Put({.id = 4, .payload = "fourth", .died_unix_ms = 3});
-  for (size_t page : {1, 2, 3, 100}) {
+  for (size_t page : {1u, 2u, 3u, 100u}) {
     EXPECT_THAT(PayloadsOf(*store_, {}, page), ElementsAre("first", "second", "third", "fourth")) << page;
   }
 }
