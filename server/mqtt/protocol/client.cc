@@ -31,7 +31,10 @@ enum class Phase : uint8_t {
 
 struct Client::State {
   explicit State(ConnectOptions connect_options)
-      : options(std::move(connect_options)), inbound(options.mqtt5), outbound(options.mqtt5, ids) {}
+      : options(std::move(connect_options)),
+        ids(options.first_packet_id),
+        inbound(options.mqtt5),
+        outbound(options.mqtt5, ids) {}
 
   // Each takes in one packet.
   Fault Dispatch(const FixedHeader& header, std::string_view body, ClientEvents& events);

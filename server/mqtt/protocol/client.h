@@ -35,6 +35,9 @@ struct ConnectOptions {
   uint16_t receive_limit = 0;
   uint32_t max_packet_bytes = 256u << 20;  // Announced with MQTT 5; a larger packet is an error with both.
   uint16_t topic_alias_maximum = 0;        // MQTT 5: aliases the broker may use.
+  // The first identifier of what this client sends and wants an answer to, 1 … 65,535; the others follow. The broker
+  // counts its own (§2.2.1), but not every broker keeps the two apart.
+  uint16_t first_packet_id = 1;
   struct Will {
     std::shared_ptr<const OutboundMessage> message;
     uint32_t delay_s = 0;  // MQTT 5.

@@ -6,7 +6,7 @@ uint16_t PacketIds::Take(PacketUse use) {
   if (used_ == UINT16_MAX) return 0;
   do {
     last_ = last_ == UINT16_MAX ? uint16_t{1} : static_cast<uint16_t>(last_ + 1);
-    if (last_ == slots_.size()) slots_.emplace_back();
+    if (last_ >= slots_.size()) slots_.resize(size_t{last_} + 1);
   } while (slots_[last_].use != PacketUse::kFree);
   ++used_;
   slots_[last_] = Slot{.use = use};

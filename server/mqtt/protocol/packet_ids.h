@@ -20,6 +20,9 @@ enum class PacketUse : uint8_t {
 
 class PacketIds {
  public:
+  // `first` is the first that is given out, 1 … 65,535.
+  explicit PacketIds(uint16_t first) : last_(static_cast<uint16_t>(first - 1)) {}
+
   struct Slot {
     PacketUse use = PacketUse::kFree;
     uint32_t filters = 0;  // SUBSCRIBE, UNSUBSCRIBE: how many were sent.
@@ -45,7 +48,7 @@ class PacketIds {
  private:
   std::vector<Slot> slots_ = std::vector<Slot>(1);  // By identifier; grows to what was ever used.
   size_t used_ = 0;
-  uint16_t last_ = 0;
+  uint16_t last_;
 };
 
 }  // namespace sluice::wire
