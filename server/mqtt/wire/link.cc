@@ -31,8 +31,8 @@ ConnectOptions OptionsOf(const MqttOptions& options, Link::Role role) {
   if (role == Link::Role::kIntake) {
     connect.clean_start = options.clean_session;
     connect.session_expiry_s = options.clean_session ? 0 : options.session_expiry_s;
-    // Far from the broker's own, which begin at 1: mochi-mqtt takes a SUBSCRIBE for an answer to the PUBLISH of the same
-    // identifier, refuses the one and forgets the other.
+    // Far from the broker's own, which begin at 1: mochi-mqtt takes a SUBSCRIBE for an answer to the PUBLISH of the
+    // same identifier, refuses the one and forgets the other.
     connect.first_packet_id = 0x4000;
     // No topic aliases: mochi-mqtt stores those of one connection with a session's messages and sends them on another,
     // and the session could never be taken up again.
