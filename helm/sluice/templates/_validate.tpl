@@ -1,0 +1,191 @@
+{{/* What cannot work fails the rendering, with all reasons at once. What the schema can say alone stands there. */}}
+
+{{- define "sluice.validate" -}}
+{{- $reasons := concat
+      (include "sluice.wrongConfig" . | fromJsonArray)
+      (include "sluice.wrongConnections" . | fromJsonArray)
+      (include "sluice.wrongReplicas" . | fromJsonArray)
+      (include "sluice.wrongListener" . | fromJsonArray)
+      (include "sluice.wrongBounds" . | fromJsonArray)
+      (include "sluice.wrongObjects" . | fromJsonArray) -}}
+{{- if $reasons -}}
+{{- fail (printf "\n\nThe values cannot work:\n- %s\n" (join "\n- " $reasons)) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "sluice.wrongConfig" -}}
+{{- $wrong := list -}}
+{{- $config := .Values.config -}}
+{{- if not $config.connections -}}
+{{- $wrong = append $wrong "config.connections names no broker; set config.connections.NAME.server" -}}
+{{- end -}}
+{{- if not $config.routes -}}
+{{- $wrong = append $wrong "config.routes is empty, so nothing would be taken in; add a route with from.path and to.path" -}}
+{{- end -}}
+{{- $owned := list
+      (list "workers" "listen" "workers.port and listenAddress")
+      (list "workers" "tls" "workers.tls")
+      (list "workers" "insecure" "workers.insecure")
+      (list "http" "listen" "http.port and listenAddress")
+      (list "journal" "path" "persistence; the journal is always in /var/lib/sluice")
+      (list "pressure" "replicas" "replicaCount or autoscaling") -}}
+{{- range $owned -}}
+{{- if hasKey (get $config (index . 0) | default dict) (index . 1) -}}
+{{- $wrong = append $wrong (printf "config.%s.%s is set by the chart; set %s instead" (index . 0) (index . 1) (index . 2)) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $wrong -}}
+{{- end -}}
+
+{{- define "sluice.wrongConnections" -}}
+{{- $wrong := list -}}
+{{- $most := int (include "sluice.most" .) -}}
+{{- $connections := .Values.config.connections | default dict -}}
+{{- $issuer := .Values.certManager.issuerRef.name -}}
+{{- range $name, $connection := $connections -}}
+  {{- $password := include "sluice.connectionKey" (dict "connection" $connection "key" "password") -}}
+  {{- if and $password (not (regexMatch "^\\$\\{[A-Za-z_][A-Za-z0-9_]*\\}$" $password)) -}}
+    {{- $wrong = append $wrong (printf "config.connections.%s.password is a secret in plain text; use brokers.%s.password.existingSecret, or ${NAME} with extraEnv" $name $name) -}}
+  {{- end -}}
+  {{- $server := include "sluice.connectionKey" (dict "connection" $connection "key" "server") -}}
+  {{- if regexMatch "^([a-z]+://)?[^/@]*:[^/@]*@" $server -}}
+    {{- $wrong = append $wrong (printf "config.connections.%s.server holds a password in plain text; use username and brokers.%s.password.existingSecret" $name $name) -}}
+  {{- end -}}
+  {{- $client := include "sluice.connectionKey" (dict "connection" $connection "key" "clientId") -}}
+  {{- if and (gt $most 1) $client (not (regexMatch "\\$\\{(POD_NAME|HOSTNAME)\\}" $client)) -}}
+    {{- $wrong = append $wrong (printf "config.connections.%s.clientId is the same in %d replicas, and the broker would end one for the other; leave it out, or put ${POD_NAME} into it" $name $most) -}}
+  {{- end -}}
+{{- end -}}
+{{- range $name, $broker := .Values.brokers -}}
+  {{- $connection := get $connections $name -}}
+  {{- if not (hasKey $connections $name) -}}
+    {{- $wrong = append $wrong (printf "brokers.%s is no connection of config.connections" $name) -}}
+  {{- else -}}
+    {{- $pairs := list (list "password" "passwordFile") (list "password" "password") (list "ca" "caFile") (list "tls" "certFile") (list "tls" "certKeyFile") -}}
+    {{- range $pairs -}}
+      {{- if and (get $broker (index . 0)) (include "sluice.connectionKey" (dict "connection" $connection "key" (index . 1))) -}}
+        {{- $wrong = append $wrong (printf "brokers.%s.%s and config.connections.%s.%s are both set; leave one out" $name (index . 0) $name (index . 1)) -}}
+      {{- end -}}
+    {{- end -}}
+    {{- with $broker.tls -}}
+      {{- if and .certManager .existingSecret -}}
+        {{- $wrong = append $wrong (printf "brokers.%s.tls has both existingSecret and certManager; leave one out" $name) -}}
+      {{- else if not (or .certManager .existingSecret) -}}
+        {{- $wrong = append $wrong (printf "brokers.%s.tls has neither existingSecret nor certManager: true" $name) -}}
+      {{- else if and .certManager (not $issuer) -}}
+        {{- $wrong = append $wrong (printf "brokers.%s.tls.certManager needs certManager.issuerRef.name" $name) -}}
+      {{- end -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- toJson $wrong -}}
+{{- end -}}
+
+{{- define "sluice.wrongReplicas" -}}
+{{- $wrong := list -}}
+{{- $most := int (include "sluice.most" .) -}}
+{{- if gt $most 1 -}}
+{{- range $i, $route := .Values.config.routes -}}
+  {{- $from := $route.from | default dict -}}
+  {{- if not (or $from.share (hasPrefix "$share/" (toString $from.path))) -}}
+    {{- $id := $route.id | default $from.path | default (printf "number %d" $i) -}}
+    {{- $wrong = append $wrong (printf "route %v has no share, so each of %d replicas would take in every message of it; set from.share, or replicaCount: 1" $id $most) -}}
+  {{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.autoscaling -}}
+{{- if .enabled -}}
+  {{- if gt (int .minReplicas) (int .maxReplicas) -}}
+    {{- $wrong = append $wrong (printf "autoscaling.minReplicas %v is above autoscaling.maxReplicas %v" .minReplicas .maxReplicas) -}}
+  {{- end -}}
+  {{- if not (or .targetCPUUtilizationPercentage .metrics) -}}
+    {{- $wrong = append $wrong "autoscaling has nothing to go by; set autoscaling.targetCPUUtilizationPercentage or autoscaling.metrics" -}}
+  {{- end -}}
+  {{- if not $.Values.persistence.enabled -}}
+    {{- $wrong = append $wrong "autoscaling without persistence would lose what the journal of a replica that is scaled away still holds; set persistence.enabled: true" -}}
+  {{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.podDisruptionBudget -}}
+{{- if .enabled -}}
+  {{- $min := not (kindIs "invalid" .minAvailable) -}}
+  {{- $max := not (kindIs "invalid" .maxUnavailable) -}}
+  {{- if and $min $max -}}
+    {{- $wrong = append $wrong "podDisruptionBudget has both minAvailable and maxUnavailable; set the other one to null" -}}
+  {{- else if not (or $min $max) -}}
+    {{- $wrong = append $wrong "podDisruptionBudget has neither minAvailable nor maxUnavailable" -}}
+  {{- else if and $min (or (eq (toString .minAvailable) "100%") (and (not (kindIs "string" .minAvailable)) (ge (int .minAvailable) (int (include "sluice.fewest" $))))) -}}
+    {{- $wrong = append $wrong (printf "podDisruptionBudget.minAvailable %v of %s replicas would block every drain of a node" .minAvailable (include "sluice.fewest" $)) -}}
+  {{- else if and $max (has (toString .maxUnavailable) (list "0" "0%")) -}}
+    {{- $wrong = append $wrong (printf "podDisruptionBudget.maxUnavailable %v would block every drain of a node" .maxUnavailable) -}}
+  {{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $wrong -}}
+{{- end -}}
+
+{{- define "sluice.wrongListener" -}}
+{{- $wrong := list -}}
+{{- with .Values.workers -}}
+{{- $ways := list -}}
+{{- if .insecure -}}{{- $ways = append $ways "workers.insecure" -}}{{- end -}}
+{{- if .tls.existingSecret -}}{{- $ways = append $ways "workers.tls.existingSecret" -}}{{- end -}}
+{{- if .tls.certManager -}}{{- $ways = append $ways "workers.tls.certManager" -}}{{- end -}}
+{{- if not $ways -}}
+  {{- $wrong = append $wrong "the listener for workers has no certificate; set workers.tls.existingSecret or workers.tls.certManager, or workers.insecure: true for plain text" -}}
+{{- else if gt (len $ways) 1 -}}
+  {{- $wrong = append $wrong (printf "only one of %s can be set" (join " and " $ways)) -}}
+{{- end -}}
+{{- if and .tls.certManager (not $.Values.certManager.issuerRef.name) -}}
+  {{- $wrong = append $wrong "workers.tls.certManager needs certManager.issuerRef.name" -}}
+{{- end -}}
+{{- if eq (int .port) (int $.Values.http.port) -}}
+  {{- $wrong = append $wrong (printf "workers.port and http.port are both %v" .port) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $wrong -}}
+{{- end -}}
+
+{{- define "sluice.wrongBounds" -}}
+{{- $wrong := list -}}
+{{- $config := .Values.config -}}
+{{- $drain := dig "shutdown" "drain" "20s" $config -}}
+{{- $grace := int64 .Values.terminationGracePeriodSeconds -}}
+{{- $millis := include "sluice.millis" $drain | int64 -}}
+{{- if gt (add $millis 10000) (mul $grace 1000) -}}
+  {{- $wrong = append $wrong (printf "config.shutdown.drain %v is too long for terminationGracePeriodSeconds %d: 10 seconds must lie between them, or SIGKILL ends what SIGTERM began" $drain $grace) -}}
+{{- end -}}
+{{- $journal := $config.journal | default dict -}}
+{{- if and .Values.persistence.enabled (dig "enabled" true $journal) -}}
+  {{- $live := include "sluice.bytes" ($journal.maxBytes | default "4GiB") | int64 -}}
+  {{- $segment := include "sluice.bytes" ($journal.segmentBytes | default "64MiB") | int64 -}}
+  {{- $letters := include "sluice.bytes" (dig "deadLetters" "maxBytes" "1GiB" $config) | int64 -}}
+  {{- $size := include "sluice.bytes" .Values.persistence.size | int64 -}}
+  {{- $needed := add (mul 2 $live) (mul 2 $segment) $letters -}}
+  {{- if and (gt $live -1) (gt $segment -1) (gt $letters -1) (gt $size -1) (lt $size $needed) -}}
+    {{- $wrong = append $wrong (printf "persistence.size %v is too small: twice config.journal.maxBytes, two segments and config.deadLetters.maxBytes are %d MiB" .Values.persistence.size (div (add $needed 1048575) 1048576)) -}}
+  {{- end -}}
+{{- end -}}
+{{- toJson $wrong -}}
+{{- end -}}
+
+{{- define "sluice.wrongObjects" -}}
+{{- $wrong := list -}}
+{{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled -}}
+{{- $wrong = append $wrong "serviceMonitor and podMonitor would both scrape each gateway; enable one" -}}
+{{- end -}}
+{{- with .Values.networkPolicy -}}
+{{- if and .enabled .egress.enabled (not .egress.brokers) -}}
+{{- $wrong = append $wrong "networkPolicy.egress.enabled cuts the gateways off from their brokers; name them in networkPolicy.egress.brokers" -}}
+{{- end -}}
+{{- end -}}
+{{- range .Values.extraEnv -}}
+{{- if and .value (regexMatch "(?i)(PASSWORD|SECRET|TOKEN)" (toString .name)) -}}
+{{- $wrong = append $wrong (printf "extraEnv %v is a secret in plain text; use valueFrom.secretKeyRef" .name) -}}
+{{- end -}}
+{{- end -}}
+{{- if and (not .Values.serviceAccount.create) .Values.serviceAccount.annotations -}}
+{{- $wrong = append $wrong "serviceAccount.annotations are for an account that is not created; set serviceAccount.create: true" -}}
+{{- end -}}
+{{- toJson $wrong -}}
+{{- end -}}
