@@ -101,6 +101,9 @@ void OpenJournal::AddMetrics(MetricsRegistry& metrics) const {
         [&disk] { return disk.depth().disk_bytes; });
   gauge("sluice_journal_writable", "1: the last batch could be written; 0: it could not, and acknowledgements wait",
         [&disk] { return disk.health().ok() ? 1 : 0; });
+  gauge("sluice_journal_found_messages",
+        "Messages that the last process left in the journal; 0 after a drain that ended",
+        [found = disk.report().messages] { return found; });
   gauge("sluice_journal_cut_bytes", "Bytes of a batch that the last process did not write to its end, cut at the start",
         [cut = disk.report().cut_bytes] { return cut; });
   gauge("sluice_journal_damaged_places", "Places of the journal that could not be read at the start",
