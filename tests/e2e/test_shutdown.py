@@ -142,6 +142,19 @@ def test_a_worker_that_never_settles_holds_up_the_end_no_longer_than_the_drain(w
     assert worker.expect_end()[0] == grpc.StatusCode.UNAVAILABLE
 
 
+def test_what_a_drain_left_is_counted_by_the_next_start(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in": "c"}, shutdown={"drain": "100ms"})
+    world.client(broker).publish("in", b"x", qos=1).wait_for_publish(10)
+    gateway.wait_metric("sluice_journal_messages", lambda messages: messages == 1)
+    assert gateway.metric("sluice_journal_found_messages") == 0
+
+    assert gateway.stop() != 0
+    gateway.restart()
+
+    assert gateway.metric("sluice_journal_found_messages") == 1
+
+
 def test_a_second_signal_ends_at_once(world):
     broker = world.broker()
     gateway = world.gateway(broker, {"in": "c"})
