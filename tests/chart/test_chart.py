@@ -1,0 +1,136 @@
+"""What the chart renders, beside the gateway that is built here: scripts/chart has the other checks."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+import yaml
+
+ROOT = pathlib.Path(os.environ["SLUICE_SOURCE"])
+CHART = ROOT / "helm" / "sluice"
+EXAMPLES = sorted((CHART / "examples").glob("*.yaml"))
+KUBERNETES = "1.36.0"
+METRIC = re.compile(r"\b(sluice_[a-z_]+|process_[a-z_]+)\b")
+
+
+def tool(name):
+    """As scripts/chart finds it."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), str(ROOT / "build" / "tools" / "bin")])
+    return shutil.which(os.environ.get(name.upper(), name), path=path)
+
+
+needs_helm = pytest.mark.skipif(tool("helm") is None, reason="helm is not there")
+
+
+def rendered(example, *settings):
+    """The objects of a release "sluice" in "mqtt"."""
+    command = [tool("helm"), "template", "sluice", CHART, "--kube-version", KUBERNETES, "--namespace", "mqtt", "--values", example]
+    for setting in settings:
+        command += ["--set", setting]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    return [item for item in yaml.safe_load_all(done.stdout) if item]
+
+
+def render(example, *settings):
+    """The same by kind and name."""
+    return {(item["kind"], item["metadata"]["name"]): item for item in rendered(example, *settings)}
+
+
+def checksum(*settings):
+    pod = render(CHART / "examples" / "shared.yaml", *settings)["StatefulSet", "sluice"]["spec"]["template"]
+    return pod["metadata"]["annotations"]["checksum/config"]
+
+
+def certificate(folder):
+    """A key and a certificate, which is its own CA."""
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
+               "-subj", "/CN=test", "-keyout", folder / "tls.key", "-out", folder / "tls.crt"]
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    return folder / "tls.crt", folder / "tls.key"
+
+
+@needs_helm
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_the_gateway_accepts_the_configuration_of_each_example(tmp_path, example):
+    objects = render(example)
+    pod = objects["StatefulSet", "sluice"]["spec"]["template"]["spec"]
+    # The files that the pod would have, by what it mounts: a path that nothing is mounted to is missed.
+    secrets = tmp_path / "secrets"
+    cert, key = certificate(tmp_path)
+    for volume in pod["volumes"]:
+        for source in volume.get("projected", {}).get("sources", []):
+            for item in source["secret"]["items"]:
+                file = secrets / item["path"]
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes({".key": key, ".crt": cert}.get(file.suffix, cert).read_bytes())
+    text = objects["ConfigMap", "sluice"]["data"]["sluice.yaml"].replace("/etc/sluice/secrets", str(secrets))
+    config = tmp_path / "sluice.yaml"
+    config.write_text(text)
+    named = {entry["name"]: "sluice-0" for entry in pod["containers"][0]["env"]}
+
+    done = subprocess.run([pathlib.Path(os.environ["SLUICE_BIN"]) / "sluice-gateway", "--config", config, "--check"], check=False,
+                          capture_output=True, text=True, timeout=30, env=named)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_helm
+def test_only_a_change_that_matters_to_running_gateways_rolls_them():
+    three = checksum()
+
+    assert checksum("replicaCount=5") == three, "scaling restarts nobody"
+    assert checksum("replicaCount=1") != three, "the last one must know that it is alone"
+    assert checksum("config.journal.fsync=always") != three
+
+
+@needs_helm
+def test_no_two_objects_have_one_name():
+    for example in EXAMPLES:
+        named = [(item["kind"], item["metadata"]["name"]) for item in rendered(example)]
+        assert len(named) == len(set(named)), example
+
+
+def test_the_chart_has_the_version_of_the_gateway():
+    project = re.search(r"project\(sluice VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text())[1]
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+
+    assert chart["appVersion"] == project
+
+
+def test_dashboard_and_alerts_ask_for_metrics_that_there_are():
+    # Names as they stand in the source; "sluice_x" of a histogram has sluice_x_bucket, _sum and _count.
+    known = set()
+    for file in (ROOT / "server").rglob("*.cc"):
+        known.update(re.findall(r'"((?:sluice|process)_[a-z_]+)"', file.read_text()))
+    dashboard = json.loads((CHART / "files" / "dashboard.json").read_text())
+    rules = yaml.safe_load((CHART / "files" / "rules.yaml").read_text())
+    asked = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
+    asked += [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
+    assert len(asked) > 30
+
+    unknown = {name for expression in asked for name in METRIC.findall(expression)
+               if re.sub(r"_(bucket|sum|count)$", "", name) not in known}
+
+    assert not unknown
+
+
+def test_every_series_of_an_alert_has_braces():
+    """The chart puts its release's labels there: one without would alert for other releases, too."""
+    rules = yaml.safe_load((CHART / "files" / "rules.yaml").read_text())
+    for group in rules["groups"]:
+        for rule in group["rules"]:
+            assert not re.search(r"sluice_[a-z_]+(?![a-z_{])", rule["expr"]), rule["alert"]
+
+
+def test_panels_do_not_lie_upon_each_other():
+    taken = set()
+    for panel in json.loads((CHART / "files" / "dashboard.json").read_text())["panels"]:
+        at = panel["gridPos"]
+        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert not cells & taken, panel["title"]
+        assert at["x"] + at["w"] <= 24, panel["title"]
+        taken |= cells
