@@ -161,9 +161,9 @@
   {{- $segment := include "sluice.bytes" ($journal.segmentBytes | default "64MiB") | int64 -}}
   {{- $letters := include "sluice.bytes" (dig "deadLetters" "maxBytes" "1GiB" $config) | int64 -}}
   {{- $size := include "sluice.bytes" .Values.persistence.size | int64 -}}
-  {{- $needed := add (mul 2 $live) (mul 2 $segment) $letters -}}
+  {{- $needed := add (mul 2 $live) (mul 4 $segment) $letters -}}
   {{- if and (gt $live -1) (gt $segment -1) (gt $letters -1) (gt $size -1) (lt $size $needed) -}}
-    {{- $wrong = append $wrong (printf "persistence.size %v is too small: twice config.journal.maxBytes, two segments and config.deadLetters.maxBytes are %d MiB" .Values.persistence.size (div (add $needed 1048575) 1048576)) -}}
+    {{- $wrong = append $wrong (printf "persistence.size %v is too small: twice config.journal.maxBytes, four segments and config.deadLetters.maxBytes are %d MiB" .Values.persistence.size (div (add $needed 1048575) 1048576)) -}}
   {{- end -}}
 {{- end -}}
 {{- toJson $wrong -}}
