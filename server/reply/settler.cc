@@ -195,7 +195,7 @@ void Settler::Hold(Batch batch, const absl::Status& why, const std::shared_ptr<R
         held_.ahead_bytes += bytes;
       }
       for (const Ending& ending : batch.endings) held_settles_.Add(static_cast<int64_t>(ending.finished.size()));
-      held_.batches.push_back(std::move(batch));
+      held_.batches.push_back(std::exchange(batch, {}));
       begins = !holding_.exchange(true, std::memory_order_acq_rel);
     }
   }
