@@ -34,8 +34,8 @@ class Publisher:
 
     WINDOW = 50
 
-    def __init__(self, port, mqtt5, qos, rate, oracle, lock):
-        self.port, self.mqtt5, self.qos, self.interval = port, mqtt5, qos, 1 / rate
+    def __init__(self, port, mqtt5, qos, rate, oracle, lock, host="127.0.0.1"):
+        self.host, self.port, self.mqtt5, self.qos, self.interval = host, port, mqtt5, qos, 1 / rate
         self.oracle, self.lock = oracle, lock
         self.next = 0
         self.client = None
@@ -90,7 +90,7 @@ class Publisher:
         self.client.max_inflight_messages_set(self.WINDOW)
         self.client.on_publish = self._accepted
         try:
-            self.client.connect("127.0.0.1", self.port, keepalive=60)
+            self.client.connect(self.host, self.port, keepalive=60)
             deadline = time.monotonic() + 2
             while not self.client.is_connected():
                 if self.client.loop(0.05) != paho.MQTT_ERR_SUCCESS or time.monotonic() > deadline:
@@ -128,7 +128,7 @@ class Publisher:
 class Collector:
     """Hears replies (topic out) and dead letters (dead), in a session that outlives its connections."""
 
-    def __init__(self, port, mqtt5, oracle, lock):
+    def __init__(self, port, mqtt5, oracle, lock, host="127.0.0.1"):
         self.oracle, self.lock = oracle, lock
         self.heard = time.monotonic()  # When something new came last.
         self.subscribed = threading.Event()
@@ -141,7 +141,7 @@ class Collector:
         if mqtt5:
             options = {"clean_start": False, "properties": Properties(PacketTypes.CONNECT)}
             options["properties"].SessionExpiryInterval = 3600
-        self.client.connect("127.0.0.1", port, **options)
+        self.client.connect(host, port, **options)
         self.client.loop_start()
         for topic in ("out", "dead"):
             self.subscribed.clear()
