@@ -1,0 +1,1 @@
+"""What tests/kubernetes/run plays, and on what."""
