@@ -75,6 +75,37 @@ def gateways_scaled(site):
     return f"scaled in after {took:.1f} s, nothing waited on volumes"
 
 
+def load_shared(site):
+    """3 gateways and 6 workers: each gateway and each worker has its part, within 20 % of even."""
+    site.cluster.kubectl("scale", "deployment/workers", "--replicas=0")
+    site.wait_for_pods(WORKERS, 0)
+    site.settle()
+    site.cluster.kubectl("scale", "deployment/workers", "--replicas=6")
+    site.wait_for_pods(WORKERS, 6)
+    gateways = sorted(site.cluster.pods(GATEWAYS))
+    site.poll(lambda: all(site.metric(name, "sluice_worker_streams") == 6 for name in gateways), "6 workers at each gateway")
+    before = [site.metric(name, "sluice_settled_total") for name in gateways]
+    site.publisher.interval = 1 / BUSY
+    try:
+        site.flow(10)
+        site.settle()
+    finally:
+        site.publisher.interval = 1 / site.options.rate
+    by_gateway = [int(site.metric(name, "sluice_settled_total") - had) for name, had in zip(gateways, before)]
+    names = sorted(site.cluster.pods(WORKERS))
+    # What each has settled is logged when its streams end.
+    site.cluster.kubectl("scale", "deployment/workers", "--replicas=0")
+    site.wait_for_pods(WORKERS, 0)
+    by_worker = site.settled_by_workers(names)
+    site.cluster.kubectl("scale", "deployment/workers", "--replicas=2")
+    site.wait_for_pods(WORKERS, 2)
+    off = max(abs(part * len(parts) / sum(parts) - 1) for parts in (by_gateway, by_worker) for part in parts)
+    check(len(by_worker) == 6, f"the gateways speak of {len(by_worker)} workers")
+    note = f"gateways {by_gateway}, workers {by_worker}, at most {off:.0%} off even"
+    check(off <= 0.2, note)
+    return note
+
+
 def workers_scaled(site):
     """1 → 6 → 0 → 2 workers. Without workers messages wait; nothing is turned away."""
     def scale(count):
@@ -197,5 +228,5 @@ def uninstall(site):
     return f"{len(claims)} volumes are left"
 
 
-ALL = [install, gateway_deleted, gateway_killed, gateways_scaled, workers_scaled, rolling_upgrade, broker_restarted,
+ALL = [install, gateway_deleted, gateway_killed, gateways_scaled, load_shared, workers_scaled, rolling_upgrade, broker_restarted,
        bad_configuration, uninstall]

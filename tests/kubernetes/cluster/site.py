@@ -1,4 +1,6 @@
 """The release, its broker and its workers, with numbered messages flowing."""
+import collections
+import json
 import pathlib
 import threading
 import time
@@ -83,6 +85,22 @@ class Site:
             if time.monotonic() > deadline:
                 raise Failed(f"not within {seconds} s: {what()}")
             time.sleep(0.3)
+
+    def metric(self, pod, name):
+        """Sum of a gateway's samples of that name."""
+        text = self.cluster.kubectl("get", "--raw", f"/api/v1/namespaces/{self.cluster.namespace}/pods/{pod}:9090/proxy/metrics")
+        return sum(float(line.split()[-1]) for line in text.splitlines() if line.split("{")[0].split(" ")[0] == name)
+
+    def settled_by_workers(self, workers):
+        """What each of these pods, which have ended, has settled at all gateways together."""
+        settled = collections.Counter()
+        for gateway in self.cluster.pods(GATEWAYS):
+            for line in self.cluster.kubectl("logs", gateway).splitlines():
+                event = json.loads(line)
+                if event["event"] == "worker stream ended":
+                    settled[event["worker"]] += event["settled"]
+        return [sum(settled[name] for name in settled if pod in name) for pod in workers
+                if any(pod in name for name in settled)]
 
     def poll(self, condition, what, seconds=60):
         self._poll(condition, lambda: what, seconds)
