@@ -1,7 +1,9 @@
 """The release, its broker and its workers, with numbered messages flowing."""
 import collections
 import json
+import os
 import pathlib
+import signal
 import threading
 import time
 
@@ -85,6 +87,24 @@ class Site:
             if time.monotonic() > deadline:
                 raise Failed(f"not within {seconds} s: {what()}")
             time.sleep(0.3)
+
+    def restarts(self, pod=None):
+        """How often the gateways' containers have started again, or that of one pod."""
+        return sum(container["restartCount"] for name, one in self.cluster.pods(GATEWAYS).items() if pod in (None, name)
+                   for container in one["status"].get("containerStatuses", []))
+
+    def kill_process(self, pod, program):
+        """SIGKILL. False: it cannot be seen from here."""
+        mine = {f"POD_NAME={pod}".encode(), f"POD_NAMESPACE={self.cluster.namespace}".encode()}
+        for process in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if (process / "comm").read_text().strip() == program and \
+                        mine <= set((process / "environ").read_bytes().split(b"\0")):
+                    os.kill(int(process.name), signal.SIGKILL)
+                    return True
+            except OSError:
+                continue  # It is gone, or not ours.
+        return False
 
     def metric(self, pod, name):
         """Sum of a gateway's samples of that name."""
