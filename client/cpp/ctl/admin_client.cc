@@ -105,6 +105,7 @@ absl::StatusOr<std::unique_ptr<AdminClient>> MakeAdminClient(const Target& targe
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);  // A payload has up to 256 MiB.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (target.tls && !target.server_name.empty()) arguments.SetSslTargetNameOverride(target.server_name);
   return std::make_unique<GrpcAdminClient>(target.address,
                                            grpc::CreateCustomChannel(target.address, credentials, arguments));
 }

@@ -98,6 +98,7 @@ class Parser {
     app_.add_flag("--json", flags.json, "answer in JSON: an object, for lists one a line");
 
     status_ = Command(app_, "status", "how the gateway stands");
+    status_->add_flag("--all", flags.all, "every replica behind the name in --address, such as a headless Service");
     CLI::App* dlq = Command(app_, "dlq", "dead letters: what no worker could settle, and replies that were refused");
     dlq->require_subcommand(1);
     list_ = Command(*dlq, "list", "the oldest first");
@@ -123,7 +124,7 @@ class Parser {
   }
 
   decltype(CommandLine::command) command() const {
-    if (*status_) return StatusCommand{};
+    if (*status_) return StatusCommand{.all = flags_.all};
     if (*list_) return ListCommand{.filter = flags_.filter.ToProto(), .limit = flags_.limit};
     if (*show_) return ShowCommand{.id = flags_.ids.front(), .full = flags_.full};
     if (*replay_) return ActOn(ActCommand::Verb::kReplay);

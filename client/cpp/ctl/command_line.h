@@ -20,9 +20,12 @@ struct Target {
   std::string ca_file;  // Empty: the system's authorities.
   std::string cert_file;
   std::string key_file;
+  std::string server_name;  // Whom the gateway's certificate must name; empty: the host in the address.
 };
 
-struct StatusCommand {};
+struct StatusCommand {
+  bool all = false;  // Every replica behind the name in the address.
+};
 struct ListCommand {
   v1::DeadLetterFilter filter;
   uint32_t limit = 100;  // 0: all.

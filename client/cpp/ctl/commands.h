@@ -1,6 +1,10 @@
 // What sluicectl does. Each returns the exit status, and has said all there is to say.
 #pragma once
 
+#include <memory>
+#include <span>
+#include <string>
+
 #include "client/cpp/ctl/admin_client.h"
 #include "client/cpp/ctl/command_line.h"
 #include "client/cpp/ctl/console.h"
@@ -8,6 +12,12 @@
 namespace sluice::ctl {
 
 int RunStatus(AdminClient& client, bool json, const Console& console);
+// Of each replica, and of all together; those that do not answer are said, and make it fail. JSON: a line each.
+struct Replica {
+  std::string address;
+  std::unique_ptr<AdminClient> client;
+};
+int RunStatusOfAll(std::span<const Replica> replicas, bool json, const Console& console);
 int RunList(AdminClient& client, const ListCommand& command, bool json, const Console& console);
 int RunShow(AdminClient& client, const ShowCommand& command, bool json, const Console& console);
 // Asks first, unless ids are named or `yes` is given; with nobody to ask it refuses.

@@ -1,10 +1,27 @@
 #include <memory>
 #include <variant>
+#include <vector>
 
 #include "client/cpp/ctl/commands.h"
+#include "client/cpp/ctl/replicas.h"
 #include "client/cpp/ctl/text.h"
 
 namespace sluice::ctl {
+namespace {
+
+int AskAll(const CommandLine& line, const Console& console) {
+  const absl::StatusOr<std::vector<Target>> targets = ReplicasOf(line.target);
+  if (!targets.ok()) return Fail(targets.status(), console);
+  std::vector<Replica> replicas;
+  for (const Target& target : *targets) {
+    absl::StatusOr<std::unique_ptr<AdminClient>> client = MakeAdminClient(target);
+    if (!client.ok()) return Fail(client.status(), console);
+    replicas.push_back({.address = target.address, .client = *std::move(client)});
+  }
+  return RunStatusOfAll(replicas, line.json, console);
+}
+
+}  // namespace
 
 int Fail(const absl::Status& status, const Console& console) {
   console.err << "sluicectl: " << Printable(std::string(status.message())) << "\n";
@@ -15,6 +32,8 @@ int Run(std::span<const std::string> arguments, const Console& console) {
   const CommandLine line = ParseCommandLine(arguments, console);
   if (line.exit) return *line.exit;
   if (const auto* journal = std::get_if<JournalCommand>(&line.command)) return RunJournal(*journal, line.json, console);
+  const auto* status = std::get_if<StatusCommand>(&line.command);
+  if (status != nullptr && status->all) return AskAll(line, console);
   const absl::StatusOr<std::unique_ptr<AdminClient>> client = MakeAdminClient(line.target);
   if (!client.ok()) return Fail(client.status(), console);
   if (const auto* list = std::get_if<ListCommand>(&line.command)) return RunList(**client, *list, line.json, console);

@@ -46,6 +46,24 @@ TEST_F(SluicectlTest, StatusTellsHowTheGatewayStands) {
   EXPECT_THAT(out_, HasSubstr("\"in_flight\": \"6\""));
 }
 
+TEST_F(SluicectlTest, StatusOfAllAsksEveryAddressOfTheName) {
+  admin_->Stop(Clock::Real().Now());
+  ASSERT_TRUE(Start("127.0.0.1:0").ok());
+  status_.status.gateway = "gw-0";
+  status_.status.journal = {.ingress_messages = 7};
+  ASSERT_EQ(Ctl({"status", "--all"}), ctl::kOk) << err_;
+  EXPECT_THAT(out_, HasSubstr(admin_->address() + ": gw-0, Sluice 0.1.0"));
+  EXPECT_THAT(out_,
+              HasSubstr("1 replica: 1 ready, 0 not ready, 0 without an answer; in their journals 7 messages and 0 "
+                        "replies; 3 dead letters\n"));
+  ASSERT_EQ(Ctl({"status", "--all", "--json"}), ctl::kOk);
+  EXPECT_EQ(std::ranges::count(out_, '\n'), 1) << "a line each";
+  EXPECT_EQ(Ctl({"status", "--all", "--address", Socket()}), ctl::kFailure);
+  EXPECT_THAT(err_, HasSubstr("give --address HOST:PORT"));
+  EXPECT_EQ(Ctl({"status", "--all", "--address", "nowhere.invalid:7444"}), ctl::kFailure);
+  EXPECT_THAT(err_, HasSubstr("'nowhere.invalid' has no address"));
+}
+
 TEST_F(SluicectlTest, ListsWhatTheFiltersLeave) {
   ASSERT_EQ(Ctl({"dlq", "list"}), ctl::kOk) << err_;
   EXPECT_THAT(out_, HasSubstr("ID "));

@@ -19,6 +19,12 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::UnorderedElementsAre;
 
+// Without the PUBRELs, which come when the broker gets to them.
+class ExchangeLog final : public EventLog {
+ public:
+  void OnReleased(uint16_t /*packet_id*/) override {}
+};
+
 // A Client with a blocking socket under it. For one thread.
 class Connection {
  public:
@@ -106,7 +112,7 @@ class Connection {
   const bool mqtt5_;
   int fd_ = -1;
   std::string buffer_;
-  EventLog log_;
+  ExchangeLog log_;
   Client client_;
 };
 
@@ -135,11 +141,11 @@ TEST_P(ProtocolBroker, PublishesAndReceivesWithEveryQos) {
     const auto token = static_cast<uint64_t>(10 + qos);
     EXPECT_TRUE(device->Publish(token, Message("plant/" + std::to_string(qos), std::string(300, 'x'), qos)));
   }
-  const std::vector<std::string> events = device.Read(6);
+  const std::vector<std::string> events = device.Read(5);
   const std::string body = " '" + std::string(300, 'x') + "'";
-  EXPECT_THAT(events, UnorderedElementsAre("publish plant/0" + body, "publish plant/1" + body + " qos 1 id 1",
-                                           "publish plant/2" + body + " qos 2 id 2", "released 2", "published 11 0",
-                                           "published 12 0"));
+  EXPECT_THAT(events,
+              UnorderedElementsAre("publish plant/0" + body, "publish plant/1" + body + " qos 1 id 1",
+                                   "publish plant/2" + body + " qos 2 id 2", "published 11 0", "published 12 0"));
   EXPECT_THAT(device.ReadUntilPingresp(), ElementsAre("pingresp"));
   EXPECT_EQ(device->unconfirmed(), 0u);
   EXPECT_EQ(device->unacknowledged(), 0u);

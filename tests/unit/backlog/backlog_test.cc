@@ -25,24 +25,20 @@ class FakeQueue final : public RoutedSink {
 
   void Enqueue(std::span<RoutedMessage> batch) override {
     const Chain* full = nullptr;
-    {
-      MutexLock lock(mutex_);
-      for (RoutedMessage& message : batch) {
-        payloads_.emplace_back(message.message->payload);
-        ++waiting_;
-        if (waiting_ >= bound_) full = message.chain;
-      }
-      changed_.NotifyAll();
+    MutexLock lock(mutex_);  // Held while telling: what is told comes in the order in which it was so.
+    for (RoutedMessage& message : batch) {
+      payloads_.emplace_back(message.message->payload);
+      ++waiting_;
+      if (waiting_ >= bound_) full = message.chain;
     }
+    changed_.NotifyAll();
     if (full != nullptr) backlog_->OnPressure(*full, true);
   }
 
   // A worker takes all that waits.
   void Drain(const Chain& chain) {
-    {
-      MutexLock lock(mutex_);
-      waiting_ = 0;
-    }
+    MutexLock lock(mutex_);
+    waiting_ = 0;
     backlog_->OnPressure(chain, false);
   }
   // All that ever came, once there are `count`.

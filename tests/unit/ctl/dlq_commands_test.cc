@@ -45,7 +45,7 @@ class FakeAdminClient final : public AdminClient {
 
   uint64_t letters = 3;
   int acted = 0;
-  v1::GetStatusResponse status;
+  absl::StatusOr<v1::GetStatusResponse> status = v1::GetStatusResponse();
   v1::ReplayDeadLettersResponse replay_response;
 };
 
@@ -144,13 +144,38 @@ TEST_F(DlqCommandsTest, AnIdThatIsNotThereFails) {
 }
 
 TEST_F(DlqCommandsTest, StatusSaysWhatIsNotReadyAndWhy) {
-  v1::ReadinessItem& item = *client_.status.add_readiness();
+  v1::ReadinessItem& item = *client_.status->add_readiness();
   item.set_name("connection plant");
   item.set_detail("connection refused");
-  client_.status.mutable_dead_letters()->set_trouble("no space left");
+  client_.status->mutable_dead_letters()->set_trouble("no space left");
   EXPECT_EQ(RunStatus(client_, false, fake_.console()), kOk);
   EXPECT_THAT(fake_.out.str(), HasSubstr(": not ready\n  [-] connection plant: connection refused\n"));
   EXPECT_THAT(fake_.out.str(), HasSubstr("CANNOT BE WRITTEN: no space left"));
+}
+
+TEST(StatusOfAll, SaysWhoDoesNotAnswerAndSumsUpTheRest) {
+  std::vector<Replica> replicas;
+  for (const char* address : {"10.0.0.1:7444", "10.0.0.2:7444", "10.0.0.3:7444"}) {
+    auto client = std::make_unique<FakeAdminClient>();
+    v1::GetStatusResponse status;
+    status.set_gateway(address);
+    status.mutable_journal()->set_messages(5);
+    status.mutable_dead_letters()->set_messages(1);
+    v1::ReadinessItem& item = *status.add_readiness();
+    item.set_name("connection plant");
+    item.set_ready(replicas.empty());
+    client->status = status;
+    if (replicas.size() == 2) client->status = absl::UnavailableError("cannot reach the gateway at 10.0.0.3:7444");
+    replicas.push_back({.address = address, .client = std::move(client)});
+  }
+  FakeConsole fake;
+  EXPECT_EQ(RunStatusOfAll(replicas, /*json=*/false, fake.console()), kFailure);
+  EXPECT_THAT(fake.out.str(), HasSubstr("10.0.0.2:7444: 10.0.0.2:7444, Sluice"));
+  EXPECT_THAT(fake.out.str(), HasSubstr("3 replicas: 1 ready, 1 not ready, 1 without an answer; in their journals 10 "
+                                        "messages and 0 replies; 2 dead letters\n"));
+  EXPECT_EQ(fake.err.str(), "sluicectl: cannot reach the gateway at 10.0.0.3:7444\n");
+  replicas.pop_back();
+  EXPECT_EQ(RunStatusOfAll(replicas, /*json=*/true, fake.console()), kOk);
 }
 
 }  // namespace
