@@ -78,7 +78,7 @@ def test_a_broker_that_forgot_the_session_is_subscribed_to_again(world):
 
     for round_ in range(2):
         broker.kill()
-        gateway.wait_not_ready("plant")
+        gateway.wait_not_ready("[-] connection plant:")
         broker.start()
         gateway.wait_ready()
         assert answers(world, broker, world.subscriber(broker, "out"), f"after {round_}")
@@ -91,7 +91,7 @@ def test_a_broker_that_forgot_the_shared_subscriptions_of_a_session_is_asked_for
     assert answers(world, broker, world.subscriber(broker, "out"), "before")
 
     broker.stop()
-    gateway.wait_not_ready("plant")
+    gateway.wait_not_ready("[-] connection plant:")
     broker.start()
     gateway.wait_ready()
 

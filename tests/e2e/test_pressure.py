@@ -2,7 +2,7 @@
 import os
 
 import pytest
-from harness.wait import wait_until
+from harness.wait import TIME_FACTOR, wait_until
 
 # So that what waits lies in the chains' queues, whose bounds press.
 IN_MEMORY = {"enabled": False}
@@ -42,7 +42,7 @@ def gets_its_turn(worker, publisher, topic="in"):
 def test_a_chain_without_workers_leaves_its_share_until_a_worker_comes(world):
     broker = world.broker()
     routes = [shared("c"), shared("busy", "other")]
-    lonely = replica(world, broker, "lonely", routes, noWorkersAfter="1s")
+    lonely = replica(world, broker, "lonely", routes, noWorkersAfter=f"{round(2 * TIME_FACTOR)}s")
     keeper = world.raw_worker(lonely)
     keeper.hello("busy")
     served = replica(world, broker, "served", routes)
