@@ -97,8 +97,10 @@ class Site:
         again = {payload: ids for payload, ids in ids_of.items() if len(ids) > 1}
         if self.qos == 2:
             assert not again, "a message of QoS 2 was taken for two"
-        # The broker sends again what it saw no acknowledgement of: a window's worth of new ids at most.
-        assert sum(len(ids) - 1 for ids in again.values()) <= WINDOW
+        # The broker sends again what it saw no acknowledgement of: a window's worth of new ids at most. To a gateway that
+        # is held up mosquitto 2.0.11 sends more than its window; all of that stands in the journal then.
+        held = max(event["messages"] for event in self.gateway.events("journal opened"))
+        assert sum(len(ids) - 1 for ids in again.values()) <= max(WINDOW, held)
         # And the gateway publishes again what it saw no confirmation of.
         repeated = len(answers) - len(set(answers))
         assert repeated <= WINDOW, f"{repeated} replies came again"
