@@ -34,15 +34,18 @@ bool Gateway::Stages::Shutdown(Millis drain) {
   const SteadyTime leave_by = clock_.Now() + std::min(drain, kAfterDrain);
   workers_->Drain(leave_by, "the gateway is shutting down; connect again");
   workers_->WaitUntilEmpty(leave_by);
-  workers_->Stop(clock_.Now() + kAfterDrain);
+  // Common to all that follow, so that what each may take does not add up.
+  const SteadyTime flush_by = std::max(deadline, leave_by + kAfterDrain);
+  const SteadyTime stop_by = flush_by + kAfterDrain;
+  workers_->Stop(flush_by);
   // Before egress goes: what is written is published where a chain has a topic for it. And after it: what it refuses.
-  dead_letters_->Flush(std::max(deadline, clock_.Now() + kAfterDrain));
+  dead_letters_->Flush(flush_by);
 
   for (const std::unique_ptr<Publisher>& publisher : publishers_) {
-    publisher->Flush(std::max(deadline, clock_.Now() + kAfterDrain));
-    publisher->Stop(clock_.Now() + kAfterDrain);
+    publisher->Flush(flush_by);
+    publisher->Stop(stop_by);
   }
-  const size_t unsettled = dispatcher_.Backlog() + dead_letters_->Stop(clock_.Now() + kAfterDrain);
+  const size_t unsettled = dispatcher_.Backlog() + dead_letters_->Stop(stop_by);
   ticker_.Stop();
   // With those that were refused and wait to be published again.
   const size_t unconfirmed = outbox_.outstanding();
