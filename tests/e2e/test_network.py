@@ -114,6 +114,7 @@ def test_a_broker_that_answers_nothing_while_replies_wait_does_not_hold_up_the_e
     holder = world.raw_worker(site.gateway)
     holder.hello("c")
     site.worker.window(0)
+    site.worker.alive()
     site.publish(10)
     deliveries = holder.expect_deliveries(10)
     site.broker.freeze()

@@ -228,10 +228,12 @@ void FakeBroker::AnswerConnect(const std::shared_ptr<Peer>& peer, const Packet& 
     MutexLock lock(mutex_);
     if (clean) sessions_.erase(peer->client_id_);
     present = sessions_.contains(peer->client_id_);
-    if (sessions_[peer->client_id_].subscribed) subscriber_ = peer;
     properties = properties_;
   }
   peer->Send(Connack(0, present, properties));
+  // Only now: nothing may be delivered before CONNACK.
+  MutexLock lock(mutex_);
+  if (sessions_[peer->client_id_].subscribed) subscriber_ = peer;
 }
 
 void FakeBroker::AnswerPublish(const std::shared_ptr<Peer>& peer, const Packet& packet) {

@@ -46,6 +46,9 @@ class MqttDevice {
   void Publish(const std::string& topic, const std::string& payload, Qos qos = Qos::kAtLeastOnce, bool retain = false,
                const Properties& properties = {});
   void Subscribe(const std::string& filter, Qos qos = Qos::kExactlyOnce);
+  // Returns when the broker has distributed what was published: some acknowledge a message before that, but all take
+  // the packets of a connection one after the other.
+  void Flush() { Subscribe("mqtt-device/flush"); }
   // The body of the broker's CONNACK.
   std::string connack() const;
   // What came for its subscriptions.

@@ -148,6 +148,7 @@ TEST_P(BrokersTest, KeepsTheSessionsMessagesWhileNobodyIsConnected) {
   }
   MqttDevice device(broker().uri(), DeviceOptions());
   for (int i = 0; i < 50; ++i) device.Publish(Topic("a"), std::to_string(i));
+  device.Flush();
   TestIntake intake(Options(), To("a"));
   const std::vector<std::string> payloads = Payloads(intake.messages().WaitFor(50));
   if (kind().ordered_queue) {

@@ -45,13 +45,16 @@ class MosquittoBroker final : public RealBroker {
 
 // ------------------------------------------------------------------------------------------------ programs
 
+// RabbitMQ takes 5 s of CPU to start, on a machine that has other things to do.
+constexpr std::chrono::seconds kPatience{240};
+
 // A program that listens on one port.
 class Program : public RealBroker {
  public:
   std::string uri() const override { return "tcp://127.0.0.1:" + std::to_string(port_); }
   void Stop() override {
     process_->Terminate();
-    if (!process_->Wait()) throw std::runtime_error("the broker does not end:\n" + process_->output());
+    if (!process_->Wait(kPatience)) throw std::runtime_error("the broker does not end:\n" + process_->output());
   }
   void Start() override {
     if (!TryStart()) throw std::runtime_error("the broker does not start:\n" + process_->output());
@@ -63,8 +66,9 @@ class Program : public RealBroker {
     for (int attempt = 0; attempt < 3; ++attempt) {
       port_ = FreePort();
       if (TryStart()) return;
+      if (process_->running()) break;  // Not for its port.
     }
-    Start();
+    throw std::runtime_error("the broker does not start:\n" + process_->output());
   }
   virtual std::vector<std::string> Arguments() = 0;
   virtual std::vector<std::string> Environment() { return {}; }
@@ -72,7 +76,7 @@ class Program : public RealBroker {
     process_ = std::make_unique<Process>(
         Arguments(), Process::Options{.output_file = directory_ / "log", .environment = Environment()});
     bool accepts = false;
-    Eventually([&] { return (accepts = PortAccepts(port_)) || !process_->running(); });
+    Eventually([&] { return (accepts = PortAccepts(port_)) || !process_->running(); }, kPatience);
     return accepts && process_->running();
   }
 
