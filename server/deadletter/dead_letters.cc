@@ -1,11 +1,13 @@
 #include "server/deadletter/dead_letters.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "server/telemetry/log.h"
 
 namespace sluice {
+
 DeadLetters::DeadLetters(const Clock& clock, Journal& journal, Outbox& outbox, LetterSink& store, DeadLetterNames names,
                          DeadLetterBacklog backlog, MetricsRegistry& metrics, std::function<void(bool)> on_full)
     : clock_(clock),
@@ -13,13 +15,12 @@ DeadLetters::DeadLetters(const Clock& clock, Journal& journal, Outbox& outbox, L
       outbox_(outbox),
       store_(store),
       names_(std::move(names)),
-      backlog_(backlog),
-      on_full_(std::move(on_full)),
       log_limit_(clock, {.burst = 1, .interval = Millis(1'000)}),
       refused_(RefusedCounter(metrics, "dead_letter")),
       failures_(metrics.GetCounter("sluice_dead_letter_write_failures_total",
                                    "Attempts to write dead letters to their database, or to end them in the journal, "
-                                   "that failed; they are repeated")) {
+                                   "that failed; they are repeated")),
+      level_({.messages = backlog.max_messages, .bytes = backlog.max_bytes}, std::move(on_full)) {
   metrics.AddCallbackGauge("sluice_dead_letters_waiting", "Dead letters that are not in the database yet", {},
                            [this] { return static_cast<double>(waiting()); });
 }
@@ -48,7 +49,7 @@ size_t DeadLetters::Stop(SteadyTime deadline) {
 
 void DeadLetters::Flush(SteadyTime deadline) {
   MutexLock lock(mutex_);
-  while (messages_ > 0 && clock_.Now() < deadline) written_.WaitUntil(mutex_, deadline);
+  while (waiting() > 0 && clock_.Now() < deadline) written_.WaitUntil(mutex_, deadline);
 }
 
 void DeadLetters::Take(std::vector<DeadLetter> letters) {
@@ -138,59 +139,20 @@ void DeadLetters::Take(std::vector<RefusedReply> replies) {
 }
 
 void DeadLetters::Add(std::vector<Pending> pending) {
-  Edge edge = Edge::kNone;
-  {
-    MutexLock lock(mutex_);
-    for (Pending& one : pending) {
-      one.bytes = one.letter.bytes();
-      ++messages_;
-      bytes_ += one.bytes;
-      queue_.push_back(std::move(one));
-    }
-    edge = UpdateFull();
-    changed_.NotifyAll();
+  Fill added{.messages = pending.size()};
+  for (Pending& one : pending) {
+    one.bytes = one.letter.bytes();
+    added.bytes += one.bytes;
   }
-  if (edge != Edge::kNone) TellFull();
-}
-
-DeadLetters::Edge DeadLetters::UpdateFull() {
-  if (!full_ && (messages_ >= backlog_.max_messages || bytes_ >= backlog_.max_bytes)) {
-    full_ = true;
-    return Edge::kFull;
-  }
-  if (full_ && messages_ <= backlog_.max_messages / 2 && bytes_ <= backlog_.max_bytes / 2) {
-    full_ = false;
-    return Edge::kRelieved;
-  }
-  return Edge::kNone;
-}
-
-void DeadLetters::TellFull() {
-  MutexLock tell_lock(tell_mutex_);
-  // Two edges may arrive here in either order; what counts is how it stands now.
-  bool full = false;
-  {
-    MutexLock lock(mutex_);
-    full = full_;
-  }
-  if (full == told_full_) return;
-  told_full_ = full;
-  on_full_(full);
+  level_.Add(added);
+  MutexLock lock(mutex_);
+  std::ranges::move(pending, std::back_inserter(queue_));
+  changed_.NotifyAll();
 }
 
 std::string DeadLetters::trouble() const {
   MutexLock lock(mutex_);
   return trouble_;
-}
-
-bool DeadLetters::full() const {
-  MutexLock lock(mutex_);
-  return full_;
-}
-
-size_t DeadLetters::waiting() const {
-  MutexLock lock(mutex_);
-  return messages_;
 }
 
 }  // namespace sluice

@@ -20,6 +20,7 @@
 #include "server/reply/outbox.h"
 #include "server/reply/refused_replies.h"
 #include "server/runtime/clock.h"
+#include "server/runtime/fill_level.h"
 #include "server/runtime/mutex.h"
 #include "server/telemetry/log_limit.h"
 #include "server/telemetry/metrics.h"
@@ -78,8 +79,8 @@ class DeadLetters final : public RefusedReplies {
   // Why the store cannot be written; empty: it can. For people.
   std::string trouble() const;
   // Whether on_full() holds.
-  bool full() const;
-  size_t waiting() const;
+  bool full() const { return level_.full(); }
+  size_t waiting() const { return level_.held().messages; }
 
  private:
   struct Pending {
@@ -89,15 +90,12 @@ class DeadLetters final : public RefusedReplies {
     bool reply = false;            // `record` is one of the outbox.
     const Route* route = nullptr;  // Null: not to be published.
     const Chain* chain = nullptr;
-    bool counted = true;  // Among messages_ and bytes_.
+    bool counted = true;  // In level_.
     std::shared_ptr<const void> place;
   };
-  enum class Edge { kNone, kFull, kRelieved };
 
   void Run();
   void Add(std::vector<Pending> pending);
-  Edge UpdateFull() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void TellFull();
   void LogTaken(const DeadLetter& letter, size_t count);
 
   // ---- the thread's work
@@ -114,8 +112,6 @@ class DeadLetters final : public RefusedReplies {
   Outbox& outbox_;
   LetterSink& store_;
   const DeadLetterNames names_;
-  const DeadLetterBacklog backlog_;
-  const std::function<void(bool)> on_full_;
   log::Limiter log_limit_;
   Counter& refused_;
   Counter& failures_;
@@ -129,23 +125,18 @@ class DeadLetters final : public RefusedReplies {
   SteadyTime retry_at_{};
   SteadyTime expire_at_{};
 
+  FillLevel level_;  // Thread-safe. Of queue_, and of current_ where counted.
+
   mutable Mutex mutex_;
   CondVar changed_;
   CondVar written_;
   std::vector<Pending> queue_ ABSL_GUARDED_BY(mutex_);
-  size_t messages_ ABSL_GUARDED_BY(mutex_) = 0;  // Of queue_ and current_.
-  size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool full_ ABSL_GUARDED_BY(mutex_) = false;
   // Until the journal has been read: what came in meanwhile, and may be found there too.
   bool reading_ ABSL_GUARDED_BY(mutex_) = true;
   std::set<RecordId> taken_ ABSL_GUARDED_BY(mutex_);
   std::string trouble_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   SteadyTime stop_by_ ABSL_GUARDED_BY(mutex_){};
-
-  // Serialises on_full, so that its calls alternate; taken before mutex_.
-  Mutex tell_mutex_;
-  bool told_full_ ABSL_GUARDED_BY(tell_mutex_) = false;
 
   std::thread thread_;
 };

@@ -25,7 +25,7 @@ void DeadLetters::Run() {
   while (true) {
     const SteadyTime next = Work();
     MutexLock lock(mutex_);
-    if (stopping_ && (messages_ == 0 || clock_.Now() >= stop_by_)) return;
+    if (stopping_ && (waiting() == 0 || clock_.Now() >= stop_by_)) return;
     const bool was_stopping = stopping_;
     const SteadyTime until = stopping_ ? std::min({next, stop_by_, clock_.Now() + kFirstPause}) : next;
     // What comes while the store fails waits for its turn.
@@ -158,24 +158,21 @@ absl::Status DeadLetters::WriteCurrent() {
 }
 
 void DeadLetters::Done() {
-  Edge edge = Edge::kNone;
-  {
-    MutexLock lock(mutex_);
-    for (const Pending& pending : current_) {
-      if (!pending.counted) continue;
-      --messages_;
-      bytes_ -= pending.bytes;
-    }
-    edge = UpdateFull();
-    trouble_.clear();
-    if (messages_ == 0) written_.NotifyAll();
+  Fill done;
+  for (const Pending& pending : current_) {
+    if (!pending.counted) continue;
+    ++done.messages;
+    done.bytes += pending.bytes;
   }
   if (pause_.count() != 0) log::Info("dead letters can be written again");
   pause_ = Millis(0);
   retry_at_ = {};
   stored_ = false;
   current_.clear();
-  if (edge != Edge::kNone) TellFull();
+  level_.Remove(done);
+  MutexLock lock(mutex_);
+  trouble_.clear();
+  if (waiting() == 0) written_.NotifyAll();
 }
 
 void DeadLetters::Failed(const absl::Status& status, SteadyTime now) {
@@ -183,17 +180,15 @@ void DeadLetters::Failed(const absl::Status& status, SteadyTime now) {
   pause_ = std::clamp(pause_ * 2, kFirstPause, kLongestPause);
   retry_at_ = now + pause_;
   std::string trouble = status.ToString();
-  size_t waiting = 0;
   {
     MutexLock lock(mutex_);
     trouble_ = trouble;
-    waiting = messages_;
   }
   if (!log_limit_.Admit("dead letters cannot be written", "")) return;
   log::Error("dead letters cannot be written: they stay in the journal, and it is tried again",
              {{"error", trouble},
               {"what", stored_ ? "the journal, which is to end them" : "their database"},
-              {"waiting", waiting},
+              {"waiting", waiting()},
               {"retry_in_seconds", std::chrono::duration<double>(pause_).count()}});
 }
 

@@ -13,7 +13,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "server/mqtt/driver.h"
 #include "server/pressure/ladder.h"
-#include "server/pressure/watermark.h"
+#include "server/runtime/watermark.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
 #include "server/runtime/ticker.h"

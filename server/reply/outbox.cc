@@ -30,8 +30,7 @@ Outbox::Outbox(const Clock& clock, Journal& journal, MetricsRegistry& metrics, O
                std::function<void(bool)> on_full)
     : clock_(clock),
       journal_(journal),
-      limits_(limits),
-      on_full_(std::move(on_full)),
+      result_timeout_(limits.result_timeout),
       outcome_counters_{OutcomeCounterOf(metrics, "ok"), OutcomeCounterOf(metrics, "not_connected"),
                         OutcomeCounterOf(metrics, "refused"), OutcomeCounterOf(metrics, "too_large"),
                         OutcomeCounterOf(metrics, "invalid_qos")},
@@ -39,6 +38,7 @@ Outbox::Outbox(const Clock& clock, Journal& journal, MetricsRegistry& metrics, O
                                    "Replies whose worker was told TIMEOUT; they stay in the outbox")),
       retries_(RefusedCounter(metrics, "retry")),
       log_limit_(clock, {.burst = 5, .interval = Millis(1'000)}),
+      level_({.messages = limits.max_messages, .bytes = limits.max_bytes}, std::move(on_full)),
       random_(static_cast<std::minstd_rand::result_type>(RandomSeed())) {
   metrics.AddCallbackGauge("sluice_outbox_messages", "Replies that no broker has confirmed yet", {},
                            [this] { return static_cast<int64_t>(outstanding()); });
@@ -70,9 +70,9 @@ void Outbox::Send(std::vector<OutboxItem> items) {
     std::vector<Outgoing> messages;
   };
   std::vector<Run> runs;
-  const SteadyTime deadline = clock_.Now() + limits_.result_timeout;
+  const SteadyTime deadline = clock_.Now() + result_timeout_;
   const Connections::value_type* connection = nullptr;
-  Edge edge = Edge::kNone;
+  Fill sent{.messages = items.size()};
   {
     MutexLock lock(mutex_);
     for (OutboxItem& item : items) {
@@ -91,13 +91,11 @@ void Outbox::Send(std::vector<OutboxItem> items) {
       slot.connection = connection;
       slot.route = item.route;
       slot.origin = std::move(item.origin);
-      ++messages_;
-      bytes_ += slot.bytes;
+      sent.bytes += slot.bytes;
       runs.back().messages.push_back({token, std::move(item.entry.message), item.wait_for_connection});
     }
-    edge = UpdateFull();
   }
-  Tell(edge);
+  level_.Add(sent);
   for (Run& run : runs) run.publisher->Publish(std::move(run.messages));
 }
 
@@ -105,7 +103,7 @@ void Outbox::Recover(std::vector<RecoveredReply> replies) {
   std::vector<OutboxItem> items;
   items.reserve(replies.size());
   std::vector<RefusedReply> refused;
-  size_t refused_bytes = 0;
+  Fill places;
   for (RecoveredReply& reply : replies) {
     if (auto known = connections_.find(reply.connection); known != connections_.end()) {
       items.push_back({.route = nullptr,
@@ -114,7 +112,8 @@ void Outbox::Recover(std::vector<RecoveredReply> replies) {
                        .origin = {}});
       continue;
     }
-    refused_bytes += reply.message->bytes();
+    ++places.messages;
+    places.bytes += reply.message->bytes();
     std::string reason = "connection '" + reply.connection + "' is not configured any more";
     refused.push_back({.record = reply.record,
                        .connection = std::move(reply.connection),
@@ -131,14 +130,7 @@ void Outbox::Recover(std::vector<RecoveredReply> replies) {
     LogRefused(log_limit_, refused.front(), refused.size(), "left in the journal");
     return;
   }
-  Edge edge = Edge::kNone;
-  {
-    MutexLock lock(mutex_);
-    messages_ += refused.size();
-    bytes_ += refused_bytes;
-    edge = UpdateFull();
-  }
-  Tell(edge);
+  level_.Add(places);
   HandOver(std::move(refused));
 }
 
@@ -149,7 +141,7 @@ void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
   std::vector<RefusedReply> retried;  // The first, for the log.
   size_t retries = 0;
   ResultBatches results;
-  Edge edge = Edge::kNone;
+  Fill done;
   {
     MutexLock lock(mutex_);
     for (const PublishOutcome& outcome : outcomes) {
@@ -163,8 +155,8 @@ void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
       }
       if (!IsRefusal(outcome.code)) {
         if (slot.record != 0) confirmed.push_back(slot.record);
-        --messages_;
-        bytes_ -= slot.bytes;
+        ++done.messages;
+        done.bytes += slot.bytes;
         FreeSlot(outcome.token);
       } else if (refused_ == nullptr) {
         if (++retries == 1) retried.push_back(Describe(slot, outcome));
@@ -174,7 +166,6 @@ void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
         FreeSlot(outcome.token);
       }
     }
-    edge = UpdateFull();
   }
   for (const PublishOutcome& outcome : outcomes) OutcomeCounter(outcome.code).Add();
   if (retries > 0) {
@@ -183,7 +174,7 @@ void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
   }
   if (!confirmed.empty()) journal_.Confirm(confirmed);
   results.Send();
-  Tell(edge);
+  level_.Remove(done);
   if (!refused.empty()) HandOver(std::move(refused));
 }
 
@@ -201,25 +192,13 @@ RefusedReply Outbox::Describe(const Slot& slot, const PublishOutcome& outcome) {
 }
 
 void Outbox::HandOver(std::vector<RefusedReply> refused) {
-  size_t bytes = 0;
-  for (const RefusedReply& reply : refused) bytes += reply.message->bytes();
+  Fill held{.messages = refused.size()};
+  for (const RefusedReply& reply : refused) held.bytes += reply.message->bytes();
   // Owns nothing: the deleter is what counts.
-  std::shared_ptr<const void> places(
-      this, [this, messages = refused.size(), bytes](const void*) { FreePlaces(messages, bytes); });
+  std::shared_ptr<const void> places(this, [this, held](const void*) { level_.Remove(held); });
   for (RefusedReply& reply : refused) reply.place = places;
   places.reset();
   refused_->Take(std::move(refused));
-}
-
-void Outbox::FreePlaces(size_t messages, size_t bytes) {
-  Edge edge = Edge::kNone;
-  {
-    MutexLock lock(mutex_);
-    messages_ -= messages;
-    bytes_ -= bytes;
-    edge = UpdateFull();
-  }
-  Tell(edge);
 }
 
 void Outbox::RetryLater(Slot& slot, const PublishOutcome& outcome) {
@@ -280,43 +259,6 @@ SteadyTime Outbox::TellTimeouts(SteadyTime now) {
   results.Send();
   // New replies come without waking the ticker: look again soon enough to be fair to them.
   return std::min(next, now + kGranularity);
-}
-
-size_t Outbox::outstanding() const {
-  MutexLock lock(mutex_);
-  return messages_;
-}
-
-Outbox::Room Outbox::room() const {
-  MutexLock lock(mutex_);
-  if (full_) return {};
-  return {limits_.max_messages - messages_, limits_.max_bytes - bytes_};
-}
-
-Outbox::Edge Outbox::UpdateFull() {
-  if (!full_ && (messages_ >= limits_.max_messages || bytes_ >= limits_.max_bytes)) {
-    full_ = true;
-    return Edge::kFull;
-  }
-  if (full_ && messages_ <= limits_.max_messages / 2 && bytes_ <= limits_.max_bytes / 2) {
-    full_ = false;
-    return Edge::kRelieved;
-  }
-  return Edge::kNone;
-}
-
-void Outbox::Tell(Edge edge) {
-  if (edge == Edge::kNone) return;
-  MutexLock tell_lock(tell_mutex_);
-  // Two edges may arrive here in either order; what counts is how it stands now.
-  bool full = false;
-  {
-    MutexLock lock(mutex_);
-    full = full_;
-  }
-  if (full == told_full_) return;
-  told_full_ = full;
-  on_full_(full);
 }
 
 }  // namespace sluice

@@ -16,6 +16,7 @@
 #include "server/mqtt/driver.h"
 #include "server/reply/refused_replies.h"
 #include "server/runtime/clock.h"
+#include "server/runtime/fill_level.h"
 #include "server/runtime/mutex.h"
 #include "server/runtime/ticker.h"
 #include "server/telemetry/log_limit.h"
@@ -78,13 +79,9 @@ class Outbox final : public PublishListener, public Tickable {
   void OnOutcomes(std::span<const PublishOutcome> outcomes) override;
   SteadyTime Tick(SteadyTime now) override;
 
-  size_t outstanding() const;
+  size_t outstanding() const { return level_.held().messages; }
   // What may be sent before a bound is reached; nothing while it is full and not relieved yet.
-  struct Room {
-    size_t messages = 0;
-    size_t bytes = 0;
-  };
-  Room room() const;
+  Fill room() const { return level_.room(); }
 
  private:
   using Connections = std::map<std::string, Publisher*, std::less<>>;
@@ -104,8 +101,6 @@ class Outbox final : public PublishListener, public Tickable {
     uint64_t token = 0;
     std::shared_ptr<const OutboundMessage> message;
   };
-  // What on_full is to be told; empty: nothing.
-  enum class Edge { kNone, kFull, kRelieved };
 
   uint64_t TakeSlot() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FreeSlot(uint64_t token) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -116,18 +111,14 @@ class Outbox final : public PublishListener, public Tickable {
   void PublishAgain(SteadyTime now);
   // Hands them to RefusedReplies, with their places.
   void HandOver(std::vector<RefusedReply> refused);
-  void FreePlaces(size_t messages, size_t bytes);
   SteadyTime TellTimeouts(SteadyTime now);
 
-  Edge UpdateFull() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Tell(Edge edge);
   Counter& OutcomeCounter(PublishOutcome::Code code) { return *outcome_counters_[static_cast<size_t>(code)]; }
 
   // Constant after set-up.
   const Clock& clock_;
   Journal& journal_;
-  const OutboxLimits limits_;
-  const std::function<void(bool)> on_full_;
+  const Millis result_timeout_;
   Connections connections_;
   RefusedReplies* refused_ = nullptr;
   std::array<Counter*, 5> outcome_counters_;
@@ -135,18 +126,13 @@ class Outbox final : public PublishListener, public Tickable {
   Counter& retries_;
   log::Limiter log_limit_;
 
+  FillLevel level_;  // Thread-safe. Of slots, and of places that RefusedReplies keeps.
+
   mutable Mutex mutex_;
   std::vector<Slot> slots_ ABSL_GUARDED_BY(mutex_);  // Token - 1 is the index.
   std::vector<uint64_t> free_ ABSL_GUARDED_BY(mutex_);
   std::multimap<SteadyTime, Retry> retries_due_ ABSL_GUARDED_BY(mutex_);
   std::minstd_rand random_ ABSL_GUARDED_BY(mutex_);
-  size_t messages_ ABSL_GUARDED_BY(mutex_) = 0;
-  size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool full_ ABSL_GUARDED_BY(mutex_) = false;
-
-  // Serialises on_full, so that its calls alternate; taken before mutex_.
-  Mutex tell_mutex_;
-  bool told_full_ ABSL_GUARDED_BY(tell_mutex_) = false;
 };
 
 }  // namespace sluice

@@ -27,7 +27,7 @@ OutboxRecovery::OutboxRecovery(const Clock& clock, Outbox& outbox, ReadPage read
 SteadyTime OutboxRecovery::Tick(SteadyTime now) {
   if (done()) return kNever;
   if (now < not_before_) return not_before_;
-  const Outbox::Room room = outbox_.room();
+  const Fill room = outbox_.room();
   if (room.messages == 0 || room.bytes == 0) return not_before_ = now + kForRoom;
 
   absl::StatusOr<std::vector<RecoveredReply>> page =

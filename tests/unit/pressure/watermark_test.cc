@@ -1,4 +1,4 @@
-#include "server/pressure/watermark.h"
+#include "server/runtime/watermark.h"
 
 #include <gtest/gtest.h>
 
