@@ -88,9 +88,13 @@ bool Link::Stop(SteadyTime deadline) {
   });
   {
     MutexLock lock(mutex_);
+    if (stopped_) return *stopped_;
     while (started_ && !finished_ && clock_.Now() < deadline) changed_.WaitUntil(mutex_, deadline);
   }
-  return loop_.Stop(deadline);
+  const bool stopped = loop_.Stop(deadline);
+  MutexLock lock(mutex_);
+  stopped_ = stopped;
+  return stopped;
 }
 
 std::string Link::detail() const {

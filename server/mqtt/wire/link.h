@@ -6,6 +6,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -69,7 +70,7 @@ class Link final : private ClientEvents {
   // `owner` holds this link and its user; the loop's thread keeps it alive.
   void Start(std::shared_ptr<void> owner);
   // Disconnects and ends the thread. False: `deadline` came first (a name look-up was stuck); the thread is left behind
-  // and ends when it can.
+  // and ends when it can. Once: a second call returns the same at once.
   bool Stop(SteadyTime deadline);
   void Post(std::function<void()> task) { loop_.Post(std::move(task)); }
   bool up() const { return up_.load(std::memory_order_acquire); }
@@ -144,6 +145,7 @@ class Link final : private ClientEvents {
   CondVar changed_;
   bool started_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  std::optional<bool> stopped_ ABSL_GUARDED_BY(mutex_);  // What Stop() has returned: nothing comes after it.
   std::string detail_ ABSL_GUARDED_BY(mutex_) = "not started";
 };
 

@@ -78,7 +78,7 @@ class Publisher:
                 due += self.interval
                 self._publish()
             wait = min(max(due - time.monotonic(), 0), 0.02)
-            if self.client.loop(wait) != paho.MQTT_ERR_SUCCESS:
+            if self.client is not None and self.client.loop(wait) != paho.MQTT_ERR_SUCCESS:
                 self._lost()
             if not self.running.is_set() and not self.open:
                 self.quiet.set()

@@ -270,6 +270,22 @@ TEST_P(WireTest, StopsInTimeBesideAFrozenBroker) {
   broker_.Thaw();
 }
 
+TEST_P(WireTest, DoesNotWaitTwiceForAFrozenBroker) {
+  TestIntake intake(Options(), kSubscriptions);
+  TestPublisher publisher(Options());
+  ASSERT_TRUE(intake.Ready() && publisher.Ready());
+  broker_.Freeze();
+  publisher.Publish("r", std::string(8 << 20, 'x'), Qos::kAtLeastOnce);  // More than the sockets hold.
+  const SteadyTime before = Clock::Real().Now();
+  intake->Stop(before);
+  publisher->Stop(before);
+  // As the destructors do.
+  intake->Stop(before + kTestDeadline);
+  publisher->Stop(before + kTestDeadline);
+  EXPECT_LT(Clock::Real().Now() - before, kTestDeadline);
+  broker_.Thaw();
+}
+
 TEST_P(WireTest, ALargeMessageIsNotCopied) {
   TestIntake intake(Options(), kSubscriptions);
   ASSERT_TRUE(intake.Ready());
