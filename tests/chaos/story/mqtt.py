@@ -10,7 +10,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 KEYS = 16
-PAUSE_S = 10
+# Mosquitto saves all it has between two acknowledgements: on a slow disk that is long.
+PAUSE_S = 60
 
 
 def make_client(client_id, mqtt5, **options):
