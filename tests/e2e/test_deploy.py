@@ -1,4 +1,5 @@
 """What deploy/ holds fits the programs."""
+import json
 import os
 import re
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 import pytest
 import yaml
 
+from harness.gateway import LABEL, SAMPLE
 from harness.process import BIN, SOURCE
 
 DEPLOY = SOURCE / "deploy"
@@ -67,3 +69,38 @@ def test_the_service_is_what_systemd_understands_and_exposes_little(tmp_path):
     done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=15", unit], capture_output=True, text=True,
                           timeout=60, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def asked():
+    """Each expression of the dashboard and of the alerts, with what stands beside it and may name labels."""
+    dashboard = json.loads((DEPLOY / "grafana" / "sluice.json").read_text())
+    for panel in dashboard["panels"]:
+        for target in panel.get("targets", []):
+            yield target["expr"], set(re.findall(r"{{(\w+)}}", target["legendFormat"])), f"panel {panel['title']}"
+    for group in yaml.safe_load((DEPLOY / "prometheus" / "sluice-rules.yaml").read_text())["groups"]:
+        for rule in group["rules"]:
+            yield rule["expr"], set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"])), rule["alert"]
+
+
+def test_dashboard_and_alerts_ask_for_metrics_and_labels_that_a_gateway_has(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in": "c"})
+    world.client(broker).publish("in", b"x")  # A chain has its metrics from its first message on.
+    gateway.wait_metric("sluice_backlog_messages", lambda backlog: backlog == 1)
+    target = {"namespace", "pod", "instance", "job"}  # Prometheus adds them.
+    labels = {}
+    for line in gateway.get("/metrics")[1].splitlines():
+        if sample := SAMPLE.match(line):
+            labels.setdefault(sample[1], set(target)).update(dict(LABEL.findall(sample[2] or "")))
+
+    for expr, beside, where in asked():
+        names = re.findall(r"\b((?:sluice|process)_\w+)", expr)
+        assert names, where
+        assert set(names) <= set(labels), where
+        wanted = {label for listed in re.findall(r"\b(?:by|without|on) \(([^)]*)\)", expr) for label in listed.split(", ")}
+        wanted |= set(re.findall(r"(\w+)=~", expr)) | beside
+        for name in names:
+            # sluice_build_info stands beside others to say which gateways there are.
+            assert name == "sluice_build_info" or wanted <= labels[name], f"{where}: {name}"
+        if grouped := re.match(r"(?:histogram_quantile\([\d.]+, )?\w+ by \(([^)]*)\)", expr):
+            assert beside <= set(grouped[1].split(", ")), f"{where}: its legend names what is summed up"
