@@ -174,6 +174,9 @@
 {{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled -}}
 {{- $wrong = append $wrong "serviceMonitor and podMonitor would both scrape each gateway; enable one" -}}
 {{- end -}}
+{{- if and .Values.serviceMonitor.enabled (ne .Values.service.type "ClusterIP") -}}
+{{- $wrong = append $wrong (printf "serviceMonitor needs the metrics' port of the Service, which service.type %s does not have; enable podMonitor instead" .Values.service.type) -}}
+{{- end -}}
 {{- with .Values.networkPolicy -}}
 {{- if and .enabled .egress.enabled (not .egress.brokers) -}}
 {{- $wrong = append $wrong "networkPolicy.egress.enabled cuts the gateways off from their brokers; name them in networkPolicy.egress.brokers" -}}
