@@ -171,6 +171,10 @@
 
 {{- define "sluice.wrongObjects" -}}
 {{- $wrong := list -}}
+{{- $fullname := include "sluice.fullname" . -}}
+{{- if regexMatch "^[0-9]|\\." $fullname -}}
+{{- $wrong = append $wrong (printf "no Service can be called %s: its name begins with a letter and has no '.'; set fullnameOverride" $fullname) -}}
+{{- end -}}
 {{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled -}}
 {{- $wrong = append $wrong "serviceMonitor and podMonitor would both scrape each gateway; enable one" -}}
 {{- end -}}
