@@ -46,6 +46,11 @@ The gateway's configuration: .Values.config, and what follows from the other val
 {{- $_ := set $journal "path" "/var/lib/sluice" -}}
 {{- $_ := set $config "journal" $journal -}}
 
+{{- /* Without a journal the gateway has no place of its own for sluicectl's socket. */ -}}
+{{- if and (not (dig "enabled" true $journal)) (not (hasKey ($config.admin | default dict) "listen")) -}}
+  {{- $_ := set $config "admin" (merge (dict "listen" "unix:/var/lib/sluice/admin.sock") ($config.admin | default dict)) -}}
+{{- end -}}
+
 {{- $pressure := $config.pressure | default dict -}}
 {{- $_ := set $pressure "replicas" .replicas -}}
 {{- $_ := set $config "pressure" $pressure -}}

@@ -74,6 +74,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
+{{/* Port of config.admin.listen; empty: a Unix socket, or none. */}}
+{{- define "sluice.adminPort" -}}
+{{- $listen := dig "admin" "listen" "" .Values.config | toString -}}
+{{- if not (hasPrefix "unix:" $listen) -}}{{ regexFind "[0-9]+$" $listen }}{{- end -}}
+{{- end -}}
+
 {{/* The fewest gateways that there may be. */}}
 {{- define "sluice.fewest" -}}
 {{- if .Values.autoscaling.enabled -}}{{ .Values.autoscaling.minReplicas }}{{- else -}}{{ .Values.replicaCount }}{{- end -}}

@@ -29,7 +29,7 @@ topologySpreadConstraints:
 {{- end -}}
 {{- $complete := list -}}
 {{- range $rules -}}
-{{- $complete = append $complete (merge (deepCopy .) (dict "labelSelector" $selector)) -}}
+{{- $complete = append $complete (hasKey . "labelSelector" | ternary . (set (deepCopy .) "labelSelector" $selector)) -}}
 {{- end -}}
 {{- toYaml $complete -}}
 {{- end -}}

@@ -171,8 +171,15 @@
 
 {{- define "sluice.wrongObjects" -}}
 {{- $wrong := list -}}
+{{- $fullname := include "sluice.fullname" . -}}
+{{- if regexMatch "^[0-9]|\\." $fullname -}}
+{{- $wrong = append $wrong (printf "no Service can be called %s: its name begins with a letter and has no '.'; set fullnameOverride" $fullname) -}}
+{{- end -}}
 {{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled -}}
 {{- $wrong = append $wrong "serviceMonitor and podMonitor would both scrape each gateway; enable one" -}}
+{{- end -}}
+{{- if and .Values.serviceMonitor.enabled (ne .Values.service.type "ClusterIP") -}}
+{{- $wrong = append $wrong (printf "serviceMonitor needs the metrics' port of the Service, which service.type %s does not have; enable podMonitor instead" .Values.service.type) -}}
 {{- end -}}
 {{- with .Values.networkPolicy -}}
 {{- if and .enabled .egress.enabled (not .egress.brokers) -}}
