@@ -47,6 +47,11 @@ def test_compose_publishes_on_loopback_only():
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
 
 
+def test_compose_ends_the_gateway_before_the_broker_and_starts_it_before_the_workers():
+    services = compose()["services"]
+    assert services["gateway"]["depends_on"] == ["mosquitto"] and services["worker"]["depends_on"] == ["gateway"]
+
+
 def test_the_gateway_takes_the_configuration_of_the_service(tmp_path):
     (tmp_path / "mqtt-password").write_text("secret\n")
     check(DEPLOY / "systemd" / "gateway.yaml", CREDENTIALS_DIRECTORY=str(tmp_path))
