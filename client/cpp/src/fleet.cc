@@ -47,11 +47,14 @@ Status Fleet::Run() {
         std::make_unique<HandlerPool>(threads, handler_, settled_, [this](SteadyTime when) { mailbox_.WakeBy(when); });
   }
   {
-    const Resolver resolver(targets_, options_.family, options_.resolve_interval, [this](size_t target, Lookup lookup) {
-      mailbox_.Post([this, target, lookup = std::move(lookup)] { Found(target, lookup); });
-    });
+    const Resolver resolver(
+        targets_, options_.family, options_.resolve_interval,
+        Backoff(options_.reconnect_first, options_.reconnect_longest, ++seed_),
+        [this](size_t target, Lookup lookup, Millis again) {
+          mailbox_.Post([this, target, lookup = std::move(lookup), again] { Found(target, lookup, again); });
+        });
     for (size_t i = 0; i < targets_.size(); ++i) {
-      if (targets_[i].literal) Found(i, Resolve(targets_[i], options_.family));
+      if (targets_[i].literal) Found(i, Resolve(targets_[i], options_.family), options_.resolve_interval);
     }
     while (!leaving_ || !streams_.empty()) {
       mailbox_.BeginRound();
@@ -191,14 +194,13 @@ void Fleet::OnBatch(const std::shared_ptr<Batch>& batch) {
 
 // ---- what names stand for
 
-void Fleet::Found(size_t target, Lookup lookup) {
+void Fleet::Found(size_t target, Lookup lookup, Millis again) {
   const Target& name = targets_[target];
   if (!lookup.status.ok()) {
     // Said once until it changes: it is tried again every few seconds.
     if (lookup_errors_[target] == lookup.status.message()) return;
     lookup_errors_[target] = lookup.status.message();
-    Raise(Event::Kind::kResolveFailed, name.host, lookup.status, "cannot look up " + name.host,
-          options_.resolve_interval);
+    Raise(Event::Kind::kResolveFailed, name.host, lookup.status, "cannot look up " + name.host, again);
     return;
   }
   lookup_errors_[target].clear();

@@ -59,7 +59,7 @@ class Fleet final : private StreamListener {
   void Connected(const Stream* stream, const v1::Welcome& welcome);
   void GatewayDrains(Stream* stream, const std::string& reason);
   void Ended(const std::shared_ptr<Stream>& stream, const Status& status);
-  void Found(size_t target, Lookup lookup);
+  void Found(size_t target, Lookup lookup, Millis again);
   void Dial(Link& link, SteadyTime now);
   // When the link is to be dialled again after `status`.
   Millis Pause(Link& link, const Status& status, SteadyTime now);

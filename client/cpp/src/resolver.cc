@@ -1,5 +1,7 @@
 #include "client/cpp/src/resolver.h"
 
+#include <algorithm>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -13,6 +15,8 @@ struct Resolver::State {
   Options::Family family = Options::Family::kPreferIpv4;
   Millis interval{0};
   OnLookup on_lookup;
+  std::optional<Backoff> failed;  // Of the thread.
+  Millis again{0};                // Of the thread: until the next lookups.
 
   Mutex mutex;
   CondVar changed;
@@ -22,6 +26,8 @@ struct Resolver::State {
 
   // False: stopping.
   bool LookUpAll() {
+    again = interval;
+    bool found_all = true;
     for (size_t i = 0; i < targets.size(); ++i) {
       if (targets[i].literal) continue;
       {
@@ -30,32 +36,38 @@ struct Resolver::State {
         looking = true;
       }
       Lookup lookup = Resolve(targets[i], family);
+      if (!lookup.status.ok() && std::exchange(found_all, false)) {
+        again = std::min(interval, failed->Next(lookup.status.code()));
+      }
       // Under the lock, so that the destructor returns after it.
       MutexLock lock(mutex);
       looking = false;
       if (stopping) return false;
-      on_lookup(i, std::move(lookup));
+      on_lookup(i, std::move(lookup), again);
     }
+    if (found_all) failed->Reset();
     return true;
   }
 
   void Run() {
     while (LookUpAll()) {
-      const SteadyTime again = Now() + interval;
+      const SteadyTime due = Now() + again;
       MutexLock lock(mutex);
-      while (!stopping && Now() < again) changed.WaitUntil(mutex, again);
+      while (!stopping && Now() < due) changed.WaitUntil(mutex, due);
       if (stopping) return;
     }
   }
 };
 
-Resolver::Resolver(std::vector<Target> targets, Options::Family family, Millis interval, OnLookup on_lookup)
+Resolver::Resolver(std::vector<Target> targets, Options::Family family, Millis interval, Backoff failed,
+                   OnLookup on_lookup)
     : state_(std::make_shared<State>()) {
   bool names = false;
   for (const Target& target : targets) names = names || !target.literal;
   state_->targets = std::move(targets);
   state_->family = family;
   state_->interval = interval;
+  state_->failed = std::move(failed);
   state_->on_lookup = std::move(on_lookup);
   if (names) state_->thread = std::thread([state = state_] { state->Run(); });
 }

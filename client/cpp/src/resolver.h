@@ -6,17 +6,20 @@
 #include <vector>
 
 #include "client/cpp/src/address.h"
+#include "client/cpp/src/backoff.h"
 #include "client/cpp/src/time.h"
 
 namespace sluice::client {
 
 class Resolver {
  public:
-  // Called on the resolver's thread for each lookup that came to its end. `index`: into the targets.
-  using OnLookup = std::function<void(size_t index, Lookup lookup)>;
+  // Called on the resolver's thread for each lookup that came to its end. `index`: into the targets; `again`: until the
+  // next lookup.
+  using OnLookup = std::function<void(size_t index, Lookup lookup, Millis again)>;
 
-  // Looks up every name among `targets` (not the literals) at once and then every `interval`.
-  Resolver(std::vector<Target> targets, Options::Family family, Millis interval, OnLookup on_lookup);
+  // Looks up every name among `targets` (not the literals) at once and then every `interval`; sooner, after a pause of
+  // `failed`, while one of them cannot be found: who starts before the gateways' name is there is not to wait for long.
+  Resolver(std::vector<Target> targets, Options::Family family, Millis interval, Backoff failed, OnLookup on_lookup);
   // No call of OnLookup is under way or will come. Does not wait for a lookup that the system has not answered yet:
   // its thread ends by itself later, and touches nothing but its own state.
   ~Resolver();
