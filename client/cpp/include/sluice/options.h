@@ -93,8 +93,8 @@ struct Options {
   enum class Family : std::uint8_t { kPreferIpv4, kPreferIpv6, kAll };
   Family family = Family::kPreferIpv4;
 
-  // How often names are looked up again (1 s …). New addresses get a stream, vanished ones are not dialled again. A name
-  // that cannot be found is looked up again after a pause as below, if that is shorter.
+  // How often names are looked up again (1 s …). New addresses get a stream, vanished ones are not dialled again. A
+  // name that cannot be found is looked up again after a pause as below, if that is shorter.
   std::chrono::milliseconds resolve_interval{10'000};
 
   // The pause before a connection is tried again: doubled from the first to the longest, each time held to a random
