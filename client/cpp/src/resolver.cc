@@ -59,7 +59,7 @@ struct Resolver::State {
   }
 };
 
-Resolver::Resolver(std::vector<Target> targets, Options::Family family, Millis interval, Backoff failed,
+Resolver::Resolver(std::vector<Target> targets, Options::Family family, Millis interval, const Backoff& failed,
                    OnLookup on_lookup)
     : state_(std::make_shared<State>()) {
   bool names = false;
@@ -67,7 +67,7 @@ Resolver::Resolver(std::vector<Target> targets, Options::Family family, Millis i
   state_->targets = std::move(targets);
   state_->family = family;
   state_->interval = interval;
-  state_->failed = std::move(failed);
+  state_->failed = failed;
   state_->on_lookup = std::move(on_lookup);
   if (names) state_->thread = std::thread([state = state_] { state->Run(); });
 }
