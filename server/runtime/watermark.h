@@ -17,7 +17,7 @@ class Watermark {
  public:
   // Bounds of 0 are none. 1 … 100 percent, `low_percent` below `high_percent`.
   Watermark(Fill bounds, uint32_t high_percent, uint32_t low_percent)
-      : high_(Part(bounds, high_percent)), low_(Part(bounds, low_percent)) {}
+      : high_(Part(bounds, high_percent, 99)), low_(Part(bounds, low_percent, 0)) {}
 
   bool IsFull(Fill held, bool was_full) const {
     if (was_full) return held.messages > low_.messages || held.bytes > low_.bytes;
@@ -26,13 +26,14 @@ class Watermark {
 
  private:
   static constexpr uint64_t kNoBound = UINT64_MAX;
-  // Rounded up, so that a bound of one message is not reached by none.
-  static uint64_t Part(uint64_t bound, uint32_t percent) {
+  // The high mark is rounded up (`more` 99), so that a bound of one message is not reached by none; the low one down
+  // (0), so that it is below the high one.
+  static uint64_t Part(uint64_t bound, uint32_t percent, uint32_t more) {
     if (bound == 0) return kNoBound;
-    return bound / 100 * percent + (bound % 100 * percent + 99) / 100;
+    return bound / 100 * percent + (bound % 100 * percent + more) / 100;
   }
-  static Fill Part(Fill bounds, uint32_t percent) {
-    return {.messages = Part(bounds.messages, percent), .bytes = Part(bounds.bytes, percent)};
+  static Fill Part(Fill bounds, uint32_t percent, uint32_t more) {
+    return {.messages = Part(bounds.messages, percent, more), .bytes = Part(bounds.bytes, percent, more)};
   }
 
   Fill high_;

@@ -39,6 +39,17 @@ TEST_F(FillLevelTest, IsFullOfBytesToo) {
   EXPECT_THAT(told_, ElementsAre(true, false));
 }
 
+TEST(FillLevelOfOneTest, IsFullOfOneUntilItIsGone) {
+  std::vector<bool> told;
+  FillLevel level({.messages = 1, .bytes = 0}, [&](bool full) { told.push_back(full); });
+  level.Add({.messages = 1, .bytes = 1});
+  level.Add({.messages = 1, .bytes = 1});
+  level.Remove({.messages = 1, .bytes = 1});
+  EXPECT_THAT(told, ElementsAre(true));
+  level.Remove({.messages = 1, .bytes = 1});
+  EXPECT_THAT(told, ElementsAre(true, false));
+}
+
 TEST_F(FillLevelTest, HasRoomUpToTheBoundAndNoneUntilItIsRelieved) {
   level_.Add({.messages = 1, .bytes = 10});
   EXPECT_EQ(level_.room().messages, 3u);
