@@ -14,7 +14,7 @@ namespace sluice::client {
 class Resolver {
  public:
   // Called on the resolver's thread for each lookup that came to its end. `index`: into the targets; `again`: until the
-  // next lookup.
+  // next lookup, for one that failed.
   using OnLookup = std::function<void(size_t index, Lookup lookup, Millis again)>;
 
   // Looks up every name among `targets` (not the literals) at once and then every `interval`; sooner, after a pause of

@@ -50,6 +50,13 @@ class WireTest : public testing::TestWithParam<Dialect> {
     options.receive_maximum = kWindow;
     return options;
   }
+  // Both were connected; now the broker answers nothing, and more is to be published than the sockets hold.
+  bool FreezesWithMoreThanTheSocketsHold(TestIntake& intake, TestPublisher& publisher) {
+    if (!intake.Ready() || !publisher.Ready()) return false;
+    broker_.Freeze();
+    publisher.Publish("r", std::string(8 << 20, 'x'), Qos::kAtLeastOnce);
+    return true;
+  }
   // MQTT 5 goes by the client's Receive Maximum, 3.1.1 by the broker's own bound.
   static constexpr uint16_t kWindow = 10;
   Mosquitto broker_{{.config = "max_inflight_messages 10\n"}};
@@ -260,9 +267,7 @@ TEST_P(WireTest, ABrokerThatFallsSilentIsNoticed) {
 TEST_P(WireTest, StopsInTimeBesideAFrozenBroker) {
   TestIntake intake(Options(), kSubscriptions);
   TestPublisher publisher(Options());
-  ASSERT_TRUE(intake.Ready() && publisher.Ready());
-  broker_.Freeze();
-  publisher.Publish("r", std::string(8 << 20, 'x'), Qos::kAtLeastOnce);  // More than the sockets hold.
+  ASSERT_TRUE(FreezesWithMoreThanTheSocketsHold(intake, publisher));
   const SteadyTime before = Clock::Real().Now();
   intake->Stop(before + kTestDeadline);
   publisher->Stop(before + kTestDeadline);
@@ -273,9 +278,7 @@ TEST_P(WireTest, StopsInTimeBesideAFrozenBroker) {
 TEST_P(WireTest, DoesNotWaitTwiceForAFrozenBroker) {
   TestIntake intake(Options(), kSubscriptions);
   TestPublisher publisher(Options());
-  ASSERT_TRUE(intake.Ready() && publisher.Ready());
-  broker_.Freeze();
-  publisher.Publish("r", std::string(8 << 20, 'x'), Qos::kAtLeastOnce);  // More than the sockets hold.
+  ASSERT_TRUE(FreezesWithMoreThanTheSocketsHold(intake, publisher));
   const SteadyTime before = Clock::Real().Now();
   intake->Stop(before);
   publisher->Stop(before);
