@@ -4,8 +4,7 @@
 //  - A batch is what one read of the socket brought. The broker is sent its acknowledgements when OnMessages returned
 //    OK; an error breaks the connection off unacknowledged, and the broker sends the messages again.
 //  - A pause withholds acknowledgements: the broker's window closes after at most `receive_maximum` more messages of
-//  QoS
-//    1 and 2, while pings and QoS 0 go on.
+//    QoS 1 and 2, while pings and QoS 0 go on.
 //  - QoS 2 is exactly once over reconnects of this process as long as the broker keeps the session (out: with MQTT 5).
 //  - Each connection has a thread of its own.
 #pragma once

@@ -7,8 +7,11 @@
 //     Options options;
 //     options.gateways = {"gateway.example:7443"};
 //     options.chains = {"temperature"};
-//     Worker worker(options, [](const Message& message) { return Reply{.payload = "seen " +
-//     std::string(message.topic)}; }); Status status = worker.RunUntilSignal(); return status.ok() ? 0 : 1;
+//     Worker worker(options, [](const Message& message) {
+//       return Reply{.payload = "seen " + std::string(message.topic)};
+//     });
+//     Status status = worker.RunUntilSignal();
+//     return status.ok() ? 0 : 1;
 //   }
 #pragma once
 
