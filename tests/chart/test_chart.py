@@ -1,4 +1,5 @@
 """What the chart renders, beside the gateway that is built here: scripts/chart has the other checks."""
+import base64
 import json
 import os
 import pathlib
@@ -99,6 +100,20 @@ def test_the_chart_has_the_version_of_the_gateway():
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
 
     assert chart["appVersion"] == project
+
+
+def test_the_chart_asks_for_a_unit_of_every_duration_that_the_gateway_reads():
+    listed = re.search(r'define "sluice.durations" -}}\n(.*?)\n{{- end', (CHART / "templates" / "_validate.tpl").read_text(), re.S)[1]
+    reference = (ROOT / "docs" / "configuration.md").read_text()
+    read = re.findall(r"^\| `(\w+)` \| a duration (?!.*or a number of seconds)", reference, re.M)
+
+    assert sorted(listed.split()) == sorted({key.lower() for key in read})
+
+
+def test_the_icon_is_the_one_of_the_repository():
+    icon = yaml.safe_load((CHART / "Chart.yaml").read_text())["icon"]
+
+    assert base64.b64decode(icon.partition(",")[2]) == (CHART / "icon.svg").read_bytes()
 
 
 def dashboard():

@@ -3,10 +3,12 @@
 {{- define "sluice.validate" -}}
 {{- $reasons := concat
       (include "sluice.wrongConfig" . | fromJsonArray)
+      (include "sluice.wrongScalars" (dict "at" "config" "value" .Values.config) | fromJsonArray)
       (include "sluice.wrongConnections" . | fromJsonArray)
       (include "sluice.wrongReplicas" . | fromJsonArray)
       (include "sluice.wrongListener" . | fromJsonArray)
       (include "sluice.wrongBounds" . | fromJsonArray)
+      (include "sluice.wrongUser" . | fromJsonArray)
       (include "sluice.wrongObjects" . | fromJsonArray) -}}
 {{- if $reasons -}}
 {{- fail (printf "\n\nThe values cannot work:\n- %s\n" (join "\n- " $reasons)) -}}
@@ -33,6 +35,39 @@
 {{- if hasKey (get $config (index . 0) | default dict) (index . 1) -}}
 {{- $wrong = append $wrong (printf "config.%s.%s is set by the chart; set %s instead" (index . 0) (index . 1) (index . 2)) -}}
 {{- end -}}
+{{- end -}}
+{{- toJson $wrong -}}
+{{- end -}}
+
+{{/* Keys of the gateway that hold a duration, in lower case; maxReconnectInterval takes a plain number. */}}
+{{- define "sluice.durations" -}}
+sessionexpiry keepalive connecttimeout lease maxlease retrybackoff maxretrybackoff resulttimeout maxage heartbeat
+maxstreamage leaveshareafter noworkersafter drain fsyncinterval
+{{- end -}}
+
+{{/* What has the right type and cannot be: (dict "at" PATH "value" VALUE). Looks at all keys, in any case. */}}
+{{- define "sluice.wrongScalars" -}}
+{{- $wrong := list -}}
+{{- $at := .at -}}
+{{- $durations := regexSplit "\\s+" (include "sluice.durations" .) -1 -}}
+{{- if kindIs "map" .value -}}
+  {{- range $key, $value := .value -}}
+    {{- $here := printf "%s.%s" $at $key -}}
+    {{- if or (kindIs "map" $value) (kindIs "slice" $value) -}}
+      {{- $wrong = concat $wrong (include "sluice.wrongScalars" (dict "at" $here "value" $value) | fromJsonArray) -}}
+    {{- else if not (kindIs "invalid" $value) -}}
+      {{- $text := toString $value -}}
+      {{- if and (has (lower $key) $durations) (regexMatch "^[0-9]+$" $text) (ne $text "0") -}}
+        {{- $wrong = append $wrong (printf "%s is %s, without a unit; write %ss for seconds" $here $text $text) -}}
+      {{- else if and (has (lower $key) (list "qos" "deadletterqos")) (not (regexMatch "^[0-2]$|\\$\\{" $text)) -}}
+        {{- $wrong = append $wrong (printf "%s is %s; MQTT has 0, 1 and 2" $here $text) -}}
+      {{- end -}}
+    {{- end -}}
+  {{- end -}}
+{{- else if kindIs "slice" .value -}}
+  {{- range $i, $value := .value -}}
+    {{- $wrong = concat $wrong (include "sluice.wrongScalars" (dict "at" (printf "%s[%d]" $at $i) "value" $value) | fromJsonArray) -}}
+  {{- end -}}
 {{- end -}}
 {{- toJson $wrong -}}
 {{- end -}}
@@ -165,6 +200,24 @@
   {{- if and (gt $live -1) (gt $segment -1) (gt $letters -1) (gt $size -1) (lt $size $needed) -}}
     {{- $wrong = append $wrong (printf "persistence.size %v is too small: twice config.journal.maxBytes, four segments and config.deadLetters.maxBytes are %d MiB" .Values.persistence.size (div (add $needed 1048575) 1048576)) -}}
   {{- end -}}
+{{- end -}}
+{{- toJson $wrong -}}
+{{- end -}}
+
+{{/* The kubelet would start no container, and say so in the pod's events only. The container's context wins over the pod's. */}}
+{{- define "sluice.wrongUser" -}}
+{{- $wrong := list -}}
+{{- $pod := .Values.podSecurityContext | default dict -}}
+{{- $container := .Values.securityContext | default dict -}}
+{{- $where := hasKey $container "runAsUser" | ternary "securityContext" "podSecurityContext" -}}
+{{- $user := hasKey $container "runAsUser" | ternary $container.runAsUser $pod.runAsUser -}}
+{{- $nonRoot := hasKey $container "runAsNonRoot" | ternary $container.runAsNonRoot $pod.runAsNonRoot -}}
+{{- if and $nonRoot (not (kindIs "invalid" $user)) (eq (int64 $user) 0) -}}
+{{- $wrong = append $wrong (printf "%s.runAsUser 0 is root, and runAsNonRoot: true would start no container; name another user, or null for the image's" $where) -}}
+{{- end -}}
+{{- $privileged := $container.privileged | default false -}}
+{{- if and $privileged (eq (toString (get $container "allowPrivilegeEscalation")) "false") -}}
+{{- $wrong = append $wrong "securityContext.privileged: true and allowPrivilegeEscalation: false exclude each other; Kubernetes refuses such a pod" -}}
 {{- end -}}
 {{- toJson $wrong -}}
 {{- end -}}
