@@ -4,12 +4,16 @@ find_program(CCACHE ccache)
 if(CCACHE)
   # Paths count relative to the source tree, so that clones share what they have compiled, and -Werror does not count, so
   # that ./run-tests takes over what ./quickstart has compiled.
-  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 CCACHE_IGNOREOPTIONS=-Werror ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 CCACHE_IGNOREOPTIONS=-Werror CCACHE_PCH_EXTSUM=1
+      CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
 endif()
 find_program(MOLD mold)
 if(MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
+
+# Everywhere, or a target without threads could not share a precompiled header with one that has them.
+add_compile_options(-pthread)
 
 # Warnings go onto Sluice's own targets only, through this interface; generated code is compiled without.
 # missing-field-initializers: g++ 12 means designated initialisers too, where leaving fields out is the point.
