@@ -47,17 +47,23 @@ void IntakeControl::AddConnection(const std::string& name, IntakeConnection& con
                                           "Times that a shared filter was left to other gateways.",
                                           {{"connection", name}, {"reason", std::string(kLeaveNames[i])}});
   }
+  const SteadyTime now = clock_.Now();
+  ladder_.AddConnection(group, now);
   for (const PlannedSubscription& planned : group.planned) {
     mine.filters.push_back(planned.subscription.filter);
     for (const Route* route : planned.routes) {
       const Chain* chain = route->target.chain;
       if (chain == nullptr || workers_.contains(chain)) continue;
-      workers_[chain].gauge =
+      Workers& workers = workers_[chain];
+      workers.gauge =
           &metrics_.GetGauge("sluice_chain_workers", "Worker streams that serve the chain.", {{"chain", chain->name}});
+      // Workers may have come first: their listener is there before intake is.
+      for (const auto& [session, chains] : sessions_) workers.count += std::ranges::count(chains, chain);
+      workers.gauge->Set(static_cast<int64_t>(workers.count));
+      ladder_.SetWorkers(*chain, workers.count, now);
     }
   }
   connections_.push_back(std::move(mine));
-  ladder_.AddConnection(group, clock_.Now());
 }
 
 void IntakeControl::Stop() {

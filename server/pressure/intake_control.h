@@ -33,7 +33,7 @@ class IntakeControl final : public Tickable {
   IntakeControl(const IntakeControl&) = delete;
   IntakeControl& operator=(const IntakeControl&) = delete;
 
-  // ---- set-up, before anything else is called
+  // ---- set-up; workers may join and leave meanwhile
   // `connection` lives until Stop().
   void AddConnection(const std::string& name, IntakeConnection& connection, const SubscriptionGroup& group);
   // Of a journal with bounds. Called from any thread that calls in here, a few times a second by themselves; they must

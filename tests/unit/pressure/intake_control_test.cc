@@ -78,6 +78,24 @@ class IntakeControlTest : public testing::Test {
   SteadyTime next_;
 };
 
+TEST_F(IntakeControlTest, CountsWorkersThatJoinedBeforeTheConnectionsOfTheirChain) {
+  const Chain& late = world_.ChainOf("late");
+  control_.OnWorkerJoined(1, {&late});
+  control_.OnWorkerJoined(2, {&late, &a()});
+  ObedientIntake intake;
+  control_.AddConnection("late", intake, {.planned = {world_.Subscribe("$share/g/late", {"late"})}});
+  control_.OnWorkerLeft(2);
+  EXPECT_EQ(metrics_.GetGauge("sluice_chain_workers", "", {{"chain", "late"}}).value(), 1);
+  Tick(Millis(60'001));
+  EXPECT_THAT(intake.out, IsEmpty());
+
+  control_.OnWorkerLeft(1);
+  EXPECT_EQ(metrics_.GetGauge("sluice_chain_workers", "", {{"chain", "late"}}).value(), 0);
+  Tick(Millis(60'001));
+  EXPECT_THAT(intake.out, ElementsAre(0));
+  control_.Stop();
+}
+
 TEST_F(IntakeControlTest, TellsEachChangeOnce) {
   control_.OnQueue(a(), true);
   control_.OnQueue(a(), true);
