@@ -139,7 +139,7 @@ class Service final : public sluice::v1::WorkerService::CallbackService {
  public:
   explicit Service(const Options& options) : options_(options) {}
 
-  grpc::ServerBidiReactor<sluice::v1::WorkerFrame, sluice::v1::GatewayFrame>* Connect(
+  grpc::ServerBidiReactor<sluice::v1::WorkerFrame, sluice::v1::GatewayFrame>* Work(
       grpc::CallbackServerContext* /*context*/) override {
     const std::lock_guard lock(mutex_);
     reactor_ = std::make_unique<Reactor>(options_);
@@ -185,7 +185,7 @@ int Work(const std::string& gateway) {
   const auto stub = sluice::v1::WorkerService::NewStub(channel);
   grpc::ClientContext context;
   context.set_wait_for_ready(true);
-  const auto stream = stub->Connect(&context);
+  const auto stream = stub->Work(&context);
   sluice::v1::GatewayFrame in;
   sluice::v1::WorkerFrame out;
   while (stream->Read(&in)) {

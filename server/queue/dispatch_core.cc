@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "server/queue/lease.h"
+
 namespace sluice {
 namespace {
 
@@ -247,7 +249,7 @@ void DispatchCore::Assign(QueueEntry& entry, SessionState& session) {
   chain.metrics.CountDelivery();
   if (entry.key != nullptr) entry.key->worker = session.id;
 
-  const Millis lease = LeaseOf(session, chain.chain.options);
+  const Millis lease = StartLease(session.lease, chain.chain.options);
   session.last_turn = next_delivery_;
   InFlightTable::Slot& slot = session.in_flight.Add(next_delivery_++, entry);
   slot.delivered = now_;

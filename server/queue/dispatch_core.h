@@ -103,7 +103,6 @@ class DispatchCore {
 
   // ---- time
   void ExpireLeases(SessionState& session);
-  static Millis LeaseOf(const SessionState& session, const ChainOptions& options);
 
   MetricsRegistry& metrics_;
   RetryBackoff backoff_;

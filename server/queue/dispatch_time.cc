@@ -2,12 +2,11 @@
 #include <algorithm>
 
 #include "server/queue/dispatch_core.h"
+#include "server/queue/lease.h"
 
 namespace sluice {
 namespace {
 
-// A worker may not ask for less.
-constexpr Millis kShortestLease{1'000};
 constexpr Millis kShortestTick{10};
 // Messages dropped or put back per Tick, so that the lock is not held for long.
 constexpr size_t kMostPerTick = 4'096;
@@ -74,11 +73,6 @@ void DispatchCore::ExpireLeases(SessionState& session) {
   session.next_lease = next;
   SessionTable::Rank(session);
   MarkDirty(session.group);
-}
-
-Millis DispatchCore::LeaseOf(const SessionState& session, const ChainOptions& options) {
-  if (session.lease.count() == 0) return std::min(options.lease, options.max_lease);
-  return std::min(std::max(session.lease, kShortestLease), options.max_lease);
 }
 
 }  // namespace sluice

@@ -101,6 +101,7 @@ void DescribeResult(Out& out, const ItemResult& result) {
   out.Varint(R::kCodeFieldNumber, static_cast<uint64_t>(result.code));
   out.Varint(R::kMqttReasonCodeFieldNumber, result.mqtt_reason_code);
   out.String(R::kMessageFieldNumber, result.message);
+  out.Varint(R::kLeaseMsFieldNumber, result.lease_ms);
 }
 
 // Everything but the deliveries.

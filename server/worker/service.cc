@@ -47,7 +47,7 @@ class Call final : public Reactor, public Stream {
  public:
   explicit Call(grpc::CallbackServerContext& context) : context_(context) {}
 
-  // No reaction runs before Connect has returned the call.
+  // No reaction runs before Work() has returned the call.
   absl::Status Begin(SessionRegistry& registry) {
     registry_ = &registry;
     absl::StatusOr<std::shared_ptr<Session>> session = registry.Open(*this, context_.peer());
@@ -114,7 +114,7 @@ class Call final : public Reactor, public Stream {
 
 }  // namespace
 
-Reactor* WorkerStreamService::Connect(grpc::CallbackServerContext* context) {
+Reactor* WorkerStreamService::Work(grpc::CallbackServerContext* context) {
   auto call = std::make_unique<Call>(*context);
   absl::Status status = call->Begin(registry_);
   if (!status.ok()) return new Refusal(status);

@@ -9,11 +9,11 @@
 namespace sluice {
 
 // The raw method hands over bytes, so that no message object is built per frame.
-class WorkerStreamService final : public v1::WorkerService::WithRawCallbackMethod_Connect<v1::WorkerService::Service> {
+class WorkerStreamService final : public v1::WorkerService::WithRawCallbackMethod_Work<v1::WorkerService::Service> {
  public:
   explicit WorkerStreamService(SessionRegistry& registry) : registry_(registry) {}
 
-  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Connect(grpc::CallbackServerContext* context) override;
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Work(grpc::CallbackServerContext* context) override;
 
  private:
   SessionRegistry& registry_;

@@ -111,7 +111,7 @@ class Session final : public DeliverySink, public ResultSink, public std::enable
   absl::Status HandleHello(const Hello& hello);
   void HandleExtends(const std::vector<LeaseExtension>& extends);
   void HandleDrain(const DrainNotice& notice);
-  std::string EncodeWelcome(const Admission& admission) const;
+  std::string EncodeWelcome(const Hello& hello, const Admission& admission) const;
   Window Clamp(Window asked) const;
 
   // Decides to end, unless that is decided already. `flush`: results that wait are written first.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/queue/lease.h"
 #include "server/telemetry/log.h"
 #include "server/worker/session.h"
 #include "sluice/v1/worker.pb.h"
@@ -35,7 +36,7 @@ absl::Status Session::Handle(IncomingFrame frame) {
 absl::Status Session::HandleHello(const Hello& hello) {
   absl::StatusOr<Admission> admission = Admit(hello, context_.admission);
   if (!admission.ok()) return admission.status();
-  std::string welcome = EncodeWelcome(*admission);
+  std::string welcome = EncodeWelcome(hello, *admission);
   if (welcome.size() + kMinFrameBytes > context_.limits.outgoing.max_frame_bytes) {
     return absl::InvalidArgumentError("hello: names more chains than the answer can list in one frame");
   }
@@ -130,12 +131,17 @@ Window Session::Clamp(Window asked) const {
   return window;
 }
 
-std::string Session::EncodeWelcome(const Admission& admission) const {
+std::string Session::EncodeWelcome(const Hello& hello, const Admission& admission) const {
   v1::Welcome welcome;
   welcome.set_protocol_version(admission.protocol_version);
   welcome.set_session_id(number_);
   welcome.set_gateway(context_.gateway);
-  for (const Chain* chain : admission.accepted) welcome.add_accepted_chains(chain->name);
+  for (const Chain* chain : admission.accepted) {
+    v1::AcceptedChain* to = welcome.add_accepted_chains();
+    to->set_chain(chain->name);
+    to->set_lease_ms(static_cast<uint32_t>(StartLease(hello.lease, chain->options).count()));
+    to->set_max_lease_ms(static_cast<uint32_t>(chain->options.max_lease.count()));
+  }
   for (const Admission::Refused& refused : admission.refused) {
     v1::RefusedChain* to = welcome.add_refused_chains();
     to->set_chain(refused.chain);

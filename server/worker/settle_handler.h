@@ -47,12 +47,15 @@ struct ItemResult {
     kTimeout = 7,
     kRefused = 8,
     kNotConnected = 9,
+    kNotPublished = 10,
+    kClipped = 11,
   };
   uint64_t reply_id = 0;
   uint64_t delivery_id = 0;
   Code code = Code::kOk;
   uint8_t mqtt_reason_code = 0;
   std::string message;
+  uint32_t lease_ms = 0;  // kClipped.
 };
 
 // Where results go: the worker's stream.

@@ -27,7 +27,7 @@ def serve(channel, qos):
     frames = queue.SimpleQueue()
     frames.put(pb.WorkerFrame(hello=pb.Hello(worker_name="chaos", instance=str(os.getpid()), chains=["c"],
                                              window=pb.Window(messages=100))))
-    for frame in worker_pb2_grpc.WorkerServiceStub(channel).Connect(iter(frames.get, None)):
+    for frame in worker_pb2_grpc.WorkerServiceStub(channel).Work(iter(frames.get, None)):
         answer = pb.WorkerFrame(settles=[settle(delivery, qos) for delivery in frame.deliveries])
         if frame.HasField("ping"):
             answer.pong.nonce = frame.ping.nonce

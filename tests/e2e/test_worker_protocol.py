@@ -26,7 +26,7 @@ def test_the_welcome_says_what_is_agreed(site):
     worker = site.raw_worker(site.g)
     welcome = worker.hello("c", messages=2_000_000_000, features=["time-travel"], max_protocol_version=99)
     assert welcome.protocol_version == 1
-    assert list(welcome.accepted_chains) == ["c"]
+    assert [accepted.chain for accepted in welcome.accepted_chains] == ["c"]
     assert not welcome.features
     assert welcome.session_id
     assert welcome.heartbeat_interval_ms == 10_000
@@ -37,7 +37,7 @@ def test_the_welcome_says_what_is_agreed(site):
 def test_a_chain_that_no_route_feeds_is_refused_by_name_and_the_others_are_served(site):
     worker = site.raw_worker(site.g)
     welcome = worker.hello("c", "unheard-of")
-    assert list(welcome.accepted_chains) == ["c"]
+    assert [accepted.chain for accepted in welcome.accepted_chains] == ["c"]
     assert [refused.chain for refused in welcome.refused_chains] == ["unheard-of"]
     assert welcome.refused_chains[0].reason
     assert serves(site, worker)

@@ -143,7 +143,7 @@ class FakeGateway::Session final : public grpc::ServerBidiReactor<v1::WorkerFram
   bool finished_ = false;
 };
 
-grpc::ServerBidiReactor<v1::WorkerFrame, v1::GatewayFrame>* FakeGateway::Service::Connect(
+grpc::ServerBidiReactor<v1::WorkerFrame, v1::GatewayFrame>* FakeGateway::Service::Work(
     grpc::CallbackServerContext* /*context*/) {
   const auto session = std::make_shared<Session>(gateway_);
   const std::lock_guard lock(gateway_.mutex_);
@@ -165,7 +165,7 @@ v1::GatewayFrame FakeGateway::Welcome(const v1::Hello& hello) const {
       *welcome.add_refused_chains() = known;
       refused = true;
     }
-    if (!refused) welcome.add_accepted_chains(chain);
+    if (!refused) welcome.add_accepted_chains()->set_chain(chain);
   }
   *welcome.mutable_max_window() = hello.window();
   welcome.set_heartbeat_interval_ms(options_.heartbeat_ms);

@@ -77,7 +77,7 @@ class FakeGateway final {
   class Service final : public v1::WorkerService::CallbackService {
    public:
     explicit Service(FakeGateway& gateway) : gateway_(gateway) {}
-    grpc::ServerBidiReactor<v1::WorkerFrame, v1::GatewayFrame>* Connect(grpc::CallbackServerContext* context) override;
+    grpc::ServerBidiReactor<v1::WorkerFrame, v1::GatewayFrame>* Work(grpc::CallbackServerContext* context) override;
 
    private:
     FakeGateway& gateway_;

@@ -124,7 +124,7 @@ class Session final : public grpc::ServerGenericBidiReactor {
       greeted_ = true;
       v1::GatewayFrame frame;
       frame.mutable_welcome()->set_protocol_version(1);
-      frame.mutable_welcome()->add_accepted_chains("load");
+      frame.mutable_welcome()->add_accepted_chains()->set_chain("load");
       frame.mutable_welcome()->set_heartbeat_interval_ms(3'600'000);
       frame.mutable_welcome()->set_max_frame_bytes(16 << 20);
       const grpc::Slice slice(frame.SerializeAsString());

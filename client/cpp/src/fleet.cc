@@ -23,9 +23,9 @@ std::string Instance(const Options& options) {
   return std::string(host.data()) + "-" + std::to_string(getpid());
 }
 
-std::string Join(const google::protobuf::RepeatedPtrField<std::string>& names) {
+std::string Names(const google::protobuf::RepeatedPtrField<v1::AcceptedChain>& chains) {
   std::string joined;
-  for (const std::string& name : names) joined += (joined.empty() ? "" : ", ") + name;
+  for (const v1::AcceptedChain& chain : chains) joined += (joined.empty() ? "" : ", ") + chain.chain();
   return joined;
 }
 
@@ -125,7 +125,7 @@ void Fleet::Connected(const Stream* stream, const v1::Welcome& welcome) {
   const std::string address = stream->address().ToString();
   Raise(Event::Kind::kConnected, address, {},
         "connected to gateway " + welcome.gateway() + " at " + address + " (session " + welcome.session_id() +
-            "), serving " + Join(welcome.accepted_chains()));
+            "), serving " + Names(welcome.accepted_chains()));
   for (const v1::RefusedChain& refused : welcome.refused_chains()) {
     Raise(Event::Kind::kChainRefused, address, {},
           "gateway " + address + " delivers nothing from chain " + refused.chain() + ": " + refused.reason());

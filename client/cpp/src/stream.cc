@@ -9,7 +9,7 @@
 namespace sluice::client {
 namespace {
 
-constexpr char kMethod[] = "/sluice.v1.WorkerService/Connect";
+constexpr char kMethod[] = "/sluice.v1.WorkerService/Work";
 // A frame larger than this gains nothing, and keeps the gateway waiting for its first settle.
 constexpr size_t kFrameBytes = size_t{1} << 20;
 constexpr std::chrono::seconds kReportInterval{1};

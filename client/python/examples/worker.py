@@ -95,7 +95,7 @@ class Stream:
                 call.cancel()
 
     def run(self, channel):
-        call = worker_pb2_grpc.WorkerServiceStub(channel).Connect(self.frames())
+        call = worker_pb2_grpc.WorkerServiceStub(channel).Work(self.frames())
         threading.Thread(target=self.watch, args=(call,), daemon=True).start()
         try:
             for frame in call:
@@ -109,7 +109,7 @@ class Stream:
             self.heartbeat = frame.welcome.heartbeat_interval_ms / 1000
             self.outgoing.put(pb.WorkerFrame())  # Wakes frames(), which waits without a heartbeat until now.
             print(f"worker.py: connected to gateway {frame.welcome.gateway} at {self.options.gateway}, "
-                  f"serving {', '.join(frame.welcome.accepted_chains)}", file=sys.stderr, flush=True)
+                  f"serving {', '.join(chain.chain for chain in frame.welcome.accepted_chains)}", file=sys.stderr, flush=True)
         answer = pb.WorkerFrame(settles=[handle(delivery, self.options.limit) for delivery in frame.deliveries])
         if frame.HasField("ping"):
             answer.pong.nonce = frame.ping.nonce

@@ -42,7 +42,7 @@ class RawWorker:
         self.reading = threading.Event()
         self.reading.set()
         connect = self.channel.stream_stream(
-            "/sluice.v1.WorkerService/Connect",
+            "/sluice.v1.WorkerService/Work",
             request_serializer=lambda frame: frame if isinstance(frame, bytes) else frame.SerializeToString(),
             response_deserializer=pb.GatewayFrame.FromString)
         self.call = connect(iter(self.outbox.get, None), wait_for_ready=True)

@@ -17,7 +17,7 @@ using testing::HasSubstr;
 class RawWorker {
  public:
   explicit RawWorker(const std::shared_ptr<grpc::Channel>& channel)
-      : method_("/sluice.v1.WorkerService/Connect", grpc::internal::RpcMethod::BIDI_STREAMING),
+      : method_("/sluice.v1.WorkerService/Work", grpc::internal::RpcMethod::BIDI_STREAMING),
         stream_(grpc::internal::ClientReaderWriterFactory<grpc::ByteBuffer, grpc::ByteBuffer>::Create(
             channel.get(), method_, &context_)),
         channel_(channel) {}

@@ -20,7 +20,7 @@ class TestWorker {
  public:
   explicit TestWorker(const std::shared_ptr<grpc::Channel>& channel) : stub_(v1::WorkerService::NewStub(channel)) {
     context_.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
-    stream_ = stub_->Connect(&context_);
+    stream_ = stub_->Work(&context_);
   }
   ~TestWorker() {
     if (!finished_) {

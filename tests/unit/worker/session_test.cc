@@ -21,7 +21,9 @@ TEST_F(SessionTest, WelcomesAndDeliversWithinTheWindow) {
   EXPECT_EQ(first->welcome().protocol_version(), 1);
   EXPECT_EQ(first->welcome().session_id(), "s-1");
   EXPECT_EQ(first->welcome().gateway(), "gw-0");
-  EXPECT_EQ(first->welcome().accepted_chains(0), "temperature");
+  EXPECT_EQ(first->welcome().accepted_chains(0).chain(), "temperature");
+  EXPECT_EQ(first->welcome().accepted_chains(0).lease_ms(), 30'000);
+  EXPECT_EQ(first->welcome().accepted_chains(0).max_lease_ms(), 600'000);
   EXPECT_EQ(first->welcome().max_window().messages(), 100);
   EXPECT_EQ(first->welcome().heartbeat_interval_ms(), 10'000);
   EXPECT_EQ(first->welcome().max_frame_bytes(), 1u << 20);

@@ -66,6 +66,8 @@ struct ItemResult {
     kTimeout = 7,
     kRefused = 8,  // By the broker: see mqtt_reason_code.
     kNotConnected = 9,
+    kNotPublished = 10,  // Its settle was a RETRY.
+    kClipped = 11,       // A lease cannot be extended any further. The SDK takes care of it.
     kUnknown = 255,  // A code this SDK does not know: a failure.
   };
   std::uint64_t reply_id = 0;
