@@ -9,6 +9,7 @@
 #include "server/mqtt/paho/factory.h"
 #include "server/mqtt/wire/factory.h"
 #include "server/route/subscription_plan.h"
+#include "server/route/target.h"
 #include "server/stages.h"
 #include "server/telemetry/process_metrics.h"
 
@@ -67,7 +68,9 @@ absl::Status Gateway::Stages::Start() {
     std::vector<const Route*> routes = routes_.RoutesOf(name);
     all_routes.insert(all_routes.end(), routes.begin(), routes.end());
   }
-  bool any_template = std::ranges::any_of(all_routes, [](const Route* route) { return !route->target.chain; });
+  for (const Route* route : all_routes) {
+    if (route->target.pattern != nullptr) templates_.push_back(route->target.pattern);
+  }
 
   // Replies: check, outbox, egress.
   permissions_ = std::make_unique<ReplyPermissions>(config_.replies.allow, config_.replies.allow_loops, all_routes,
@@ -92,7 +95,7 @@ absl::Status Gateway::Stages::Start() {
       WorkerServer::Options{
           .config = config_.workers,
           .gateway = config_.connections.begin()->second.client_id,
-          .admission = {.chains = chains_, .may_create = [any_template](std::string_view) { return any_template; }},
+          .admission = {.chains = chains_, .may_create = [this](std::string_view chain) { return MayName(chain); }},
           .wake_by = [this](SteadyTime deadline) { ticker_.WakeBy(deadline); },
           .seed = std::random_device{}()},
       clock_, metrics_, static_cast<DeliverySource&>(*this), *settler_);
@@ -109,7 +112,7 @@ absl::Status Gateway::Stages::Start() {
     if (!http.ok()) return http.status();
     http_ = *std::move(http);
   }
-  if (absl::Status status = StartAdmin(any_template); !status.ok()) return status;
+  if (absl::Status status = StartAdmin(); !status.ok()) return status;
 
   // From here on messages come.
   ticker_.Add(dispatcher_);
@@ -117,6 +120,7 @@ absl::Status Gateway::Stages::Start() {
   ticker_.Add(*settler_);
   ticker_.Add(outbox_);
   ticker_.Add(intake_control_);
+  if (!templates_.empty()) ticker_.Add(chain_sweeper_);
   if (outbox_recovery_) ticker_.Add(*outbox_recovery_);
   ticker_.Start();
   for (const std::unique_ptr<Publisher>& publisher : publishers_) publisher->Start();
@@ -160,7 +164,11 @@ absl::Status Gateway::Stages::StartDeadLetters() {
   return absl::OkStatus();
 }
 
-absl::Status Gateway::Stages::StartAdmin(bool any_template) {
+bool Gateway::Stages::MayName(std::string_view chain) const {
+  return std::ranges::any_of(templates_, [chain](const auto& pattern) { return pattern->Allows(chain); });
+}
+
+absl::Status Gateway::Stages::StartAdmin() {
   const bool on_disk = opened_journal_.on_disk() != nullptr;
   const std::string beside_journal = on_disk ? absl::StrCat("unix:", config_.journal.path, "/admin.sock") : "";
   const std::string listen = config_.admin.listen.value_or(beside_journal);
@@ -169,7 +177,7 @@ absl::Status Gateway::Stages::StartAdmin(bool any_template) {
                                                          .restorer = *restorer_,
                                                          .chains = chains_,
                                                          .routes = routes_,
-                                                         .any_chain = any_template,
+                                                         .may_name = [this](auto chain) { return MayName(chain); },
                                                          .journal = journal_,
                                                          .next = backlog_ ? static_cast<RoutedSink&>(*backlog_) : *this,
                                                          .outbox = outbox_,
@@ -234,8 +242,8 @@ void Gateway::Stages::BuildIntake() {
       }
       Intake intake;
       RoutedSink& next = backlog_ ? static_cast<RoutedSink&>(*backlog_) : *this;
-      intake.router =
-          std::make_unique<Router>(options, unreleased, groups[i], chains_, journal_, next, metrics_, clock_);
+      intake.router = std::make_unique<Router>(options, unreleased, groups[i], chains_, journal_, next, *dead_letters_,
+                                               metrics_, clock_);
       intake.connection = drivers_.intake(options, groups[i].Subscriptions(), *intake.router, clock_, metrics_);
       intake_control_.AddConnection(options.name, *intake.connection, groups[i]);
       intakes_.push_back(std::move(intake));

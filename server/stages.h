@@ -7,6 +7,7 @@
 #include <random>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,7 @@
 #include "server/reply/reply_permissions.h"
 #include "server/reply/settler.h"
 #include "server/route/chain_directory.h"
+#include "server/route/chain_sweeper.h"
 #include "server/route/route_table.h"
 #include "server/route/router.h"
 #include "server/runtime/ticker.h"
@@ -61,7 +63,9 @@ class Gateway::Stages final : private RoutedSink,
 
   void BuildOutboxRecovery();
   absl::Status StartDeadLetters();
-  absl::Status StartAdmin(bool any_template);
+  absl::Status StartAdmin();
+  // Whether the template of a route may name this chain.
+  bool MayName(std::string_view chain) const;
   void BuildBacklog();
   void BuildIntake();
   bool Restore(RecoveredMessage message, RoutedMessage& out);
@@ -111,8 +115,9 @@ class Gateway::Stages final : private RoutedSink,
   MetricsRegistry metrics_;
   Ticker ticker_{clock_};
 
-  ChainDirectory chains_{config_.chain_defaults};
+  ChainDirectory chains_{config_.chain_defaults, config_.max_template_chains};
   RouteTable routes_;
+  std::vector<std::shared_ptr<const TargetPattern>> templates_;
   OpenJournal opened_journal_;
   Journal& journal_ = opened_journal_.journal();
   IntakeControl intake_control_;
@@ -139,6 +144,12 @@ class Gateway::Stages final : private RoutedSink,
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<Replayer> replayer_;
   std::unique_ptr<AdminServer> admin_;
+  ChainSweeper chain_sweeper_{chains_,
+                              [this](Millis idle) {
+                                dispatcher_.ForgetIdle(idle);
+                                if (backlog_) backlog_->ForgetIdle();
+                              },
+                              config_.template_chain_idle};
 };
 
 }  // namespace sluice

@@ -44,6 +44,12 @@ class Forget final : public RoutedSink {
   void Enqueue(std::span<RoutedMessage> batch) override { benchmark::DoNotOptimize(batch.data()); }
 };
 
+class NoLetters final : public UnroutableSink {
+ public:
+  bool TakesUnroutable() const override { return true; }
+  void TakeUnroutable(std::vector<Unroutable> letters) override { benchmark::DoNotOptimize(letters.data()); }
+};
+
 void CheckName(benchmark::State& state) {
   const std::string topic = state.range(0) == 0 ? "plant/999/boiler-17/temp" : "plant/999/Küche-17/temp";
   for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(CheckTopicName(topic).ok());
@@ -76,10 +82,11 @@ void RouteAll(benchmark::State& state, const std::string& target, bool mqtt5) {
   const auto groups = PlanSubscriptions(table.RoutesOf("plant"), mqtt5);
   MemoryJournal journal;
   Forget queue;
+  NoLetters no_letters;
   MetricsRegistry metrics;
   MqttOptions connection;
   connection.name = "plant";
-  Router router(connection, {}, groups.front(), chains, journal, queue, metrics, Clock::Real());
+  Router router(connection, {}, groups.front(), chains, journal, queue, no_letters, metrics, Clock::Real());
 
   std::vector<InboundMessage> messages;
   for (int64_t i = 0; i < state.range(1); ++i) {

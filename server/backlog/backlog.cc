@@ -65,6 +65,14 @@ void Backlog::OnPressure(const Chain& chain, bool high) {
   if (!high && !state.records.empty()) changed_.NotifyAll();
 }
 
+void Backlog::ForgetIdle() {
+  MutexLock lock(mutex_);
+  // What is being fed has records until it is done.
+  for (std::unique_ptr<ChainState>& state : chains_) {
+    if (state != nullptr && state->chain->can_be_forgotten() && !state->waits()) state.reset();
+  }
+}
+
 bool Backlog::WaitUntilEmpty(SteadyTime deadline) {
   MutexLock lock(mutex_);
   while (!Empty() && !stopping_ && parts_.clock.Now() < deadline) changed_.WaitUntil(mutex_, deadline);

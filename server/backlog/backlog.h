@@ -46,13 +46,15 @@ class Backlog final : public RoutedSink {
   void Enqueue(std::span<RoutedMessage> batch) override;
   // See DispatcherListener.
   void OnPressure(const Chain& chain, bool high);
+  // Keeps nothing of chains that can be forgotten and have nothing on disk.
+  void ForgetIdle();
 
   // Waits until nothing is left on disk that was not handed on, or for `deadline`; true if nothing is.
   bool WaitUntilEmpty(SteadyTime deadline);
 
  private:
   struct ChainState {
-    const Chain* chain = nullptr;
+    ChainRef chain;
     RecordList records;  // On disk, before all that come.
     bool pressed = false;
 

@@ -1,17 +1,31 @@
 #include "server/backlog/replayer.h"
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/message/message_id.h"
+#include "server/message/topic.h"
+#include "server/route/message_check.h"
+#include "server/route/ordering_key.h"
+#include "server/route/processors.h"
+#include "server/route/target.h"
+#include "server/route/topic_matcher.h"
 
 namespace sluice {
 namespace {
 
 absl::Status Gone(const char* what, const std::string& name) {
   return absl::FailedPreconditionError(absl::StrCat("the ", what, " '", name, "' is not configured any more"));
+}
+
+absl::Status TooManyChains(const std::string& name) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "messages have brought as many chains as they may (maxTemplateChains), so there is none of the name '", name,
+      "' now"));
 }
 
 std::unique_ptr<Properties> WithoutExpiry(const Properties& properties) {
@@ -58,11 +72,8 @@ std::vector<absl::Status> Replayer::Replay(std::vector<StoredLetter> letters) {
       replies.push_back(std::move(item));
       reply_at.push_back(i);
     } else {
-      RoutedMessage routed;
-      statuses[i] = Restore(std::move(letters[i]), routed);
-      if (!statuses[i].ok()) continue;
-      messages.push_back(std::move(routed));
-      message_at.push_back(i);
+      statuses[i] = Restore(std::move(letters[i]), messages);
+      message_at.resize(messages.size(), i);
     }
   }
   if (!messages.empty()) {
@@ -82,18 +93,70 @@ std::vector<absl::Status> Replayer::Replay(std::vector<StoredLetter> letters) {
   return statuses;
 }
 
-absl::Status Replayer::Restore(StoredLetter letter, RoutedMessage& out) const {
+absl::Status Replayer::Restore(StoredLetter letter, std::vector<RoutedMessage>& out) const {
   if (AnyRouteOf(letter.connection) == nullptr) return Gone("connection", letter.connection);
+  if (letter.chain.empty()) return RouteAnew(letter, out);
   const Route* route = parts_.routes.Find(letter.route);
   if (route == nullptr || route->connection != letter.connection) return Gone("route", letter.route);
-  if (!parts_.any_chain && parts_.chains.Find(letter.chain) == nullptr) return Gone("chain", letter.chain);
-  return parts_.restorer.Restore({.id = letter.id,
-                                  .connection = std::move(letter.connection),
-                                  .route = std::move(letter.route),
-                                  .chain = std::move(letter.chain),
-                                  .start_node = std::move(letter.start_node),
-                                  .message = Renewed(letter.message, parts_.clock)},
-                                 out);
+  ChainRef chain = parts_.chains.Find(letter.chain);
+  if (chain == nullptr) {
+    if (!parts_.may_name || !parts_.may_name(letter.chain)) return Gone("chain", letter.chain);
+    chain = parts_.chains.ForMessage(letter.chain);  // Held until the restorer finds it.
+    if (chain == nullptr) return TooManyChains(letter.chain);
+  }
+  RoutedMessage routed;
+  absl::Status status = parts_.restorer.Restore({.id = letter.id,
+                                                 .connection = std::move(letter.connection),
+                                                 .route = std::move(letter.route),
+                                                 .chain = std::move(letter.chain),
+                                                 .start_node = std::move(letter.start_node),
+                                                 .message = Renewed(letter.message, parts_.clock)},
+                                                routed);
+  if (status.ok()) out.push_back(std::move(routed));
+  return status;
+}
+
+absl::Status Replayer::RouteAnew(const StoredLetter& letter, std::vector<RoutedMessage>& out) const {
+  absl::Status valid = CheckTopicName(letter.message->topic);
+  if (valid.ok() && letter.message->properties != nullptr) valid = CheckProperties(*letter.message->properties);
+  if (!valid.ok()) {
+    return absl::FailedPreconditionError(absl::StrCat("no worker could be given it: ", valid.message()));
+  }
+  std::vector<const Route*> routes;
+  if (const Route* route = parts_.routes.Find(letter.route);
+      route != nullptr && route->connection == letter.connection) {
+    routes.push_back(route);
+  } else {
+    for (const Route* each : parts_.routes.RoutesOf(letter.connection)) {
+      if (FilterMatches(each->filter, letter.message->topic)) routes.push_back(each);
+    }
+  }
+  if (routes.empty()) return absl::FailedPreconditionError("no route of its connection takes its topic");
+  const MessagePtr message = Renewed(letter.message, parts_.clock);
+  std::vector<RoutedMessage> routed(routes.size());
+  for (size_t i = 0; i < routes.size(); ++i) {
+    routed[i].id = i == 0 ? letter.id : NextMessageId(message->received_unix_ms);
+    if (absl::Status status = RouteTo(*routes[i], message, routed[i]); !status.ok()) return status;
+  }
+  std::ranges::move(routed, std::back_inserter(out));
+  return absl::OkStatus();
+}
+
+absl::Status Replayer::RouteTo(const Route& route, const MessagePtr& message, RoutedMessage& out) const {
+  out.route = &route;
+  out.chain = route.target.chain;
+  out.start_node = route.target.start_node;
+  if (out.chain == nullptr) {
+    std::string chain;
+    if (!route.target.pattern->Resolve(*message, chain, out.start_node)) {
+      return absl::FailedPreconditionError(route.target.pattern->WhyNot(*message));
+    }
+    out.chain = parts_.chains.ForMessage(chain);
+    if (out.chain == nullptr) return TooManyChains(chain);
+  }
+  out.message = route.to_hex ? WithHexPayload(message) : message;
+  out.ordering_key = OrderingKey(out.chain->options.order_by, out.message->topic);
+  return absl::OkStatus();
 }
 
 absl::Status Replayer::Prepare(const StoredLetter& letter, OutboxItem& out) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -23,10 +24,10 @@ class Replayer final : public ReplaySink {
   struct Parts {
     const Clock& clock;
     Restorer& restorer;
-    const ChainDirectory& chains;
+    ChainDirectory& chains;
     const RouteTable& routes;
-    // Whether a route's template can name any chain, so that one which is not known yet may still be served.
-    bool any_chain = false;
+    // Whether a route's template can name the chain, so that one which is not known yet may still be served. Null: no.
+    std::function<bool(std::string_view chain)> may_name{};
     Journal& journal;
     RoutedSink& next;
     Outbox& outbox;
@@ -35,11 +36,16 @@ class Replayer final : public ReplaySink {
   explicit Replayer(Parts parts) : parts_(std::move(parts)) {}
 
   // A message goes with its id, without attempts and without expiry: whoever replays it wants it delivered.
-  // FAILED_PRECONDITION: its connection, route or chain is not configured any more. UNAVAILABLE: the gateway drains.
+  // One that no chain could take is routed anew. FAILED_PRECONDITION: its connection, route or chain is not configured
+  // any more, or there still is none for it. UNAVAILABLE: the gateway drains.
   std::vector<absl::Status> Replay(std::vector<StoredLetter> letters) override;
 
  private:
-  absl::Status Restore(StoredLetter letter, RoutedMessage& out) const;
+  // Adds what becomes of it to `out`; nothing on an error.
+  absl::Status Restore(StoredLetter letter, std::vector<RoutedMessage>& out) const;
+  // One that has no chain, to all routes that take it.
+  absl::Status RouteAnew(const StoredLetter& letter, std::vector<RoutedMessage>& out) const;
+  absl::Status RouteTo(const Route& route, const MessagePtr& message, RoutedMessage& out) const;
   absl::Status Prepare(const StoredLetter& letter, OutboxItem& out) const;
   // Of `connection`; null: there is none any more.
   const Route* AnyRouteOf(const std::string& connection) const;

@@ -9,10 +9,7 @@ Restorer::Restorer(std::set<std::string> connections, ChainDirectory& chains, co
     : connections_(std::move(connections)), chains_(chains), routes_(routes) {}
 
 absl::Status Restorer::Restore(RecoveredMessage message, RoutedMessage& out) {
-  out.chain = chains_.FindOrCreate(message.chain);
-  if (out.chain == nullptr) {
-    return absl::ResourceExhaustedError(absl::StrCat("there are too many chains to make '", message.chain, "'"));
-  }
+  out.chain = chains_.ForJournal(message.chain);
   out.route = &RouteOf(message);
   out.message = std::move(message.message);
   out.start_node = std::move(message.start_node);

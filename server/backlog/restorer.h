@@ -24,7 +24,7 @@ class Restorer {
 
   // With its route, or, where that is not configured any more, one made up for it, which does nothing to messages and
   // replies. FAILED_PRECONDITION: its connection is not configured any more; `out` is whole all the same, but its
-  // replies could go nowhere. RESOURCE_EXHAUSTED: no chain of its name can be made; `out` is of no use.
+  // replies could go nowhere.
   absl::Status Restore(RecoveredMessage message, RoutedMessage& out);
 
  private:

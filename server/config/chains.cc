@@ -82,6 +82,8 @@ void ReadChains(Reading& reading, MapReader& top, Draft& draft) {
   if (const Entry* defaults = top.Find("chainDefaults")) {
     ReadChain(reading, *defaults, "chainDefaults", draft.config.chain_defaults, draft);
   }
+  top.Read("maxTemplateChains", draft.config.max_template_chains);
+  top.Read("templateChainIdle", draft.config.template_chain_idle);
   const Entry* entry = top.Find("chains");
   if (entry == nullptr || entry->value.kind == Value::Kind::kNull) return;
   if (entry->value.kind != Value::Kind::kMap) {

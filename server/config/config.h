@@ -130,6 +130,9 @@ struct GatewayConfig {
   std::vector<RouteConfig> routes;
   ChainOptions chain_defaults;
   std::map<std::string, ChainOptions> chains;
+  // Of templates (`${topic}`): how many chains messages may bring, and when one that nobody uses is forgotten.
+  size_t max_template_chains = 1'000;
+  Millis template_chain_idle{600'000};
   RepliesConfig replies;
   DeadLetterLimits dead_letters;
   WorkersConfig workers;

@@ -11,6 +11,7 @@
 #include "server/config/references.h"
 #include "server/config/text.h"
 #include "server/message/topic.h"
+#include "server/route/target.h"
 
 namespace sluice {
 namespace {
@@ -183,6 +184,19 @@ void MapReader::Warn(std::string_view key, std::string_view message) {
                 text::Concat(entry == nullptr ? path_ : PathOf(key), ": ", message));
 }
 
+namespace {
+
+absl::Status CheckChainPattern(const std::string& text) {
+  if (text.empty()) return absl::InvalidArgumentError("is empty");
+  if (text.size() > kMaxTargetNameBytes) return absl::InvalidArgumentError("has more than 256 bytes");
+  if (std::ranges::any_of(text, text::IsBlankOrControl)) {
+    return absl::InvalidArgumentError("has a blank or control character");
+  }
+  return CheckMqttString(text);
+}
+
+}  // namespace
+
 absl::Status MapReader::CheckText(const Key& key, const std::string& text) const {
   switch (key.type) {
     case KeyType::kFile: {
@@ -196,6 +210,8 @@ absl::Status MapReader::CheckText(const Key& key, const std::string& text) const
     case KeyType::kFilterList:
       if (text.starts_with("$share/")) return absl::InvalidArgumentError("is a shared subscription");
       return CheckTopicFilter(text);
+    case KeyType::kChainPatterns:
+      return CheckChainPattern(text);
     case KeyType::kListen:
       return text.empty() ? absl::OkStatus() : CheckListenAddress(text, false);
     case KeyType::kListenUnixOrNone:

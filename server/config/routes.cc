@@ -90,6 +90,9 @@ void ReadTo(Reading& reading, MapReader& map, const Draft& draft, RouteConfig& r
       }
     }
   }
+  if (map.Read("chains", route.chains) && !route.target.empty() && !text::Contains(route.target, "${")) {
+    map.Error("chains", "the path names one chain; allowed: only with a path that has a '${'");
+  }
   map.Read("processors", route.to_processors);
 }
 
@@ -106,6 +109,7 @@ void ReadRoute(Reading& reading, const Entry& entry, std::map<std::string, int>&
     MapReader inner(reading, kRouteToSection, *to, map.PathOf("to"));
     ReadTo(reading, inner, draft, route);
   }
+  map.Read("trustReplyHeaders", route.trust_reply_headers);
   map.Read("id", route.id);
   if (route.id.empty()) route.id = route.filter;
   if (!route.id.empty()) {

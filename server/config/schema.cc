@@ -13,6 +13,14 @@ constexpr Key kTopKeys[] = {
     {"chainDefaults", kMap, "", "", "What chains have that `chains` does not name, or names without that key."},
     {"chains", kNamedMaps, "", "",
      "Chains with settings of their own. A chain that a route or a template names need not stand here."},
+    {"maxTemplateChains", kNumber, "1000", "1..100000",
+     "How many chains messages may bring by the `${…}` of their route's path. Who may publish can bring any name: at "
+     "the "
+     "bound those of new names become dead letters (QoS 0: are counted), until one that nobody uses is forgotten. What "
+     "is "
+     "configured and what workers ask for does not count."},
+    {"templateChainIdle", kDuration, "10m", "0..24h",
+     "How long such a chain has had no worker and no message before it is forgotten; at the bound one second will do."},
     {"replies", kMap, "", "", "What workers may publish."},
     {"deadLetters", kMap, "", "", "How many dead letters are kept."},
     {"workers", kMap, "", "", "Where workers connect to.", true},
@@ -81,6 +89,12 @@ constexpr Key kRouteKeys[] = {
      "Where its messages come from and its replies go to. Needed when there is more than one connection."},
     {"from", kMap, "", "", "What it takes in.", true},
     {"to", kMap, "", "", "Where it goes.", true},
+    {"trustReplyHeaders", kFlag, "false", "",
+     "true: with `headersToMetadata`, the user properties `responseTopic` and `responseQos` become metadata, too. A "
+     "worker "
+     "that hands its metadata back then replies where the device says. false: they are left out, in any case of "
+     "letters, as "
+     "those that begin with `_` always are."},
 };
 
 constexpr Key kRouteFromKeys[] = {
@@ -94,15 +108,18 @@ constexpr Key kRouteFromKeys[] = {
      "What to do with each message: `setJsonDataType`, `setTextDataType`, `setBinaryDataType` say how workers should "
      "read the "
      "payload, `toHex` writes it as hexadecimal text, `headersToMetadata` copies MQTT 5 user properties into the "
-     "metadata."},
+     "metadata, without those that begin with `_` and those that would steer the reply (`trustReplyHeaders`)."},
 };
 
 constexpr Key kRouteToKeys[] = {
     {"path", kTarget, "", "chain:ID, ID, or ID:START_NODE; ${topic} and other metadata names are replaced per message",
      "The chain, and the node of it to start with. Replaced for each message: `${topic}`, `${topic.N}` (level N of it, "
      "from 1), and `${name}` by the MQTT 5 user property of that name, which must not begin with `_`. A message that "
-     "lacks one is dropped and counted. Environment references are **not** expanded here.",
+     "lacks one becomes a dead letter (QoS 0: is counted). Environment references are **not** expanded here.",
      true},
+    {"chains", kChainPatterns, "", "a list of names of chains, with `*` for any characters",
+     "Of a path with `${…}`: the chains it may name; a message of another is treated as one without a chain. Names "
+     "without `*` are as if they were configured: they do not count for `maxTemplateChains`. None: any name."},
     {"processors", kProcessors, "", kToProcessors,
      "What to do with each reply: `metadataToHeaders` makes its metadata MQTT 5 user properties; `responseToBody` is "
      "accepted for RuleGo's sake and always so."},

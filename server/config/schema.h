@@ -29,6 +29,7 @@ enum class KeyType {
   kOrder,              // none, topic, or topic level N
   kProcessors,         // A list of the words in `allowed`.
   kTarget,             // A chain, as a template: environment references are left alone.
+  kChainPatterns,      // A list of names of chains, with `*` in them.
   kMap,                // A section of its own.
   kNamedMaps,          // Names of the user's choice, each with a section.
   kListOfMaps,         // A list of sections.

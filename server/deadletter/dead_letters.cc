@@ -15,6 +15,7 @@ DeadLetters::DeadLetters(const Clock& clock, Journal& journal, Outbox& outbox, L
       outbox_(outbox),
       store_(store),
       names_(std::move(names)),
+      backlog_(backlog),
       log_limit_(clock, {.burst = 1, .interval = Millis(1'000)}),
       refused_(RefusedCounter(metrics, "dead_letter")),
       failures_(metrics.GetCounter("sluice_dead_letter_write_failures_total",
@@ -32,7 +33,12 @@ void DeadLetters::Start(ReadJournaled read) {
   thread_ = std::thread([this] { Run(); });
 }
 
-void DeadLetters::SetJournaled(ReadJournaled read) { read_journaled_ = std::move(read); }
+void DeadLetters::SetJournaled(ReadJournaled read) {
+  read_journaled_ = std::move(read);
+  recovered_ = false;
+  MutexLock lock(mutex_);
+  reading_ = journaled_ = read_journaled_ != nullptr;
+}
 
 size_t DeadLetters::Stop(SteadyTime deadline) {
   if (thread_.joinable()) {
@@ -67,9 +73,7 @@ void DeadLetters::Take(std::vector<DeadLetter> letters) {
   {
     // Before they are noted: from then on they may be found in the journal.
     MutexLock lock(mutex_);
-    if (reading_) {
-      for (const DeadLetterNote& note : notes) taken_.insert(note.record);
-    }
+    for (const DeadLetterNote& note : notes) held_.insert(note.record);
   }
   LogTaken(letters.front(), letters.size());
   // Without a note the journal holds them as messages: after a crash they are delivered once more.
@@ -110,6 +114,49 @@ void DeadLetters::LogTaken(const DeadLetter& letter, size_t count) {
                                          {"worker", letter.worker},
                                          {"published_to", topic},
                                          {"more_in_batch", count - 1}});
+}
+
+bool DeadLetters::HalfFull(Fill more) const {
+  const Fill held = level_.held();
+  return (held.messages + more.messages) * 2 > backlog_.max_messages ||
+         (held.bytes + more.bytes) * 2 > backlog_.max_bytes;
+}
+
+bool DeadLetters::TakesUnroutable() const {
+  if (!HalfFull({.messages = 1, .bytes = 1})) return true;
+  MutexLock lock(mutex_);
+  return journaled_;
+}
+
+void DeadLetters::TakeUnroutable(std::vector<Unroutable> letters) {
+  Fill more{.messages = letters.size()};
+  for (const Unroutable& each : letters) more.bytes += each.message.message->bytes();
+  const bool half_full = HalfFull(more);
+  {
+    MutexLock lock(mutex_);
+    if (journaled_ && (half_full || reading_ || left_from_ != 0)) {
+      const RecordId first = letters.front().message.record;
+      left_from_ = left_from_ == 0 ? first : std::min(left_from_, first);
+      changed_.NotifyAll();
+      return;
+    }
+    for (const Unroutable& each : letters) held_.insert(each.message.record);
+  }
+  std::vector<Pending> pending;
+  pending.reserve(letters.size());
+  for (Unroutable& each : letters) {
+    RoutedMessage& routed = each.message;
+    Pending& one = pending.emplace_back();
+    one.record = routed.record;
+    one.letter.kind = StoredLetter::Kind::kMessage;
+    one.letter.id = routed.id;
+    one.letter.connection = routed.route->connection;
+    one.letter.route = routed.route->id;
+    one.letter.message = std::move(routed.message);
+    one.letter.died_unix_ms = each.unix_ms;
+    one.letter.reason = std::move(each.reason);
+  }
+  Add(std::move(pending));
 }
 
 void DeadLetters::Take(std::vector<RefusedReply> replies) {

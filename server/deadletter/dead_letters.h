@@ -1,4 +1,5 @@
-// Where messages go that no worker could settle, and replies that their broker refused: noted in the journal at once,
+// Where messages go that no worker could settle or no chain take, and replies that their broker refused: noted in the
+// journal at once,
 // written to the store by a thread of its own, and only then let go by the journal and, where the chain has a
 // dead-letter topic, published.
 #pragma once
@@ -19,6 +20,7 @@
 #include "server/queue/dispatcher.h"
 #include "server/reply/outbox.h"
 #include "server/reply/refused_replies.h"
+#include "server/route/unroutable.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/fill_level.h"
 #include "server/runtime/mutex.h"
@@ -30,7 +32,7 @@ namespace sluice {
 // What stands behind names, some of which another process has left. Null when there is none of that name any more: such
 // a letter is kept, not published.
 struct DeadLetterNames {
-  std::function<const Chain*(std::string_view name)> chain;
+  std::function<ChainRef(std::string_view name)> chain;
   std::function<const Route*(std::string_view id)> route;
   std::function<const MqttOptions*(const std::string& name)> connection;
 };
@@ -45,7 +47,10 @@ struct DeadLetterBacklog {
 //
 // While the store cannot be written it is tried again, with a growing pause, and what is journaled stays in the
 // journal: nothing is lost when the process ends, save messages of QoS 0.
-class DeadLetters final : public RefusedReplies {
+//
+// What no chain can take is as much as anybody likes to publish. So it never fills `backlog`, which would stop the
+// workers: where half of it waits, what comes is left in the journal and read from there when the rest is written.
+class DeadLetters final : public RefusedReplies, public UnroutableSink {
  public:
   // What the journal holds as dead letters, with records after `after` (0: from the begin), in order; empty: that was
   // all.
@@ -70,6 +75,9 @@ class DeadLetters final : public RefusedReplies {
   // At least one. Does not wait for the store.
   void Take(std::vector<DeadLetter> letters);
   void Take(std::vector<RefusedReply> replies) override;
+  // False where the journal cannot be read, and half of the backlog waits.
+  bool TakesUnroutable() const override;
+  void TakeUnroutable(std::vector<Unroutable> letters) override;
 
   // One step of the thread's work: writes what is due. Returns when the next is due if nothing comes before.
   // For tests, which do not call Start(), save with SetJournaled().
@@ -88,8 +96,8 @@ class DeadLetters final : public RefusedReplies {
     size_t bytes = 0;
     RecordId record = 0;
     bool reply = false;            // `record` is one of the outbox.
-    const Route* route = nullptr;  // Null: not to be published.
-    const Chain* chain = nullptr;
+    const Route* route = nullptr;  // Null, or no chain: not to be published.
+    ChainRef chain{};
     bool counted = true;  // In level_.
     std::shared_ptr<const void> place;
   };
@@ -97,11 +105,16 @@ class DeadLetters final : public RefusedReplies {
   void Run();
   void Add(std::vector<Pending> pending);
   void LogTaken(const DeadLetter& letter, size_t count);
+  // More would fill more than half of the backlog.
+  bool HalfFull(Fill more) const;
 
   // ---- the thread's work
-  // Fills current_; false: nothing waits.
+  // Each fills current_; false: nothing waits.
   absl::StatusOr<bool> Fetch();
+  bool FetchQueued();
   absl::StatusOr<bool> FetchJournaled();
+  // Whether the journal is to be looked through, from read_after_ on.
+  bool Reads();
   absl::Status WriteCurrent();
   void Done();
   void Failed(const absl::Status& status, SteadyTime now);
@@ -112,6 +125,7 @@ class DeadLetters final : public RefusedReplies {
   Outbox& outbox_;
   LetterSink& store_;
   const DeadLetterNames names_;
+  const DeadLetterBacklog backlog_;
   log::Limiter log_limit_;
   Counter& refused_;
   Counter& failures_;
@@ -119,6 +133,7 @@ class DeadLetters final : public RefusedReplies {
   // Of Work()'s caller: the thread, or the test.
   ReadJournaled read_journaled_;
   RecordId read_after_ = 0;
+  bool recovered_ = false;        // What the journal has held since before the start is written.
   std::vector<Pending> current_;  // Being written.
   bool stored_ = false;           // current_ stands in the store, and is to be settled.
   Millis pause_{0};               // Before the next attempt; 0: the last one went well.
@@ -131,9 +146,11 @@ class DeadLetters final : public RefusedReplies {
   CondVar changed_;
   CondVar written_;
   std::vector<Pending> queue_ ABSL_GUARDED_BY(mutex_);
-  // Until the journal has been read: what came in meanwhile, and may be found there too.
-  bool reading_ ABSL_GUARDED_BY(mutex_) = true;
-  std::set<RecordId> taken_ ABSL_GUARDED_BY(mutex_);
+  bool journaled_ ABSL_GUARDED_BY(mutex_) = false;  // The journal can be read.
+  bool reading_ ABSL_GUARDED_BY(mutex_) = false;    // It is being looked through.
+  RecordId left_from_ ABSL_GUARDED_BY(mutex_) = 0;  // Of what was left in it since, the oldest; 0: nothing.
+  // In queue_ and current_, and so not to be taken from the journal too.
+  std::set<RecordId> held_ ABSL_GUARDED_BY(mutex_);
   std::string trouble_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   SteadyTime stop_by_ ABSL_GUARDED_BY(mutex_){};

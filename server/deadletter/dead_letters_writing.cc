@@ -29,7 +29,8 @@ void DeadLetters::Run() {
     const bool was_stopping = stopping_;
     const SteadyTime until = stopping_ ? std::min({next, stop_by_, clock_.Now() + kFirstPause}) : next;
     // What comes while the store fails waits for its turn.
-    while (stopping_ == was_stopping && (queue_.empty() || !trouble_.empty()) && clock_.Now() < until) {
+    while (stopping_ == was_stopping && ((queue_.empty() && left_from_ == 0) || !trouble_.empty()) &&
+           clock_.Now() < until) {
       changed_.WaitUntil(mutex_, until);
     }
   }
@@ -67,8 +68,15 @@ SteadyTime DeadLetters::Work() {
 }
 
 absl::StatusOr<bool> DeadLetters::Fetch() {
+  // What an earlier process left goes first; what this one left in the journal behind what it holds in memory.
+  if (recovered_ && FetchQueued()) return true;
   absl::StatusOr<bool> found = FetchJournaled();
   if (!found.ok() || *found) return found;
+  recovered_ = true;
+  return FetchQueued();
+}
+
+bool DeadLetters::FetchQueued() {
   MutexLock lock(mutex_);
   size_t bytes = 0;
   size_t count = 0;
@@ -79,24 +87,30 @@ absl::StatusOr<bool> DeadLetters::Fetch() {
   return !current_.empty();
 }
 
+bool DeadLetters::Reads() {
+  MutexLock lock(mutex_);
+  if (!reading_ && left_from_ != 0) {
+    reading_ = true;
+    read_after_ = std::exchange(left_from_, 0) - 1;
+  }
+  return reading_;
+}
+
 absl::StatusOr<bool> DeadLetters::FetchJournaled() {
-  while (read_journaled_ != nullptr) {
+  while (Reads()) {
     absl::StatusOr<std::vector<RecoveredDeadLetter>> page = read_journaled_(read_after_);
     if (!page.ok()) return page.status();
+    MutexLock lock(mutex_);
     if (page->empty()) {
-      read_journaled_ = nullptr;
-      break;
+      reading_ = false;
+      continue;
     }
     read_after_ = page->back().message.record;
-    MutexLock lock(mutex_);
     for (RecoveredDeadLetter& letter : *page) {
-      if (!taken_.contains(letter.message.record)) current_.push_back(FromJournal(std::move(letter)));
+      if (!held_.contains(letter.message.record)) current_.push_back(FromJournal(std::move(letter)));
     }
     if (!current_.empty()) return true;
   }
-  MutexLock lock(mutex_);
-  reading_ = false;
-  taken_.clear();
   return false;
 }
 
@@ -159,6 +173,12 @@ absl::Status DeadLetters::WriteCurrent() {
 
 void DeadLetters::Done() {
   Fill done;
+  {
+    MutexLock lock(mutex_);
+    for (const Pending& pending : current_) {
+      if (pending.counted && !pending.reply) held_.erase(pending.record);
+    }
+  }
   for (const Pending& pending : current_) {
     if (!pending.counted) continue;
     ++done.messages;

@@ -77,6 +77,8 @@ std::unique_ptr<Properties> PropertiesWithReason(const StoredLetter& letter) {
   if (message.properties != nullptr) {
     *properties = *message.properties;
     properties->expiry_s.reset();
+    // Whoever reads the first of a name is to find ours, not one that the device has made up.
+    std::erase_if(properties->user, [](const auto& property) { return property.first.starts_with("sluice-"); });
   }
   UserProperties& user = properties->user;
   user.emplace_back("sluice-reason", letter.reason);

@@ -76,13 +76,22 @@ absl::Status DeadLetterStore::Put(std::span<const StoredLetter> letters) {
 
 absl::Status DeadLetterStore::EvictOverBounds(Evicted& evicted) {
   const Totals& totals = tables_->totals();
-  if (totals.messages > limits_.max_messages) {
-    absl::StatusOr<uint64_t> removed = tables_->DeleteOldest(totals.messages - limits_.max_messages);
+  using Which = LetterTables::Which;
+  const uint64_t half = limits_.max_messages / 2;
+  if (totals.messages > limits_.max_messages && totals.unroutable_messages > half) {
+    const uint64_t most = std::min(totals.messages - limits_.max_messages, totals.unroutable_messages - half);
+    absl::StatusOr<uint64_t> removed = tables_->DeleteOldest(most, Which::kUnroutable);
     if (!removed.ok()) return removed.status();
     evicted.over_messages = *removed;
   }
+  if (totals.messages > limits_.max_messages) {
+    absl::StatusOr<uint64_t> removed = tables_->DeleteOldest(totals.messages - limits_.max_messages, Which::kAll);
+    if (!removed.ok()) return removed.status();
+    evicted.over_messages += *removed;
+  }
   while (totals.bytes > limits_.max_bytes && totals.messages > 1) {
-    absl::StatusOr<uint64_t> removed = tables_->DeleteOldest(1);
+    const bool most_unroutable = totals.unroutable_messages > 1 && totals.unroutable_bytes > limits_.max_bytes / 2;
+    absl::StatusOr<uint64_t> removed = tables_->DeleteOldest(1, most_unroutable ? Which::kUnroutable : Which::kAll);
     if (!removed.ok()) return removed.status();
     evicted.over_bytes += *removed;
   }

@@ -57,6 +57,9 @@ class DeadLetterStore final : public LetterSink {
   struct Totals {
     uint64_t messages = 0;
     uint64_t bytes = 0;
+    // Among them, messages that no chain could take.
+    uint64_t unroutable_messages = 0;
+    uint64_t unroutable_bytes = 0;
   };
 
   // `path` is a file, whose folder is made if it is not there, or ":memory:". FAILED_PRECONDITION: it was written by a
@@ -94,6 +97,8 @@ class DeadLetterStore final : public LetterSink {
     uint64_t over_bytes = 0;
     uint64_t over_age = 0;
   };
+  // The oldest go, but first those that no chain could take, as long as they fill more than half: of these, whoever may
+  // publish can make as many as he likes, and others' are not to go for them.
   absl::Status EvictOverBounds(Evicted& evicted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Tell(const Evicted& evicted);
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/deadletter/letter_row.h"
 #include "server/route/topic_matcher.h"
 
 namespace sluice {
@@ -17,12 +18,6 @@ constexpr int64_t kSchemaVersion = 1;
 constexpr int64_t kApplicationId = 0x534C444C;  // "SLDL", so that another program's file is not written to.
 constexpr size_t kMaxWalBytes = 64u << 20;
 constexpr int kPagesGivenBack = 4'096;
-
-// The columns of a letter, in the order in which they are bound and read.
-constexpr std::string_view kColumns =
-    "kind, id, answers, connection, route, chain, start_node, topic, qos, flags, content_type, response_topic, "
-    "correlation_data, user_properties, expiry_s, received_unix_ms, died_unix_ms, attempts, reason, worker, bytes, "
-    "payload";
 
 constexpr char kSchema[] = R"(
 CREATE TABLE letters(
@@ -43,35 +38,15 @@ CREATE TABLE letters(
 );
 CREATE INDEX letters_by_death ON letters(died_unix_ms, number);
 )";
+// Added later, and no other version minds it.
+constexpr char kUnroutableIndex[] =
+    "CREATE INDEX IF NOT EXISTS unroutable_by_death ON letters(died_unix_ms, number) WHERE kind = 1 AND chain = ''";
 
-std::string EncodeUser(const UserProperties& properties) {
-  std::string encoded;
-  for (const auto& [name, value] : properties) {
-    absl::StrAppend(&encoded, name.size(), ":", name, value.size(), ":", value);
-  }
-  return encoded;
-}
+// What tells totals_ what has gone.
+constexpr char kReturning[] = " RETURNING bytes, kind = 1 AND chain = ''";
 
-// What one LENGTH:TEXT holds, cut off `encoded`; nullopt at its end, or where it is damaged.
-std::optional<std::string> TakeText(std::string_view& encoded) {
-  size_t size = 0;
-  const auto [end, error] = std::from_chars(encoded.data(), encoded.data() + encoded.size(), size);
-  if (error != std::errc() || end == encoded.data() + encoded.size() || *end != ':') return std::nullopt;
-  encoded.remove_prefix(static_cast<size_t>(end - encoded.data()) + 1);
-  if (size > encoded.size()) return std::nullopt;
-  std::string text(encoded.substr(0, size));
-  encoded.remove_prefix(size);
-  return text;
-}
-
-UserProperties DecodeUser(std::string_view encoded) {
-  UserProperties properties;
-  while (true) {
-    std::optional<std::string> name = TakeText(encoded);
-    std::optional<std::string> value = TakeText(encoded);
-    if (!name || !value) return properties;
-    properties.emplace_back(*std::move(name), *std::move(value));
-  }
+bool IsUnroutable(const StoredLetter& letter) {
+  return letter.kind == StoredLetter::Kind::kMessage && letter.chain.empty();
 }
 
 void TopicMatches(sqlite3_context* context, int /*count*/, sqlite3_value** values) {
@@ -114,72 +89,8 @@ class Where {
   std::string sql_ = "1";
 };
 
-void BindOptional(Statement& statement, const std::string& text) {
-  text.empty() ? statement.BindNull() : statement.BindText(text);
-}
-
-void BindLetter(Statement& statement, const StoredLetter& letter, const std::string& id, const std::string& answers,
-                const std::string& user) {
-  static const Properties kNone;
-  const Message& message = *letter.message;
-  const Properties& properties = message.properties == nullptr ? kNone : *message.properties;
-  statement.BindInt(static_cast<int64_t>(letter.kind)).BindText(id);
-  BindOptional(statement, answers);
-  statement.BindText(letter.connection);
-  statement.BindText(letter.route).BindText(letter.chain).BindText(letter.start_node).BindText(message.topic);
-  statement.BindInt(static_cast<int64_t>(message.qos)).BindInt((message.retain ? 1 : 0) | (message.dup ? 2 : 0));
-  BindOptional(statement, properties.content_type);
-  BindOptional(statement, properties.response_topic);
-  properties.correlation_data ? statement.BindBlob(*properties.correlation_data) : statement.BindNull();
-  user.empty() ? statement.BindNull() : statement.BindBlob(user);
-  properties.expiry_s ? statement.BindInt(*properties.expiry_s) : statement.BindNull();
-  statement.BindInt(message.received_unix_ms).BindInt(letter.died_unix_ms).BindInt(letter.attempts);
-  statement.BindText(letter.reason).BindText(letter.worker).BindInt(static_cast<int64_t>(letter.bytes()));
-  statement.BindBlob(message.payload);
-}
-
-// A row of "number, length(payload), " and kColumns.
-KeptLetter ReadRow(const Statement& row) {
-  KeptLetter kept{.number = row.Int(0), .payload_bytes = static_cast<uint64_t>(row.Int(1))};
-  int column = 2;
-  StoredLetter& letter = kept.letter;
-  letter.kind = row.Int(column++) == 2 ? StoredLetter::Kind::kReply : StoredLetter::Kind::kMessage;
-  letter.id = MessageId::Parse(row.Bytes(column++)).value_or(MessageId{});
-  letter.answers = MessageId::Parse(row.Bytes(column++)).value_or(MessageId{});
-  letter.connection = row.Text(column++);
-  letter.route = row.Text(column++);
-  letter.chain = row.Text(column++);
-  letter.start_node = row.Text(column++);
-  const std::string topic = row.Text(column++);
-  const int64_t qos = std::clamp<int64_t>(row.Int(column++), 0, 2);
-  const int64_t flags = row.Int(column++);
-  Properties properties;
-  properties.content_type = row.Text(column++);
-  properties.response_topic = row.Text(column++);
-  if (!row.IsNull(column)) properties.correlation_data = row.Text(column);
-  properties.user = DecodeUser(row.Bytes(++column));
-  if (!row.IsNull(++column)) properties.expiry_s = static_cast<uint32_t>(row.Int(column));
-  const int64_t received = row.Int(++column);
-  letter.died_unix_ms = row.Int(++column);
-  letter.attempts = static_cast<uint32_t>(row.Int(++column));
-  letter.reason = row.Text(++column);
-  letter.worker = row.Text(++column);
-  ++column;  // bytes
-  std::shared_ptr<Message> message = MakeMessage(topic, row.Bytes(++column));
-  message->qos = static_cast<Qos>(qos);
-  message->retain = (flags & 1) != 0;
-  message->dup = (flags & 2) != 0;
-  message->received_unix_ms = received;
-  if (!properties.content_type.empty() || !properties.response_topic.empty() || properties.correlation_data ||
-      !properties.user.empty() || properties.expiry_s) {
-    message->properties = std::make_unique<Properties>(std::move(properties));
-  }
-  letter.message = std::move(message);
-  return kept;
-}
-
 std::string SelectColumns(std::string_view payload) {
-  std::string columns(kColumns.substr(0, kColumns.rfind("payload")));
+  std::string columns(kLetterColumns.substr(0, kLetterColumns.rfind("payload")));
   return absl::StrCat("SELECT number, length(payload), ", columns, std::string(payload), " FROM letters ");
 }
 
@@ -240,11 +151,17 @@ absl::Status LetterTables::SetUp() {
   }
   sqlite3_create_function_v2(database_.handle(), "topic_matches", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, nullptr,
                              TopicMatches, nullptr, nullptr, nullptr);
-  absl::StatusOr<Statement> sums = database_.Prepare("SELECT count(*), coalesce(sum(bytes), 0) FROM letters");
+  if (status = database_.Execute(kUnroutableIndex); !status.ok()) return status;
+  absl::StatusOr<Statement> sums = database_.Prepare(
+      "SELECT count(*), coalesce(sum(bytes), 0), count(*) FILTER (WHERE kind = 1 AND chain = ''), "
+      "coalesce(sum(bytes) FILTER (WHERE kind = 1 AND chain = ''), 0) FROM letters");
   if (!sums.ok()) return sums.status();
   const absl::StatusOr<bool> row = sums->Step();
   if (!row.ok()) return row.status();
-  totals_ = {.messages = static_cast<uint64_t>(sums->Int(0)), .bytes = static_cast<uint64_t>(sums->Int(1))};
+  totals_ = {.messages = static_cast<uint64_t>(sums->Int(0)),
+             .bytes = static_cast<uint64_t>(sums->Int(1)),
+             .unroutable_messages = static_cast<uint64_t>(sums->Int(2)),
+             .unroutable_bytes = static_cast<uint64_t>(sums->Int(3))};
   return absl::OkStatus();
 }
 
@@ -259,26 +176,28 @@ absl::Status LetterTables::Transact(absl::FunctionRef<absl::Status()> change) {
 }
 
 absl::Status LetterTables::Insert(std::span<const StoredLetter> letters) {
-  absl::StatusOr<Statement> remove = database_.Prepare("DELETE FROM letters WHERE id = ? RETURNING bytes");
+  absl::StatusOr<Statement> remove = database_.Prepare(absl::StrCat("DELETE FROM letters WHERE id = ?", kReturning));
   if (!remove.ok()) return remove.status();
-  const size_t parameters = 1 + static_cast<size_t>(std::ranges::count(kColumns, ','));
+  const size_t parameters = 1 + static_cast<size_t>(std::ranges::count(kLetterColumns, ','));
   std::string marks = "?";
   for (size_t i = 1; i < parameters; ++i) marks += ", ?";
   absl::StatusOr<Statement> insert =
-      database_.Prepare(absl::StrCat("INSERT INTO letters(", std::string(kColumns), ") VALUES (", marks, ")"));
+      database_.Prepare(absl::StrCat("INSERT INTO letters(", std::string(kLetterColumns), ") VALUES (", marks, ")"));
   if (!insert.ok()) return insert.status();
   for (const StoredLetter& letter : letters) {
     const std::string id = letter.id.ToString();
     remove->BindText(id);
     if (absl::StatusOr<uint64_t> removed = RunDelete(*remove); !removed.ok()) return removed.status();
     remove->Reset();
-    const std::string user = letter.message->properties ? EncodeUser(letter.message->properties->user) : "";
-    const std::string answers = letter.answers == MessageId{} ? "" : letter.answers.ToString();
-    BindLetter(*insert, letter, id, answers, user);
+    const LetterTexts texts(letter);
+    BindLetter(*insert, letter, texts);
     if (absl::Status status = insert->Run(); !status.ok()) return status;
     insert->Reset();
     ++totals_.messages;
     totals_.bytes += letter.bytes();
+    if (!IsUnroutable(letter)) continue;
+    ++totals_.unroutable_messages;
+    totals_.unroutable_bytes += letter.bytes();
   }
   return absl::OkStatus();
 }
@@ -291,14 +210,19 @@ absl::StatusOr<uint64_t> LetterTables::RunDelete(Statement& statement) {
     if (!*row) return removed;
     ++removed;
     --totals_.messages;
-    totals_.bytes -= static_cast<uint64_t>(statement.Int(0));
+    const auto bytes = static_cast<uint64_t>(statement.Int(0));
+    totals_.bytes -= bytes;
+    if (statement.Int(1) == 0) continue;
+    --totals_.unroutable_messages;
+    totals_.unroutable_bytes -= bytes;
   }
 }
 
-absl::StatusOr<uint64_t> LetterTables::DeleteOldest(uint64_t count) {
-  absl::StatusOr<Statement> statement = database_.Prepare(
-      "DELETE FROM letters WHERE number IN (SELECT number FROM letters ORDER BY died_unix_ms, number LIMIT ?) "
-      "RETURNING bytes");
+absl::StatusOr<uint64_t> LetterTables::DeleteOldest(uint64_t count, Which which) {
+  absl::StatusOr<Statement> statement =
+      database_.Prepare(absl::StrCat("DELETE FROM letters WHERE number IN (SELECT number FROM letters ",
+                                     which == Which::kUnroutable ? "WHERE kind = 1 AND chain = '' " : "",
+                                     "ORDER BY died_unix_ms, number LIMIT ?)", kReturning));
   if (!statement.ok()) return statement.status();
   statement->BindInt(static_cast<int64_t>(count));
   return RunDelete(*statement);
@@ -306,15 +230,17 @@ absl::StatusOr<uint64_t> LetterTables::DeleteOldest(uint64_t count) {
 
 absl::StatusOr<uint64_t> LetterTables::DeleteDiedBefore(int64_t unix_ms, uint64_t limit) {
   absl::StatusOr<Statement> statement = database_.Prepare(
-      "DELETE FROM letters WHERE number IN (SELECT number FROM letters WHERE died_unix_ms < ? "
-      "ORDER BY died_unix_ms, number LIMIT ?) RETURNING bytes");
+      absl::StrCat("DELETE FROM letters WHERE number IN (SELECT number FROM letters WHERE died_unix_ms < ? "
+                   "ORDER BY died_unix_ms, number LIMIT ?)",
+                   kReturning));
   if (!statement.ok()) return statement.status();
   statement->BindInt(unix_ms).BindInt(static_cast<int64_t>(limit));
   return RunDelete(*statement);
 }
 
 absl::StatusOr<uint64_t> LetterTables::Delete(std::span<const int64_t> numbers) {
-  absl::StatusOr<Statement> statement = database_.Prepare("DELETE FROM letters WHERE number = ? RETURNING bytes");
+  absl::StatusOr<Statement> statement =
+      database_.Prepare(absl::StrCat("DELETE FROM letters WHERE number = ?", kReturning));
   if (!statement.ok()) return statement.status();
   uint64_t removed = 0;
   for (int64_t number : numbers) {
@@ -332,7 +258,7 @@ absl::StatusOr<uint64_t> LetterTables::DeleteMatching(const LetterFilter& filter
   const Where where(filter);
   absl::StatusOr<Statement> statement = database_.Prepare(
       absl::StrCat("DELETE FROM letters WHERE number IN (SELECT number FROM letters WHERE ", where.sql(),
-                   " AND number <= ? ORDER BY died_unix_ms, number LIMIT ?) RETURNING bytes"));
+                   " AND number <= ? ORDER BY died_unix_ms, number LIMIT ?)", kReturning));
   if (!statement.ok()) return statement.status();
   where.Bind(*statement);
   statement->BindInt(up_to_number).BindInt(static_cast<int64_t>(limit));

@@ -29,7 +29,8 @@ class LetterTables {
 
   // ---- within Transact()
   absl::Status Insert(std::span<const StoredLetter> letters);
-  absl::StatusOr<uint64_t> DeleteOldest(uint64_t count);
+  enum class Which : uint8_t { kAll, kUnroutable };
+  absl::StatusOr<uint64_t> DeleteOldest(uint64_t count, Which which);
   // At most `limit`, the oldest first. Returns how many went.
   absl::StatusOr<uint64_t> DeleteDiedBefore(int64_t unix_ms, uint64_t limit);
   absl::StatusOr<uint64_t> Delete(std::span<const int64_t> numbers);
@@ -51,7 +52,7 @@ class LetterTables {
 
   absl::Status SetUp();
   absl::Status CheckVersion();
-  // Of a DELETE … RETURNING bytes.
+  // Of a DELETE that returns kReturning.
   absl::StatusOr<uint64_t> RunDelete(sqlite::Statement& statement);
 
   sqlite::Database database_;

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "server/message/message.h"
 #include "server/route/route.h"
+#include "server/route/unroutable.h"
 
 namespace sluice {
 
@@ -60,6 +61,21 @@ class Journal {
   // neither.
   virtual absl::Status AppendReceived(std::span<RoutedMessage> batch, std::span<const ReceivedPacket> /*packets*/) {
     return Append(batch);
+  }
+
+  // AppendReceived(), and in the same batch `unroutable`, of QoS >= 1, as dead letters from the begin: all or nothing.
+  virtual absl::Status AppendIntake(std::span<RoutedMessage> batch, std::span<Unroutable> unroutable,
+                                    std::span<const ReceivedPacket> packets) {
+    if (!batch.empty() || !packets.empty()) {
+      if (absl::Status status = AppendReceived(batch, packets); !status.ok()) return status;
+    }
+    for (Unroutable& each : unroutable) {
+      if (absl::Status status = Append({&each.message, 1}); !status.ok()) return status;
+      const DeadLetterNote note{
+          .record = each.message.record, .reason = each.reason, .worker = {}, .unix_ms = each.unix_ms};
+      if (absl::Status status = DeadLetter({&note, 1}); !status.ok()) return status;
+    }
+    return absl::OkStatus();
   }
 
   // These packets are complete (PUBREL came): their ids are free. Unknown ones are ignored.

@@ -93,7 +93,11 @@ SegmentJournal::~SegmentJournal() {
   if (!WriteBatch(true).ok()) pending_mark_.reset();
 }
 
-absl::Status SegmentJournal::Refused(size_t messages) const {
+absl::Status SegmentJournal::Refused(size_t messages, size_t unroutable) const {
+  if (options_.max_messages != 0 && unroutable != 0 && index_.dead_letters() + unroutable > options_.max_messages) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the journal is full: ", index_.dead_letters(), " dead letters, at most ", options_.max_messages));
+  }
   if (options_.max_messages != 0 && index_.messages() + messages > options_.max_messages) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the journal is full: ", index_.messages(), " messages, at most ", options_.max_messages));
@@ -166,7 +170,8 @@ absl::Status SegmentJournal::Transact(bool reserve, bool wait, Encode encode, Ap
   return status;
 }
 
-absl::Status SegmentJournal::AppendReceived(std::span<RoutedMessage> batch, std::span<const ReceivedPacket> packets) {
+absl::Status SegmentJournal::AppendIntake(std::span<RoutedMessage> batch, std::span<Unroutable> unroutable,
+                                          std::span<const ReceivedPacket> packets) {
   RecordId first = 0;
   return Transact(
       false, true,
@@ -176,8 +181,13 @@ absl::Status SegmentJournal::AppendReceived(std::span<RoutedMessage> batch, std:
         for (const RoutedMessage& routed : batch) {
           if (routed.message->qos != Qos::kAtMostOnce) encoder_.AddMessage(next_record_++, routed);
         }
+        RecordId dead = next_record_;
+        for (const Unroutable& each : unroutable) encoder_.AddMessage(next_record_++, each.message);
+        for (const Unroutable& each : unroutable) {
+          encoder_.AddDead({.record = dead++, .reason = each.reason, .worker = {}, .unix_ms = each.unix_ms});
+        }
         for (const ReceivedPacket& packet : packets) encoder_.AddPacket(RecordKind::kReceived, packet);
-        return Refused(next_record_ - first);
+        return Refused(next_record_ - first - unroutable.size(), unroutable.size());
       },
       [&](RecordLocation at) {
         mutex_.AssertHeld();
@@ -186,9 +196,11 @@ absl::Status SegmentJournal::AppendReceived(std::span<RoutedMessage> batch, std:
           routed.record = first++;
           if (routed.attempts > 0) index_.SetAttempts(routed.record, routed.attempts);
         }
-        if (packets.empty()) return;
+        for (Unroutable& each : unroutable) each.message.record = first++;
+        if (packets.empty() && unroutable.empty()) return;
         size_t next = 0;
         for (const BatchEncoder::Frame& frame : encoder_.frames()) {
+          if (frame.kind == RecordKind::kDead) index_.SetDead(frame.record, 0, Within(at, frame));
           if (frame.kind == RecordKind::kReceived) index_.AddPacket(packets[next++], Within(at, frame));
         }
       });

@@ -63,7 +63,11 @@ class SegmentJournal final : public Journal, public MessageReader {
   SegmentJournal& operator=(const SegmentJournal&) = delete;
 
   absl::Status Append(std::span<RoutedMessage> batch) override { return AppendReceived(batch, {}); }
-  absl::Status AppendReceived(std::span<RoutedMessage> batch, std::span<const ReceivedPacket> packets) override;
+  absl::Status AppendReceived(std::span<RoutedMessage> batch, std::span<const ReceivedPacket> packets) override {
+    return AppendIntake(batch, {}, packets);
+  }
+  absl::Status AppendIntake(std::span<RoutedMessage> batch, std::span<Unroutable> unroutable,
+                            std::span<const ReceivedPacket> packets) override;
   absl::Status Release(std::span<const ReceivedPacket> packets) override;
   absl::Status Settle(std::span<const RecordId> records, std::span<OutboxEntry> replies) override;
   // Returns at once: it is written with the next batch, or within 20 ms. Until then a restart publishes it again.
@@ -120,7 +124,9 @@ class SegmentJournal final : public Journal, public MessageReader {
   void TakeConfirmed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Writes what is confirmed, where no other batch has come for it.
   void FlushConfirmed();
-  absl::Status Refused(size_t messages) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A bound that so many more messages, or the batch in encoder_, would go over. `unroutable`: so many of them are dead
+  // letters, whose number is bounded as that of messages is, since nobody who works has asked for them.
+  absl::Status Refused(size_t messages, size_t unroutable) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Copies the index's numbers for depth().
   void Publish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Syncs all segments that were written to; returns the ticket of the last batch in them.

@@ -23,6 +23,10 @@ struct InboundMessage {
   std::vector<uint32_t> subscription_ids;
   // Of QoS 2, where the driver leaves it to the sink to remember it: see InboundSink::OnReleased(). Else 0.
   uint16_t packet_id = 0;
+  // Why no route is to get it, for people; empty: the routes decide. At QoS 1 and 2 it becomes a dead letter with this
+  // reason before it is acknowledged, whatever its topic is; at QoS 0 it is counted. With an empty topic, and the bytes
+  // of a packet that means nothing as payload, it is one that cannot be replayed.
+  std::string undeliverable{};
 };
 
 // Consumer of what a connection takes in.

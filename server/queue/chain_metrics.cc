@@ -32,25 +32,35 @@ ChainMetrics::ChainMetrics(MetricsRegistry& registry, const std::string& chain) 
       "Messages dropped, by reason; lease_expired and lost_worker are of QoS 0 and may have been acted upon.", chain,
       "reason", {"queue_full", "expired", "lease_expired", "lost_worker"});
   dead_metric_ = PerValue<4>(registry, "sluice_dead_letters_total",
-                             "Messages that went to the dead letters, by what ended their last attempt.", chain,
-                             "reason_kind", {"rejected", "retry", "lease_expired", "lost_worker"});
-  backlog_ = &registry.GetGauge("sluice_backlog_messages",
-                                "Messages that wait, in memory or on disk, or are in flight; scale workers on it.",
-                                {{"chain", chain}});
-  waiting_ =
+                             "Messages that went to the dead letters, by what ended their last attempt, or "
+                             "why no chain could take them (chain is empty then).",
+                             chain, "reason_kind", {"rejected", "retry", "lease_expired", "lost_worker"});
+  backlog_.gauge = &registry.GetGauge(
+      "sluice_backlog_messages", "Messages that wait, in memory or on disk, or are in flight; scale workers on it.",
+      {{"chain", chain}});
+  waiting_.gauge =
       &registry.GetGauge("sluice_queue_messages", "Messages that wait for a worker in memory.", {{"chain", chain}});
-  waiting_bytes_ =
+  waiting_bytes_.gauge =
       &registry.GetGauge("sluice_queue_bytes", "Bytes (topic, payload, properties) of messages that wait for a worker.",
                          {{"chain", chain}});
-  in_flight_ = &registry.GetGauge("sluice_in_flight_messages", "Messages delivered to a worker and not yet settled.",
-                                  {{"chain", chain}});
-  on_disk_ =
+  in_flight_.gauge = &registry.GetGauge("sluice_in_flight_messages",
+                                        "Messages delivered to a worker and not yet settled.", {{"chain", chain}});
+  on_disk_.gauge =
       &registry.GetGauge("sluice_on_disk_messages",
                          "Messages that wait in the journal for room in their chain's queue.", {{"chain", chain}});
   queue_time_.histogram = &registry.GetHistogram(
       "sluice_queue_seconds", "Time from receiving a message to its first delivery.", {{"chain", chain}});
   settle_time_.histogram = &registry.GetHistogram(
       "sluice_settle_seconds", "Time from receiving a message to its acknowledgement by a worker.", {{"chain", chain}});
+}
+
+void ChainMetrics::Forget(MetricsRegistry& registry, const std::string& chain) {
+  static constexpr std::string_view kFamilies[] = {
+      "sluice_deliveries_total",       "sluice_settled_total",      "sluice_redelivered_total",
+      "sluice_messages_dropped_total", "sluice_dead_letters_total", "sluice_backlog_messages",
+      "sluice_queue_messages",         "sluice_queue_bytes",        "sluice_in_flight_messages",
+      "sluice_on_disk_messages",       "sluice_queue_seconds",      "sluice_settle_seconds"};
+  registry.Remove(kFamilies, "chain", chain);
 }
 
 void ChainMetrics::Publish(size_t waiting, size_t waiting_bytes, size_t in_flight, size_t on_disk) {
@@ -62,11 +72,11 @@ void ChainMetrics::Publish(size_t waiting, size_t waiting_bytes, size_t in_fligh
   }
   queue_time_.Flush();
   settle_time_.Flush();
-  backlog_->Set(static_cast<int64_t>(on_disk + waiting + in_flight));
-  waiting_->Set(static_cast<int64_t>(waiting));
-  waiting_bytes_->Set(static_cast<int64_t>(waiting_bytes));
-  in_flight_->Set(static_cast<int64_t>(in_flight));
-  on_disk_->Set(static_cast<int64_t>(on_disk));
+  backlog_.Set(on_disk + waiting + in_flight);
+  waiting_.Set(waiting);
+  waiting_bytes_.Set(waiting_bytes);
+  in_flight_.Set(in_flight);
+  on_disk_.Set(on_disk);
 }
 
 }  // namespace sluice

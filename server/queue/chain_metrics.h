@@ -17,11 +17,16 @@ enum class Loss : uint8_t { kQueueFull, kExpired, kLeaseExpired, kLostWorker };
 // What used up the last attempt.
 enum class Death : uint8_t { kRejected, kRetry, kLeaseExpired, kLostWorker };
 
-// Single-threaded; what it publishes into is thread-safe.
+// The label of chains that have no series of their own: no chain is named so, or it is one more of them.
+inline constexpr char kOtherChains[] = "(other)";
+
+// Single-threaded; what it publishes into is thread-safe, and several may share it.
 class ChainMetrics {
  public:
   // Looks its series up: set-up, not for the path.
   ChainMetrics(MetricsRegistry& registry, const std::string& chain);
+  // Takes them out of the registry. No ChainMetrics of this chain is used any more.
+  static void Forget(MetricsRegistry& registry, const std::string& chain);
 
   void CountDelivery() { ++deliveries_; }
   void CountSettle(Verdict verdict) { ++settled_[static_cast<size_t>(verdict)]; }
@@ -59,6 +64,18 @@ class ChainMetrics {
     }
   };
 
+  // A gauge that is the sum of what those who share it say.
+  struct Share {
+    Gauge* gauge = nullptr;
+    int64_t told = 0;
+
+    void Set(size_t value) {
+      const int64_t change = static_cast<int64_t>(value) - told;
+      if (change != 0) gauge->Add(change);
+      told += change;
+    }
+  };
+
   uint64_t deliveries_ = 0;
   std::array<uint64_t, 4> settled_{};
   Run queue_time_;
@@ -69,11 +86,11 @@ class ChainMetrics {
   std::array<Counter*, 5> returned_metric_;
   std::array<Counter*, 4> lost_metric_;
   std::array<Counter*, 4> dead_metric_;
-  Gauge* backlog_;
-  Gauge* waiting_;
-  Gauge* waiting_bytes_;
-  Gauge* in_flight_;
-  Gauge* on_disk_;
+  Share backlog_;
+  Share waiting_;
+  Share waiting_bytes_;
+  Share in_flight_;
+  Share on_disk_;
 };
 
 }  // namespace sluice

@@ -55,6 +55,7 @@ class ChainQueue {
 
   size_t messages() const { return messages_; }
   size_t bytes() const { return bytes_; }
+  size_t kept_messages() const { return kept_messages_; }  // Of QoS 1 and 2.
   size_t keys() const { return keys_.size(); }
 
  private:

@@ -13,9 +13,16 @@ struct Membership;
 struct SessionState;
 
 struct ChainState {
-  ChainState(const Chain& c, MetricsRegistry& registry, WaitingTimers& timers)
-      : chain(c), queue(c.options, timers), metrics(registry, c.name) {}
+  ChainState(const Chain& c, ChainMetrics m, WaitingTimers& timers)
+      : held(&c), chain(c), queue(c.options, timers), metrics(m) {}
 
+  // Nothing is to be kept of it.
+  bool Idle() const {
+    return queue.messages() == 0 && queue.keys() == 0 && in_flight == 0 && on_disk == 0 && groups.empty() &&
+           reserved == nullptr && !told_high;
+  }
+
+  const ChainRef held;
   const Chain& chain;
   ChainQueue queue;
   ChainMetrics metrics;
@@ -23,6 +30,17 @@ struct ChainState {
   size_t on_disk = 0;                // See Dispatcher::SetOnDisk().
   std::vector<Membership*> groups;   // Which sessions serve it.
   SessionState* reserved = nullptr;  // See SessionState::reserved_for.
+
+  // ---- of a chain that can be forgotten
+  bool used = false;  // Since the last ForgetIdle().
+  bool named = true;  // It has series of its own.
+  SteadyTime idle_since{};
+  size_t shared_messages = 0;  // Its part of what they have in memory.
+  size_t shared_bytes = 0;
+  bool held_back = false;  // In DispatchCore's list.
+
+  bool pressed = false;    // See ChainQueue::PressureChange().
+  bool told_high = false;  // What the listener knows of it.
 
   // ---- within one batch
   bool touched = false;

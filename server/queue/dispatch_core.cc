@@ -16,7 +16,7 @@ void DispatchCore::Enqueue(std::span<RoutedMessage> batch, SteadyTime now, Effec
   Begin(now, effects);
   ChainState* chain = nullptr;
   for (RoutedMessage& message : batch) {
-    if (chain == nullptr || message.chain != &chain->chain) {
+    if (chain == nullptr || message.chain.get() != &chain->chain) {
       chain = &StateOf(*message.chain);
       Touch(*chain);
       MarkReady(*chain);
@@ -49,6 +49,7 @@ SessionId DispatchCore::AddSession(SessionOptions options, std::shared_ptr<Deliv
   for (const Chain* chain : options.chains) {
     ChainState* state = &StateOf(*chain);
     if (std::find(chains.begin(), chains.end(), state) == chains.end()) chains.push_back(state);
+    NameInMetrics(*state, /*serves_worker=*/true);
   }
   options.window.messages = std::min(options.window.messages, InFlightTable::kMaxSlots);
   SessionState& session = sessions_.Add(std::move(options), std::move(sink), chains);
@@ -141,7 +142,8 @@ void DispatchCore::Commit() {
 
   for (ChainState* chain : touched_) {
     chain->touched = false;
-    if (auto high = chain->queue.PressureChange()) effects_->pressure.emplace_back(&chain->chain, *high);
+    CountShared(*chain);
+    TellPressure(*chain);
     chain->metrics.Publish(chain->queue.messages(), chain->queue.bytes(), chain->in_flight, chain->on_disk);
   }
   touched_.clear();
@@ -152,13 +154,6 @@ void DispatchCore::Commit() {
   outgoing_.clear();
   if (!timers_.due.empty()) Announce(timers_.due.top_key());
   if (!timers_.expiry.empty()) Announce(timers_.expiry.top_key());
-}
-
-ChainState& DispatchCore::StateOf(const Chain& chain) {
-  if (chain.index >= chains_.size()) chains_.resize(chain.index + 1);
-  std::unique_ptr<ChainState>& state = chains_[chain.index];
-  if (state == nullptr) state = std::make_unique<ChainState>(chain, metrics_, timers_);
-  return *state;
 }
 
 void DispatchCore::Touch(ChainState& chain) {
@@ -299,7 +294,7 @@ void DispatchCore::Forget(QueueEntry& entry) {
 }
 
 void DispatchCore::HoldBound(ChainState& chain) {
-  while (chain.queue.OverBound()) {
+  while (chain.queue.OverBound() || OverSharedBound(chain)) {
     QueueEntry* oldest = chain.queue.OldestQos0();
     if (oldest == nullptr) return;
     DropWaiting(*oldest, Loss::kQueueFull);

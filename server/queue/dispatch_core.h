@@ -28,7 +28,7 @@ struct Effects {
   std::vector<RecordId> forgotten;
   std::vector<AttemptsNote> attempts;
   std::vector<RoutedMessage> dropped;  // Freed without the lock.
-  std::vector<std::pair<const Chain*, bool>> pressure;
+  std::vector<std::pair<ChainRef, bool>> pressure;
   SteadyTime wake = kNever;  // Earlier than any time told before; kNever: nothing to tell.
 };
 
@@ -54,6 +54,7 @@ class DispatchCore {
   SteadyTime Tick(SteadyTime now, Effects& effects);
 
   void SetOnDisk(const Chain& chain, size_t messages);
+  void ForgetIdle(Millis idle, SteadyTime now);
 
   bool HasInFlight(SessionId id) const;
   bool HasWorkers() const;
@@ -68,6 +69,12 @@ class DispatchCore {
   // Puts back what returned, delivers what can be, holds the bounds, publishes metrics, gathers the effects.
   void Commit();
   ChainState& StateOf(const Chain& chain);
+  // The chain's own series from now on, if there is room for them.
+  void NameInMetrics(ChainState& chain, bool serves_worker);
+  // ---- what the chains that can be forgotten share (dispatch_chains.cc)
+  void CountShared(ChainState& chain);
+  bool OverSharedBound(const ChainState& chain) const;
+  void TellPressure(ChainState& chain);
   void Touch(ChainState& chain);
   // Its groups may have something to deliver.
   void MarkReady(ChainState& chain);
@@ -115,6 +122,12 @@ class DispatchCore {
   size_t in_flight_ = 0;
   size_t waiting_ = 0;
   size_t on_disk_ = 0;
+  // ---- of the chains that can be forgotten
+  size_t named_ = 0;  // Those that have series of their own.
+  size_t shared_messages_ = 0;
+  size_t shared_bytes_ = 0;
+  bool shared_full_ = false;
+  std::vector<ChainState*> held_back_;  // Those that may have been told so because of it.
   int paused_ = 0;
   SteadyTime announced_ = kNever;  // When the next Tick comes at the latest.
 

@@ -85,14 +85,14 @@ class Dispatcher::Impl {
       telling_ = true;
     }
     while (true) {
-      std::pair<const Chain*, bool> next;
+      std::pair<ChainRef, bool> next;
       {
         MutexLock lock(mutex_);
         if (pressure_.empty()) {
           telling_ = false;
           return;
         }
-        next = pressure_.front();
+        next = std::move(pressure_.front());
         pressure_.pop_front();
       }
       listener_.OnPressure(*next.first, next.second);
@@ -105,7 +105,7 @@ class Dispatcher::Impl {
 
   Mutex mutex_;
   DispatchCore core_ ABSL_GUARDED_BY(mutex_);
-  std::deque<std::pair<const Chain*, bool>> pressure_ ABSL_GUARDED_BY(mutex_);  // Not yet told.
+  std::deque<std::pair<ChainRef, bool>> pressure_ ABSL_GUARDED_BY(mutex_);  // Not yet told.
   bool telling_ ABSL_GUARDED_BY(mutex_) = false;
   CondVar emptied_;
   int waiters_ ABSL_GUARDED_BY(mutex_) = 0;  // In WaitUntilEmpty().
@@ -193,6 +193,10 @@ void Dispatcher::SetOnDisk(const Chain& chain, size_t messages) {
 
 std::vector<Dispatcher::ChainCounts> Dispatcher::Chains() const {
   return impl_->Ask([](DispatchCore& core) { return core.Chains(); });
+}
+
+void Dispatcher::ForgetIdle(Millis idle) {
+  impl_->Ask([&, now = impl_->Now()](DispatchCore& core) { core.ForgetIdle(idle, now); });
 }
 
 bool Dispatcher::WaitUntilEmpty(SteadyTime deadline) { return impl_->WaitUntilEmpty(deadline); }

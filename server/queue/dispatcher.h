@@ -31,7 +31,7 @@ struct Delivery {
   uint64_t id = 0;  // Never 0, never reused; grows from one attempt on a session to the next.
   MessagePtr message;
   const Route* route = nullptr;
-  const Chain* chain = nullptr;
+  ChainRef chain;
   std::string start_node;
   std::string_view ordering_key;  // Into the message's topic.
   MessageId message_id;
@@ -77,7 +77,7 @@ class DispatcherListener {
 
 struct SessionOptions {
   std::string worker;                // "name/instance", for dead letters and logs.
-  std::vector<const Chain*> chains;  // At least one.
+  std::vector<const Chain*> chains;  // At least one; held by the caller.
   Window window;
   Millis lease{0};  // 0: each chain's own. Held to 1 s … the chain's max_lease.
 };
@@ -143,7 +143,7 @@ class Dispatcher final : public Tickable {
   struct InFlightInfo {
     MessagePtr message;
     const Route* route = nullptr;
-    const Chain* chain = nullptr;
+    ChainRef chain{};
     MessageId id;
   };
   std::vector<std::optional<InFlightInfo>> Peek(SessionId session, std::span<const uint64_t> ids) const;
@@ -164,12 +164,15 @@ class Dispatcher final : public Tickable {
   void SetOnDisk(const Chain& chain, size_t messages);
   // Of each chain that messages came for or sessions serve.
   struct ChainCounts {
-    const Chain* chain = nullptr;
+    ChainRef chain{};
     size_t waiting = 0;
     size_t on_disk = 0;
     size_t in_flight = 0;
   };
   std::vector<ChainCounts> Chains() const;
+  // Forgets the chains that can be forgotten, and for `idle` have had no worker, no message and nothing else. Wants to
+  // be called now and then: what happens in between counts as now.
+  void ForgetIdle(Millis idle);
   // Waiting, on disk too, and in flight, over all chains.
   size_t Backlog() const;
   // Waits until nothing waits in memory or is in flight, or for `deadline`; true if nothing is.

@@ -36,7 +36,7 @@ struct ReplyOrigin {
   uint64_t delivery_id = 0;
   uint64_t reply_id = 0;
   std::weak_ptr<ResultSink> results;  // Empty for dead letters, and after a restart.
-  const Chain* chain = nullptr;       // Null after a restart.
+  ChainRef chain{};                   // Null after a restart.
   MessageId message_id;
 };
 

@@ -1,27 +1,17 @@
 #include "server/reply/reply_policy.h"
 
-#include <algorithm>
 #include <charconv>
 #include <limits>
 #include <optional>
 #include <string>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "server/message/topic.h"
+#include "server/route/reply_keys.h"
 
 namespace sluice {
 namespace {
-
-constexpr std::string_view kTopicKey = "responseTopic";
-constexpr std::string_view kQosKey = "responseQos";
-
-bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) {
-    return absl::ascii_tolower(static_cast<unsigned char>(x)) == absl::ascii_tolower(static_cast<unsigned char>(y));
-  });
-}
 
 const std::string* FindMetadata(const WorkerReply& reply, std::string_view key) {
   for (const auto& [name, value] : reply.metadata) {
@@ -32,7 +22,7 @@ const std::string* FindMetadata(const WorkerReply& reply, std::string_view key) 
 
 // Not a number counts as 0, as in RuleGo; a number out of range is the worker's error.
 int64_t MetadataQos(const WorkerReply& reply) {
-  const std::string* text = FindMetadata(reply, kQosKey);
+  const std::string* text = FindMetadata(reply, kReplyQosKey);
   if (text == nullptr) return 0;
   int64_t value = 0;
   const char* end = text->data() + text->size();
@@ -69,9 +59,7 @@ void AddMetadataAsUserProperties(WorkerReply& reply) {
   if (!reply.properties) reply.properties = std::make_unique<Properties>();
   for (auto& [name, value] : reply.metadata) {
     // Names with "_" steer RuleGo's engine and are nobody else's business.
-    if (name.starts_with('_') || EqualsIgnoreCase(name, kTopicKey) || EqualsIgnoreCase(name, kQosKey)) {
-      continue;
-    }
+    if (name.starts_with('_') || IsReplyKey(name)) continue;
     reply.properties->user.emplace_back(std::move(name), std::move(value));
   }
 }
@@ -84,7 +72,7 @@ ReplyDecision DecideReply(WorkerReply& reply, const Message& message, const Rout
 
   std::string topic = std::move(reply.topic);
   if (topic.empty()) {
-    if (const std::string* named = FindMetadata(reply, kTopicKey)) topic = *named;
+    if (const std::string* named = FindMetadata(reply, kReplyTopicKey)) topic = *named;
   }
   if (topic.empty()) topic = request_topic;
   if (topic.empty()) return NothingToPublish{};

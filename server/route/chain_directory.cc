@@ -1,39 +1,111 @@
 #include "server/route/chain_directory.h"
 
+#include <algorithm>
+#include <limits>
+#include <utility>
+
 namespace sluice {
+namespace {
+
+constexpr size_t kNoBound = std::numeric_limits<size_t>::max();
+
+}  // namespace
 
 const Chain& ChainDirectory::Define(std::string_view name, ChainOptions options) {
   MutexLock lock(mutex_);
-  return AddLocked(name, std::move(options));
+  if (auto found = nodes_.find(name); found != nodes_.end()) {
+    found->second->chain.options = std::move(options);
+    return found->second->chain;
+  }
+  return Add(name, std::move(options), Origin::kConfiguration);
 }
 
-const Chain* ChainDirectory::FindOrCreate(std::string_view name) {
+const Chain& ChainDirectory::Keep(std::string_view name) {
   MutexLock lock(mutex_);
-  if (auto it = by_name_.find(name); it != by_name_.end()) return it->second;
-  if (chains_.size() >= kMaxChains) return nullptr;
-  return &AddLocked(name, defaults_);
+  if (auto found = nodes_.find(name); found != nodes_.end()) return found->second->chain;
+  return Add(name, defaults_, Origin::kConfiguration);
 }
 
-const Chain* ChainDirectory::Find(std::string_view name) const {
+ChainRef ChainDirectory::ForMessage(std::string_view name) {
+  return FindOrMake(name, Origin::kMessage, most_of_messages_);
+}
+
+ChainRef ChainDirectory::ForWorker(std::string_view name) { return FindOrMake(name, Origin::kWorker, kMostOfWorkers); }
+
+ChainRef ChainDirectory::ForJournal(std::string_view name) { return FindOrMake(name, Origin::kMessage, kNoBound); }
+
+ChainRef ChainDirectory::FindOrMake(std::string_view name, Origin origin, size_t most) {
   MutexLock lock(mutex_);
-  auto it = by_name_.find(name);
-  return it == by_name_.end() ? nullptr : it->second;
+  if (auto found = nodes_.find(name); found != nodes_.end()) return &found->second->chain;
+  if (CountOf(origin) >= most) return nullptr;
+  return &Add(name, defaults_, origin);
+}
+
+ChainRef ChainDirectory::Find(std::string_view name) const {
+  MutexLock lock(mutex_);
+  auto found = nodes_.find(name);
+  return found == nodes_.end() ? nullptr : &found->second->chain;
 }
 
 std::vector<std::string> ChainDirectory::Names(size_t limit) const {
-  MutexLock lock(mutex_);
   std::vector<std::string> names;
-  for (const auto& [name, chain] : by_name_) {
-    if (names.size() == limit) break;
-    names.push_back(name);
+  std::vector<std::string> others;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [name, node] : nodes_) {
+      (node->origin == Origin::kConfiguration ? names : others).emplace_back(name);
+    }
   }
+  std::ranges::sort(names);
+  std::ranges::sort(others);
+  names.insert(names.end(), others.begin(), others.end());
+  names.resize(std::min(names.size(), limit));
+  std::ranges::sort(names);
   return names;
 }
 
-const Chain& ChainDirectory::AddLocked(std::string_view name, ChainOptions options) {
-  Chain& chain =
-      chains_.emplace_back(Chain{std::string(name), static_cast<uint32_t>(chains_.size()), std::move(options)});
-  by_name_.emplace(chain.name, &chain);
+void ChainDirectory::Sweep() {
+  std::vector<std::unique_ptr<Node>> forgotten;  // Freed without the lock.
+  MutexLock lock(mutex_);
+  for (auto it = nodes_.begin(); it != nodes_.end();) {
+    Node& node = *it->second;
+    // Whoever holds none can get one here only, under the lock.
+    if (!node.chain.can_be_forgotten() || node.users.load(std::memory_order_acquire) != 0) {
+      ++it;
+      continue;
+    }
+    --CountOf(node.origin);
+    free_indexes_.push_back(node.chain.index);
+    forgotten.push_back(std::move(it->second));
+    nodes_.erase(it++);
+  }
+}
+
+size_t ChainDirectory::forgettable() const {
+  MutexLock lock(mutex_);
+  return nodes_.size() - counts_[static_cast<size_t>(Origin::kConfiguration)];
+}
+
+bool ChainDirectory::at_bound() const {
+  MutexLock lock(mutex_);
+  return counts_[static_cast<size_t>(Origin::kMessage)] >= most_of_messages_;
+}
+
+const Chain& ChainDirectory::Add(std::string_view name, ChainOptions options, Origin origin) {
+  auto node = std::make_unique<Node>();
+  node->chain.name = name;
+  node->chain.options = std::move(options);
+  node->origin = origin;
+  if (origin != Origin::kConfiguration) node->chain.users = &node->users;
+  if (free_indexes_.empty()) {
+    node->chain.index = static_cast<uint32_t>(nodes_.size());
+  } else {
+    node->chain.index = free_indexes_.back();
+    free_indexes_.pop_back();
+  }
+  ++CountOf(origin);
+  const Chain& chain = node->chain;
+  nodes_.emplace(chain.name, std::move(node));
   return chain;
 }
 

@@ -1,44 +1,78 @@
 // Interns chains, so that the path compares pointers and indexes arrays instead of names.
 #pragma once
 
-#include <deque>
-#include <map>
+#include <array>
+#include <atomic>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "server/route/route.h"
 #include "server/runtime/mutex.h"
 
 namespace sluice {
 
-// Thread-safe. Chains are never removed.
+// Thread-safe.
+//
+// What the configuration names stays. Whoever may publish can make a template route (`${topic}`) name any chain, so
+// those names are bounded, and forgotten when nobody uses them any more. Workers' names have a bound of their own: a
+// worker is not refused for what devices publish.
 class ChainDirectory {
  public:
-  // A template route (`${topic}`) can name any chain; more than this many are refused.
-  static constexpr size_t kMaxChains = 10'000;
+  static constexpr size_t kMostOfMessages = 1'000;
+  static constexpr size_t kMostOfWorkers = 10'000;
 
-  // `defaults` for chains that Define() does not name.
-  explicit ChainDirectory(ChainOptions defaults) : defaults_(std::move(defaults)) {}
+  // `defaults` for chains that Define() does not name. `most_of_messages`: names that messages may bring.
+  explicit ChainDirectory(ChainOptions defaults, size_t most_of_messages = kMostOfMessages)
+      : defaults_(std::move(defaults)), most_of_messages_(most_of_messages) {}
   ChainDirectory(const ChainDirectory&) = delete;
   ChainDirectory& operator=(const ChainDirectory&) = delete;
 
-  // Set-up: a chain with options of its own.
+  // Set-up: chains that stay, the first with options of its own.
   const Chain& Define(std::string_view name, ChainOptions options);
-  // The chain of this name, made with the defaults if there is none yet; null when there are kMaxChains.
-  const Chain* FindOrCreate(std::string_view name);
+  const Chain& Keep(std::string_view name);
+
+  // Each: the chain of this name, made with the defaults if there is none yet.
+  // Null at the bound.
+  ChainRef ForMessage(std::string_view name);
+  ChainRef ForWorker(std::string_view name);
+  // Of what an earlier process took in: never null.
+  ChainRef ForJournal(std::string_view name);
+
   // Null when no such chain is known.
-  const Chain* Find(std::string_view name) const;
-  // At most `limit` names, sorted: for messages to people.
+  ChainRef Find(std::string_view name) const;
+  // At most `limit` names, sorted, those of the configuration before others: for messages to people.
   std::vector<std::string> Names(size_t limit) const;
 
+  // Forgets the names that nobody holds.
+  void Sweep();
+  // How many there are that can be forgotten.
+  size_t forgettable() const;
+  size_t most_of_messages() const { return most_of_messages_; }
+  // No message may bring another name.
+  bool at_bound() const;
+
  private:
-  const Chain& AddLocked(std::string_view name, ChainOptions options) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  enum class Origin : uint8_t { kConfiguration, kMessage, kWorker };
+  struct Node {
+    Chain chain;
+    Origin origin = Origin::kConfiguration;
+    std::atomic<uint32_t> users{0};
+  };
+
+  ChainRef FindOrMake(std::string_view name, Origin origin, size_t most);
+  const Chain& Add(std::string_view name, ChainOptions options, Origin origin) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  size_t& CountOf(Origin origin) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return counts_[static_cast<size_t>(origin)]; }
 
   const ChainOptions defaults_;
+  const size_t most_of_messages_;
+
   mutable Mutex mutex_;
-  std::deque<Chain> chains_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, const Chain*, std::less<>> by_name_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string_view, std::unique_ptr<Node>> nodes_ ABSL_GUARDED_BY(mutex_);  // By chain.name.
+  std::array<size_t, 3> counts_ ABSL_GUARDED_BY(mutex_){};                                      // By origin.
+  std::vector<uint32_t> free_indexes_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace sluice

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "server/message/message.h"
+#include "server/route/reply_keys.h"
 #include "server/route/route.h"
 
 namespace sluice {
@@ -21,8 +22,15 @@ std::span<const std::string_view> ToProcessorNames();
 absl::Status ApplyFromProcessor(std::string_view name, Route& route);
 absl::Status ApplyToProcessor(std::string_view name, Route& route);
 
-// Whether a user property of this name may become metadata: not when it begins with `_`, which steers RuleGo's engine.
+// Whether a user property of this name may stand for metadata: not when it begins with `_`, which steers RuleGo's engine.
 inline bool IsMetadataName(std::string_view name) { return !name.empty() && name.front() != '_'; }
+
+// Whether the route's headersToMetadata makes metadata of a user property of this name. Not of those by which a device
+// would say where the worker's reply goes, since a worker may hand back the metadata that it was given, unless the
+// route trusts its devices with it.
+inline bool BecomesMetadata(const Route& route, std::string_view name) {
+  return !name.starts_with('_') && (route.trust_reply_headers || !IsReplyKey(name));
+}
 
 // The message with its payload as upper-case hexadecimal digits, as RuleGo's toHex makes them; all else is the same,
 // the topic's bytes are shared.

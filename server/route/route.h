@@ -1,10 +1,12 @@
 // A route: which messages it takes, what it does to them, which chain they go to.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "server/message/message.h"
 #include "server/message/message_id.h"
@@ -44,17 +46,52 @@ struct ChainOptions {
   friend bool operator==(const ChainOptions&, const ChainOptions&) = default;
 };
 
-// A chain, interned: equal names are the same object, which lives as long as the ChainDirectory.
+// A chain, interned: equal names are the same object. One that the configuration names lives as long as the
+// ChainDirectory; one whose name a message or a worker brought lives as long as somebody holds a ChainRef to it, and
+// until the directory forgets it.
 struct Chain {
   std::string name;
-  uint32_t index = 0;  // Dense, from 0: the position in per-chain tables.
+  uint32_t index = 0;  // Small: the position in per-chain tables. Another chain's, once this one is forgotten.
   ChainOptions options;
+  std::atomic<uint32_t>* users = nullptr;  // Of one that can be forgotten: how many hold a ChainRef.
+
+  bool can_be_forgotten() const { return users != nullptr; }
+};
+
+// Holds a chain. What is configured is not counted, so that it costs no more than a pointer. As thread-safe as a
+// std::shared_ptr.
+class ChainRef {
+ public:
+  ChainRef() = default;
+  // Null, or a chain that is configured, or that somebody holds.
+  ChainRef(const Chain* chain) : chain_(chain) { Hold(); }  // NOLINT(google-explicit-constructor)
+  ChainRef(const ChainRef& other) : chain_(other.chain_) { Hold(); }
+  ChainRef(ChainRef&& other) noexcept : chain_(std::exchange(other.chain_, nullptr)) {}
+  ChainRef& operator=(ChainRef other) noexcept {
+    std::swap(chain_, other.chain_);
+    return *this;
+  }
+  ~ChainRef() {
+    if (chain_ != nullptr && chain_->users != nullptr) chain_->users->fetch_sub(1, std::memory_order_release);
+  }
+
+  const Chain* get() const { return chain_; }
+  const Chain& operator*() const { return *chain_; }
+  const Chain* operator->() const { return chain_; }
+  friend bool operator==(const ChainRef& a, const ChainRef& b) { return a.chain_ == b.chain_; }
+
+ private:
+  void Hold() {
+    if (chain_ != nullptr && chain_->users != nullptr) chain_->users->fetch_add(1, std::memory_order_relaxed);
+  }
+
+  const Chain* chain_ = nullptr;
 };
 
 class TargetPattern;
 
 // `chain:ID[:startNode]`, already taken apart. With a `${…}` in it the pattern is resolved per message. Made by
-// MakeTarget() (target.h).
+// MakeTarget() (target.h). A fixed one's chain is one of the configuration.
 struct Target {
   std::string text;                              // As configured, without the "chain:" prefix.
   const Chain* chain = nullptr;                  // Null when the text is a template.
@@ -73,6 +110,7 @@ struct Route {
   bool to_hex = false;
   bool headers_to_metadata = false;
   bool metadata_to_headers = false;
+  bool trust_reply_headers = false;  // With headers_to_metadata: devices may name their replies' topic and QoS.
   Target target;
 
   // What is subscribed to: "$share/GROUP/FILTER" or the filter.
@@ -86,7 +124,7 @@ using RecordId = uint64_t;
 struct RoutedMessage {
   MessagePtr message;
   const Route* route = nullptr;
-  const Chain* chain = nullptr;
+  ChainRef chain;
   std::string start_node;
   std::string_view ordering_key;  // Into the message's topic; empty: unordered.
   MessageId id;

@@ -17,6 +17,8 @@ struct RouteSpec {
   Qos qos = Qos::kAtMostOnce;
   std::vector<std::string> from_processors;
   std::vector<std::string> to_processors;
+  bool trust_reply_headers = false;
+  std::vector<std::string> chains;  // Of a template: patterns of the names it may make; empty: any.
   std::string target;  // `ID[:startNode]`, with ${…} a template, see target.h; without the "chain:" prefix.
 
   friend bool operator==(const RouteSpec&, const RouteSpec&) = default;

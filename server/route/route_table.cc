@@ -22,6 +22,7 @@ absl::StatusOr<Route> MakeRoute(const RouteSpec& spec, ChainDirectory& chains) {
   route.filter = spec.filter;
   route.share = spec.share;
   route.qos = spec.qos;
+  route.trust_reply_headers = spec.trust_reply_headers;
   if (absl::Status status = CheckTopicFilter(spec.filter); !status.ok()) return Wrong(spec, "filter", status);
   if (!spec.share.empty()) {
     if (absl::Status status = CheckShareName(spec.share); !status.ok()) return Wrong(spec, "share", status);
@@ -35,7 +36,7 @@ absl::StatusOr<Route> MakeRoute(const RouteSpec& spec, ChainDirectory& chains) {
   for (const std::string& name : spec.to_processors) {
     if (absl::Status status = ApplyToProcessor(name, route); !status.ok()) return Wrong(spec, "to:", status);
   }
-  auto target = MakeTarget(spec.target, chains);
+  auto target = MakeTarget(spec.target, chains, spec.chains);
   if (!target.ok()) return Wrong(spec, "target '" + spec.target + "'", target.status());
   route.target = *std::move(target);
   return route;

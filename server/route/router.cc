@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "server/message/topic.h"
+#include "server/route/message_check.h"
 #include "server/route/ordering_key.h"
 #include "server/route/processors.h"
 #include "server/route/target.h"
@@ -15,31 +17,35 @@ constexpr Millis kLogInterval{10'000};
 constexpr SteadyTime kNotRead{};
 
 // Names of Router::Drop, in its order.
-constexpr std::string_view kDropNames[] = {"invalid_topic", "invalid_properties", "expired", "no_route", "no_chain"};
+constexpr std::string_view kDropNames[] = {"invalid_topic", "invalid_properties", "expired",
+                                           "no_route",      "no_chain",           "undeliverable"};
+// What a dead letter's reason begins with.
+constexpr std::string_view kReasons[] = {"invalid topic", "invalid properties", "expired",
+                                         "no route",      "no chain",           "undeliverable"};
 
-// What goes to workers as text must be text: one frame with other bytes in it could not be read at all.
-absl::Status CheckProperties(const Properties& properties) {
-  if (absl::Status status = CheckMqttString(properties.content_type); !status.ok()) return status;
-  if (absl::Status status = CheckMqttString(properties.response_topic); !status.ok()) return status;
-  for (const auto& [name, value] : properties.user) {
-    if (absl::Status status = CheckMqttString(name); !status.ok()) return status;
-    if (absl::Status status = CheckMqttString(value); !status.ok()) return status;
-  }
-  return absl::OkStatus();
+std::string ReasonOf(std::string_view kind, std::string_view why) { return std::string(kind).append(": ").append(why); }
+
+// Names the connection of what has no route.
+Route NoRoute(const SubscriptionGroup& group) {
+  Route none;
+  none.connection = group.planned.front().routes.front()->connection;
+  return none;
 }
 
 }  // namespace
 
 Router::Router(const MqttOptions& connection, std::span<const ReceivedPacket> unreleased,
                const SubscriptionGroup& group, ChainDirectory& chains, Journal& journal, RoutedSink& next,
-               MetricsRegistry& metrics, const Clock& clock)
+               UnroutableSink& unroutable, MetricsRegistry& metrics, const Clock& clock)
     : connection_(connection.name),
       session_(connection.name + " " + connection.client_id + " " + connection.uri),
       index_(group),
       chains_(chains),
       journal_(journal),
       next_(next),
-      clock_(clock) {
+      unroutable_sink_(unroutable),
+      clock_(clock),
+      no_route_(NoRoute(group)) {
   for (size_t qos = 0; qos < received_.size(); ++qos) {
     received_[qos] = &metrics.GetCounter("sluice_messages_received_total", "Messages received from MQTT brokers.",
                                          {{"connection", connection_}, {"qos", std::to_string(qos)}});
@@ -47,6 +53,11 @@ Router::Router(const MqttOptions& connection, std::span<const ReceivedPacket> un
   for (size_t reason = 0; reason < kDrops; ++reason) {
     drops_[reason] = &metrics.GetCounter("sluice_messages_dropped_total", "Messages that no worker will be given.",
                                          {{"reason", std::string(kDropNames[reason])}});
+    if (static_cast<Drop>(reason) == Drop::kExpired) continue;
+    dead_[reason] = &metrics.GetCounter("sluice_dead_letters_total",
+                                        "Messages that went to the dead letters, by what ended their last attempt, or "
+                                        "why no chain could take them (chain is empty then).",
+                                        {{"chain", ""}, {"reason_kind", std::string(kDropNames[reason])}});
   }
   for (const Route* route : index_.routes()) {
     routed_by_.push_back(&metrics.GetCounter("sluice_messages_routed_total", "Messages put into a chain's queue.",
@@ -61,19 +72,25 @@ absl::Status Router::OnMessages(std::span<InboundMessage> batch) {
   now_ = kNotRead;
   taken_ = {};
   dropped_ = {};
+  died_ = {};
   for (const InboundMessage& inbound : batch) Take(inbound);
   hex_.reset();
+  last_chain_ = nullptr;
   absl::Status status;
-  if (!routed_.empty()) {
-    status = journal_.AppendReceived(routed_, PacketsOf(packet_ids_));
+  if (!unroutable_.empty() && !unroutable_sink_.TakesUnroutable()) {
+    status = absl::ResourceExhaustedError("too many dead letters wait for their database");
+  } else if (!routed_.empty() || !unroutable_.empty()) {
+    status = journal_.AppendIntake(routed_, unroutable_, PacketsOf(packet_ids_));
     if (status.ok()) {
       for (uint32_t at : routed_at_) routed_by_[at]->Add();
       for (const uint16_t packet_id : packet_ids_) NoteUnreleased(packet_id, true);
-      next_.Enqueue(routed_);
+      if (!routed_.empty()) next_.Enqueue(routed_);
+      if (!unroutable_.empty()) unroutable_sink_.TakeUnroutable(std::exchange(unroutable_, {}));
     }
   }
   if (status.ok()) PublishCounts();
   routed_.clear();
+  unroutable_.clear();
   routed_at_.clear();
   packet_ids_.clear();
   return status;
@@ -117,12 +134,24 @@ void Router::PublishCounts() {
   }
   for (size_t reason = 0; reason < kDrops; ++reason) {
     if (dropped_[reason] != 0) drops_[reason]->Add(dropped_[reason]);
+    if (died_[reason] != 0) dead_[reason]->Add(died_[reason]);
   }
 }
 
 void Router::Take(const InboundMessage& inbound) {
   const Message& message = *inbound.message;
   ++taken_[static_cast<size_t>(message.qos)];
+  const size_t before = routed_.size() + unroutable_.size();
+  TakeOne(inbound);
+  if (inbound.packet_id != 0 && routed_.size() + unroutable_.size() > before) packet_ids_.push_back(inbound.packet_id);
+}
+
+void Router::TakeOne(const InboundMessage& inbound) {
+  const Message& message = *inbound.message;
+  if (!inbound.undeliverable.empty()) {
+    Refuse(Drop::kUndeliverable, nullptr, inbound.message, inbound.undeliverable);
+    return;
+  }
   absl::Status valid = CheckTopicName(message.topic);
   Drop reason = Drop::kInvalidTopic;
   if (valid.ok() && message.properties != nullptr) {
@@ -130,13 +159,7 @@ void Router::Take(const InboundMessage& inbound) {
     reason = Drop::kInvalidProperties;
   }
   if (!valid.ok()) {
-    Count(reason);
-    if (Opens(invalid_log_)) {
-      log::Warning("message dropped: its topic or a property is not valid MQTT",
-                   {{"connection", connection_},
-                    {"reason", std::string(valid.message())},
-                    {"not_logged", std::exchange(invalid_log_.held_back, 0)}});
-    }
+    Refuse(reason, nullptr, inbound.message, std::string(valid.message()));
     return;
   }
   if (IsExpired(message)) {
@@ -151,47 +174,69 @@ void Router::Take(const InboundMessage& inbound) {
                   {"not_logged", std::exchange(unknown_identifier_log_.held_back, 0)}});
   }
   if (found_.empty()) {
-    Count(Drop::kNoRoute);
+    Refuse(Drop::kNoRoute, nullptr, inbound.message, "no route of the connection takes the topic");
     return;
   }
   hex_.reset();
-  const size_t before = routed_.size();
   for (uint32_t at : found_) RouteTo(at, inbound.message);
-  if (inbound.packet_id != 0 && routed_.size() > before) packet_ids_.push_back(inbound.packet_id);
+}
+
+void Router::Refuse(Drop reason, const Route* route, const MessagePtr& message, std::string_view why) {
+  const bool dies = message->qos != Qos::kAtMostOnce;
+  if (Opens(refused_log_)) {
+    log::Warning(dies ? "message dead-lettered: no chain can take it" : "message dropped: no chain can take it",
+                 {{"connection", connection_},
+                  {"route", route == nullptr ? "" : route->id},
+                  {"topic", message->topic},
+                  {"reason", ReasonOf(kReasons[static_cast<size_t>(reason)], why)},
+                  {"not_logged", std::exchange(refused_log_.held_back, 0)}});
+  }
+  if (!dies) {
+    Count(reason);
+    return;
+  }
+  ++died_[static_cast<size_t>(reason)];
+  Unroutable& letter = unroutable_.emplace_back();
+  letter.message.message = message;
+  letter.message.route = route == nullptr ? &no_route_ : route;
+  letter.message.id = NextMessageId(message->received_unix_ms);
+  letter.reason = ReasonOf(kReasons[static_cast<size_t>(reason)], why);
+  letter.unix_ms = clock_.UnixMillis();
 }
 
 void Router::RouteTo(uint32_t route_at, const MessagePtr& message) {
   const Route& route = *index_.routes()[route_at];
-  const Chain* chain = route.target.chain;
+  ChainRef chain = route.target.chain;
   if (chain == nullptr) chain = ResolveChain(route, *message);
   if (chain == nullptr) {
-    Count(Drop::kNoChain);
-    if (Opens(no_chain_log_)) {
-      log::Warning("message dropped: its route's target names no chain for it",
-                   {{"route", route.id},
-                    {"target", route.target.text},
-                    {"topic", message->topic},
-                    {"not_logged", std::exchange(no_chain_log_.held_back, 0)}});
-    }
+    Refuse(Drop::kNoChain, &route, message, no_chain_);
     return;
   }
   if (route.to_hex && hex_ == nullptr) hex_ = WithHexPayload(message);
   RoutedMessage& routed = routed_.emplace_back();
   routed.message = route.to_hex ? hex_ : message;
   routed.route = &route;
-  routed.chain = chain;
+  routed.chain = std::move(chain);
   routed.start_node = route.target.chain == nullptr ? start_node_ : route.target.start_node;
-  routed.ordering_key = OrderingKey(chain->options.order_by, routed.message->topic);
+  routed.ordering_key = OrderingKey(routed.chain->options.order_by, routed.message->topic);
   routed.id = NextMessageId(message->received_unix_ms);
   routed_at_.push_back(route_at);
 }
 
-const Chain* Router::ResolveChain(const Route& route, const Message& message) {
-  if (!route.target.pattern->Resolve(message, chain_name_, start_node_)) return nullptr;
-  if (auto it = known_chains_.find(chain_name_); it != known_chains_.end()) return it->second;
-  const Chain* chain = chains_.FindOrCreate(chain_name_);
-  if (chain != nullptr) known_chains_.emplace(chain_name_, chain);
-  return chain;
+ChainRef Router::ResolveChain(const Route& route, const Message& message) {
+  if (!route.target.pattern->Resolve(message, chain_name_, start_node_)) {
+    no_chain_ = route.target.pattern->WhyNot(message);
+    return nullptr;
+  }
+  // Not for longer than the batch, so that what nobody uses can be forgotten.
+  if (last_chain_ != nullptr && last_chain_->name == chain_name_) return last_chain_;
+  ChainRef chain = chains_.ForMessage(chain_name_);
+  if (chain == nullptr) {
+    no_chain_ = absl::StrCat("messages have brought ", chains_.most_of_messages(),
+                             " chains already (maxTemplateChains), so there is none of the name '", chain_name_, "'");
+    return chain;
+  }
+  return last_chain_ = std::move(chain);
 }
 
 bool Router::IsExpired(const Message& message) {

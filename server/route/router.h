@@ -8,13 +8,13 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "server/journal/journal.h"
 #include "server/mqtt/driver.h"
 #include "server/route/chain_directory.h"
 #include "server/route/route.h"
 #include "server/route/route_index.h"
+#include "server/route/unroutable.h"
 #include "server/runtime/clock.h"
 #include "server/telemetry/metrics.h"
 
@@ -29,8 +29,9 @@ class RoutedSink {
 };
 
 // One for each intake connection (each group of a plan). For each batch: check, match, process, resolve the target,
-// name; then one Append for the whole batch, then one Enqueue. A message that nothing wants, or that cannot be taken,
-// is counted in sluice_messages_dropped_total by reason and answered for all the same: sending it again would not help.
+// name; then one append for the whole batch, then one Enqueue. A message of QoS 1 or 2 that no route or chain can take,
+// or that is wrong inside, becomes a dead letter with the reason, in the same append. At QoS 0, and when it has expired,
+// it is counted in sluice_messages_dropped_total and answered for all the same: sending it again would not help.
 //
 // Driven by its connection's thread alone (InboundSink's rule), so it has no lock; its buffers are reused.
 class Router final : public InboundSink {
@@ -38,7 +39,8 @@ class Router final : public InboundSink {
   // `connection` gives the name for metrics and logs, and its session at the broker. It and `group` may go; all else
   // outlives the router. `unreleased`: packets of QoS 2 that earlier processes took in, of any session.
   Router(const MqttOptions& connection, std::span<const ReceivedPacket> unreleased, const SubscriptionGroup& group,
-         ChainDirectory& chains, Journal& journal, RoutedSink& next, MetricsRegistry& metrics, const Clock& clock);
+         ChainDirectory& chains, Journal& journal, RoutedSink& next, UnroutableSink& unroutable,
+         MetricsRegistry& metrics, const Clock& clock);
   Router(const Router&) = delete;
   Router& operator=(const Router&) = delete;
 
@@ -49,8 +51,8 @@ class Router final : public InboundSink {
   absl::Status OnSessionLost() override;
 
  private:
-  enum class Drop : uint8_t { kInvalidTopic, kInvalidProperties, kExpired, kNoRoute, kNoChain };
-  static constexpr size_t kDrops = 5;
+  enum class Drop : uint8_t { kInvalidTopic, kInvalidProperties, kExpired, kNoRoute, kNoChain, kUndeliverable };
+  static constexpr size_t kDrops = 6;
 
   // Lets through one line per interval, with the number of those it held back.
   struct LogGate {
@@ -62,8 +64,12 @@ class Router final : public InboundSink {
   // `packet_ids` as the journal takes them; valid until the next call.
   std::span<const ReceivedPacket> PacketsOf(std::span<const uint16_t> packet_ids);
   void Take(const InboundMessage& inbound);
+  void TakeOne(const InboundMessage& inbound);
   void RouteTo(uint32_t route_at, const MessagePtr& message);
-  const Chain* ResolveChain(const Route& route, const Message& message);
+  // Null: there is none, and no_chain_ says why.
+  ChainRef ResolveChain(const Route& route, const Message& message);
+  // No route is to get it, or `route` has no chain for it: at QoS 1 and 2 a dead letter.
+  void Refuse(Drop reason, const Route* route, const MessagePtr& message, std::string_view why);
   bool IsExpired(const Message& message);
   bool Opens(LogGate& gate);
   void Count(Drop reason) { ++dropped_[static_cast<size_t>(reason)]; }
@@ -77,28 +83,33 @@ class Router final : public InboundSink {
   ChainDirectory& chains_;
   Journal& journal_;
   RoutedSink& next_;
+  UnroutableSink& unroutable_sink_;
   const Clock& clock_;
+  const Route no_route_;                  // Names the connection, and is none.
   std::array<Counter*, 3> received_{};    // By QoS.
   std::array<Counter*, kDrops> drops_{};  // By Drop.
+  std::array<Counter*, kDrops> dead_{};   // By Drop; null: that is dropped at any QoS.
   std::vector<Counter*> routed_by_;       // As index_.routes().
 
   // Of the connection's thread. The buffers are empty between batches, with their room kept.
   std::vector<RoutedMessage> routed_;
-  std::vector<uint32_t> routed_at_;      // Beside routed_: positions in index_.routes().
-  std::vector<uint16_t> packet_ids_;     // Of QoS 2, of what was routed.
+  std::vector<uint32_t> routed_at_;  // Beside routed_: positions in index_.routes().
+  std::vector<Unroutable> unroutable_;
+  std::vector<uint16_t> packet_ids_;     // Of QoS 2, of what stands in the journal.
   std::vector<ReceivedPacket> packets_;  // See PacketsOf(): grows only, so that names are not copied again and again.
   std::vector<bool> unreleased_;         // By packet id; empty until there is one.
   std::array<uint64_t, 3> taken_{};      // Of the batch, as received_.
   std::array<uint64_t, kDrops> dropped_{};  // Of the batch, as drops_.
+  std::array<uint64_t, kDrops> died_{};     // Of the batch, as dead_.
   std::vector<uint32_t> scratch_;
   std::vector<uint32_t> found_;
   std::string chain_name_;
   std::string start_node_;
-  MessagePtr hex_;                                               // Of the message at hand, made when first needed.
-  SteadyTime now_;                                               // Of the batch, when first needed.
-  absl::flat_hash_map<std::string, const Chain*> known_chains_;  // Found for templates; bounded by the directory.
-  LogGate invalid_log_;
-  LogGate no_chain_log_;
+  std::string no_chain_;  // Why ResolveChain() found none.
+  MessagePtr hex_;        // Of the message at hand, made when first needed.
+  SteadyTime now_;        // Of the batch, when first needed.
+  ChainRef last_chain_;   // Found for a template in this batch.
+  LogGate refused_log_;
   LogGate unknown_identifier_log_;
 };
 

@@ -21,6 +21,29 @@ std::optional<std::string_view> UserProperty(const Message& message, std::string
   return std::nullopt;
 }
 
+// `*` stands for any characters. Goes back to the last one only, so that it takes no longer than the product of both
+// lengths.
+bool MatchesPattern(std::string_view pattern, std::string_view name) {
+  size_t at = 0;
+  size_t star = std::string_view::npos;  // The last one, and where what it stands for ends.
+  size_t star_end = 0;
+  for (size_t i = 0; i < name.size();) {
+    if (at < pattern.size() && pattern[at] == '*') {
+      star = at++;
+      star_end = i;
+    } else if (at < pattern.size() && pattern[at] == name[i]) {
+      ++at;
+      ++i;
+    } else if (star != std::string_view::npos) {
+      at = star + 1;
+      i = ++star_end;
+    } else {
+      return false;
+    }
+  }
+  return pattern.find_first_not_of('*', at) == std::string_view::npos;
+}
+
 }  // namespace
 
 absl::StatusOr<TargetPattern> TargetPattern::Parse(std::string_view text) {
@@ -87,50 +110,92 @@ bool TargetPattern::fixed() const {
 }
 
 bool TargetPattern::Resolve(const Message& message, std::string& chain, std::string& start_node) const {
-  return Fill(chain_, message, chain) && Fill(start_node_, message, start_node) && !chain.empty();
+  return Fill(chain_, message, chain) && Fill(start_node_, message, start_node) && !chain.empty() && Allows(chain);
+}
+
+bool TargetPattern::Allows(std::string_view chain) const {
+  return allowed_.empty() ||
+         std::ranges::any_of(allowed_, [chain](std::string_view pattern) { return MatchesPattern(pattern, chain); });
+}
+
+std::optional<std::string_view> TargetPattern::Piece::ValueIn(const Message& message) const {
+  switch (kind) {
+    case Kind::kText:
+      return text;
+    case Kind::kTopic:
+      return message.topic;
+    case Kind::kTopicLevel:
+      return TopicLevel(message.topic, level);
+    case Kind::kProperty:
+      return UserProperty(message, text);
+  }
+  return std::nullopt;
+}
+
+std::string TargetPattern::Piece::ToString() const {
+  switch (kind) {
+    case Kind::kText:
+      return text;
+    case Kind::kTopic:
+      return "${topic}";
+    case Kind::kTopicLevel:
+      return "${topic." + std::to_string(level) + "}";
+    case Kind::kProperty:
+      return "${" + text + "}";
+  }
+  return {};
+}
+
+std::string TargetPattern::WhyNot(const Message& message) const {
+  std::string name;
+  for (const Pieces* pieces : {&chain_, &start_node_}) {
+    name.clear();
+    for (const Piece& piece : *pieces) {
+      const std::optional<std::string_view> value = piece.ValueIn(message);
+      if (!value) return "the message has no value for " + piece.ToString() + " of the route's target";
+      if (name.size() + value->size() > kMaxTargetNameBytes) {
+        return "the name that the route's target makes of the message has more than " +
+               std::to_string(kMaxTargetNameBytes) + " bytes";
+      }
+      name += *value;
+    }
+    if (const absl::Status status = CheckMqttString(name); !status.ok()) {
+      return "the name that the route's target makes of the message is no text: " + std::string(status.message());
+    }
+    if (pieces == &chain_ && !name.empty() && !Allows(name)) return "the route does not allow the chain '" + name + "'";
+    if (pieces == &chain_ && name.empty()) return "the name that the route's target makes of the message is empty";
+  }
+  return "the route's target makes no name of the message";
 }
 
 bool TargetPattern::Fill(const Pieces& pieces, const Message& message, std::string& out) {
   out.clear();
   for (const Piece& piece : pieces) {
-    std::optional<std::string_view> value;
-    switch (piece.kind) {
-      case Piece::Kind::kText:
-        value = piece.text;
-        break;
-      case Piece::Kind::kTopic:
-        value = message.topic;
-        break;
-      case Piece::Kind::kTopicLevel:
-        value = TopicLevel(message.topic, piece.level);
-        break;
-      case Piece::Kind::kProperty:
-        value = UserProperty(message, piece.text);
-        break;
-    }
+    const std::optional<std::string_view> value = piece.ValueIn(message);
     if (!value || out.size() + value->size() > kMaxTargetNameBytes) return false;
     out += *value;
   }
   return CheckMqttString(out).ok();
 }
 
-absl::StatusOr<Target> MakeTarget(std::string_view text, ChainDirectory& chains) {
+absl::StatusOr<Target> MakeTarget(std::string_view text, ChainDirectory& chains, std::vector<std::string> allowed) {
   auto pattern = TargetPattern::Parse(text);
   if (!pattern.ok()) return pattern.status();
   Target target;
   target.text = text;
   if (!pattern->fixed()) {
+    for (const std::string& name : allowed) {
+      if (name.find('*') == std::string::npos) chains.Keep(name);
+    }
+    pattern->Allow(std::move(allowed));
     target.pattern = std::make_shared<const TargetPattern>(*std::move(pattern));
     return target;
   }
+  if (!allowed.empty()) return Refuse("names one chain: a list of chains is for a target with '${'");
   // A fixed pattern needs nothing of a message.
   std::string chain;
   if (!pattern->Resolve(Message{}, chain, target.start_node)) return Refuse("has a part that is too long");
-  target.chain = chains.FindOrCreate(chain);
-  if (target.chain == nullptr) {
-    return absl::ResourceExhaustedError("is one chain more than the " + std::to_string(ChainDirectory::kMaxChains) +
-                                        " there may be");
-  }
+  target.chain = &chains.Keep(chain);
   return target;
 }
 

@@ -9,8 +9,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -33,9 +35,15 @@ class TargetPattern {
   // Whether there is no `${…}` in it.
   bool fixed() const;
 
+  // From now on only names that match one of `patterns` (`*` stands for any characters, also none) are made; none: any.
+  void Allow(std::vector<std::string> patterns) { allowed_ = std::move(patterns); }
+  bool Allows(std::string_view chain) const;
+
   // Fills in the message's values, into strings whose room is reused. False when there is no target: a name has no
-  // value, the chain is empty, or a part is too long or not UTF-8.
+  // value, the chain is empty or not allowed, or a part is too long or not UTF-8.
   bool Resolve(const Message& message, std::string& chain, std::string& start_node) const;
+  // Why Resolve() finds none, for people.
+  std::string WhyNot(const Message& message) const;
 
  private:
   struct Piece {
@@ -43,6 +51,10 @@ class TargetPattern {
     Kind kind = Kind::kText;
     std::string text;    // The literal, or the property's name.
     uint32_t level = 0;  // Of kTopicLevel.
+
+    std::optional<std::string_view> ValueIn(const Message& message) const;
+    // As it is configured.
+    std::string ToString() const;
   };
   using Pieces = std::vector<Piece>;
 
@@ -51,10 +63,11 @@ class TargetPattern {
 
   Pieces chain_;
   Pieces start_node_;  // Empty: the chain's first node.
+  std::vector<std::string> allowed_;
 };
 
-// Parses `text`; a fixed target's chain is taken from `chains`. INVALID_ARGUMENT, or RESOURCE_EXHAUSTED when there are
-// too many chains.
-absl::StatusOr<Target> MakeTarget(std::string_view text, ChainDirectory& chains);
+// Parses `text`; a fixed target's chain is taken from `chains`. `allowed`: see TargetPattern::Allow(); those without a
+// `*` are chains of the configuration, and none of those that messages bring. INVALID_ARGUMENT.
+absl::StatusOr<Target> MakeTarget(std::string_view text, ChainDirectory& chains, std::vector<std::string> allowed = {});
 
 }  // namespace sluice

@@ -13,6 +13,24 @@ void Histogram::ObserveNanos(int64_t nanos, uint64_t times) {
 
 double Histogram::UpperBound(size_t i) { return std::ldexp(1.0, kLowestExponent + static_cast<int>(i)); }
 
+void Histogram::Reset() {
+  for (std::atomic<uint64_t>& bucket : buckets_) bucket.store(0, std::memory_order_relaxed);
+  sum_nanos_.store(0, std::memory_order_relaxed);
+}
+
+namespace {
+
+// One that was used before, or a new one.
+template <typename Metric>
+Metric* Take(std::vector<Metric*>& free, std::deque<Metric>& all) {
+  if (free.empty()) return &all.emplace_back();
+  Metric* metric = free.back();
+  free.pop_back();
+  return metric;
+}
+
+}  // namespace
+
 MetricsRegistry::Series& MetricsRegistry::Find(Kind kind, std::string_view name, std::string_view help, Labels labels) {
   IndexedFamily& family =
       families_.try_emplace(std::string(name), IndexedFamily{{kind, std::string(help), {}}, {}}).first->second;
@@ -24,21 +42,21 @@ MetricsRegistry::Series& MetricsRegistry::Find(Kind kind, std::string_view name,
 Counter& MetricsRegistry::GetCounter(std::string_view name, std::string_view help, Labels labels) {
   MutexLock lock(mutex_);
   Series& series = Find(Kind::kCounter, name, help, std::move(labels));
-  if (series.counter == nullptr) series.counter = &counters_.emplace_back();
+  if (series.counter == nullptr) series.counter = Take(free_counters_, counters_);
   return *series.counter;
 }
 
 Gauge& MetricsRegistry::GetGauge(std::string_view name, std::string_view help, Labels labels) {
   MutexLock lock(mutex_);
   Series& series = Find(Kind::kGauge, name, help, std::move(labels));
-  if (series.gauge == nullptr) series.gauge = &gauges_.emplace_back();
+  if (series.gauge == nullptr) series.gauge = Take(free_gauges_, gauges_);
   return *series.gauge;
 }
 
 Histogram& MetricsRegistry::GetHistogram(std::string_view name, std::string_view help, Labels labels) {
   MutexLock lock(mutex_);
   Series& series = Find(Kind::kHistogram, name, help, std::move(labels));
-  if (series.histogram == nullptr) series.histogram = &histograms_.emplace_back();
+  if (series.histogram == nullptr) series.histogram = Take(free_histograms_, histograms_);
   return *series.histogram;
 }
 
@@ -46,6 +64,43 @@ void MetricsRegistry::AddCallback(Kind kind, std::string_view name, std::string_
                                   std::function<double()> read) {
   MutexLock lock(mutex_);
   Find(kind, name, help, std::move(labels)).read = std::move(read);
+}
+
+void MetricsRegistry::Remove(std::span<const std::string_view> families, std::string_view label,
+                             std::string_view value) {
+  MutexLock lock(mutex_);
+  for (const std::string_view name : families) {
+    auto found = families_.find(name);
+    if (found == families_.end()) continue;
+    IndexedFamily& family = found->second;
+    for (size_t i = 0; i < family.series.size();) {
+      Series& series = family.series[i];
+      if (std::ranges::none_of(series.labels,
+                               [&](const auto& each) { return each.first == label && each.second == value; })) {
+        ++i;
+        continue;
+      }
+      if (series.counter != nullptr) {
+        series.counter->Reset();
+        free_counters_.push_back(series.counter);
+      }
+      if (series.gauge != nullptr) {
+        series.gauge->Set(0);
+        free_gauges_.push_back(series.gauge);
+      }
+      if (series.histogram != nullptr) {
+        series.histogram->Reset();
+        free_histograms_.push_back(series.histogram);
+      }
+      family.by_labels.erase(series.labels);
+      // The last one takes its place.
+      if (i + 1 < family.series.size()) {
+        series = std::move(family.series.back());
+        family.by_labels[series.labels] = i;
+      }
+      family.series.pop_back();
+    }
+  }
 }
 
 void MetricsRegistry::Visit(const std::function<void(const std::string& name, const Family&)>& visit) const {

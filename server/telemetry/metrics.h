@@ -10,6 +10,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +25,8 @@ class Counter {
  public:
   void Add(uint64_t n = 1) { value_.fetch_add(n, std::memory_order_relaxed); }
   uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+  // For a new use.
+  void Reset() { value_.store(0, std::memory_order_relaxed); }
 
  private:
   std::atomic<uint64_t> value_{0};
@@ -61,6 +64,8 @@ class Histogram {
   // Upper bound of bucket `i` < kBuckets, in seconds.
   static double UpperBound(size_t i);
   uint64_t bucket(size_t i) const { return buckets_[i].load(std::memory_order_relaxed); }  // i <= kBuckets
+  // For a new use.
+  void Reset();
   double SumSeconds() const { return 1e-9 * static_cast<double>(sum_nanos_.load(std::memory_order_relaxed)); }
 
  private:
@@ -101,6 +106,10 @@ class MetricsRegistry {
     AddCallback(Kind::kCounter, name, help, std::move(labels), std::move(read));
   }
 
+  // Takes the series with this label out of these families. Nobody may use what was handed out for them any more: it is
+  // handed out again for others.
+  void Remove(std::span<const std::string_view> families, std::string_view label, std::string_view value);
+
   struct Series {
     Labels labels;
     Counter* counter = nullptr;
@@ -131,6 +140,10 @@ class MetricsRegistry {
   std::deque<Counter> counters_ ABSL_GUARDED_BY(mutex_);
   std::deque<Gauge> gauges_ ABSL_GUARDED_BY(mutex_);
   std::deque<Histogram> histograms_ ABSL_GUARDED_BY(mutex_);
+  // Of series that were removed.
+  std::vector<Counter*> free_counters_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Gauge*> free_gauges_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Histogram*> free_histograms_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace sluice

@@ -78,11 +78,11 @@ absl::StatusOr<Admission> Admit(const Hello& hello, const AdmissionRules& rules)
   }
   Admission admission;
   for (const std::string& name : hello.chains) {
-    const Chain* chain = rules.chains.Find(name);
+    ChainRef chain = rules.chains.Find(name);
     std::string reason;
     if (chain == nullptr && rules.may_create && rules.may_create(name)) {
-      chain = rules.chains.FindOrCreate(name);
-      reason = absl::StrCat("the gateway has ", ChainDirectory::kMaxChains, " chains already");
+      chain = rules.chains.ForWorker(name);
+      reason = absl::StrCat("workers have named ", ChainDirectory::kMostOfWorkers, " chains already");
     } else if (chain == nullptr && admission.refused.size() < kRefusalsExplained) {
       reason = WhyUnknown(name, rules.chains);
     } else if (chain == nullptr) {

@@ -17,13 +17,13 @@ inline constexpr uint32_t kProtocolVersion = 1;
 // What decides about the chains of a Hello. Thread-safe if `may_create` is.
 struct AdmissionRules {
   ChainDirectory& chains;
-  // May a chain that no route names yet be made? (A template route can name any.) Null: no.
+  // May a chain that no route names yet be made, since a template may name it? Null: no.
   std::function<bool(std::string_view chain)> may_create;
 };
 
 struct Admission {
   uint32_t protocol_version = kProtocolVersion;
-  std::vector<const Chain*> accepted;  // At least one, each once.
+  std::vector<ChainRef> accepted;  // At least one, each once.
   struct Refused {
     std::string chain;
     std::string reason;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "server/route/processors.h"
 #include "server/worker/wire_writer.h"
 #include "sluice/v1/worker.pb.h"
 
@@ -49,7 +50,7 @@ void DescribePair(Out& out, uint32_t field, uint32_t first, uint32_t second, std
 }
 
 template <typename Out>
-void DescribeProperties(Out& out, const Properties& properties, bool as_metadata, uint32_t expiry_s) {
+void DescribeProperties(Out& out, const Properties& properties, const Route& route, uint32_t expiry_s) {
   out.String(D::kContentTypeFieldNumber, properties.content_type);
   out.String(D::kResponseTopicFieldNumber, properties.response_topic);
   if (properties.correlation_data) out.Bytes(D::kCorrelationDataFieldNumber, *properties.correlation_data);
@@ -58,10 +59,9 @@ void DescribeProperties(Out& out, const Properties& properties, bool as_metadata
                  v1::UserProperty::kValueFieldNumber, name, value);
   }
   if (properties.expiry_s) out.VarintAlways(D::kExpirySFieldNumber, expiry_s);
-  if (!as_metadata) return;
+  if (!route.headers_to_metadata) return;
   for (const auto& [name, value] : properties.user) {
-    // Keys with "_" steer RuleGo's engine: a device must not set them.
-    if (!name.starts_with('_')) DescribePair(out, D::kMetadataFieldNumber, kMapKey, kMapValue, name, value);
+    if (BecomesMetadata(route, name)) DescribePair(out, D::kMetadataFieldNumber, kMapKey, kMapValue, name, value);
   }
 }
 
@@ -85,7 +85,7 @@ void DescribeDelivery(Out& out, const Delivery& delivery, const Moment& moment) 
   out.Varint(D::kAttemptFieldNumber, delivery.attempt);
   out.String(D::kOrderingKeyFieldNumber, delivery.ordering_key);
   if (message.properties != nullptr) {
-    DescribeProperties(out, *message.properties, delivery.route->headers_to_metadata, moment.expiry_s);
+    DescribeProperties(out, *message.properties, *delivery.route, moment.expiry_s);
   }
   if (message.payload.size() >= kSharedPayloadBytes) {
     out.External(D::kPayloadFieldNumber, message.payload);

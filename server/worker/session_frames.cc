@@ -41,9 +41,10 @@ absl::Status Session::HandleHello(const Hello& hello) {
     return absl::InvalidArgumentError("hello: names more chains than the answer can list in one frame");
   }
   SessionOptions options{.worker = absl::StrCat(hello.worker_name, "/", hello.instance),
-                         .chains = admission->accepted,
+                         .chains = {},
                          .window = Clamp(hello.window),
                          .lease = hello.lease};
+  for (const ChainRef& chain : admission->accepted) options.chains.push_back(chain.get());
   SteadyTime age_limit;
   {
     MutexLock lock(mutex_);
@@ -136,7 +137,7 @@ std::string Session::EncodeWelcome(const Hello& hello, const Admission& admissio
   welcome.set_protocol_version(admission.protocol_version);
   welcome.set_session_id(number_);
   welcome.set_gateway(context_.gateway);
-  for (const Chain* chain : admission.accepted) {
+  for (const ChainRef& chain : admission.accepted) {
     v1::AcceptedChain* to = welcome.add_accepted_chains();
     to->set_chain(chain->name);
     to->set_lease_ms(static_cast<uint32_t>(StartLease(hello.lease, chain->options).count()));

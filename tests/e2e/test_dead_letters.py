@@ -61,6 +61,40 @@ def test_a_poison_message_is_listed_shown_replayed_and_answered(world, protocol,
     assert operator.letters() == []
 
 
+@pytest.mark.parametrize("journal", ["on", "off"])
+def test_what_no_chain_can_take_is_kept_with_its_reason_and_routed_anew(world, journal):
+    broker = world.broker()
+    to_site = {"id": "site", "connection": "plant", "from": {"path": "in/+", "qos": 1}, "to": {"path": "chain:${site}"}}
+    without = {"journal": {"enabled": False}, "admin": {"listen": "127.0.0.1:0"}}
+    gateway = world.gateway(broker, [to_site], **({} if journal == "on" else without))
+    operator = Ctl(gateway)
+    publisher = world.client(broker)
+    publisher.publish_all([("in/a", f"{i}".encode()) for i in range(300)])
+    publisher.publish("in/b", b"said nothing", qos=0)
+
+    if journal == "on":
+        # Some of them stand in the journal only by now.
+        gateway.kill()
+        gateway.restart()
+
+    letters = wait_letters(operator, 300)
+    assert {letter["reason"] for letter in letters} == {
+        "no chain: the message has no value for ${site} of the route's target"}
+    assert {(letter.get("chain", ""), letter["route"], letter["connection"]) for letter in letters} == {
+        ("", "site", "plant")}
+    failed = operator("dlq", "replay", letters[0]["id"], status=1)
+    assert "no value for ${site}" in failed
+    if journal == "off":
+        return
+    gateway.stop()
+    gateway.change_config(lambda config: config["routes"][0]["to"].update(path="chain:c"))
+    gateway.restart()
+    worker = world.raw_worker(gateway)
+    worker.hello("c")
+    assert "300 dead letters replayed" in operator("dlq", "replay", "--all", "--yes")
+    assert {delivery.message_id for delivery in worker.expect_deliveries(300)} == {letter["id"] for letter in letters}
+
+
 def test_dead_letters_survive_a_kill_and_a_restart(world):
     broker = world.broker()
     gateway = world.gateway(broker, {"in": "c"}, chains=CHAINS)

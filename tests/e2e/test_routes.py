@@ -2,6 +2,7 @@
 import pytest
 from sluice.v1 import worker_pb2 as pb
 
+from harness.ctl import Ctl
 from harness.wait import wait_until
 
 
@@ -89,6 +90,67 @@ def test_a_target_may_take_its_chain_from_the_topic(world):
     assert (delivery.chain, delivery.payload) == ("sensors/a", b"mine")
 
 
+def test_a_publisher_of_endless_names_harms_nobody_else(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, [route("lines", "lines/+", "chain:${topic.2}"), route("other", "other", "chain:other")],
+                            maxTemplateChains=50, chainDefaults={"queue": {"maxMessages": 1000}})
+    operator = Ctl(gateway)
+    publisher = world.client(broker)
+    publisher.publish_all([(f"lines/name-{i}", b"x") for i in range(3000)])
+
+    wait_until(lambda: operator.status()["dead_letters"]["messages"] == "2950",
+               lambda: f"2950 dead letters: {operator.status()['dead_letters']}")
+    [letter, *_] = operator.letters("--reason", "maxTemplateChains")
+    assert letter["reason"].startswith("no chain: messages have brought 50 chains already (maxTemplateChains)")
+    lines = gateway.get("/metrics")[1].splitlines()
+    assert len(lines) < 100 * 80
+    # Workers are let in, for what is configured, for what they name, and for what devices have named; and all goes on.
+    worker = world.raw_worker(gateway)
+    worker.hello("other", "a-worker's", "name-7")
+    assert worker.expect_deliveries(1)[0].chain == "name-7"
+    publisher.publish_all([("other", b"1"), ("lines/a-worker's", b"2"), ("lines/one-more", b"3")])
+    assert sorted(delivery.chain for delivery in worker.expect_deliveries(2)) == ["a-worker's", "other"]
+
+
+def test_names_that_nobody_uses_make_room_for_others(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, [route("lines", "lines/+", "chain:${topic.2}")], maxTemplateChains=2,
+                            templateChainIdle="4s")
+    worker = world.raw_worker(gateway)
+    worker.hello("a", "b")
+    publisher = world.client(broker)
+    publisher.publish_all([("lines/c", b"1"), ("lines/d", b"2"), ("lines/e", b"3")])
+    letters = Ctl(gateway).letters
+    wait_until(lambda: len(letters()) == 1, lambda: f"one dead letter: {letters()}")
+    other = world.raw_worker(gateway)
+    other.hello("c", "d")
+    for delivery in other.expect_deliveries(2):
+        other.answer(delivery)
+    other.close()
+
+    def taken():
+        publisher.publish("lines/e", b"4")
+        return gateway.metric("sluice_backlog_messages", chain="e")
+
+    wait_until(taken, lambda: f"the name e is taken; dead letters: {letters()}")
+    assert 'chain="c"' not in gateway.get("/metrics")[1], "its series have gone with it"
+
+
+@pytest.mark.parametrize("name", ["line-7", "a"])
+def test_a_template_names_only_what_its_route_allows(world, name):
+    broker = world.broker()
+    allowed = route("lines", "lines/+", "chain:${topic.2}")
+    allowed["to"]["chains"] = ["a", "line-*"]
+    gateway = world.gateway(broker, [allowed])
+    worker = world.raw_worker(gateway)
+    welcome = worker.hello(name, "evil")
+    assert [refused.chain for refused in welcome.refused_chains] == ["evil"]
+    world.client(broker).publish_all([("lines/evil", b"1"), (f"lines/{name}", b"2")])
+    assert worker.expect_deliveries(1)[0].chain == name
+    [letter] = Ctl(gateway).letters()
+    assert letter["reason"] == "no chain: the route does not allow the chain 'evil'"
+
+
 def test_processors_set_the_data_type_make_hex_and_copy_headers(world):
     broker = world.broker()
     gateway = world.gateway(broker, [
@@ -111,6 +173,25 @@ def test_processors_set_the_data_type_make_hex_and_copy_headers(world):
     publisher.publish("hex", b"\x00\xff")
     [delivery] = worker.expect_deliveries(1)
     assert delivery.payload.lower() == b"00ff"
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_device_steers_a_reply_only_where_the_route_trusts_it(world, trusted):
+    broker = world.broker()
+    steered = {**route("in", "in", "chain:c", ["headersToMetadata"]), "trustReplyHeaders": trusted}
+    gateway = world.gateway(broker, [steered])
+    worker = world.raw_worker(gateway)
+    worker.hello("c")
+    replies = world.subscriber(broker, "#")
+    world.client(broker).publish("in", b"x", ResponseTopic="answers",
+                                 UserProperty=[("RESPONSEtopic", "commands/open"), ("responseQos", "2"), ("unit", "K")])
+
+    [delivery] = worker.expect_deliveries(1)
+    # As a rule engine does, which hands the metadata on.
+    worker.settle(delivery, replies=[pb.Reply(payload=b"y", metadata=dict(delivery.metadata))])
+
+    topics = {"in", "commands/open" if trusted else "answers"}
+    assert {message.topic for message in replies.expect(2)} == topics
 
 
 def test_mqtt5_properties_reach_the_worker(world):

@@ -14,8 +14,13 @@ class FailpointJournal final : public Journal {
   absl::Status Append(std::span<RoutedMessage> batch) override { return AppendReceived(batch, {}); }
 
   absl::Status AppendReceived(std::span<RoutedMessage> batch, std::span<const ReceivedPacket> packets) override {
+    return AppendIntake(batch, {}, packets);
+  }
+
+  absl::Status AppendIntake(std::span<RoutedMessage> batch, std::span<Unroutable> unroutable,
+                            std::span<const ReceivedPacket> packets) override {
     failpoint_.Reach(Point::kAppendBefore);
-    absl::Status status = inner_.AppendReceived(batch, packets);
+    absl::Status status = inner_.AppendIntake(batch, unroutable, packets);
     if (status.ok()) failpoint_.Reach(Point::kAppendAfter);
     return status;
   }

@@ -25,7 +25,9 @@ std::vector<std::string> Row(const v1::DeadLetter& letter, int64_t now) {
   const bool reply = letter.kind() == v1::DEAD_LETTER_KIND_REPLY;
   return {letter.id(),
           Age(age),
-          reply ? "(reply)" : Printable(letter.chain()),
+          reply                    ? "(reply)"
+          : letter.chain().empty() ? "(none)"
+                                   : Printable(letter.chain()),
           Printable(letter.topic(), kTopicChars),
           Bytes(letter.payload_bytes()),
           std::to_string(letter.attempts()),

@@ -29,7 +29,7 @@ class FakeQueue final : public RoutedSink {
     for (RoutedMessage& message : batch) {
       payloads_.emplace_back(message.message->payload);
       ++waiting_;
-      if (waiting_ >= bound_) full = message.chain;
+      if (waiting_ >= bound_) full = message.chain.get();
     }
     changed_.NotifyAll();
     if (full != nullptr) backlog_->OnPressure(*full, true);
@@ -89,7 +89,16 @@ class BacklogTest : public testing::Test {
     std::vector<RoutedMessage> batch;
     for (const std::string& payload : payloads) {
       batch.push_back(scene_.Routed(payload, qos));
-      batch.back().chain = chains_.FindOrCreate(chain);
+      batch.back().chain = &chains_.Keep(chain);
+    }
+    ASSERT_TRUE(journal_->Append(batch).ok());
+    backlog_->Enqueue(batch);
+  }
+  void Receive(const std::vector<std::string>& payloads, const Chain& chain) {
+    std::vector<RoutedMessage> batch;
+    for (const std::string& payload : payloads) {
+      batch.push_back(scene_.Routed(payload));
+      batch.back().chain = &chain;
     }
     ASSERT_TRUE(journal_->Append(batch).ok());
     backlog_->Enqueue(batch);
@@ -100,7 +109,7 @@ class BacklogTest : public testing::Test {
     ASSERT_TRUE(journal_->Append(batch).ok());
   }
   bool WaitUntilEmpty() { return backlog_->WaitUntilEmpty(Clock::Real().Now() + Millis(20'000)); }
-  const Chain& readings() { return *chains_.FindOrCreate("readings"); }
+  const Chain& readings() { return chains_.Keep("readings"); }
 
   const Scene scene_;
   MemoryFiles files_;
@@ -150,6 +159,22 @@ TEST_F(BacklogTest, QoS0IsNotInTheJournalAndGoesOn) {
   Receive({"b"});
   Receive({"qos0"}, "readings", Qos::kAtMostOnce);
   EXPECT_THAT(queue_->WaitFor(0), ElementsAre("a", "qos0"));
+}
+
+TEST_F(BacklogTest, KeepsNothingOfAForgottenChain) {
+  Start(/*bound=*/2);
+  Receive({"a"}, *chains_.ForMessage("brought"));
+  backlog_->ForgetIdle();
+  chains_.Sweep();
+  EXPECT_EQ(chains_.Find("brought"), nullptr);
+
+  Receive({"b", "c", "d"}, *chains_.ForMessage("waits"));
+  const ChainRef waits = chains_.Find("waits");
+  Receive({"e"}, *waits);
+  backlog_->ForgetIdle();
+  EXPECT_EQ(on_disk_["waits"], 1u) << "what waits on disk is not forgotten";
+  queue_->Drain(*waits);
+  EXPECT_THAT(queue_->WaitFor(5), ElementsAre("a", "b", "c", "d", "e"));
 }
 
 TEST_F(BacklogTest, WhatIsSettledMeanwhileDoesNotComeBack) {

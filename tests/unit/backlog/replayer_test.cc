@@ -110,6 +110,52 @@ TEST_F(ReplayerTest, AMessageIsJournaledAndQueuedAgainUnderItsIdWithoutAttempts)
   EXPECT_EQ(routed.message->payload, "81.5");
 }
 
+TEST_F(ReplayerTest, WhatHadNoRouteIsRoutedAnew) {
+  StoredLetter letter = MakeLetter();
+  letter.route.clear();
+  letter.chain.clear();
+  letter.start_node.clear();
+  const MessageId id = letter.id;
+  ASSERT_TRUE(ReplayOne(std::move(letter)).ok());
+  ASSERT_THAT(queue_.messages, SizeIs(1));
+  const RoutedMessage& routed = queue_.messages[0];
+  EXPECT_EQ(routed.id, id);
+  EXPECT_NE(routed.record, 0u);
+  EXPECT_EQ(routed.route, routes_.Find("temperature"));
+  EXPECT_EQ(routed.chain, chains_.Find("readings"));
+  EXPECT_EQ(routed.ordering_key, "plant/boiler/temp");
+}
+
+TEST_F(ReplayerTest, WhatHadNoRouteGoesToAllThatTakeItByNow) {
+  RouteSpec spec;
+  spec.id = "sites";
+  spec.connection = "plant";
+  spec.filter = "plant/#";
+  spec.target = "${topic.2}:${topic.3}";
+  spec.from_processors = {"toHex"};
+  ASSERT_TRUE(BuildRoutes(std::vector<RouteSpec>{spec}, chains_, routes_).ok());
+  StoredLetter letter = MakeLetter();
+  letter.route.clear();
+  letter.chain.clear();
+  ASSERT_TRUE(ReplayOne(std::move(letter)).ok());
+  ASSERT_THAT(queue_.messages, SizeIs(2));
+  EXPECT_EQ(queue_.messages[1].chain, chains_.Find("boiler"));
+  EXPECT_EQ(queue_.messages[1].start_node, "temp");
+  EXPECT_EQ(queue_.messages[1].message->payload, "38312E35");
+  EXPECT_NE(queue_.messages[0].id, queue_.messages[1].id);
+}
+
+TEST_F(ReplayerTest, WhatStillHasNoRouteOrChainStays) {
+  StoredLetter letter = MakeLetter();
+  letter.route.clear();
+  letter.chain.clear();
+  letter.message = MakeMessage(MessageSpec{.topic = "office/door"});
+  EXPECT_EQ(ReplayOne(letter), absl::FailedPreconditionError("no route of its connection takes its topic"));
+  letter.message = MakeMessage(MessageSpec{.topic = ""});
+  EXPECT_THAT(std::string(ReplayOne(letter).message()), HasSubstr("no worker could be given it"));
+  EXPECT_THAT(queue_.messages, IsEmpty());
+}
+
 TEST_F(ReplayerTest, WhatWasToExpireDoesNotAnyMore) {
   auto properties = std::make_unique<Properties>();
   properties->content_type = "text/plain";

@@ -72,11 +72,13 @@ TEST_F(RestorerTest, ARouteThatMovedToAnotherConnectionIsNotTheMessages) {
   EXPECT_EQ(routed_.chain, chains_.Find("readings")) << "whole, for the dead letters";
 }
 
-TEST_F(RestorerTest, SaysWhenThereAreTooManyChains) {
-  for (size_t i = 0; i < ChainDirectory::kMaxChains; ++i) chains_.FindOrCreate("c" + std::to_string(i));
+TEST_F(RestorerTest, WhatWasTakenInHasItsChainWhateverTheBoundIsByNow) {
+  for (size_t i = 0; i < chains_.most_of_messages(); ++i) chains_.ForMessage("c" + std::to_string(i));
+  ASSERT_TRUE(chains_.at_bound());
   RecoveredMessage message = Recovered();
   message.chain = "one more";
-  EXPECT_TRUE(absl::IsResourceExhausted(restorer_.Restore(std::move(message), routed_)));
+  EXPECT_TRUE(restorer_.Restore(std::move(message), routed_).ok());
+  EXPECT_EQ(routed_.chain, chains_.Find("one more"));
 }
 
 }  // namespace

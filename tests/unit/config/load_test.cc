@@ -76,8 +76,15 @@ connections:
 routes:
   - id: temperature
     connection: plant
+    trustReplyHeaders: true
     from: {path: plant/+/temp, qos: 2, share: sluice, processors: [setJsonDataType, headersToMetadata]}
     to: {path: "chain:temperature:node3", processors: [responseToBody, metadataToHeaders]}
+  - id: lines
+    connection: plant
+    from: {path: lines/#}
+    to: {path: "chain:${topic.2}", chains: [a, "line-*"]}
+maxTemplateChains: 50
+templateChainIdle: 1m
 chainDefaults: {maxAttempts: 9, queue: {maxBytes: 1MiB}}
 chains:
   temperature:
@@ -150,6 +157,10 @@ journal:
   EXPECT_THAT(route.from_processors, ElementsAre("setJsonDataType", "headersToMetadata"));
   EXPECT_THAT(route.to_processors, ElementsAre("responseToBody", "metadataToHeaders"));
   EXPECT_EQ(route.target, "temperature:node3");
+  EXPECT_TRUE(route.trust_reply_headers);
+  EXPECT_THAT(config.routes.at(1).chains, ElementsAre("a", "line-*"));
+  EXPECT_EQ(config.max_template_chains, 50u);
+  EXPECT_EQ(config.template_chain_idle, minutes(1));
 
   const ChainOptions& chain = config.chains.at("temperature");
   EXPECT_EQ(chain.order_by, (OrderBy{.kind = OrderBy::Kind::kLevel, .level = 2}));

@@ -41,7 +41,11 @@ std::string PathOf(const Section& section, const Key& key) {
 Setting SettingOf(const Section& section, const Key& key, std::string_view value) {
   Setting setting{.path = {}, .value = std::string(value)};
   std::istringstream path(PathOf(section, key));
-  for (std::string step; std::getline(path, step, '.');) setting.path.push_back(step);
+  for (std::string step; std::getline(path, step, '.');) {
+    const size_t list = step.find('[');
+    setting.path.push_back(step.substr(0, list));
+    if (list != std::string::npos) setting.path.push_back(step.substr(list));
+  }
   return setting;
 }
 

@@ -29,6 +29,20 @@ TEST_F(LoadErrors, Chains) {
             "characters\n");
 }
 
+TEST_F(LoadErrors, ChainsOfTemplates) {
+  EXPECT_EQ(OfLine("maxTemplateChains: 0"),
+            "gw.yaml:5:20: maxTemplateChains: found '0'; allowed: a whole number from 1 to 100000\n");
+  const std::string rest = "connections: {plant: {server: b, clientId: x}}\nworkers: {insecure: true}\n";
+  EXPECT_EQ(Errors(rest + "routes: [{from: {path: a}, to: {path: c, chains: [c]}}]\n"),
+            "gw.yaml:3:50: routes[0].to.chains: the path names one chain; allowed: only with a path that has a '${'\n");
+  EXPECT_EQ(
+      Errors(rest + "routes: [{from: {path: a}, to: {path: '${topic}', chains: ['', 'a b']}}]\n"),
+      "gw.yaml:3:60: routes[0].to.chains[0]: found '' (is empty); allowed: a list of names of chains, with `*` for "
+      "any characters\n"
+      "gw.yaml:3:64: routes[0].to.chains[1]: found 'a b' (has a blank or control character); allowed: a list of "
+      "names of chains, with `*` for any characters\n");
+}
+
 TEST_F(LoadErrors, Replies) {
   EXPECT_EQ(
       OfLine("replies: {allow: [a#, $share/g/a, [b]]}"),

@@ -114,6 +114,17 @@ class DeadLettersTest : public testing::Test {
     }
     letters_->Take(std::move(letters));
   }
+  // Messages come in that no chain can take.
+  void Refuse(const std::vector<std::string>& payloads) {
+    std::vector<Unroutable> letters;
+    for (const std::string& payload : payloads) {
+      letters.push_back(
+          {.message = scene_.Routed(payload), .reason = "no chain: too many", .unix_ms = clock_.UnixMillis()});
+      letters.back().message.chain = nullptr;
+    }
+    ASSERT_TRUE(journal_->AppendIntake({}, letters, {}).ok());
+    letters_->TakeUnroutable(std::move(letters));
+  }
   std::vector<std::string> Published() const {
     std::vector<std::string> payloads;
     for (const Outgoing& outgoing : publisher_->open()) payloads.push_back(outgoing.message->payload);

@@ -187,6 +187,79 @@ TEST_F(DeadLettersTest, AtTheBoundOfBytesTheSame) {
   EXPECT_THAT(full_, ElementsAre(true));
 }
 
+// ---- what no chain can take
+
+TEST_F(DeadLettersTest, WhatNoChainTakesIsStoredWithItsReason) {
+  Refuse({"a"});
+  EXPECT_EQ(journal_->depth().dead_letters, 1u);
+  letters_->Work();
+  const StoredLetter letter = store_.Get("a");
+  EXPECT_EQ(letter.kind, StoredLetter::Kind::kMessage);
+  EXPECT_EQ(letter.id, scene_.Routed("a").id);
+  EXPECT_EQ(letter.connection, "plant");
+  EXPECT_EQ(letter.route, "temperature");
+  EXPECT_EQ(letter.chain, "");
+  EXPECT_EQ(letter.reason, "no chain: too many");
+  EXPECT_EQ(letter.attempts, 0u);
+  EXPECT_EQ(letter.died_unix_ms, clock_.UnixMillis());
+  EXPECT_EQ(journal_->depth().dead_letters, 0u);
+  EXPECT_THAT(Published(), IsEmpty()) << "it has no chain whose topic it could go to";
+}
+
+TEST_F(DeadLettersTest, WhatNoChainTakesIsStoredAfterACrash) {
+  Refuse({"a", "b"});
+  CrashAndStart();
+  letters_->Work();
+  EXPECT_THAT(store_.reasons(), ElementsAre(Pair("a", "no chain: too many"), Pair("b", "no chain: too many")));
+  EXPECT_EQ(store_.Get("a").chain, "");
+  EXPECT_EQ(journal_->depth().dead_letters, 0u);
+}
+
+TEST_F(DeadLettersTest, AFloodOfWhatNoChainTakesIsLeftInTheJournalAndStopsNoWorker) {
+  letters_->Work();
+  for (int i = 0; i < 50; ++i) Refuse({"flood " + std::to_string(i)});
+  EXPECT_THAT(full_, IsEmpty());
+  EXPECT_EQ(letters_->waiting(), 2u) << "half of the bound";
+  EXPECT_TRUE(letters_->TakesUnroutable());
+  EXPECT_EQ(journal_->depth().dead_letters, 50u);
+  Die({"honest"});
+  letters_->Work();
+  EXPECT_EQ(store_.reasons().size(), 51u);
+  EXPECT_EQ(journal_->depth().dead_letters, 0u);
+  EXPECT_THAT(Published(), ElementsAre("honest")) << "once";
+  EXPECT_EQ(letters_->waiting(), 0u);
+
+  Refuse({"later"});
+  EXPECT_EQ(letters_->waiting(), 1u) << "there is room in memory again";
+  letters_->Work();
+  EXPECT_EQ(store_.reasons().size(), 52u);
+}
+
+TEST_F(DeadLettersTest, WhatIsLeftInTheJournalWhileItIsReadIsStoredToo) {
+  letters_->Work();
+  bool first = true;
+  for (int i = 0; i < 5; ++i) Refuse({"flood " + std::to_string(i)});
+  letters_->SetJournaled([&](RecordId after) {
+    if (std::exchange(first, false)) Refuse({"meanwhile"});
+    return journal_->ReadDeadLetters(after, {.max_entries = 2});
+  });
+  letters_->Work();
+  EXPECT_EQ(store_.reasons().size(), 6u);
+  EXPECT_EQ(journal_->depth().dead_letters, 0u);
+  EXPECT_EQ(letters_->waiting(), 0u);
+}
+
+TEST_F(DeadLettersTest, WithoutAJournalToLeaveItInTheBrokerIsToKeepIt) {
+  letters_->SetJournaled(nullptr);
+  Refuse({"a"});
+  EXPECT_TRUE(letters_->TakesUnroutable());
+  Refuse({"b"});
+  EXPECT_FALSE(letters_->TakesUnroutable());
+  EXPECT_THAT(full_, IsEmpty());
+  letters_->Work();
+  EXPECT_TRUE(letters_->TakesUnroutable());
+}
+
 TEST_F(DeadLettersTest, RefusedRepliesAreConfirmedWhenTheyAreStored) {
   OutboxEntry reply = scene_.Reply("answer");
   ASSERT_TRUE(journal_->Settle({}, {&reply, 1}).ok());

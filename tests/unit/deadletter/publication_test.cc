@@ -79,5 +79,16 @@ TEST_F(PublicationTest, ThePayloadCanBeHadWithMqtt311Too) {
   EXPECT_EQ(message->properties, nullptr);
 }
 
+TEST_F(PublicationTest, WhatADeviceSaysInTheGatewaysNameIsLeftOut) {
+  auto properties = std::make_unique<Properties>();
+  properties->user = {{"sluice-reason", "made up"}, {"sluice-else", "x"}, {"unit", "°C"}};
+  letter_.message = MakeMessage(MessageSpec{.properties = std::move(properties)});
+  const auto message = Publish(DeadLetterFormat::kPayload, true);
+  EXPECT_THAT(message->properties->user, Contains(Pair("sluice-reason", "rejected: no unit")));
+  EXPECT_THAT(message->properties->user, testing::Not(Contains(Pair("sluice-reason", "made up"))));
+  EXPECT_THAT(message->properties->user, testing::Not(Contains(Pair("sluice-else", "x"))));
+  EXPECT_THAT(message->properties->user, Contains(Pair("unit", "°C")));
+}
+
 }  // namespace
 }  // namespace sluice

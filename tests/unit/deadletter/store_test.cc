@@ -209,6 +209,35 @@ TEST_F(DeadLetterStoreTest, AtTheBoundOfMessagesTheOldestGo) {
   EXPECT_EQ(Evicted("maxMessages"), 2u);
 }
 
+TEST_F(DeadLetterStoreTest, AFloodOfWhatNoChainTakesDrivesOutItsOwnKindOnly) {
+  Open({.max_messages = 10, .max_age = Millis(0)});
+  for (uint64_t i = 1; i <= 4; ++i)
+    Put({.id = i, .payload = "honest " + std::to_string(i), .died_unix_ms = int64_t(i)});
+  for (uint64_t i = 11; i <= 60; ++i) {
+    Put({.id = i, .chain = "", .payload = std::to_string(i), .died_unix_ms = int64_t(i)});
+  }
+  EXPECT_EQ(store_->totals().messages, 10u);
+  EXPECT_EQ(store_->totals().unroutable_messages, 6u);
+  EXPECT_EQ(store_->Count({.chain = "readings"}).value(), 4u);
+  EXPECT_EQ(Evicted("maxMessages"), 44u);
+
+  for (uint64_t i = 61; i <= 70; ++i) Put({.id = i, .payload = std::to_string(i), .died_unix_ms = int64_t(i)});
+  EXPECT_EQ(store_->totals().messages, 10u);
+  EXPECT_EQ(store_->totals().unroutable_messages, 0u) << "half of it is not theirs: the oldest go";
+  Open({.max_messages = 10, .max_age = Millis(0)});
+  EXPECT_EQ(store_->totals().unroutable_messages, 0u);
+}
+
+TEST_F(DeadLetterStoreTest, AFloodOfBytesThatNoChainTakesDrivesOutItsOwnKindOnly) {
+  Open({.max_bytes = 20'000, .max_age = Millis(0)});
+  Put({.id = 1, .payload = "honest", .died_unix_ms = 1});
+  for (uint64_t i = 11; i <= 60; ++i) {
+    Put({.id = i, .chain = "", .payload = std::string(2'000, 'x'), .died_unix_ms = int64_t(i)});
+  }
+  EXPECT_LE(store_->totals().bytes, 20'000u);
+  EXPECT_EQ(store_->Count({.chain = "readings"}).value(), 1u);
+}
+
 TEST_F(DeadLetterStoreTest, AtTheBoundOfBytesTheOldestGoAndTheNewestStays) {
   Open({.max_bytes = 2'000, .max_age = Millis(0)});
   for (uint64_t i = 1; i <= 3; ++i) {

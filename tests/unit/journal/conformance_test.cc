@@ -91,6 +91,21 @@ TEST_P(JournalConformance, TakesInPacketsOfQoS2WithTheirMessages) {
   EXPECT_TRUE(journal_->Release({&packet, 1}).ok()) << "unknown ones are ignored";
 }
 
+TEST_P(JournalConformance, TakesInWhatIsADeadLetterFromTheBegin) {
+  auto batch = scene_.Batch({"a"});
+  std::vector<Unroutable> dead(1);
+  dead[0] = {.message = scene_.Routed("b"), .reason = "no route", .unix_ms = 5};
+  dead[0].message.chain = nullptr;
+  ASSERT_TRUE(journal_->AppendIntake(batch, dead, {}).ok());
+  EXPECT_EQ(journal_->depth().ingress_messages, 1u);
+  EXPECT_EQ(journal_->depth().dead_letters, 1u);
+  EXPECT_NE(dead[0].message.record, 0u);
+  EXPECT_NE(dead[0].message.record, batch[0].record);
+  ASSERT_TRUE(journal_->Settle({&dead[0].message.record, 1}, {}).ok());
+  EXPECT_EQ(journal_->depth().dead_letters, 0u);
+  EXPECT_EQ(journal_->depth().ingress_messages, 1u);
+}
+
 TEST_P(JournalConformance, TakesCallsWithNothingInThem) {
   EXPECT_TRUE(journal_->Append({}).ok());
   EXPECT_TRUE(journal_->Settle({}, {}).ok());

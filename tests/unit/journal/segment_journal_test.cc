@@ -244,6 +244,40 @@ TEST_F(SegmentJournalTest, RemembersPacketsOfQoS2UntilTheyAreReleased) {
   EXPECT_THAT(journal_->ReadReceived(), ElementsAre(packets[2], packets[0], packets[1]));
 }
 
+TEST_F(SegmentJournalTest, WhatNoChainTakesIsADeadLetterOverARestart) {
+  auto batch = scene_.Batch({"a"});
+  const ReceivedPacket packet{"plant", 7};
+  std::vector<Unroutable> dead(2);
+  dead[0] = {.message = scene_.Routed("b"), .reason = "no route: nobody's", .unix_ms = 5};
+  dead[0].message.chain = nullptr;
+  dead[1] = {.message = scene_.Routed("c"), .reason = "no chain: too many", .unix_ms = 6};
+  ASSERT_TRUE(journal_->AppendIntake(batch, dead, {&packet, 1}).ok());
+  Restart();
+  EXPECT_THAT(Payloads(AllMessages(*journal_)), ElementsAre("a"));
+  const auto letters = AllDeadLetters(*journal_);
+  ASSERT_THAT(letters, SizeIs(2));
+  EXPECT_EQ(letters[0].message.message->payload, "b");
+  EXPECT_EQ(letters[0].message.connection, "plant");
+  EXPECT_EQ(letters[0].message.chain, "");
+  EXPECT_EQ(letters[0].reason, "no route: nobody's");
+  EXPECT_EQ(letters[0].unix_ms, 5);
+  EXPECT_EQ(letters[1].reason, "no chain: too many");
+  EXPECT_THAT(journal_->ReadReceived(), ElementsAre(packet));
+}
+
+TEST_F(SegmentJournalTest, TheNumberOfWhatNoChainTakesIsBounded) {
+  auto options = TestOptions(files_);
+  options.max_messages = 2;
+  journal_.reset();
+  journal_ = OpenJournal(std::move(options));
+  std::vector<Unroutable> dead(2);
+  for (Unroutable& each : dead) each = {.message = scene_.Routed("b"), .reason = "no route"};
+  ASSERT_TRUE(journal_->AppendIntake({}, dead, {}).ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(journal_->AppendIntake({}, {&dead[0], 1}, {})));
+  auto batch = scene_.Batch({"a"});
+  EXPECT_TRUE(journal_->AppendIntake(batch, {}, {}).ok()) << "they take no place of those that can be worked on";
+}
+
 TEST_F(SegmentJournalTest, RemovesSegmentsWithNothingAliveInThem) {
   for (int i = 0; i < 50; ++i) {
     const auto records = Append({std::string(10'000, 'x')});

@@ -12,7 +12,7 @@ namespace sluice {
 
 class PressureWorld {
  public:
-  const Chain& ChainOf(const std::string& name) { return *chains_.FindOrCreate(name); }
+  const Chain& ChainOf(const std::string& name) { return chains_.Keep(name); }
 
   // A subscription that feeds these chains; none: a template's.
   PlannedSubscription Subscribe(const std::string& filter, const std::vector<std::string>& chains,

@@ -72,6 +72,28 @@ class FakeQueue final : public RoutedSink {
   int calls = 0;
 };
 
+// Keeps what it is given, as long as it has room.
+class FakeLetters final : public UnroutableSink {
+ public:
+  void FillUp() { full_ = true; }
+  void MakeRoom() { full_ = false; }
+
+  bool TakesUnroutable() const override { return !full_; }
+  void TakeUnroutable(std::vector<Unroutable> taken) override {
+    for (Unroutable& each : taken) letters.push_back(std::move(each));
+  }
+  std::vector<std::string> Reasons() const {
+    std::vector<std::string> reasons;
+    for (const Unroutable& each : letters) reasons.push_back(each.reason);
+    return reasons;
+  }
+
+  std::vector<Unroutable> letters;
+
+ private:
+  bool full_ = false;
+};
+
 class RouterTest : public ::testing::Test {
  protected:
   // One router for each connection of the plan.
@@ -80,7 +102,7 @@ class RouterTest : public ::testing::Test {
     groups_ = PlanSubscriptions(table_.RoutesOf("plant"), mqtt5);
     for (const SubscriptionGroup& group : groups_) {
       routers_.push_back(std::make_unique<Router>(connection_, std::span<const ReceivedPacket>(), group, chains_,
-                                                  journal_, queue_, metrics_, clock_));
+                                                  journal_, queue_, letters_, metrics_, clock_));
     }
   }
 
@@ -99,6 +121,9 @@ class RouterTest : public ::testing::Test {
   uint64_t Dropped(const char* reason) {
     return metrics_.GetCounter("sluice_messages_dropped_total", "", {{"reason", reason}}).value();
   }
+  uint64_t Died(const char* reason) {
+    return metrics_.GetCounter("sluice_dead_letters_total", "", {{"chain", ""}, {"reason_kind", reason}}).value();
+  }
   uint64_t Received(const char* qos) {
     return metrics_.GetCounter("sluice_messages_received_total", "", {{"connection", "plant"}, {"qos", qos}}).value();
   }
@@ -112,6 +137,7 @@ class RouterTest : public ::testing::Test {
   RouteTable table_;
   FakeJournal journal_;
   FakeQueue queue_;
+  FakeLetters letters_;
   std::vector<SubscriptionGroup> groups_;
   const MqttOptions connection_{.name = "plant", .uri = "tcp://broker:1883", .client_id = "sluice"};
   std::vector<std::unique_ptr<Router>> routers_;

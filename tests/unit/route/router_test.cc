@@ -111,34 +111,87 @@ TEST_F(RouterTest, AKnownIdentifierOutweighsOneThatIsGone) {
 
 // ---- what is not taken
 
-TEST_F(RouterTest, AMessageNoRouteWantsIsCountedAndAnswered) {
+TEST_F(RouterTest, AMessageNoRouteWantsIsADeadLetterBeforeItIsAnswered) {
   Start(false, {Spec("a")});
-  EXPECT_TRUE(Receive({Inbound({.topic = "b"}), Inbound({.topic = "a"})}).ok());
-  EXPECT_EQ(Dropped("no_route"), 1u);
+  EXPECT_TRUE(Receive({Inbound({.topic = "b", .payload = "lost?"}), Inbound({.topic = "a"})}).ok());
+  EXPECT_EQ(Died("no_route"), 1u);
+  EXPECT_EQ(Dropped("no_route"), 0u);
+  ASSERT_THAT(letters_.letters, SizeIs(1));
+  const Unroutable& letter = letters_.letters[0];
+  EXPECT_EQ(letter.reason, "no route: no route of the connection takes the topic");
+  EXPECT_EQ(letter.unix_ms, clock_.UnixMillis());
+  EXPECT_EQ(letter.message.message->payload, "lost?");
+  EXPECT_EQ(letter.message.route->connection, "plant");
+  EXPECT_EQ(letter.message.route->id, "");
+  EXPECT_EQ(letter.message.chain, nullptr);
+  EXPECT_NE(letter.message.record, 0u);
+  EXPECT_NE(letter.message.id, MessageId{});
   EXPECT_THAT(queue_.messages, SizeIs(1));
 }
 
-TEST_F(RouterTest, ABatchWithNothingToRouteIsNotJournaled) {
+TEST_F(RouterTest, AtQos0WhatNoRouteOrChainTakesIsCountedOnly) {
+  Start(false, {Spec("a/+", "${site}")});
+  EXPECT_TRUE(
+      Receive({Inbound({.topic = "b", .qos = Qos::kAtMostOnce}), Inbound({.topic = "a/1", .qos = Qos::kAtMostOnce})})
+          .ok());
+  EXPECT_EQ(Dropped("no_route"), 1u);
+  EXPECT_EQ(Dropped("no_chain"), 1u);
+  EXPECT_THAT(letters_.letters, IsEmpty());
+  EXPECT_THAT(journal_.batches(), IsEmpty());
+}
+
+TEST_F(RouterTest, WhatItsConnectionFindsUndeliverableIsADeadLetterWhateverItsTopicIs) {
+  Start(false, {Spec("#")});
+  std::vector<InboundMessage> batch;
+  batch.push_back(Inbound({.topic = "", .payload = "\x30\xFF"}));
+  batch.back().undeliverable = "malformed PUBLISH: payload format indicator 2";
+  batch.push_back(Inbound({.topic = "a", .qos = Qos::kAtMostOnce}));
+  batch.back().undeliverable = "malformed PUBLISH";
+  ASSERT_TRUE(routers_[0]->OnMessages(batch).ok());
+  EXPECT_THAT(letters_.Reasons(), ElementsAre("undeliverable: malformed PUBLISH: payload format indicator 2"));
+  EXPECT_EQ(letters_.letters[0].message.message->payload, "\x30\xFF");
+  EXPECT_EQ(Died("undeliverable"), 1u);
+  EXPECT_EQ(Dropped("undeliverable"), 1u);
+  EXPECT_EQ(queue_.calls, 0);
+}
+
+TEST_F(RouterTest, NothingIsAnsweredWhereItsDeadLettersCannotBeTaken) {
   Start(false, {Spec("a")});
-  EXPECT_TRUE(Receive({Inbound({.topic = "b"})}).ok());
+  letters_.FillUp();
+  EXPECT_EQ(Receive({Inbound({.topic = "a"}), Inbound({.topic = "b"})}).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(queue_.messages, IsEmpty());
+  EXPECT_EQ(Died("no_route"), 0u);
+  letters_.MakeRoom();
+  EXPECT_TRUE(Receive({Inbound({.topic = "a"}), Inbound({.topic = "b"})}).ok());
+  EXPECT_THAT(letters_.letters, SizeIs(1));
+  EXPECT_THAT(queue_.messages, SizeIs(1));
+}
+
+TEST_F(RouterTest, ABatchWithNothingToKeepIsNotJournaled) {
+  Start(false, {Spec("a")});
+  EXPECT_TRUE(Receive({Inbound({.topic = "b", .qos = Qos::kAtMostOnce})}).ok());
   EXPECT_TRUE(Receive({}).ok());
   EXPECT_THAT(journal_.batches(), IsEmpty());
   EXPECT_EQ(queue_.calls, 0);
 }
 
-TEST_F(RouterTest, ATopicThatMqttForbidsIsDropped) {
+TEST_F(RouterTest, ATopicThatMqttForbidsIsNotRouted) {
   Start(false, {Spec("#")});
-  for (const char* topic : {"a/\xFF", "a/+", "a/#", ""}) EXPECT_TRUE(Receive({Inbound({.topic = topic})}).ok());
+  for (const char* topic : {"a/\xFF", "a/+", "a/#", ""}) {
+    EXPECT_TRUE(Receive({Inbound({.topic = topic}), Inbound({.topic = topic, .qos = Qos::kAtMostOnce})}).ok());
+  }
+  EXPECT_EQ(Died("invalid_topic"), 4u);
   EXPECT_EQ(Dropped("invalid_topic"), 4u);
+  EXPECT_EQ(letters_.letters.at(0).message.message->topic, "a/\xFF");
   EXPECT_THAT(queue_.messages, IsEmpty());
 }
 
-TEST_F(RouterTest, APropertyThatIsNotTextIsDropped) {
+TEST_F(RouterTest, APropertyThatIsNotTextIsNotRouted) {
   Start(false, {Spec("#")});
   EXPECT_TRUE(Receive({Inbound({.topic = "a", .properties = WithUser({{"site", "ulm\xFF"}})}),
                        Inbound({.topic = "a", .properties = WithUser({{"site", "ulm"}})})})
                   .ok());
-  EXPECT_EQ(Dropped("invalid_properties"), 1u);
+  EXPECT_EQ(Died("invalid_properties"), 1u);
   EXPECT_THAT(queue_.messages, SizeIs(1));
 }
 
@@ -191,7 +244,8 @@ TEST_F(RouterTest, CountsABatchOnceHoweverOftenItIsOffered) {
   ASSERT_TRUE(routers_[0]->OnMessages(batch).ok());
   EXPECT_EQ(metrics_.GetCounter("sluice_messages_received_total", "", {{"connection", "plant"}, {"qos", "1"}}).value(),
             2u);
-  EXPECT_EQ(metrics_.GetCounter("sluice_messages_dropped_total", "", {{"reason", "no_route"}}).value(), 1u);
+  EXPECT_EQ(Died("no_route"), 1u);
+  EXPECT_THAT(letters_.letters, SizeIs(1));
 }
 
 // ---- packet ids of QoS 2
@@ -203,11 +257,13 @@ TEST_F(RouterTest, JournalsThePacketIdsOfWhatItTakesIn) {
   batch.back().packet_id = 7;
   batch.push_back(Inbound({.topic = "nobody's", .qos = Qos::kExactlyOnce}));
   batch.back().packet_id = 8;
+  batch.push_back(Inbound({.topic = "a", .qos = Qos::kExactlyOnce, .properties = WithExpiry(0)}));
+  batch.back().packet_id = 9;
   ASSERT_TRUE(routers_[0]->OnMessages(batch).ok());
-  ASSERT_THAT(journal_.received, SizeIs(1)) << "what nobody wants may come twice";
+  ASSERT_THAT(journal_.received, SizeIs(2)) << "what has expired may come twice";
   EXPECT_EQ(journal_.received[0].packet_id, 7u);
-  EXPECT_THAT(routers_[0]->UnreleasedPackets(), ElementsAre(7));
-  ASSERT_TRUE(routers_[0]->OnReleased(std::vector<uint16_t>{7}).ok());
+  EXPECT_THAT(routers_[0]->UnreleasedPackets(), ElementsAre(7, 8));
+  ASSERT_TRUE(routers_[0]->OnReleased(std::vector<uint16_t>{7, 8}).ok());
   EXPECT_THAT(journal_.received, IsEmpty());
   EXPECT_THAT(routers_[0]->UnreleasedPackets(), IsEmpty());
 }
@@ -220,12 +276,12 @@ TEST_F(RouterTest, KnowsThePacketIdsOfItsOwnSessionFromEarlierProcesses) {
   ASSERT_TRUE(routers_[0]->OnMessages(batch).ok());
   std::vector<ReceivedPacket> earlier = journal_.received;
   earlier.push_back({.session = "another's", .packet_id = 9});
-  Router next(connection_, earlier, groups_[0], chains_, journal_, queue_, metrics_, clock_);
+  Router next(connection_, earlier, groups_[0], chains_, journal_, queue_, letters_, metrics_, clock_);
   EXPECT_THAT(next.UnreleasedPackets(), ElementsAre(7));
 
   MqttOptions other = connection_;
   other.client_id = "sluice-new";
-  Router with_another_session(other, earlier, groups_[0], chains_, journal_, queue_, metrics_, clock_);
+  Router with_another_session(other, earlier, groups_[0], chains_, journal_, queue_, letters_, metrics_, clock_);
   EXPECT_THAT(with_another_session.UnreleasedPackets(), IsEmpty());
 }
 
@@ -261,20 +317,66 @@ TEST_F(RouterTest, ATemplateResolvesForEachMessage) {
   EXPECT_EQ(queue_.messages[2].start_node, "mainz");
 }
 
-TEST_F(RouterTest, AMessageWhoseTargetHasNoValueIsDroppedForThatRouteOnly) {
+TEST_F(RouterTest, AMessageWhoseTargetHasNoValueIsADeadLetterOfThatRouteOnly) {
   Start(true, {Spec("a/#", "${site}"), Spec("a/+", "fixed")});
   ASSERT_TRUE(Receive({Inbound({.topic = "a/b"}, {IdOf("a/#"), IdOf("a/+")})}).ok());
-  EXPECT_EQ(Dropped("no_chain"), 1u);
+  EXPECT_EQ(Died("no_chain"), 1u);
+  EXPECT_THAT(letters_.Reasons(), ElementsAre("no chain: the message has no value for ${site} of the route's target"));
+  EXPECT_EQ(letters_.letters[0].message.route->id, "a/#");
   EXPECT_THAT(queue_.Routes(), ElementsAre("a/+"));
+}
+
+TEST_F(RouterTest, AMessageWhoseChainsNameIsTooLongIsADeadLetter) {
+  Start(false, {Spec("a/+", "${topic.2}")});
+  ASSERT_TRUE(Receive({Inbound({.topic = "a/" + std::string(257, 'x')}), Inbound({.topic = "a/"})}).ok());
+  EXPECT_EQ(Died("no_chain"), 2u);
+  EXPECT_THAT(letters_.Reasons(),
+              ElementsAre("no chain: the name that the route's target makes of the message has more than 256 bytes",
+                          "no chain: the name that the route's target makes of the message is empty"));
 }
 
 TEST_F(RouterTest, ATemplateCannotMakeMoreChainsThanThereMayBe) {
   Start(false, {Spec("#", "${topic}")});
   ASSERT_TRUE(Receive({Inbound({.topic = "early"})}).ok());
-  for (size_t i = 0; i < ChainDirectory::kMaxChains; ++i) chains_.FindOrCreate("c" + std::to_string(i));
-  ASSERT_TRUE(Receive({Inbound({.topic = "late"}), Inbound({.topic = "early"}), Inbound({.topic = "c1"})}).ok());
-  EXPECT_EQ(Dropped("no_chain"), 1u);
-  EXPECT_THAT(queue_.messages, SizeIs(3));
+  for (size_t i = 1; i < chains_.most_of_messages(); ++i)
+    ASSERT_NE(chains_.ForMessage("c" + std::to_string(i)), nullptr);
+  chains_.Define("configured", {});
+  chains_.ForWorker("a worker's");
+  ASSERT_TRUE(Receive({Inbound({.topic = "late"}), Inbound({.topic = "early"}), Inbound({.topic = "c1"}),
+                       Inbound({.topic = "configured"}), Inbound({.topic = "a worker's"})})
+                  .ok());
+  EXPECT_THAT(
+      letters_.Reasons(),
+      ElementsAre("no chain: messages have brought 1000 chains already (maxTemplateChains), so there is none of "
+                  "the name 'late'"));
+  EXPECT_THAT(queue_.messages, SizeIs(5));
+}
+
+TEST_F(RouterTest, HoldsNoChainThatItsMessagesHaveLeft) {
+  Start(false, {Spec("#", "${topic}")});
+  ASSERT_TRUE(Receive({Inbound({.topic = "a"}), Inbound({.topic = "a"}), Inbound({.topic = "b"})}).ok());
+  chains_.Sweep();
+  EXPECT_EQ(chains_.forgettable(), 2u) << "their messages hold them";
+  queue_.messages.clear();
+  chains_.Sweep();
+  EXPECT_EQ(chains_.forgettable(), 0u);
+
+  journal_.FillDisk();
+  ASSERT_FALSE(Receive({Inbound({.topic = "c"})}).ok());
+  chains_.Sweep();
+  EXPECT_EQ(chains_.forgettable(), 0u);
+}
+
+TEST_F(RouterTest, ATemplateNamesOnlyChainsThatItsRouteAllows) {
+  RouteSpec spec = Spec("+", "${topic}");
+  spec.chains = {"a", "line-*"};
+  Start(false, {spec});
+  ASSERT_TRUE(Receive({Inbound({.topic = "a"}), Inbound({.topic = "line-7"}), Inbound({.topic = "b"})}).ok());
+  EXPECT_THAT(letters_.Reasons(), ElementsAre("no chain: the route does not allow the chain 'b'"));
+  ASSERT_THAT(queue_.messages, SizeIs(2));
+  EXPECT_FALSE(queue_.messages[0].chain->can_be_forgotten()) << "it is as if it were configured";
+  EXPECT_TRUE(queue_.messages[1].chain->can_be_forgotten());
+  EXPECT_EQ(chains_.Find("b"), nullptr);
 }
 
 TEST_F(RouterTest, HexIsMadeOnceForAllRoutesThatWantIt) {

@@ -104,11 +104,30 @@ TEST(Target, DollarsAndBracesAloneAreCharacters) {
   EXPECT_EQ(Resolve("a$b{c}d$", {.topic = "t"}), Resolved({"a$b{c}d$", ""}));
 }
 
-TEST(Target, EndsWithTheDirectorysRoom) {
+TEST(Target, AFixedOneHasAChainThatStays) {
+  ChainDirectory chains{ChainOptions{}, /*most_of_messages=*/0};
+  const auto target = MakeTarget("fixed", chains);
+  ASSERT_TRUE(target.ok()) << target.status();
+  EXPECT_FALSE(target->chain->can_be_forgotten());
+  EXPECT_EQ(MakeTarget("fixed", chains, {"a"}).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(Target, AStarInAnAllowedNameStandsForAnyCharacters) {
   ChainDirectory chains{ChainOptions{}};
-  for (size_t i = 0; i < ChainDirectory::kMaxChains; ++i) chains.FindOrCreate("c" + std::to_string(i));
-  EXPECT_EQ(MakeTarget("one-more", chains).status().code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_TRUE(MakeTarget("c7", chains).ok());
+  auto allows = [&](std::string pattern, std::string_view name) {
+    return MakeTarget("${topic}", chains, {std::move(pattern)})->pattern->Allows(name);
+  };
+  EXPECT_TRUE(allows("line-*", "line-7"));
+  EXPECT_TRUE(allows("line-*", "line-"));
+  EXPECT_FALSE(allows("line-*", "lime-7"));
+  EXPECT_TRUE(allows("*-a*b", "x-aab"));
+  EXPECT_TRUE(allows("*-a*b", "x-a-ab"));
+  EXPECT_FALSE(allows("*-a*b", "x-abc"));
+  EXPECT_TRUE(allows("*", "a/b"));
+  EXPECT_TRUE(allows("a", "a"));
+  EXPECT_FALSE(allows("a", "ab"));
+  EXPECT_FALSE(allows("ab", "a"));
+  EXPECT_TRUE(allows("a**", "a"));
 }
 
 }  // namespace

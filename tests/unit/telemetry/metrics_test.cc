@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <map>
+#include <string>
 
 namespace sluice {
 namespace {
@@ -55,6 +57,31 @@ TEST(MetricsRegistry, GivesTheSameObjectForTheSameNameAndLabels) {
   counter.Add(2);
   EXPECT_EQ(&registry.GetCounter("sluice_x_total", "", {{"chain", "a"}}), &counter);
   EXPECT_NE(&registry.GetCounter("sluice_x_total", "", {{"chain", "b"}}), &counter);
+}
+
+TEST(MetricsRegistry, TakesSeriesOutAndGivesTheirPlacesToOthers) {
+  MetricsRegistry registry;
+  Counter* gone = &registry.GetCounter("sluice_x_total", "X.", {{"chain", "a"}, {"reason", "one"}});
+  registry.GetCounter("sluice_x_total", "", {{"chain", "a"}, {"reason", "two"}});
+  registry.GetCounter("sluice_x_total", "", {{"chain", "b"}, {"reason", "one"}}).Add(7);
+  registry.GetGauge("sluice_y", "Y.", {{"chain", "a"}}).Set(3);
+  registry.GetHistogram("sluice_z_seconds", "Z.", {{"chain", "a"}}).ObserveNanos(5);
+  registry.GetCounter("sluice_other_total", "", {{"chain", "a"}}).Add(1);
+  constexpr std::string_view kFamilies[] = {"sluice_x_total", "sluice_y", "sluice_z_seconds", "sluice_none"};
+  registry.Remove(kFamilies, "chain", "a");
+
+  std::map<std::string, size_t> series;
+  registry.Visit(
+      [&](const std::string& name, const MetricsRegistry::Family& family) { series[name] = family.series.size(); });
+  EXPECT_EQ(series, (std::map<std::string, size_t>{
+                        {"sluice_x_total", 1}, {"sluice_y", 0}, {"sluice_z_seconds", 0}, {"sluice_other_total", 1}}));
+  EXPECT_EQ(registry.GetCounter("sluice_x_total", "", {{"chain", "b"}, {"reason", "one"}}).value(), 7u);
+  gone->Reset();
+  for (const char* reason : {"one", "two"}) {
+    EXPECT_EQ(registry.GetCounter("sluice_x_total", "", {{"chain", "c"}, {"reason", reason}}).value(), 0u);
+  }
+  EXPECT_EQ(registry.GetGauge("sluice_y", "", {{"chain", "c"}}).value(), 0);
+  EXPECT_EQ(registry.GetHistogram("sluice_z_seconds", "", {{"chain", "c"}}).bucket(0), 0u);
 }
 
 TEST(MetricsRegistry, VisitsFamiliesByNameWithTheFirstHelpText) {

@@ -60,7 +60,8 @@ TEST_F(FrameEncoderTest, WritesEveryFieldOfADelivery) {
   properties->content_type = "application/json";
   properties->response_topic = "answer/größe";
   properties->correlation_data = std::string("\0\xFF\x80", 3);
-  properties->user = {{"a", "1"}, {"_debugMode", "true"}, {"b", ""}, {"", "x"}};
+  properties->user = {{"a", "1"}, {"_debugMode", "true"},    {"b", ""},
+                      {"", "x"},  {"RESPONSEtopic", "evil"}, {"responseQos", "2"}};
   properties->expiry_s = 100;
   MessagePtr made =
       MakeMessage("plant/1/temp", std::string("\0\x01\xFF", 3), std::move(properties), kNow - Millis(2'500));
@@ -111,6 +112,24 @@ TEST_F(FrameEncoderTest, WritesEveryFieldOfADelivery) {
   v1::GatewayFrame got = EncodeAndParse(frame);
   ExpectEqual(got, want);
   EXPECT_GE(DeliverySizeBound(frame.deliveries[0].delivery), want.ByteSizeLong());
+}
+
+TEST_F(FrameEncoderTest, ADeviceSteersRepliesOnlyWhereTheRouteTrustsIt) {
+  route_.headers_to_metadata = true;
+  for (const bool trusted : {false, true}) {
+    route_.trust_reply_headers = trusted;
+    auto properties = std::make_unique<Properties>();
+    properties->user = {{"unit", "K"}, {"responseTopic", "evil"}, {"RESPONSEQOS", "2"}, {"_debugMode", "true"}};
+    OutgoingFrame frame;
+    frame.deliveries.push_back(Pending(MakeMessage("t", "p", std::move(properties))));
+    const v1::GatewayFrame parsed = EncodeAndParse(frame);
+    const auto& metadata = parsed.deliveries(0).metadata();
+    EXPECT_EQ(metadata.contains("responseTopic"), trusted);
+    EXPECT_EQ(metadata.contains("RESPONSEQOS"), trusted);
+    EXPECT_FALSE(metadata.contains("_debugMode"));
+    EXPECT_TRUE(metadata.contains("unit"));
+    EXPECT_EQ(parsed.deliveries(0).user_properties_size(), 4) << "as they came";
+  }
 }
 
 TEST_F(FrameEncoderTest, WritesEverythingElse) {

@@ -1,0 +1,17 @@
+#include "server/route/message_check.h"
+
+#include "server/message/topic.h"
+
+namespace sluice {
+
+absl::Status CheckProperties(const Properties& properties) {
+  if (absl::Status status = CheckMqttString(properties.content_type); !status.ok()) return status;
+  if (absl::Status status = CheckMqttString(properties.response_topic); !status.ok()) return status;
+  for (const auto& [name, value] : properties.user) {
+    if (absl::Status status = CheckMqttString(name); !status.ok()) return status;
+    if (absl::Status status = CheckMqttString(value); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace sluice
