@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/mqtt/paho/factory.h"
 #include "server/mqtt/wire/factory.h"
 #include "server/route/subscription_plan.h"
@@ -46,6 +47,8 @@ MqttDrivers MqttDrivers::Real() {
           },
       .publisher = [](const MqttOptions& options, PublishListener& listener, const Clock& clock,
                       MetricsRegistry& metrics) { return MakeWirePublisher(options, listener, clock, metrics); },
+      .end_session = [](const MqttOptions& options, std::function<void()> ended,
+                        const Clock& clock) { return MakeWireSessionEnd(options, std::move(ended), clock); },
   };
 }
 
@@ -121,10 +124,12 @@ absl::Status Gateway::Stages::Start() {
   ticker_.Add(outbox_);
   ticker_.Add(intake_control_);
   if (!templates_.empty()) ticker_.Add(chain_sweeper_);
+  ticker_.Add(session_leaver_);
   if (outbox_recovery_) ticker_.Add(*outbox_recovery_);
   ticker_.Start();
   for (const std::unique_ptr<Publisher>& publisher : publishers_) publisher->Start();
   if (backlog_) backlog_->Start();
+  session_leaver_.Start();
   for (const Intake& intake : intakes_) intake.connection->Start();
   return absl::OkStatus();
 }
@@ -231,24 +236,95 @@ bool Gateway::Stages::Restore(RecoveredMessage message, RoutedMessage& out) {
 
 void Gateway::Stages::BuildIntake() {
   const SegmentJournal* disk = opened_journal_.on_disk();
+  session_memory_ =
+      SessionMemory::Open(disk ? absl::StrCat(config_.journal.path, "/sessions") : "", JournalFiles::Posix());
   const std::vector<ReceivedPacket> unreleased = disk ? disk->ReadReceived() : std::vector<ReceivedPacket>();
+  for (const PlannedIntake& planned : PlanIntake()) {
+    const auto& [options, session, group] = planned;
+    Intake intake;
+    RoutedSink& next = backlog_ ? static_cast<RoutedSink&>(*backlog_) : *this;
+    intake.router =
+        std::make_unique<Router>(options, unreleased, group, chains_, journal_, next, *dead_letters_, metrics_, clock_);
+    intake.session = std::make_unique<SessionSink>(session, *intake.router, *session_memory_);
+    std::vector<Subscription> subscriptions = group.Subscriptions();
+    for (std::string& filter : session_memory_->RemaindersOf(session)) {
+      // With a clean session nothing is remembered, and what is asked for may have been by one that was not.
+      const bool wanted = std::ranges::find(subscriptions, filter, &Subscription::filter) != subscriptions.end();
+      if (!wanted) subscriptions.push_back({.filter = std::move(filter), .remainder = true});
+    }
+    intake.connection = drivers_.intake(options, std::move(subscriptions), *intake.session, clock_, metrics_);
+    intake_control_.AddConnection(options.name, *intake.connection, group);
+    intakes_.push_back(std::move(intake));
+  }
+  for (const SessionMemory::Session& session : session_memory_->Others()) EndSession(session);
+}
+
+std::vector<Gateway::Stages::PlannedIntake> Gateway::Stages::PlanIntake() {
+  std::vector<PlannedIntake> all;
   for (const auto& [name, base_options] : config_.connections) {
     std::vector<SubscriptionGroup> groups = PlanSubscriptions(routes_.RoutesOf(name), base_options.mqtt5);
     for (size_t i = 0; i < groups.size(); ++i) {
-      MqttOptions options = base_options;
+      PlannedIntake& planned = all.emplace_back(PlannedIntake{.options = base_options, .group = std::move(groups[i])});
       if (i > 0) {
-        options.name = absl::StrCat(name, "#", i + 1);
-        options.client_id = absl::StrCat(options.client_id, "-", i + 1);
+        planned.options.name = absl::StrCat(name, "#", i + 1);
+        planned.options.client_id = absl::StrCat(base_options.client_id, "-", i + 1);
       }
-      Intake intake;
-      RoutedSink& next = backlog_ ? static_cast<RoutedSink&>(*backlog_) : *this;
-      intake.router = std::make_unique<Router>(options, unreleased, groups[i], chains_, journal_, next, *dead_letters_,
-                                               metrics_, clock_);
-      intake.connection = drivers_.intake(options, groups[i].Subscriptions(), *intake.router, clock_, metrics_);
-      intake_control_.AddConnection(options.name, *intake.connection, groups[i]);
-      intakes_.push_back(std::move(intake));
+      planned.session = {.client_id = planned.options.client_id, .broker = BrokerOf(base_options.uri)};
+      std::vector<std::string> filters;
+      // Nothing of a clean session outlives its connection.
+      for (const Subscription& subscription : planned.group.Subscriptions()) {
+        if (!base_options.clean_session) filters.push_back(subscription.filter);
+      }
+      session_memory_->Begin(planned.session, name, filters);
     }
   }
+  // Before anything is asked for. An error is logged, and costs no more than that.
+  (void)session_memory_->Save();
+  return all;
+}
+
+void Gateway::Stages::EndSession(const SessionMemory::Session& session) {
+  const auto found = config_.connections.find(session.connection);
+  // At the same broker, with the credentials that it knows, and not another connection's session by now.
+  const bool reachable = found != config_.connections.end() && BrokerOf(found->second.uri) == session.name.broker &&
+                         !session_memory_->InUse(session.name.client_id) && drivers_.end_session;
+  log::Warning(reachable ? "a session that no configuration uses any more is left and ended at its broker"
+                         : "a session that no configuration uses any more may live on at its broker, which gives it "
+                           "messages until it expires: end it there, and remove it from the file 'sessions' of "
+                           "journal.path",
+               {{"connection", session.connection},
+                {"client_id", session.name.client_id},
+                {"broker", session.name.broker},
+                {"filters", absl::StrJoin(session.filters, " ")}});
+  if (!reachable) return;
+  const bool mqtt5 = found->second.mqtt5;
+  SubscriptionGroup still_wanted;
+  for (const SubscriptionGroup& group : PlanSubscriptions(routes_.RoutesOf(session.connection), mqtt5)) {
+    for (const PlannedSubscription& planned : group.planned) {
+      const bool held = std::ranges::find(session.filters, planned.subscription.filter) != session.filters.end();
+      if (held) still_wanted.planned.push_back(planned);
+    }
+  }
+  std::vector<Subscription> remainders;
+  for (const std::string& filter : session.filters) remainders.push_back({.filter = filter, .remainder = true});
+
+  MqttOptions options = found->second;
+  options.name = absl::StrCat(session.connection, " (leaving ", session.name.client_id, ")");
+  options.client_id = session.name.client_id;
+  options.clean_session = false;
+  const SegmentJournal* disk = opened_journal_.on_disk();
+  RoutedSink& next = backlog_ ? static_cast<RoutedSink&>(*backlog_) : *this;
+  auto sink = std::make_unique<LeavingSink>(
+      std::make_unique<Router>(options, disk ? disk->ReadReceived() : std::vector<ReceivedPacket>(), still_wanted,
+                               chains_, journal_, next, *dead_letters_, metrics_, clock_));
+  auto connection = drivers_.intake(options, std::move(remainders), *sink, clock_, leaving_metrics_);
+  intake_control_.AddConnection(options.name, *connection, still_wanted);
+  session_leaver_.Add({.client_id = session.name.client_id,
+                       .sink = std::move(sink),
+                       .connection = std::move(connection),
+                       .end = [this, options, name = session.name] {
+                         return drivers_.end_session(options, [this, name] { session_memory_->Ended(name); }, clock_);
+                       }});
 }
 
 absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const GatewayConfig& config, GatewayParts parts) {

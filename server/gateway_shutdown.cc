@@ -22,6 +22,7 @@ bool Gateway::Stages::Shutdown(Millis drain) {
   const SteadyTime intake_deadline = start + drain / kIntakeShare;
   for (const Intake& intake : intakes_) intake.connection->UnsubscribeShared(intake_deadline);
   for (const Intake& intake : intakes_) intake.connection->Stop(intake_deadline);
+  session_leaver_.Stop(intake_deadline);
 
   // With nobody to work, what is in the journal is as well off there.
   if (!backlog_ || dispatcher_.HasWorkers()) {

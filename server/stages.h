@@ -30,6 +30,9 @@
 #include "server/route/route_table.h"
 #include "server/route/router.h"
 #include "server/runtime/ticker.h"
+#include "server/session/session_leaver.h"
+#include "server/session/session_memory.h"
+#include "server/session/session_sink.h"
 #include "server/telemetry/http.h"
 #include "server/telemetry/log.h"
 #include "server/worker/delivery_source.h"
@@ -58,6 +61,7 @@ class Gateway::Stages final : private RoutedSink,
   // A connection to a broker that takes messages in, with what it hands them to.
   struct Intake {
     std::unique_ptr<Router> router;
+    std::unique_ptr<SessionSink> session;
     std::unique_ptr<IntakeConnection> connection;
   };
 
@@ -68,6 +72,15 @@ class Gateway::Stages final : private RoutedSink,
   bool MayName(std::string_view chain) const;
   void BuildBacklog();
   void BuildIntake();
+  struct PlannedIntake {
+    MqttOptions options;
+    SessionName session{};
+    SubscriptionGroup group{};
+  };
+  // One for each intake connection; their sessions are begun, and stand in the memory on disk.
+  std::vector<PlannedIntake> PlanIntake();
+  // Of an earlier configuration: where it can be, else it is told.
+  void EndSession(const SessionMemory::Session& session);
   bool Restore(RecoveredMessage message, RoutedMessage& out);
   std::vector<ReadinessItem> Readiness() const;
   GatewayStatus Status() const override;
@@ -140,6 +153,9 @@ class Gateway::Stages final : private RoutedSink,
   std::unique_ptr<Settler> settler_;
   std::unique_ptr<WorkerServer> workers_;
   std::vector<std::unique_ptr<Publisher>> publishers_;
+  std::unique_ptr<SessionMemory> session_memory_;
+  MetricsRegistry leaving_metrics_;  // Nobody's: a connection that is to go is not one that is down.
+  SessionLeaver session_leaver_{clock_};
   std::vector<Intake> intakes_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<Replayer> replayer_;

@@ -60,6 +60,15 @@ void MendUtf8(char* text, size_t size) {
   }
 }
 
+std::string Readable(std::string_view text) {
+  std::string readable(text);
+  MendUtf8(readable.data(), readable.size());
+  for (char& c : readable) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+  }
+  return readable;
+}
+
 std::string_view CutUtf8(std::string_view text, size_t max_bytes) {
   if (text.size() <= max_bytes) return text;
   size_t end = max_bytes;

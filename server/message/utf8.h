@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace sluice {
@@ -11,6 +12,9 @@ bool IsUtf8(std::string_view text);
 
 // Overwrites each byte that belongs to no well-formed sequence with '?'. The size stays.
 void MendUtf8(char* text, size_t size);
+
+// The text for people and for protobuf: as MendUtf8() does, and control characters too. The size stays.
+std::string Readable(std::string_view text);
 
 // At most `max_bytes` of `text`, cut between characters.
 std::string_view CutUtf8(std::string_view text, size_t max_bytes);

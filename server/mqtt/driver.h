@@ -19,7 +19,7 @@ struct InboundMessage {
   MessagePtr message;
   // MQTT 5 subscription identifiers it was sent for, 0 … n; empty with 3.1.1 and with brokers that have none: match the
   // topic instead. A persistent session may still hold a subscription of an earlier process, with that one's
-  // identifier.
+  // identifier: what came for it is nobody's, whatever its topic is.
   std::vector<uint32_t> subscription_ids;
   // Of QoS 2, where the driver leaves it to the sink to remember it: see InboundSink::OnReleased(). Else 0.
   uint16_t packet_id = 0;
@@ -46,14 +46,25 @@ class InboundSink {
   virtual absl::Status OnReleased(std::span<const uint16_t> /*packet_ids*/) { return absl::OkStatus(); }
   // Those that an earlier process took in and did not see released.
   virtual std::vector<uint16_t> UnreleasedPackets() { return {}; }
-  // The broker has no session of this client id: what was not released never will be.
+  // The broker has no session of this client id: what was not released never will be, and no subscription is left.
   virtual absl::Status OnSessionLost() { return absl::OkStatus(); }
+
+  // What the session holds of earlier configurations. From the same thread as the others.
+  //
+  // This Subscription with `remainder` is not in the session any more.
+  virtual void OnRemainderLeft(const std::string& /*filter*/) {}
+  // Filters that messages have given away since the last call: the session holds them, and nobody had remembered. They
+  // are to be left.
+  virtual std::vector<std::string> TakeRemainders() { return {}; }
 };
 
 struct Subscription {
   std::string filter;  // As sent: with $share/GROUP/ where shared.
   Qos qos = Qos::kAtMostOnce;
   uint32_t id = 0;  // MQTT 5 subscription identifier, 1 … 268,435,455.
+  // Of an earlier configuration, and perhaps still in the broker's session: to be left, never asked for. These come
+  // after all others.
+  bool remainder = false;
   bool shared() const { return filter.starts_with("$share/"); }
 };
 
@@ -89,6 +100,15 @@ class IntakeConnection {
   // Disconnects, at the latest at `deadline`; no OnMessages runs or follows after it returns. Idempotent.
   virtual void Stop(SteadyTime deadline) = 0;
   virtual ConnectionState State() const = 0;
+};
+
+// Ends a session that no configuration uses any more, once the broker is there. Thread-safe.
+class SessionEnd {
+ public:
+  virtual ~SessionEnd() = default;
+  virtual void Start() = 0;
+  // Gives up, at the latest at `deadline`, what has not been done. Idempotent.
+  virtual void Stop(SteadyTime deadline) = 0;
 };
 
 // ---------------------------------------------------------------------------------------------- egress

@@ -19,19 +19,40 @@ SubscriptionSet::SubscriptionSet(std::vector<Subscription> subscriptions, const 
       clock_(clock),
       refused_gauge_(metrics.GetGauge("sluice_mqtt_subscriptions_refused", "Subscriptions that the broker refuses.",
                                       {{"connection", options.name}})) {
-  for (Subscription& subscription : subscriptions) {
-    items_.push_back(Item{.subscription = std::move(subscription),
-                          .backoff = Backoff(kFirstRetry, options.max_reconnect_interval, RandomSeed())});
-  }
+  for (Subscription& subscription : subscriptions) Add(std::move(subscription));
 }
 
-void SubscriptionSet::OnUp(bool session_present) {
-  const bool keep = session_present && subscribed_before_;
+void SubscriptionSet::Add(Subscription subscription) {
+  Item& item = items_.emplace_back(Item{
+      .subscription = std::move(subscription),
+      .backoff = Backoff(kFirstRetry, options_.max_reconnect_interval, RandomSeed()),
+  });
+  if (!item.subscription.remainder) return;
+  item.out = true;
+  item.state = State::kUnwanted;
+  item.due = clock_.Now();
+}
+
+void SubscriptionSet::AddRemainder(const std::string& filter) {
+  const auto known =
+      std::ranges::find_if(items_, [&filter](const Item& item) { return item.subscription.filter == filter; });
+  if (known == items_.end()) return Add({.filter = filter, .remainder = true});
+  if (!known->subscription.remainder || known->state != State::kLeft) return;
+  known->state = State::kUnwanted;
+  known->due = clock_.Now();
+}
+
+void SubscriptionSet::OnUp(bool session_kept, bool session_present) {
+  const bool keep = session_kept && subscribed_before_;
   up_ = true;
   unresponsive_ = false;
   for (Item& item : items_) {
     // What was left is not in this session, whether that is the old one or a new one.
     if (item.state == State::kLeft) continue;
+    if (item.subscription.remainder && !session_present) {
+      item.state = State::kLeft;
+      continue;
+    }
     // mosquitto comes back from a restart with the session, but without its shared subscriptions. Asking again costs
     // nothing: no retained messages are sent for these.
     if (keep && item.state == State::kGranted && !item.subscription.shared()) continue;
@@ -105,13 +126,32 @@ void SubscriptionSet::Refused(Item& item, uint8_t code) {
 
 void SubscriptionSet::CountRefused() { refused_gauge_.Set(std::ranges::count(items_, State::kRefused, &Item::state)); }
 
-void SubscriptionSet::Left(size_t index) {
+bool SubscriptionSet::Left(size_t index, uint8_t code) {
   Item& item = items_[index];
-  if (item.state != State::kLeaving) return;
+  if (item.state != State::kLeaving) return false;
+  if (item.subscription.remainder && code >= reason::kUnspecifiedError) {
+    CannotLeave(item, code);
+    return false;
+  }
   item.was_left = true;
   item.state = item.out ? State::kLeft : State::kWanted;
   item.due = clock_.Now();
-  log::Info("mqtt unsubscribed", {{"connection", options_.name}, {"filter", item.subscription.filter}});
+  log::Info(item.subscription.remainder ? "mqtt unsubscribed from what an earlier configuration had asked for"
+                                        : "mqtt unsubscribed",
+            {{"connection", options_.name}, {"filter", item.subscription.filter}});
+  return item.subscription.remainder;
+}
+
+void SubscriptionSet::CannotLeave(Item& item, uint8_t code) {
+  item.state = State::kUnwanted;
+  item.code = code;
+  const Millis delay = item.backoff.Next();
+  item.due = clock_.Now() + delay;
+  log::Error("mqtt: what an earlier configuration had asked for cannot be left",
+             {{"connection", options_.name},
+              {"filter", item.subscription.filter},
+              {"reason", Describe(code)},
+              {"retry_ms", static_cast<int64_t>(delay.count())}});
 }
 
 void SubscriptionSet::Failed(size_t index) {
@@ -131,7 +171,7 @@ void SubscriptionSet::CannotHear() {
 void SubscriptionSet::StayOut(std::span<const size_t> indexes) {
   for (size_t i = 0; i < items_.size(); ++i) {
     Item& item = items_[i];
-    if (!item.subscription.shared()) continue;
+    if (!item.subscription.shared() || item.subscription.remainder) continue;
     SetOut(item, leave_shared_ || std::ranges::find(indexes, i) != indexes.end());
   }
 }
@@ -151,13 +191,16 @@ void SubscriptionSet::SetOut(Item& item, bool out) {
 
 bool SubscriptionSet::left_shared() const {
   if (!leave_shared_ || !up_) return leave_shared_;
-  return std::ranges::all_of(
-      items_, [](const Item& item) { return !item.subscription.shared() || item.state == State::kLeft; });
+  return std::ranges::all_of(items_, [](const Item& item) {
+    return !item.subscription.shared() || item.subscription.remainder || item.state == State::kLeft;
+  });
 }
 
 bool SubscriptionSet::ready() const {
-  return std::ranges::all_of(
-      items_, [this](const Item& item) { return item.out ? !leave_shared_ : item.state == State::kGranted; });
+  return std::ranges::all_of(items_, [this](const Item& item) {
+    if (item.subscription.remainder) return !Remains(item) || item.code != 0;
+    return item.out ? !leave_shared_ : item.state == State::kGranted;
+  });
 }
 
 std::string SubscriptionSet::Detail() const {
@@ -165,13 +208,19 @@ std::string SubscriptionSet::Detail() const {
     if (item.state != State::kRefused) continue;
     return "subscription '" + item.subscription.filter + "' refused: " + Describe(item.code);
   }
+  const auto left_to_others = [](const Item& item) { return item.out && !item.subscription.remainder; };
   for (const Item& item : items_) {
-    if (item.out && leave_shared_) return "shared subscriptions left";
+    if (left_to_others(item) && leave_shared_) return "shared subscriptions left";
     if (!item.out && item.state != State::kGranted) return "subscribing to '" + item.subscription.filter + "'";
   }
-  const auto out = std::ranges::find(items_, true, &Item::out);
+  for (const Item& item : items_) {
+    if (!Remains(item)) continue;
+    const std::string name = "'" + item.subscription.filter + "' of an earlier configuration";
+    return item.code == 0 ? "unsubscribing from " + name : name + " cannot be left: " + Describe(item.code);
+  }
+  const auto out = std::ranges::find_if(items_, left_to_others);
   if (out == items_.end()) return "";
-  const auto others = std::ranges::count(items_, true, &Item::out) - 1;
+  const auto others = std::ranges::count_if(items_, left_to_others) - 1;
   const std::string more = others == 0 ? "" : " and " + std::to_string(others) + " more";
   return "left to others: '" + out->subscription.filter + "'" + more;
 }

@@ -25,19 +25,24 @@ class SubscriptionSet {
   const Subscription& at(size_t index) const { return items_[index].subscription; }
   size_t size() const { return items_.size(); }
 
-  // A connection is up. Everything is to be asked for again unless the broker has the session that granted it. In any
-  // case: the first time, because an older process may have subscribed to other things, and what is shared, because
-  // mosquitto forgets that part of a session when it restarts.
-  void OnUp(bool session_present);
+  // A connection is up. Everything is to be asked for again unless the broker has the session that granted it
+  // (`session_kept`). In any case: the first time, because an older process may have subscribed to other things, and
+  // what is shared, because mosquitto forgets that part of a session when it restarts. Remainders are to be left where
+  // there is a session at all (`session_present`), whoever began it.
+  void OnUp(bool session_kept, bool session_present);
+  void OnUp(bool session_kept) { OnUp(session_kept, session_kept); }
   void OnDown();
+
+  // The session was found to hold this, too; without effect when it is known.
+  void AddRemainder(const std::string& filter);
 
   // While up: appends to `ask` and `leave` what to SUBSCRIBE and to UNSUBSCRIBE now; each then waits for its answer.
   // Returns when to come again at the latest.
   SteadyTime TakeDue(std::vector<size_t>& ask, std::vector<size_t>& leave);
   // The broker's answer to a SUBSCRIBE: granted QoS, or ≥ 0x80. Without effect on what is not asked for any more.
   void Answered(size_t index, uint8_t code);
-  // The broker has answered to an UNSUBSCRIBE.
-  void Left(size_t index);
+  // The broker has answered to an UNSUBSCRIBE; MQTT 5: with this code. True: a remainder is gone now.
+  bool Left(size_t index, uint8_t code = 0);
   // It could not be asked for or left, or the answer will not come: to be tried again.
   void Failed(size_t index);
   // Answers cannot be heard for now (nobody reads): none is late.
@@ -54,7 +59,7 @@ class SubscriptionSet {
   // LeaveShared() was called, and all of it is answered, or cannot be because the connection is gone.
   bool left_shared() const;
 
-  // All are granted, or stayed out of on purpose.
+  // All are granted, or stayed out of on purpose; remainders are left, or the broker does not let them be left.
   bool ready() const;
   // Of the first that is not granted, for people; empty when all are.
   std::string Detail() const;
@@ -73,16 +78,19 @@ class SubscriptionSet {
     Subscription subscription;
     Backoff backoff;
     State state = State::kWanted;
-    bool out = false;  // To be stayed out of.
+    bool out = false;  // To be stayed out of; a remainder always is.
     bool was_granted = false;
     bool was_left = false;
-    uint8_t code = 0;  // kRefused: the reason.
+    uint8_t code = 0;  // kRefused: the reason. Of a remainder: why it cannot be left.
     // kWanted, kUnwanted: when to ask; kAsked, kLeaving: when to give up; kRefused: when to ask again.
     SteadyTime due{};
   };
 
+  static bool Remains(const Item& item) { return item.subscription.remainder && item.state != State::kLeft; }
   void SetOut(Item& item, bool out);
+  void Add(Subscription subscription);
   void Refused(Item& item, uint8_t code);
+  void CannotLeave(Item& item, uint8_t code);
   void CountRefused();
   std::string Describe(uint8_t code) const;
 

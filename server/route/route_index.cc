@@ -23,9 +23,11 @@ RouteIndex::FoundBy RouteIndex::Find(const InboundMessage& inbound, std::vector<
   for (uint32_t id : inbound.subscription_ids) {
     if (auto it = by_id_.find(id); it != by_id_.end()) scratch.push_back(it->second);
   }
-  if (scratch.empty()) {
-    found_by = inbound.subscription_ids.empty() ? FoundBy::kTopic : FoundBy::kUnknownIdentifier;
+  if (inbound.subscription_ids.empty()) {
+    found_by = FoundBy::kTopic;
     by_topic_.Match(inbound.message->topic, scratch);
+  } else if (scratch.empty()) {
+    found_by = FoundBy::kUnknownIdentifier;
   } else if (scratch.size() > 1) {
     // A broker may name an identifier twice.
     std::sort(scratch.begin(), scratch.end());

@@ -22,8 +22,9 @@ class RouteIndex {
   enum class FoundBy : uint8_t {
     kIdentifier,         // Its subscription identifiers say for which subscriptions it was sent.
     kTopic,              // It has none, as always with MQTT 3.1.1: all filters of the connection that match.
-    kUnknownIdentifier,  // As kTopic, since none of its identifiers is known: the broker's session still has a
-                         // subscription of an earlier configuration. Delivering is what loses nothing.
+    kUnknownIdentifier,  // For none, since none of its identifiers is known: the broker's session still has a
+                         // subscription of an earlier configuration. A route whose filter matches gets, or another
+                         // gateway got, a copy of its own.
   };
 
   // Puts the positions in routes() of those that get this copy into `found`, each once. Allocates only what `found` and

@@ -7,6 +7,7 @@
 #include "server/route/message_check.h"
 #include "server/route/ordering_key.h"
 #include "server/route/processors.h"
+#include "server/route/remainder.h"
 #include "server/route/target.h"
 #include "server/telemetry/log.h"
 
@@ -15,6 +16,8 @@ namespace {
 
 constexpr Millis kLogInterval{10'000};
 constexpr SteadyTime kNotRead{};
+// Identifiers of earlier configurations that are looked for: each costs as much as some hundred messages.
+constexpr size_t kMostUnknownIds = 1'000;
 
 // Names of Router::Drop, in its order.
 constexpr std::string_view kDropNames[] = {"invalid_topic", "invalid_properties", "expired",
@@ -40,6 +43,7 @@ Router::Router(const MqttOptions& connection, std::span<const ReceivedPacket> un
     : connection_(connection.name),
       session_(connection.name + " " + connection.client_id + " " + connection.uri),
       index_(group),
+      share_prefixes_(SharePrefixes(group)),
       chains_(chains),
       journal_(journal),
       next_(next),
@@ -167,12 +171,7 @@ void Router::TakeOne(const InboundMessage& inbound) {
     return;
   }
   const RouteIndex::FoundBy found_by = index_.Find(inbound, scratch_, found_);
-  if (found_by == RouteIndex::FoundBy::kUnknownIdentifier && Opens(unknown_identifier_log_)) {
-    log::Warning("the broker's session has a subscription that is not configured any more",
-                 {{"connection", connection_},
-                  {"topic", message.topic},
-                  {"not_logged", std::exchange(unknown_identifier_log_.held_back, 0)}});
-  }
+  if (found_by == RouteIndex::FoundBy::kUnknownIdentifier) LookForRemainders(inbound);
   if (found_.empty()) {
     Refuse(Drop::kNoRoute, nullptr, inbound.message, "no route of the connection takes the topic");
     return;
@@ -221,6 +220,22 @@ void Router::RouteTo(uint32_t route_at, const MessagePtr& message) {
   routed.ordering_key = OrderingKey(routed.chain->options.order_by, routed.message->topic);
   routed.id = NextMessageId(message->received_unix_ms);
   routed_at_.push_back(route_at);
+}
+
+void Router::LookForRemainders(const InboundMessage& inbound) {
+  const std::string_view topic = inbound.message->topic;
+  if (Opens(unknown_identifier_log_)) {
+    log::Warning("the broker's session has a subscription that is not configured any more",
+                 {{"connection", connection_},
+                  {"topic", topic},
+                  {"not_logged", std::exchange(unknown_identifier_log_.held_back, 0)}});
+  }
+  for (const uint32_t id : inbound.subscription_ids) {
+    if (unknown_ids_.size() >= kMostUnknownIds || !unknown_ids_.insert(id).second) continue;
+    if (std::string filter = RemainderOf(topic, id, share_prefixes_); !filter.empty()) {
+      remainders_.push_back(std::move(filter));
+    }
+  }
 }
 
 ChainRef Router::ResolveChain(const Route& route, const Message& message) {

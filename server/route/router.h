@@ -6,8 +6,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "server/journal/journal.h"
 #include "server/mqtt/driver.h"
@@ -49,6 +51,7 @@ class Router final : public InboundSink {
   absl::Status OnReleased(std::span<const uint16_t> packet_ids) override;
   std::vector<uint16_t> UnreleasedPackets() override;
   absl::Status OnSessionLost() override;
+  std::vector<std::string> TakeRemainders() override { return std::exchange(remainders_, {}); }
 
  private:
   enum class Drop : uint8_t { kInvalidTopic, kInvalidProperties, kExpired, kNoRoute, kNoChain, kUndeliverable };
@@ -71,6 +74,8 @@ class Router final : public InboundSink {
   // No route is to get it, or `route` has no chain for it: at QoS 1 and 2 a dead letter.
   void Refuse(Drop reason, const Route* route, const MessagePtr& message, std::string_view why);
   bool IsExpired(const Message& message);
+  // It came for a subscription of an earlier configuration: which?
+  void LookForRemainders(const InboundMessage& inbound);
   bool Opens(LogGate& gate);
   void Count(Drop reason) { ++dropped_[static_cast<size_t>(reason)]; }
   // Once it is certain that the batch will not be offered again.
@@ -80,6 +85,7 @@ class Router final : public InboundSink {
   const std::string connection_;
   const std::string session_;  // What packet ids count in.
   const RouteIndex index_;
+  const std::vector<std::string> share_prefixes_;
   ChainDirectory& chains_;
   Journal& journal_;
   RoutedSink& next_;
@@ -99,8 +105,10 @@ class Router final : public InboundSink {
   std::vector<ReceivedPacket> packets_;  // See PacketsOf(): grows only, so that names are not copied again and again.
   std::vector<bool> unreleased_;         // By packet id; empty until there is one.
   std::array<uint64_t, 3> taken_{};      // Of the batch, as received_.
-  std::array<uint64_t, kDrops> dropped_{};  // Of the batch, as drops_.
-  std::array<uint64_t, kDrops> died_{};     // Of the batch, as dead_.
+  std::array<uint64_t, kDrops> dropped_{};     // Of the batch, as drops_.
+  std::array<uint64_t, kDrops> died_{};        // Of the batch, as dead_.
+  absl::flat_hash_set<uint32_t> unknown_ids_;  // Those that were looked for.
+  std::vector<std::string> remainders_;        // Found, and not taken yet.
   std::vector<uint32_t> scratch_;
   std::vector<uint32_t> found_;
   std::string chain_name_;

@@ -27,14 +27,6 @@ std::vector<PlannedSubscription> Distinct(std::span<const Route* const> routes) 
   return planned;
 }
 
-// FNV-1a, folded into 1 … 268,435,455 (MQTT 5.0 §3.8.2.1.2).
-uint32_t HashedId(std::string_view text) {
-  constexpr uint32_t kMaxId = 268'435'455;
-  uint64_t hash = 14'695'981'039'346'656'037u;
-  for (char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 1'099'511'628'211u;
-  return static_cast<uint32_t>(hash % kMaxId) + 1;
-}
-
 void AssignIds(std::vector<PlannedSubscription>& planned) {
   // Sorted, so that where two texts have the same hash the order of the routes does not matter.
   std::vector<Subscription*> sorted;
@@ -44,8 +36,8 @@ void AssignIds(std::vector<PlannedSubscription>& planned) {
   std::set<uint32_t> taken;
   for (Subscription* subscription : sorted) {
     std::string text = subscription->filter;
-    subscription->id = HashedId(text);
-    while (!taken.insert(subscription->id).second) subscription->id = HashedId(text += '#');
+    subscription->id = SubscriptionId(text);
+    while (!taken.insert(subscription->id).second) subscription->id = SubscriptionId(text += '#');
   }
 }
 
@@ -56,6 +48,14 @@ bool OverlapsAny(const SubscriptionGroup& group, const Route& route) {
 }
 
 }  // namespace
+
+// FNV-1a, folded (MQTT 5.0 §3.8.2.1.2).
+uint32_t SubscriptionId(std::string_view text) {
+  constexpr uint32_t kMaxId = 268'435'455;
+  uint64_t hash = 14'695'981'039'346'656'037u;
+  for (char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 1'099'511'628'211u;
+  return static_cast<uint32_t>(hash % kMaxId) + 1;
+}
 
 std::vector<Subscription> SubscriptionGroup::Subscriptions() const {
   std::vector<Subscription> subscriptions;

@@ -6,7 +6,9 @@
 //   own, so that within a connection at most one filter matches a topic.
 #pragma once
 
+#include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "server/mqtt/driver.h"
@@ -27,6 +29,9 @@ struct SubscriptionGroup {
   // As the driver takes them.
   std::vector<Subscription> Subscriptions() const;
 };
+
+// The identifier that a subscription has unless another one of its connection has the same: 1 … 268,435,455.
+uint32_t SubscriptionId(std::string_view text);
 
 // Pure. `routes` are those of one connection; none gives no group, MQTT 5 else one. Groups and subscriptions stand
 // in the order of the routes, so that a route added at the end moves no other one to another session of the broker.

@@ -19,6 +19,8 @@ class FailpointSink final : public InboundSink {
   absl::Status OnReleased(std::span<const uint16_t> packet_ids) override { return inner_.OnReleased(packet_ids); }
   std::vector<uint16_t> UnreleasedPackets() override { return inner_.UnreleasedPackets(); }
   absl::Status OnSessionLost() override { return inner_.OnSessionLost(); }
+  void OnRemainderLeft(const std::string& filter) override { inner_.OnRemainderLeft(filter); }
+  std::vector<std::string> TakeRemainders() override { return inner_.TakeRemainders(); }
 
  private:
   InboundSink& inner_;
@@ -98,6 +100,7 @@ MqttDrivers WithFailpoint(const MqttDrivers& drivers, Failpoint& failpoint) {
         auto publisher = make(options, *between, clock, metrics);
         return std::make_unique<FailpointPublisher>(std::move(between), std::move(publisher), failpoint);
       },
+      .end_session = drivers.end_session,
   };
 }
 

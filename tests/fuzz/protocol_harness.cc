@@ -82,6 +82,13 @@ class Events final : public ClientEvents {
     for (const auto& [name, value] : publish.user) log_.append(name).append(value);
     for (uint32_t id : publish.subscription_ids) REQUIRE(id > 0);
   }
+  void OnBadPacket(const BadPacket& packet) override {
+    Add("bad", packet.packet_id, static_cast<uint64_t>(packet.kind));
+    log_.append(packet.name).append(packet.text).append(packet.topic).append(packet.bytes);
+    REQUIRE(packet.bytes.size() <= packet.size);
+    REQUIRE(packet.is_publish || packet.packet_id == 0);
+    REQUIRE(packet.qos != Qos::kAtMostOnce || packet.packet_id == 0);
+  }
   void OnPublished(uint64_t token, uint8_t reason) override {
     Add("published", token, reason);
     REQUIRE(reason == 0 || reason >= 0x80);
@@ -212,6 +219,7 @@ class Subject {
     REQUIRE(progress.consumed <= buffer_.size());
     REQUIRE(progress.wanted > buffer_.size() - progress.consumed);
     REQUIRE(!progress.error || (!client_.connected() && progress.consumed == buffer_.size()));
+    if (progress.error) client_.EndAfterError();
     buffer_.erase(0, progress.consumed);
   }
 
@@ -354,6 +362,13 @@ std::vector<std::string> ProtocolSeeds() {
                     Reconnect(true) +
                     Chunk(PublishPacket(mqtt5, 0x0C, "b", 2, "") + PublishPacket(mqtt5, 2, "c", 3, "") + Pubrel(9)));
     seeds.push_back(Begin(accepted | kSmallLimits) + Chunk(PublishPacket(mqtt5, 0, "a", 0, std::string(200, 'x'))));
+    // Wrong inside: a topic, no packet identifier, and one that is too large in two pieces.
+    seeds.push_back(Begin(accepted) +
+                    Chunk(PublishPacket(mqtt5, 4, "a/#", 1, "") + PublishPacket(mqtt5, 2, "a", 0, "")) + U8(kAccept) +
+                    U8(kAcknowledge) + Chunk(Pubrel(1)));
+    const std::string large = PublishPacket(mqtt5, 2, "a", 1, std::string(400, 'x'));
+    seeds.push_back(Begin(accepted | kSmallLimits) + Chunk(large.substr(0, 150)) + Chunk(large.substr(150)) +
+                    U8(kAccept) + U8(kAcknowledge));
     if (!mqtt5) continue;
     seeds.push_back(Begin(accepted) + Chunk(PublishPacket(true, 0, "a", 0, "", "\x23" + U16(1)) +
                                             PublishPacket(true, 0, "", 0, "", "\x23" + U16(1))));

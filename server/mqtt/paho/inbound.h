@@ -3,14 +3,14 @@
 
 #include <mqtt/message.h>
 
-#include "absl/status/statusor.h"
 #include "server/mqtt/driver.h"
 #include "server/runtime/clock.h"
 
 namespace sluice::paho {
 
-// Topic and payload are views into `message`, which becomes the storage; properties are copied, and those that are no
-// valid MQTT strings left out. kInvalidArgument: the topic is not a topic name, which no broker should send.
-absl::StatusOr<InboundMessage> FromPaho(const mqtt::const_message_ptr& message, const Clock& clock);
+// Topic and payload are views into `message`, which becomes the storage; properties are copied. One whose topic is not a
+// topic name is undeliverable, and has no topic; one with a property that MQTT does not allow is undeliverable, without
+// that property. What else may be wrong with a packet Paho has made its own mind up about: it closes, or takes it.
+InboundMessage FromPaho(const mqtt::const_message_ptr& message, const Clock& clock);
 
 }  // namespace sluice::paho

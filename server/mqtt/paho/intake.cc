@@ -1,38 +1,71 @@
 #include "server/mqtt/paho/intake.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "server/mqtt/paho/inbound.h"
+#include "server/telemetry/log.h"
 
 namespace sluice::paho {
+namespace {
+
+Counter& BadPackets(MetricsRegistry& metrics, const std::string& connection, const char* reason) {
+  return metrics.GetCounter("sluice_mqtt_malformed_packets_total",
+                            "Packets of a broker that were wrong inside and passed over.",
+                            {{"connection", connection}, {"role", "intake"}, {"reason", reason}});
+}
+
+}  // namespace
+
 IntakeCore::IntakeCore(MqttOptions options, std::vector<Subscription> subscriptions, InboundSink& sink,
                        const Clock& clock, MetricsRegistry& metrics)
     : clock_(clock),
-      invalid_messages_(metrics.GetCounter("sluice_mqtt_invalid_messages_total",
-                                           "Messages dropped at intake because their topic is not a topic name.",
-                                           {{"connection", options.name}})),
+      log_limit_(clock),
+      bad_topics_(BadPackets(metrics, options.name, "topic")),
+      bad_properties_(BadPackets(metrics, options.name, "property_value")),
       link_(std::move(options), *this, clock, metrics),
       subscriptions_(std::move(subscriptions), link_.options(), clock, metrics),
       sink_(&sink) {}
 
 void IntakeCore::OnMessage(const mqtt::const_message_ptr& message) {
-  absl::StatusOr<InboundMessage> inbound = FromPaho(message, clock_);
-  if (!inbound.ok()) {
-    invalid_messages_.Add();
-    return;
-  }
+  InboundMessage inbound = FromPaho(message, clock_);
+  if (!inbound.undeliverable.empty()) PassedOver(inbound);
   MutexLock lock(sink_mutex_);
   if (sink_ == nullptr) {
     // Only after a Stop() that could not wait for the disconnection: to return would acknowledge.
     if (message->get_qos() == 0) return;
     EndProcess(link_.options().name, "a message came after the connection was given up");
   }
-  absl::Status taken = sink_->OnMessages({&*inbound, 1});
+  absl::Status taken = sink_->OnMessages({&inbound, 1});
   if (!taken.ok()) EndProcess(link_.options().name, taken.ToString());
+  std::vector<std::string> remainders = sink_->TakeRemainders();
+  if (remainders.empty()) return;
+  {
+    MutexLock wishes(mutex_);
+    std::ranges::move(remainders, std::back_inserter(remainders_));
+  }
+  link_.Wake();
+}
+
+void IntakeCore::PassedOver(const InboundMessage& inbound) {
+  (inbound.message->topic.empty() ? bad_topics_ : bad_properties_).Add();
+  if (!log_limit_.Admit("mqtt packet passed over", "")) return;
+  log::Warning("mqtt packet passed over: it is malformed", {{"connection", link_.options().name},
+                                                            {"role", "intake"},
+                                                            {"packet", "PUBLISH"},
+                                                            {"reason", inbound.undeliverable},
+                                                            {"qos", static_cast<int64_t>(inbound.message->qos)},
+                                                            {"bytes", inbound.message->bytes()}});
 }
 
 void IntakeCore::OnUp(Client& /*client*/, const ConnectResult& result) {
   identifiers_ = result.subscription_identifiers;
+  if (!result.session_present) {
+    MutexLock lock(sink_mutex_);
+    // No packet ids are remembered for this driver, so nothing can fail.
+    if (sink_ != nullptr) (void)sink_->OnSessionLost();
+  }
   subscriptions_.OnUp(result.session_present);
   news_.Tell(subscriptions_);
 }
@@ -64,11 +97,14 @@ SteadyTime IntakeCore::OnControl(Client* client) {
 void IntakeCore::ReadWishes() {
   bool leave = false;
   std::optional<std::vector<size_t>> stay_out;
+  std::vector<std::string> remainders;
   {
     MutexLock lock(mutex_);
     leave = leave_shared_;
     stay_out.swap(stay_out_);
+    remainders.swap(remainders_);
   }
+  for (const std::string& filter : remainders) subscriptions_.AddRemainder(filter);
   if (leave) subscriptions_.LeaveShared();
   if (stay_out) subscriptions_.StayOut(*stay_out);
 }
@@ -106,8 +142,9 @@ void IntakeCore::ReadAnswers() {
     if (result.state == State::kPending) return false;
     if (result.state == State::kFailed) {
       subscriptions_.Failed(request.index);
-    } else {
-      subscriptions_.Left(request.index);
+    } else if (subscriptions_.Left(request.index, result.code)) {
+      MutexLock lock(sink_mutex_);
+      if (sink_ != nullptr) sink_->OnRemainderLeft(subscriptions_.at(request.index).filter);
     }
     return true;
   });

@@ -13,6 +13,7 @@
 #include "server/mqtt/subscription_set.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
+#include "server/telemetry/log_limit.h"
 #include "server/telemetry/metrics.h"
 
 namespace sluice::paho {
@@ -37,9 +38,13 @@ class IntakeCore final : public Link::User {
   void OnDown() override;
   SteadyTime OnControl(Client* client) override;
   void OnMessage(const mqtt::const_message_ptr& message) override;
+  // Counts and logs what is malformed.
+  void PassedOver(const InboundMessage& inbound);
 
   const Clock& clock_;
-  Counter& invalid_messages_;
+  log::Limiter log_limit_;
+  Counter& bad_topics_;
+  Counter& bad_properties_;
   Link link_;
 
   // A SUBSCRIBE or UNSUBSCRIBE under way, for the subscription of this index.
@@ -69,6 +74,7 @@ class IntakeCore final : public Link::User {
 
   Mutex mutex_;
   std::optional<std::vector<size_t>> stay_out_ ABSL_GUARDED_BY(mutex_);  // Not handed on yet.
+  std::vector<std::string> remainders_ ABSL_GUARDED_BY(mutex_);          // Likewise.
   bool leave_shared_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

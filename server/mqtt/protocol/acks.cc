@@ -4,18 +4,16 @@
 
 namespace sluice::wire {
 
-Fault DecodeAck(PacketType type, std::string_view body, bool mqtt5, Ack& ack) {
+Fault DecodeAck(PacketType type, std::string_view body, bool mqtt5, Ack& ack, Fault& passed_over) {
   Reader reader(body);
   ack.packet_id = reader.TwoBytes();
   ack.reason = 0;
-  if (!reader.ok()) return Malformed("has no packet identifier");
-  if (ack.packet_id == 0) return Malformed("the packet identifier is 0");
+  if (!reader.ok()) return Malformed("has no packet identifier", FaultKind::kLength);
+  if (ack.packet_id == 0) return Malformed("the packet identifier is 0", FaultKind::kPacketId);
   // Reason and properties may each be left out (§3.4.2.1, §3.4.2.2.1).
   if (mqtt5 && !reader.empty()) ack.reason = reader.Byte();
-  if (mqtt5 && !reader.empty()) {
-    if (Fault fault = SkipProperties(reader, type)) return fault;
-  }
-  if (!reader.empty()) return Malformed("is longer than its fields");
+  if (mqtt5 && !reader.empty()) passed_over = SkipProperties(reader, type);
+  if (!passed_over && !reader.empty()) passed_over = Malformed("is longer than its fields", FaultKind::kLength);
   return {};
 }
 

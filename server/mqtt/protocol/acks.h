@@ -17,7 +17,9 @@ struct Ack {
   bool refuses() const { return reason >= reason::kUnspecifiedError; }
 };
 
-Fault DecodeAck(PacketType type, std::string_view body, bool mqtt5, Ack& ack);
+// A fault where there is no packet identifier. What is wrong behind it comes in `passed_over`, and is of no consequence:
+// some brokers write wrong lengths, and to close for that would be to hear the same again.
+Fault DecodeAck(PacketType type, std::string_view body, bool mqtt5, Ack& ack, Fault& passed_over);
 
 // In the short form when the reason is 0, which MQTT 3.1.1 has no other of.
 void AppendAck(std::string& out, PacketType type, uint16_t packet_id, uint8_t reason = 0);

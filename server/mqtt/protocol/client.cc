@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/message/topic.h"
+#include "server/message/utf8.h"
 #include "server/mqtt/protocol/acks.h"
+#include "server/mqtt/protocol/bad_packets.h"
 #include "server/mqtt/protocol/connect.h"
 #include "server/mqtt/protocol/disconnect.h"
 #include "server/mqtt/protocol/fault.h"
@@ -19,12 +22,15 @@ namespace sluice::wire {
 namespace {
 
 constexpr size_t kSmallestPacket = 2;
+// So often a packet may end a connection before it is passed over.
+constexpr size_t kPatience = 2;
 
 enum class Phase : uint8_t {
   kOffline,
   kConnecting,  // CONNECT is sent.
   kConnected,
-  kEnded,  // Refused, failed or disconnected: nothing is sent or taken in any more.
+  kFailing,  // As kEnded after an error, but that acknowledgements and a DISCONNECT may still go out.
+  kEnded,    // Refused, failed or disconnected: nothing is sent or taken in any more.
 };
 
 }  // namespace
@@ -40,7 +46,7 @@ struct Client::State {
   Fault Dispatch(const FixedHeader& header, std::string_view body, ClientEvents& events);
   Fault ReceiveConnack(std::string_view body, ClientEvents& events);
   Fault ReceivePublish(const FixedHeader& header, std::string_view body, ClientEvents& events);
-  Fault ReceiveAck(PacketType type, std::string_view body, ClientEvents& events);
+  Fault ReceiveAck(const FixedHeader& header, std::string_view body, ClientEvents& events);
   Fault ReceiveDisconnect(std::string_view body, ClientEvents& events);
 
   void DiscardSession() {
@@ -49,20 +55,35 @@ struct Client::State {
   }
 
   Fault CheckHeader(const FixedHeader& header) const;
-  ProtocolError End(const FixedHeader& header, const Fault& fault);
+  bool TooLargeAPublish(const FixedHeader& header) const {
+    return header.type == PacketType::kPublish && header.packet_size() > options.max_packet_bytes;
+  }
+  Fault ReceiveOversized(ClientEvents& events);
+  // The PUBLISH at hand is wrong inside. `size`: of the packet, of which `bytes` may be the front.
+  Fault TakeBadPublish(std::string_view bytes, size_t size, const Fault& fault, ClientEvents& events);
+  // The same of another packet, without consequences.
+  static void TellPassedOver(const FixedHeader& header, std::string_view packet, const Fault& fault,
+                             ClientEvents& events);
+  // `times`: how often these bytes have come. `astray`: the fixed header is wrong.
+  ProtocolError Fail(const FixedHeader& header, const Fault& fault, size_t times, bool astray);
 
   ConnectOptions options;
   std::string output;
 
   // Of the connection.
   Phase phase = Phase::kOffline;
+  bool accepted = false;  // CONNACK has accepted.
   Connack connack;
   bool ping_outstanding = false;
   TopicAliases aliases;
-  wire::Publish publish;  // Its memory is used for each PUBLISH.
+  wire::Publish publish;        // Its memory is used for each PUBLISH.
+  std::string_view last_topic;  // Of the last PUBLISH that this Receive() took in.
+  Oversized oversized;
+  uint8_t error_reason = 0;  // Of kFailing.
 
   // Of the session, and what of it belongs to the connection.
   bool connect_unanswered = false;  // Since the last CONNACK that accepted.
+  RepeatedBytes repeated;
   PacketIds ids;
   InboundFlow inbound;
   OutboundFlow outbound;
@@ -75,6 +96,7 @@ Client::~Client() = default;
 
 void Client::Connect() {
   state_->phase = Phase::kConnecting;
+  state_->accepted = false;
   if (state_->options.clean_start) state_->DiscardSession();  // MQTT-3.1.2-4; 3.1.1: MQTT-3.1.2-6.
   state_->aliases.Begin(state_->options.topic_alias_maximum);
   const ConnectOptions& options = state_->options;
@@ -90,6 +112,7 @@ void Client::ConnectionLost() {
   state_->output.clear();
   state_->ping_outstanding = false;
   state_->inbound.ConnectionLost();
+  state_->oversized.Reset();
   FreeRequests(state_->ids);
 }
 
@@ -99,23 +122,55 @@ const Connack& Client::connack() const { return state_->connack; }
 
 Client::Progress Client::Receive(std::string_view bytes, ClientEvents& events) {
   Progress progress;
+  state_->last_topic = {};
   while (state_->phase == Phase::kConnecting || state_->phase == Phase::kConnected) {
     const std::string_view rest = bytes.substr(progress.consumed);
+    if (state_->oversized.active()) {
+      progress.consumed += state_->oversized.Pass(rest);
+      if (state_->oversized.active()) {
+        progress.wanted = kSmallestPacket;
+        return progress;
+      }
+      if (Fault fault = state_->ReceiveOversized(events)) {
+        progress.error = state_->Fail({.type = PacketType::kPublish}, fault, /*times=*/1, /*astray=*/false);
+        break;
+      }
+      continue;
+    }
     FixedHeader header;
-    Fault fault = ReadFixedHeader(rest, state_->options.mqtt5, header);
+    Fault fault = ReadFixedHeader(rest, header);
     if (!fault && header.size == 0) {
       progress.wanted = std::max(kSmallestPacket, rest.size() + 1);
       return progress;
     }
     if (!fault) fault = state_->CheckHeader(header);
-    if (!fault && rest.size() < header.packet_size()) {
-      progress.wanted = header.packet_size();
+    if (fault) {
+      const std::string_view front = rest.substr(0, header.size == 0 ? kLongestFixedHeader : header.size);
+      progress.error = state_->Fail(header, fault, state_->repeated.Count(header, front), /*astray=*/true);
+      break;
+    }
+    const bool too_large = state_->TooLargeAPublish(header);
+    const size_t needed = too_large ? Oversized::FrontBytes(header) : header.packet_size();
+    if (rest.size() < needed) {
+      progress.wanted = needed;
       return progress;
     }
-    if (!fault) fault = state_->Dispatch(header, rest.substr(header.size, header.body_size), events);
+    const std::string_view packet = rest.substr(0, needed);
+    if (too_large) {
+      state_->oversized.Begin(header, packet);
+      continue;
+    }
+    fault = state_->Dispatch(header, packet.substr(header.size), events);
     if (fault) {
-      progress.error = state_->End(header, fault);
-      break;
+      const bool farewell = state_->phase == Phase::kEnded;
+      const size_t times = farewell ? 1 : state_->repeated.Count(header, packet);
+      const bool awaited = header.type != PacketType::kPubrel && header.type != PacketType::kPingresp &&
+                           header.type != PacketType::kAuth;
+      if (awaited || times <= kPatience) {
+        progress.error = state_->Fail(header, fault, times, /*astray=*/false);
+        break;
+      }
+      State::TellPassedOver(header, packet, fault, events);
     }
     progress.consumed += header.packet_size();
   }
@@ -125,13 +180,25 @@ Client::Progress Client::Receive(std::string_view bytes, ClientEvents& events) {
   return progress;
 }
 
-ProtocolError Client::State::End(const FixedHeader& header, const Fault& fault) {
+ProtocolError Client::State::Fail(const FixedHeader& header, const Fault& fault, size_t times, bool astray) {
+  if (phase != Phase::kEnded) phase = Phase::kFailing;
+  error_reason = fault->reason;
+  ProtocolError error{
+      .reason = fault->reason, .text = std::string(PacketName(header.type)) + ": " + fault->text, .kind = fault->kind};
+  if (astray) error.topic_before = Readable(last_topic);
+  if (times > 1) error.text += "; the same bytes have ended " + std::to_string(times) + " connections";
+  return error;
+}
+
+void Client::EndAfterError() {
+  if (state_->phase != Phase::kFailing) return;
   // MQTT 5.0 §4.13.1: DISCONNECT says why; not before CONNACK (§3.14), and not in answer to a DISCONNECT. With MQTT
   // 3.1.1 it would mean a clean end, and the broker would drop the will.
-  if (options.mqtt5 && phase == Phase::kConnected) AppendDisconnect(output, fault->reason, std::nullopt);
-  phase = Phase::kEnded;
-  return {.reason = fault->reason, .text = std::string(PacketName(header.type)) + ": " + fault->text};
+  if (state_->options.mqtt5 && state_->accepted) AppendDisconnect(state_->output, state_->error_reason, std::nullopt);
+  state_->phase = Phase::kEnded;
 }
+
+bool Client::passing_by() const { return state_->oversized.active(); }
 
 Fault Client::State::CheckHeader(const FixedHeader& header) const {
   if (Fault fault = CheckFixedHeader(header, options.mqtt5, options.max_packet_bytes)) return fault;
@@ -149,7 +216,7 @@ Fault Client::State::Dispatch(const FixedHeader& header, std::string_view body, 
     case PacketType::kPubrec:
     case PacketType::kPubrel:
     case PacketType::kPubcomp:
-      return ReceiveAck(header.type, body, events);
+      return ReceiveAck(header, body, events);
     case PacketType::kConnack:
       return ReceiveConnack(body, events);
     case PacketType::kSuback:
@@ -178,6 +245,7 @@ Fault Client::State::ReceiveConnack(std::string_view body, ClientEvents& events)
     phase = Phase::kEnded;
   } else {
     phase = Phase::kConnected;
+    accepted = true;
     if (connack.session_present) {
       // It may be one that an unanswered CONNECT began: better a message twice than one taken for a duplicate.
       if (connect_unanswered) inbound.DiscardSession();
@@ -193,19 +261,72 @@ Fault Client::State::ReceiveConnack(std::string_view body, ClientEvents& events)
 
 Fault Client::State::ReceivePublish(const FixedHeader& header, std::string_view body, ClientEvents& events) {
   std::optional<uint16_t> alias;
-  if (Fault fault = DecodePublish(header, body, options.mqtt5, publish, alias)) return fault;
-  if (alias) {
-    if (Fault fault = aliases.Resolve(*alias, publish)) return fault;
+  Fault wrong = DecodePublish(header, body, options.mqtt5, publish, alias);
+  if (!wrong && alias) wrong = aliases.Resolve(*alias, publish);
+  if (wrong) {
+    // What follows may refer to the alias.
+    if (alias && CheckTopicName(publish.topic).ok()) (void)aliases.Resolve(*alias, publish);
+    return TakeBadPublish({body.data() - header.size, header.packet_size()}, header.packet_size(), wrong, events);
   }
+  last_topic = publish.topic;
   bool fresh = false;
   if (Fault fault = inbound.ReceivePublish(publish, fresh)) return fault;
   if (fresh) events.OnPublish(publish);
   return {};
 }
 
-Fault Client::State::ReceiveAck(PacketType type, std::string_view body, ClientEvents& events) {
+Fault Client::State::ReceiveOversized(ClientEvents& events) {
+  const FixedHeader& header = oversized.header();
+  std::optional<uint16_t> alias;
+  // Only for its topic and packet identifier: what is wrong is the size.
+  (void)DecodePublish(header, oversized.front().substr(header.size), options.mqtt5, publish, alias);
+  Fault fault =
+      TakeBadPublish(oversized.front(), header.packet_size(), TooLarge(header, options.max_packet_bytes), events);
+  oversized.Reset();
+  last_topic = {};
+  return fault;
+}
+
+Fault Client::State::TakeBadPublish(std::string_view bytes, size_t size, const Fault& fault, ClientEvents& events) {
+  bool fresh = true;
+  const bool acknowledged = publish.qos != Qos::kAtMostOnce && publish.packet_id != 0;
+  if (acknowledged) {
+    if (Fault flow = inbound.ReceivePublish(publish, fresh)) return flow;
+  }
+  last_topic = publish.topic;
+  if (!fresh) return {};
+  FixedHeader header{.type = PacketType::kPublish};
+  const bool again = publish.qos != Qos::kAtMostOnce && !acknowledged && repeated.Count(header, bytes) > 1;
+  events.OnBadPacket({.name = PacketName(PacketType::kPublish),
+                      .kind = fault->kind,
+                      .text = fault->text,
+                      .bytes = bytes,
+                      .size = size,
+                      .is_publish = true,
+                      .topic = publish.topic,
+                      .qos = publish.qos,
+                      .retain = publish.retain,
+                      .dup = publish.dup,
+                      .packet_id = publish.packet_id,
+                      .seen_before = again});
+  return {};
+}
+
+void Client::State::TellPassedOver(const FixedHeader& header, std::string_view packet, const Fault& fault,
+                                   ClientEvents& events) {
+  events.OnBadPacket({.name = PacketName(header.type),
+                      .kind = fault->kind,
+                      .text = fault->text,
+                      .bytes = packet,
+                      .size = packet.size()});
+}
+
+Fault Client::State::ReceiveAck(const FixedHeader& header, std::string_view body, ClientEvents& events) {
+  const PacketType type = header.type;
   Ack ack;
-  if (Fault fault = DecodeAck(type, body, options.mqtt5, ack)) return fault;
+  Fault passed_over;
+  if (Fault fault = DecodeAck(type, body, options.mqtt5, ack, passed_over)) return fault;
+  if (passed_over) TellPassedOver(header, {body.data() - header.size, header.packet_size()}, passed_over, events);
   switch (type) {
     case PacketType::kPuback:
       return outbound.ReceivePuback(ack, events);
@@ -235,7 +356,9 @@ Fault Client::State::ReceiveDisconnect(std::string_view body, ClientEvents& even
 void Client::Remember(std::span<const uint16_t> packet_ids) { state_->inbound.Remember(packet_ids); }
 void Client::AcceptAll() { state_->inbound.AcceptAll(); }
 void Client::AcknowledgeAccepted() {
-  if (connected()) state_->inbound.AcknowledgeAccepted(state_->output);
+  // After an error, too: what came before it is not to come again.
+  const bool may_send = connected() || (state_->phase == Phase::kFailing && state_->accepted);
+  if (may_send) state_->inbound.AcknowledgeAccepted(state_->output);
 }
 size_t Client::unacknowledged() const { return state_->inbound.unacknowledged(); }
 

@@ -82,13 +82,22 @@ class Client {
     size_t consumed = 0;  // Bytes at the front that are done with.
     // Bytes needed for the packet at the front to be whole, as far as known: at least one more than there are.
     size_t wanted = 0;
-    // The connection is of no use any more (§4.13): send what is in output(), which ends with a DISCONNECT where the
-    // standard allows one, and close. Its reason and text also say it when the broker disconnected: see OnDisconnect.
+    // The connection is of no use any more (§4.13). What came before may still be acknowledged; then EndAfterError(),
+    // send what is in output(), and close. Its reason and text also say it when the broker disconnected: see
+    // OnDisconnect.
     std::optional<ProtocolError> error;
   };
   // Takes in the whole packets at the front of `bytes` and tells `events`, whose views point into `bytes`. What comes
   // after the end (an error, a refusal, Disconnect) is passed over.
+  //
+  // A PUBLISH that is wrong inside does not end the connection: see ClientEvents::OnBadPacket. Nor does one that is
+  // larger than max_packet_bytes: it passes by. What else is wrong does; a packet that nothing waits for is passed over
+  // when its very bytes come the third time.
   Progress Receive(std::string_view bytes, ClientEvents& events);
+  // Appends a DISCONNECT with the error's reason, where the standard allows one.
+  void EndAfterError();
+  // A PUBLISH that is too large is passing by.
+  bool passing_by() const;
 
   // What is to be sent. The driver takes it away with std::string::swap or clears it.
   std::string& output();

@@ -2,6 +2,7 @@
 // over. Strings are checked to be UTF-8 as MQTT wants it, topics to be topic names.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -14,10 +15,35 @@
 
 namespace sluice::wire {
 
-// Why a connection had to end.
+// What part of a packet is wrong: a small set, for metrics.
+enum class FaultKind : uint8_t {
+  kOther,
+  kFlags,          // QoS 3, or the DUP flag with QoS 0.
+  kLength,         // The packet ends before its fields do, or goes on behind them.
+  kPacketId,       // It is 0.
+  kTopic,          // It is none, or not a topic name.
+  kTopicAlias,     // It stands for no topic.
+  kProperties,     // Their length is wrong, or one is unknown, not allowed here, comes twice or is cut off.
+  kPropertyValue,  // Out of range, not UTF-8, or a response topic that is none.
+  kTooLarge,       // Larger than this client allows.
+};
+inline constexpr size_t kFaultKinds = 9;
+
+// For a metric's label.
+constexpr std::string_view FaultName(FaultKind kind) {
+  constexpr std::string_view kNames[kFaultKinds] = {"other",       "flags",      "length",         "packet_id", "topic",
+                                                    "topic_alias", "properties", "property_value", "too_large"};
+  return kNames[static_cast<size_t>(kind)];
+}
+
+// Why a connection had to end, or a packet was passed over.
 struct ProtocolError {
   uint8_t reason = 0;  // MQTT 5.0 §2.4.
   std::string text;    // For people: "PUBLISH: the topic 'a/#' has a wildcard at byte 3". Never a payload or a secret.
+  FaultKind kind = FaultKind::kOther;
+  // Where a fixed header is wrong: the topic of the PUBLISH before it, if that came with the same bytes. Its length may
+  // be what is wrong.
+  std::string topic_before{};
 };
 
 using UserPropertyViews = std::vector<std::pair<std::string_view, std::string_view>>;
@@ -69,6 +95,24 @@ struct Disconnected {
   std::string_view server_reference;
 };
 
+// A packet that could be framed and is wrong inside. It was passed over, and the connection lives.
+struct BadPacket {
+  std::string_view name{};  // "PUBLISH".
+  FaultKind kind = FaultKind::kOther;
+  std::string_view text{};   // What is wrong, worded to stand behind the name.
+  std::string_view bytes{};  // All of it, fixed header first; of one that is too large the front.
+  size_t size = 0;           // What it had.
+
+  // Of a PUBLISH, as far as it could be read.
+  bool is_publish = false;
+  std::string_view topic{};  // Any bytes.
+  Qos qos = Qos::kAtMostOnce;
+  bool retain = false;
+  bool dup = false;
+  uint16_t packet_id = 0;    // 0 with QoS 1 and 2: none could be read, so it cannot be acknowledged.
+  bool seen_before = false;  // It has none, and the same bytes have come before: the broker sends it again and again.
+};
+
 class ClientEvents {
  public:
   virtual ~ClientEvents() = default;
@@ -76,6 +120,9 @@ class ClientEvents {
   virtual void OnConnack(const Connack& connack) = 0;
   // A message for the consumer. A QoS 2 duplicate of one that was accepted does not come here.
   virtual void OnPublish(const Publish& publish) = 0;
+  // A PUBLISH that counts as handed out like any other: with QoS 1 and 2 and a packet id it awaits AcceptAll() and its
+  // acknowledgement. Or another packet, which is over with this.
+  virtual void OnBadPacket(const BadPacket& /*packet*/) {}
   // PUBREL came: the packet id is free, whether it was known or not. Its PUBCOMP stands in the client's output.
   virtual void OnReleased(uint16_t /*packet_id*/) {}
   // PUBACK or PUBCOMP came, or a PUBREC that refuses: `reason` is 0, or that of a PUBACK or PUBREC ≥ 0x80. 0x10 (no

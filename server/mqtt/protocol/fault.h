@@ -1,4 +1,4 @@
-// What is wrong with a packet: the error that ends the connection (MQTT 5.0 §4.13), or nothing.
+// What is wrong with a packet (MQTT 5.0 §4.13), or nothing.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,9 @@ namespace sluice::wire {
 class [[nodiscard]] Fault {
  public:
   Fault() = default;
-  Fault(uint8_t reason, std::string text)
-      : error_(std::make_unique<ProtocolError>(ProtocolError{.reason = reason, .text = std::move(text)})) {}
+  Fault(uint8_t reason, std::string text, FaultKind kind = FaultKind::kOther)
+      : error_(
+            std::make_unique<ProtocolError>(ProtocolError{.reason = reason, .text = std::move(text), .kind = kind})) {}
 
   explicit operator bool() const { return error_ != nullptr; }
   const ProtocolError& operator*() const { return *error_; }
@@ -28,8 +29,12 @@ class [[nodiscard]] Fault {
 };
 
 // The bytes cannot be understood (MQTT 5.0 §1.2 "Malformed Packet").
-inline Fault Malformed(std::string text) { return {reason::kMalformedPacket, std::move(text)}; }
+inline Fault Malformed(std::string text, FaultKind kind = FaultKind::kOther) {
+  return {reason::kMalformedPacket, std::move(text), kind};
+}
 // They can, and are not allowed, or not now (MQTT 5.0 §1.2 "Protocol Error").
-inline Fault Violation(std::string text) { return {reason::kProtocolError, std::move(text)}; }
+inline Fault Violation(std::string text, FaultKind kind = FaultKind::kOther) {
+  return {reason::kProtocolError, std::move(text), kind};
+}
 
 }  // namespace sluice::wire

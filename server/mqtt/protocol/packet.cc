@@ -18,19 +18,11 @@ constexpr unsigned kFromServer5 = kFromServer311 | Bit(PacketType::kDisconnect) 
 
 bool FromServer(PacketType type, bool mqtt5) { return ((mqtt5 ? kFromServer5 : kFromServer311) & Bit(type)) != 0; }
 
-// MQTT 5.0 §3.3.1, 3.1.1 §3.3.1.
-Fault CheckPublishFlags(uint8_t flags) {
-  const int qos = flags >> 1 & 3;
-  if (qos == 3) return Malformed("QoS 3");                                        // MQTT-3.3.1-4.
-  if (qos == 0 && (flags & 8) != 0) return Malformed("the DUP flag with QoS 0");  // MQTT-3.3.1-2.
-  return {};
-}
-
 }  // namespace
 
 std::string_view PacketName(PacketType type) { return kNames[static_cast<uint8_t>(type) & 0x0F]; }
 
-Fault ReadFixedHeader(std::string_view bytes, bool mqtt5, FixedHeader& header) {
+Fault ReadFixedHeader(std::string_view bytes, FixedHeader& header) {
   header.size = 0;
   if (bytes.size() < 2) return {};
   const auto first = static_cast<uint8_t>(bytes[0]);
@@ -42,8 +34,6 @@ Fault ReadFixedHeader(std::string_view bytes, bool mqtt5, FixedHeader& header) {
     const auto byte = static_cast<uint8_t>(bytes[at]);
     length |= static_cast<size_t>(byte & 0x7F) << 7 * (at - 1);
     if ((byte & 0x80) != 0) continue;
-    // MQTT 3.1.1 does not ask for the shortest form.
-    if (mqtt5 && byte == 0 && at > 1) return Malformed("the Remaining Length has more bytes than it needs");
     header.size = at + 1;
     header.body_size = length;
     return {};
@@ -54,16 +44,18 @@ Fault ReadFixedHeader(std::string_view bytes, bool mqtt5, FixedHeader& header) {
 Fault CheckFixedHeader(const FixedHeader& header, bool mqtt5, uint32_t max_packet_bytes) {
   if (header.type == PacketType{0}) return Malformed("the type is reserved");
   if (!FromServer(header.type, mqtt5)) return Violation("no broker may send it");
-  if (header.type == PacketType::kPublish) {
-    if (Fault fault = CheckPublishFlags(header.flags)) return fault;
-  } else if (header.flags != RequiredFlags(header.type)) {
+  if (header.type == PacketType::kPublish) return {};
+  if (header.flags != RequiredFlags(header.type)) {
     return Malformed("the flags of the fixed header are " + std::to_string(header.flags));
   }
-  if (header.packet_size() > max_packet_bytes) {
-    return {reason::kPacketTooLarge, "has " + std::to_string(header.packet_size()) + " bytes, more than the " +
-                                         std::to_string(max_packet_bytes) + " that are allowed"};
-  }
-  return {};
+  return header.packet_size() > max_packet_bytes ? TooLarge(header, max_packet_bytes) : Fault();
+}
+
+Fault TooLarge(const FixedHeader& header, uint32_t max_packet_bytes) {
+  return {reason::kPacketTooLarge,
+          "has " + std::to_string(header.packet_size()) + " bytes, more than the " + std::to_string(max_packet_bytes) +
+              " that are allowed",
+          FaultKind::kTooLarge};
 }
 
 uint32_t Reader::LongVariableByteInteger() {

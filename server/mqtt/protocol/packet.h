@@ -44,6 +44,8 @@ constexpr uint8_t RequiredFlags(PacketType type) {
 // "PUBLISH".
 std::string_view PacketName(PacketType type);
 
+inline constexpr size_t kLongestFixedHeader = 5;
+
 struct FixedHeader {
   PacketType type = PacketType::kConnect;
   uint8_t flags = 0;
@@ -53,12 +55,15 @@ struct FixedHeader {
   size_t packet_size() const { return size + body_size; }
 };
 
-// Takes the header at the front of `bytes` apart. Only its Remaining Length can be wrong.
-Fault ReadFixedHeader(std::string_view bytes, bool mqtt5, FixedHeader& header);
+// Takes the header at the front of `bytes` apart. Only its Remaining Length can be wrong: without an end. One with more
+// bytes than it needs (MQTT-1.5.5-1) leaves no doubt where the packet ends.
+Fault ReadFixedHeader(std::string_view bytes, FixedHeader& header);
 
 // Whether a broker may send such a packet at all, with these flags and of this size. The body is not needed, so that a
-// packet that is refused never fills a buffer.
+// packet that is refused never fills a buffer. A PUBLISH's flags and size are its own matter: see DecodePublish().
 Fault CheckFixedHeader(const FixedHeader& header, bool mqtt5, uint32_t max_packet_bytes);
+
+Fault TooLarge(const FixedHeader& header, uint32_t max_packet_bytes);
 
 // ---------------------------------------------------------------------------------------------- reading
 

@@ -80,13 +80,13 @@ constexpr std::array<Definition, kDefinitions> kTable = [] {
   return table;
 }();
 
-Fault Wrong(const Definition& definition, const std::string& what) {
-  return Malformed("the " + std::string(definition.name) + " " + what);
+Fault Wrong(const Definition& definition, const std::string& what, FaultKind kind = FaultKind::kProperties) {
+  return Malformed("the " + std::string(definition.name) + " " + what, kind);
 }
 
 Fault CheckString(const Definition& definition, std::string_view text) {
   absl::Status status = CheckMqttString(text);
-  return status.ok() ? Fault() : Wrong(definition, std::string(status.message()));
+  return status.ok() ? Fault() : Wrong(definition, std::string(status.message()), FaultKind::kPropertyValue);
 }
 
 Fault CheckValue(const Definition& definition, const Property& property) {
@@ -100,13 +100,14 @@ Fault CheckValue(const Definition& definition, const Property& property) {
       return {};
     default:
       if (property.number >= definition.minimum && property.number <= definition.maximum) return {};
-      return Violation("the " + std::string(definition.name) + " must not be " + std::to_string(property.number));
+      return Violation("the " + std::string(definition.name) + " must not be " + std::to_string(property.number),
+                       FaultKind::kPropertyValue);
   }
 }
 
 }  // namespace
 
-Fault PropertyReader::LengthIsWrong() { return Malformed("the property length is wrong"); }
+Fault PropertyReader::LengthIsWrong() { return Malformed("the property length is wrong", FaultKind::kProperties); }
 
 bool PropertyReader::Refuse(Fault fault) {
   fault_ = std::move(fault);
@@ -118,7 +119,7 @@ bool PropertyReader::Next(Property& property) {
   // A Variable Byte Integer, all of whose defined values have one byte.
   const size_t id = list_.Byte();
   if (id >= kTable.size() || kTable[id].kind == Kind::kUnknown) {
-    return Refuse(Malformed("there is no property " + std::to_string(id)));
+    return Refuse(Malformed("there is no property " + std::to_string(id), FaultKind::kProperties));
   }
   const Definition& definition = kTable[id];
   // MQTT-2.2.2.2: an identifier that is not valid for its packet makes it malformed.
@@ -127,7 +128,7 @@ bool PropertyReader::Next(Property& property) {
   }
   const uint64_t bit = uint64_t{1} << id;
   if ((seen_ & bit) != 0 && !definition.repeatable)
-    return Refuse(Violation("the " + std::string(definition.name) + " comes twice"));
+    return Refuse(Violation("the " + std::string(definition.name) + " comes twice", FaultKind::kProperties));
   seen_ |= bit;
 
   property.id = static_cast<PropertyId>(id);

@@ -8,10 +8,19 @@
 namespace sluice::wire {
 namespace {
 
-Fault CheckTopic(std::string_view what, std::string_view topic) {
+Fault CheckTopic(std::string_view what, std::string_view topic, FaultKind kind) {
   absl::Status status = CheckTopicName(topic);
   if (status.ok()) return {};
-  return Malformed(std::string(what) + " " + std::string(status.message()));
+  return Malformed(std::string(what) + " " + std::string(status.message()), kind);
+}
+
+// MQTT 5.0 §3.3.1, 3.1.1 §3.3.1.
+Fault CheckFlags(const Publish& publish, uint8_t flags) {
+  if ((flags >> 1 & 3) == 3) return Malformed("QoS 3", FaultKind::kFlags);  // MQTT-3.3.1-4.
+  if (publish.qos == Qos::kAtMostOnce && publish.dup) {                     // MQTT-3.3.1-2.
+    return Malformed("the DUP flag with QoS 0", FaultKind::kFlags);
+  }
+  return {};
 }
 
 void ClearProperties(Publish& publish) {
@@ -61,7 +70,8 @@ Fault ReadProperties(Reader& reader, Publish& publish, std::optional<uint16_t>& 
   // Brokers that do not look at it pass on an empty one. It is no topic, and as good as none; to close for it would
   // close again and again, since the broker sends the message anew.
   if (publish.response_topic.empty()) return {};
-  return CheckTopic("the response topic", publish.response_topic);  // MQTT-3.3.2-13 and -14.
+  // MQTT-3.3.2-13 and -14.
+  return CheckTopic("the response topic", publish.response_topic, FaultKind::kPropertyValue);
 }
 
 }  // namespace
@@ -70,21 +80,28 @@ Fault DecodePublish(const FixedHeader& header, std::string_view body, bool mqtt5
                     std::optional<uint16_t>& topic_alias) {
   Reader reader(body);
   publish.dup = (header.flags & 8) != 0;
-  publish.qos = static_cast<Qos>(header.flags >> 1 & 3);
+  // Of QoS 3, which there is not, all that is certain is that it was to be acknowledged somehow.
+  const bool qos_exists = (header.flags >> 1 & 3) != 3;
+  publish.qos = qos_exists ? static_cast<Qos>(header.flags >> 1 & 3) : Qos::kAtLeastOnce;
   publish.retain = (header.flags & 1) != 0;
   publish.topic = reader.Prefixed();
-  publish.packet_id = publish.qos == Qos::kAtMostOnce ? uint16_t{0} : reader.TwoBytes();
+  publish.packet_id = publish.qos == Qos::kAtMostOnce || !qos_exists ? uint16_t{0} : reader.TwoBytes();
   ClearProperties(publish);
   topic_alias.reset();
-  if (!reader.ok()) return Malformed("is shorter than its fields");
-  if (publish.qos != Qos::kAtMostOnce && publish.packet_id == 0) return Malformed("the packet identifier is 0");
+  if (Fault fault = CheckFlags(publish, header.flags)) return fault;
+  if (!reader.ok()) return Malformed("is shorter than its fields", FaultKind::kLength);
+  if (publish.qos != Qos::kAtMostOnce && publish.packet_id == 0) {
+    return Malformed("the packet identifier is 0", FaultKind::kPacketId);
+  }
   if (mqtt5) {
     if (Fault fault = ReadProperties(reader, publish, topic_alias)) return fault;
   }
   publish.payload = reader.Rest();
   if (publish.topic.empty() && topic_alias) return {};
-  if (publish.topic.empty() && mqtt5) return Violation("there is neither a topic nor a topic alias");
-  return CheckTopic("the topic", publish.topic);  // MQTT-3.3.2-1 and -2.
+  if (publish.topic.empty() && mqtt5) {
+    return Violation("there is neither a topic nor a topic alias", FaultKind::kTopic);
+  }
+  return CheckTopic("the topic", publish.topic, FaultKind::kTopic);  // MQTT-3.3.2-1 and -2.
 }
 
 void AppendPublish(std::string& out, const OutboundMessage& message, uint16_t packet_id, bool dup, bool mqtt5) {

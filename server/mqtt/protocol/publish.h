@@ -13,7 +13,8 @@
 
 namespace sluice::wire {
 
-// Into `publish`, whose vectors keep their memory. With a Topic Alias the topic may be empty: see TopicAliases.
+// Into `publish`, whose vectors keep their memory. With a Topic Alias the topic may be empty: see TopicAliases. With a
+// fault `publish` says what could be read: its topic may be anything, its packet id is 0 where there is no telling.
 Fault DecodePublish(const FixedHeader& header, std::string_view body, bool mqtt5, Publish& publish,
                     std::optional<uint16_t>& topic_alias);
 

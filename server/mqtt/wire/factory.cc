@@ -4,6 +4,7 @@
 
 #include "server/mqtt/wire/egress.h"
 #include "server/mqtt/wire/intake.h"
+#include "server/mqtt/wire/session_end.h"
 
 namespace sluice {
 
@@ -17,6 +18,11 @@ std::unique_ptr<Publisher> MakeWirePublisher(MqttOptions options, PublishListene
                                              MetricsRegistry& metrics) {
   return std::make_unique<wire::Egress>(
       std::make_shared<wire::EgressCore>(std::move(options), listener, clock, metrics));
+}
+
+std::unique_ptr<SessionEnd> MakeWireSessionEnd(MqttOptions options, std::function<void()> ended, const Clock& clock) {
+  return std::make_unique<wire::EndOfSession>(
+      std::make_shared<wire::SessionEndCore>(std::move(options), std::move(ended), clock));
 }
 
 }  // namespace sluice

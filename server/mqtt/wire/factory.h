@@ -9,6 +9,7 @@
 //  - Each connection has a thread of its own.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -26,5 +27,9 @@ std::unique_ptr<IntakeConnection> MakeWireIntake(MqttOptions options, std::vecto
 // Connects as client_id + "-replies", first with a clean session. `listener`, `clock` and `metrics` as above.
 std::unique_ptr<Publisher> MakeWirePublisher(MqttOptions options, PublishListener& listener, const Clock& clock,
                                              MetricsRegistry& metrics);
+
+// Ends the session of this client id at the broker, however long it takes to get there; then `ended` is called, from
+// its thread, and perhaps again. `clock` as above.
+std::unique_ptr<SessionEnd> MakeWireSessionEnd(MqttOptions options, std::function<void()> ended, const Clock& clock);
 
 }  // namespace sluice

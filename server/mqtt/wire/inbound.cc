@@ -3,8 +3,13 @@
 #include <string>
 #include <utility>
 
+#include "server/message/utf8.h"
+
 namespace sluice::wire {
 namespace {
+
+// In a reason.
+constexpr size_t kMostOfATopic = 200;
 
 std::unique_ptr<const Properties> Copy(const Publish& publish) {
   auto properties = std::make_unique<Properties>();
@@ -38,6 +43,25 @@ InboundMessage ToInbound(const Publish& publish, const std::shared_ptr<const voi
   return {.message = std::move(message),
           .subscription_ids = publish.subscription_ids,
           .packet_id = publish.qos == Qos::kExactlyOnce ? publish.packet_id : uint16_t{0}};
+}
+
+InboundMessage ToInbound(const BadPacket& packet, const Arrival& arrival) {
+  const std::shared_ptr<Message> message = MakeMessage("", packet.bytes);
+  message->qos = packet.qos;
+  message->retain = packet.retain;
+  message->dup = packet.dup;
+  message->received = arrival.steady;
+  message->received_unix_ms = arrival.unix_ms;
+  const std::string topic = Readable(packet.topic.substr(0, kMostOfATopic));
+  std::string why = "malformed " + std::string(packet.name);
+  if (!topic.empty()) why += " to '" + topic + "'";
+  why.append(": ").append(packet.text).append("; the payload is ");
+  if (packet.bytes.size() < packet.size) why += "the front of ";
+  why += "the packet as it came";
+  return {.message = message,
+          .subscription_ids = {},
+          .packet_id = packet.qos == Qos::kExactlyOnce ? packet.packet_id : uint16_t{0},
+          .undeliverable = std::move(why)};
 }
 
 }  // namespace sluice::wire

@@ -57,6 +57,13 @@ void IntakeCore::OnPublish(const Publish& publish, const std::shared_ptr<const v
   batch_.push_back(ToInbound(publish, storage, arrival_));
 }
 
+void IntakeCore::OnBadPublish(const BadPacket& packet) {
+  // One that cannot be acknowledged comes again with each connection: it is handed on once.
+  if (packet.seen_before) return;
+  if (batch_.empty()) arrival_ = {.steady = clock_.Now(), .unix_ms = clock_.UnixMillis()};
+  batch_.push_back(ToInbound(packet, arrival_));
+}
+
 absl::Status IntakeCore::OnBatch() {
   // First: a packet id that was released may already name one of the batch's messages.
   if (absl::Status told = TellReleased(); !told.ok()) return told;
@@ -86,6 +93,9 @@ absl::Status IntakeCore::Offer() {
       return absl::OkStatus();
     }
     batch_.clear();
+    const std::vector<std::string> remainders = sink_->TakeRemainders();
+    for (const std::string& filter : remainders) subscriptions_.AddRemainder(filter);
+    if (!remainders.empty()) link_.WakeAt(clock_.Now());
   }
   if (offer_again_ != kNever) TakenAgain();
   link_.client().AcceptAll();
@@ -158,7 +168,7 @@ void IntakeCore::LetGoOfSink() {
 
 void IntakeCore::OnUp(const Connack& connack, bool session_kept) {
   session_lost_ = !connack.session_present;
-  subscriptions_.OnUp(session_kept);
+  subscriptions_.OnUp(session_kept, connack.session_present);
   Advance();
 }
 
@@ -236,13 +246,16 @@ bool IntakeCore::UnsubscribeShared(SteadyTime deadline) {
   return news_.WaitUntilLeft(clock_, deadline, [this] { return link_.up(); });
 }
 
-void IntakeCore::OnUnsuback(uint16_t packet_id) {
+void IntakeCore::OnUnsuback(uint16_t packet_id, uint8_t code) {
   const size_t index = TakeIndex(leaving_, packet_id);
   if (index == std::string::npos) return;
-  subscriptions_.Left(index);
+  if (subscriptions_.Left(index, code)) {
+    MutexLock lock(sink_mutex_);
+    if (sink_ != nullptr) sink_->OnRemainderLeft(subscriptions_.at(index).filter);
+  }
   news_.Tell(subscriptions_);
   // It may be wanted again by now.
-  if (leaving_.empty()) link_.WakeAt(clock_.Now());
+  if (leaving_.empty() || code >= reason::kUnspecifiedError) link_.WakeAt(clock_.Now());
 }
 
 // ------------------------------------------------------------------------------------------------ state

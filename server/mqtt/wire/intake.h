@@ -38,9 +38,10 @@ class IntakeCore final : public Link::User {
   void OnUp(const Connack& connack, bool session_kept) override;
   void OnDown(uint8_t reason) override;
   void OnPublish(const Publish& publish, const std::shared_ptr<const void>& storage) override;
+  void OnBadPublish(const BadPacket& packet) override;
   void OnReleased(uint16_t packet_id) override { released_.push_back(packet_id); }
   void OnSuback(uint16_t packet_id, uint8_t code) override;
-  void OnUnsuback(uint16_t packet_id) override;
+  void OnUnsuback(uint16_t packet_id, uint8_t code) override;
   absl::Status OnBatch() override;
   void OnTime() override;
   bool MayRead() const override;

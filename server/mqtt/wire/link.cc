@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/message/utf8.h"
 #include "server/mqtt/reason_codes.h"
 #include "server/telemetry/log.h"
 
@@ -13,6 +14,8 @@ namespace {
 constexpr size_t kReadBytes = 64u << 10;
 // Answers that wait while a write is under way: a broker that asks and asks and does not read is not read either.
 constexpr size_t kMostUnwrittenBytes = 1u << 20;
+// A packet that is too large, and of which less than this comes in half a keep-alive period, has no end.
+constexpr size_t kLeastPassingBytes = 4'096;
 // For the broker's end of a disconnection on purpose.
 constexpr Millis kCloseTimeout{1'000};
 // How long the broker keeps a reply connection's session, so that QoS 2 stays exactly once over a reconnect.
@@ -62,13 +65,22 @@ Link::Link(MqttOptions options, Role role, User& user, const Clock& clock, Metri
       role_(role),
       user_(user),
       clock_(clock),
+      log_limit_(clock),
       loop_("mqtt " + options_.name),
       life_(options_, NameOf(role), clock, metrics),
       client_(OptionsOf(options_, role)),
       phase_timer_(loop_),
       keep_alive_timer_(loop_),
       user_timer_(loop_),
-      buffer_(kReadBytes) {}
+      buffer_(kReadBytes) {
+  for (size_t kind = 0; kind < kFaultKinds; ++kind) {
+    bad_packets_[kind] = &metrics.GetCounter("sluice_mqtt_malformed_packets_total",
+                                             "Packets of a broker that were wrong inside and passed over.",
+                                             {{"connection", options_.name},
+                                              {"role", NameOf(role)},
+                                              {"reason", std::string(FaultName(static_cast<FaultKind>(kind)))}});
+  }
+}
 
 // ------------------------------------------------------------------------------------------------ from other threads
 
@@ -83,9 +95,7 @@ void Link::Start(std::shared_ptr<void> owner) {
 }
 
 bool Link::Stop(SteadyTime deadline) {
-  loop_.Post([this] {
-    if (!std::exchange(stopping_, true)) CloseForGood();
-  });
+  loop_.Post([this] { Leave(); });
   {
     MutexLock lock(mutex_);
     if (stopped_) return *stopped_;
@@ -166,6 +176,7 @@ void Link::OnRead(const absl::Status& status, size_t bytes) {
   reading_ = false;
   if (!status.ok()) return Failed(std::string(status.message()), 0);
   keep_alive_.Received();
+  read_since_tick_ += bytes;
   buffer_.Commit(bytes);
   storage_ = buffer_.storage();
   const Client::Progress progress = client_.Receive(buffer_.bytes(), *this);
@@ -174,8 +185,12 @@ void Link::OnRead(const absl::Status& status, size_t bytes) {
   buffer_.Consume(progress.consumed, progress.wanted);
   if (!refusal_.empty()) return ConnectFailed(refusal_, /*refused=*/true);
   if (progress.error) {
+    client_.EndAfterError();
     Flush();
-    return Failed(farewell_.empty() ? progress.error->text : farewell_, farewell_.empty() ? 0 : progress.error->reason);
+    std::string why = farewell_.empty() ? progress.error->text : farewell_;
+    if (!progress.error->topic_before.empty())
+      why += "; before it came a PUBLISH to '" + progress.error->topic_before + "'";
+    return Failed(why, farewell_.empty() ? 0 : progress.error->reason);
   }
   if (!taken.ok()) return Failed("what came could not be taken: " + std::string(taken.message()), 0);
   Flush();
@@ -216,6 +231,10 @@ void Link::OnKeepAlive() {
   keep_alive_timer_.Set(clock_.Now() + KeepAlive::TickPeriod(keep_alive_s), [this] { OnKeepAlive(); });
   // Nobody hears an answer while nobody reads.
   if (!reading_ && !user_.MayRead()) keep_alive_.Received();
+  const size_t read = std::exchange(read_since_tick_, 0);
+  if (client_.passing_by() && user_.MayRead() && read < kLeastPassingBytes) {
+    return Drop("a PUBLISH that is larger than allowed does not come to its end: is its length wrong?");
+  }
   switch (keep_alive_.Tick()) {
     case KeepAlive::Action::kNone:
       return;
@@ -234,11 +253,29 @@ void Link::WakeAt(SteadyTime when) {
 
 // ------------------------------------------------------------------------------------------------ going down
 
+void Link::OnBadPacket(const BadPacket& packet) {
+  bad_packets_[static_cast<size_t>(packet.kind)]->Add();
+  if (log_limit_.Admit("mqtt packet passed over", FaultName(packet.kind))) {
+    constexpr size_t kMostOfATopic = 200;
+    log::Warning("mqtt packet passed over: it is malformed",
+                 {{"connection", options_.name},
+                  {"role", NameOf(role_)},
+                  {"packet", std::string(packet.name)},
+                  {"reason", std::string(packet.text)},
+                  {"topic", Readable(packet.topic.substr(0, kMostOfATopic))},
+                  {"qos", static_cast<int64_t>(packet.qos)},
+                  {"bytes", packet.size}});
+  }
+  if (packet.is_publish) user_.OnBadPublish(packet);
+}
+
 void Link::OnSuback(uint16_t packet_id, std::span<const uint8_t> codes, std::string_view /*reason_string*/) {
   user_.OnSuback(packet_id, codes.front());
 }
 
-void Link::OnUnsuback(uint16_t packet_id, std::span<const uint8_t> /*codes*/) { user_.OnUnsuback(packet_id); }
+void Link::OnUnsuback(uint16_t packet_id, std::span<const uint8_t> codes) {
+  user_.OnUnsuback(packet_id, codes.empty() ? uint8_t{0} : codes.front());
+}
 
 void Link::OnDisconnect(const Disconnected& disconnected) {
   // 0 means something else than elsewhere (MQTT 5.0 §3.14.2.1).
@@ -287,6 +324,10 @@ void Link::Failed(const std::string& why, uint8_t reason) {
   const SteadyTime retry = life_.Lost(why, reason);
   user_.OnDown(reason);
   phase_timer_.Set(retry, [this] { Open(); });
+}
+
+void Link::Leave() {
+  if (!std::exchange(stopping_, true)) CloseForGood();
 }
 
 void Link::CloseForGood() {

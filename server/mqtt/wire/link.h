@@ -3,6 +3,7 @@
 // thread.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -21,6 +22,7 @@
 #include "server/mqtt/wire/read_buffer.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
+#include "server/telemetry/log_limit.h"
 #include "server/telemetry/metrics.h"
 
 namespace sluice::wire {
@@ -42,10 +44,13 @@ class Link final : private ClientEvents {
     virtual void OnDown(uint8_t reason) = 0;
     // See ClientEvents. `storage` keeps the publish's views alive; null: copy them.
     virtual void OnPublish(const Publish& /*publish*/, const std::shared_ptr<const void>& /*storage*/) {}
+    // Counted and logged already.
+    virtual void OnBadPublish(const BadPacket& /*packet*/) {}
     virtual void OnReleased(uint16_t /*packet_id*/) {}
     virtual void OnPublished(uint64_t /*token*/, uint8_t /*reason*/) {}
     virtual void OnSuback(uint16_t /*packet_id*/, uint8_t /*code*/) {}
-    virtual void OnUnsuback(uint16_t /*packet_id*/) {}
+    // `code`: 0 with MQTT 3.1.1.
+    virtual void OnUnsuback(uint16_t /*packet_id*/, uint8_t /*code*/) {}
     // All that one read brought has been told. An error gives the connection up.
     virtual absl::Status OnBatch() = 0;
     // Appends to the client's output what may go out now. Not called while a write is under way: what comes meanwhile
@@ -86,6 +91,8 @@ class Link final : private ClientEvents {
   void ReadOn();
   // OnTime at `when`, replacing what was set before; kNever: not at all.
   void WakeAt(SteadyTime when);
+  // Disconnects for good, as Stop() does; whoever owns it still has to call that.
+  void Leave();
   // Breaks an unresponsive connection off and connects anew.
   void Drop(const std::string& why);
 
@@ -95,6 +102,7 @@ class Link final : private ClientEvents {
   // Of ClientEvents.
   void OnConnack(const Connack& connack) override;
   void OnPublish(const Publish& publish) override { user_.OnPublish(publish, storage_); }
+  void OnBadPacket(const BadPacket& packet) override;
   void OnReleased(uint16_t packet_id) override { user_.OnReleased(packet_id); }
   void OnPublished(uint64_t token, uint8_t reason) override { user_.OnPublished(token, reason); }
   void OnSuback(uint16_t packet_id, std::span<const uint8_t> codes, std::string_view reason_string) override;
@@ -120,6 +128,9 @@ class Link final : private ClientEvents {
   User& user_;
   const Clock& clock_;
 
+  std::array<Counter*, kFaultKinds> bad_packets_{};  // By FaultKind.
+  log::Limiter log_limit_;
+
   EventLoop loop_;
   ConnectionLife life_;
   Client client_;
@@ -129,6 +140,7 @@ class Link final : private ClientEvents {
   Timer user_timer_;
   KeepAlive keep_alive_;
   ReadBuffer buffer_;
+  size_t read_since_tick_ = 0;           // Bytes, since the last tick of keep_alive_.
   std::shared_ptr<const void> storage_;  // Of the bytes that are being received.
   std::string writing_;
   bool reading_ = false;

@@ -1,5 +1,6 @@
 // Shared subscriptions that are left for a time, with both drivers.
 #include <algorithm>
+#include <atomic>
 
 #include "tests/integration/mqtt/fixture.h"
 #include "tests/support/fake_broker.h"
@@ -101,6 +102,22 @@ TEST_P(ShareTest, StaysOutFromTheStartOfWhatAnOlderProcessLeftInTheSession) {
   ExpectToGetAll(other, Publish("away ", 20));
 }
 
+TEST_P(ShareTest, LeavesWhatAnEarlierConfigurationAskedFor) {
+  {
+    TestIntake older(Options("one"), kShared);
+    ASSERT_TRUE(older.Ready());
+  }
+  TestIntake other(Options("other"), kShared);
+  ASSERT_TRUE(other.Ready());
+  TestIntake one(Options("one"), {{.filter = "own", .qos = Qos::kAtLeastOnce, .id = 2},
+                                  {.filter = kShared[0].filter, .remainder = true}});
+  ASSERT_TRUE(one.Ready());
+  EXPECT_TRUE(broker_.Logged("Sending UNSUBACK to one"));
+
+  ExpectToGetAll(other, Publish("away ", 20));
+  EXPECT_THAT(one.messages().values(), IsEmpty());
+}
+
 TEST_P(ShareTest, KeepsItsPrivateSubscriptions) {
   TestIntake one(Options("one"), {kShared[0], {.filter = "own", .qos = Qos::kAtLeastOnce, .id = 2}});
   ASSERT_TRUE(one.Ready());
@@ -152,6 +169,27 @@ TEST_P(ShareWireTest, LeavesDuringAPauseWithItsWindowFull) {
   // What the broker gave it before it left is still its own.
   one->Resume();
   ExpectToGetAll(one, mine);
+}
+
+// ---- sessions that no configuration uses any more
+
+TEST_P(ShareWireTest, ASessionThatIsEndedHoldsNothing) {
+  const std::vector<Subscription> own = {{.filter = "work", .qos = Qos::kAtLeastOnce, .id = 1}};
+  {
+    TestIntake older(Options("one"), own);
+    ASSERT_TRUE(older.Ready());
+  }
+  std::atomic<bool> ended{false};
+  const std::unique_ptr<SessionEnd> end = MakeWireSessionEnd(Options("one"), [&ended] { ended = true; }, Clock::Real());
+  end->Start();
+  ASSERT_TRUE(Eventually([&] { return ended.load(); }));
+  ASSERT_TRUE(Eventually([&] { return broker_.Logged("Received DISCONNECT from one"); }));
+  end->Stop(Clock::Real().Now() + kTestDeadline);
+
+  Publish("for nobody ", 3);
+  TestIntake one(Options("one"), own);
+  ASSERT_TRUE(one.Ready());
+  ExpectToGetAll(one, Publish("new ", 1));
 }
 
 }  // namespace

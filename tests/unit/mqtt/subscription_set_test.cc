@@ -261,5 +261,94 @@ TEST_F(SubscriptionSetTest, TriesAgainToLeaveWhatCouldNotBeLeft) {
   EXPECT_THAT(Leave(), ElementsAre(1));
 }
 
+// ---- of earlier configurations
+
+class RemainderTest : public SubscriptionSetTest {
+ protected:
+  static constexpr size_t kRemainder = 2;
+  Requests TakeFrom(SubscriptionSet& set) {
+    Requests requests;
+    next_ = set.TakeDue(requests.ask, requests.leave);
+    return requests;
+  }
+  SubscriptionSet with_{{{.filter = "a", .qos = Qos::kAtLeastOnce, .id = 1},
+                         {.filter = "$share/g/b", .qos = Qos::kAtLeastOnce, .id = 2},
+                         {.filter = "$share/g/old", .remainder = true}},
+                        options_,
+                        clock_,
+                        metrics_};
+};
+
+TEST_F(RemainderTest, IsLeftWithTheFirstConnectionAndNotReadyBefore) {
+  with_.OnUp(/*session_kept=*/true);
+  Requests requests = TakeFrom(with_);
+  EXPECT_THAT(requests.ask, ElementsAre(0, 1));
+  EXPECT_THAT(requests.leave, ElementsAre(kRemainder));
+  with_.Answered(0, 1);
+  with_.Answered(1, 1);
+  EXPECT_FALSE(with_.ready());
+  EXPECT_EQ(with_.Detail(), "unsubscribing from '$share/g/old' of an earlier configuration");
+  EXPECT_TRUE(with_.Left(kRemainder));
+  EXPECT_TRUE(with_.ready());
+  EXPECT_EQ(with_.Detail(), "");
+  with_.OnDown();
+  with_.OnUp(/*session_kept=*/true);
+  EXPECT_THAT(TakeFrom(with_).leave, IsEmpty());
+}
+
+TEST_F(RemainderTest, IsLeftInASessionThatIsNotKnownToBeOurs) {
+  with_.OnUp(/*session_kept=*/false, /*session_present=*/true);
+  EXPECT_THAT(TakeFrom(with_).leave, ElementsAre(kRemainder));
+}
+
+TEST_F(RemainderTest, IsGoneWithTheSession) {
+  with_.OnUp(/*session_kept=*/false);
+  EXPECT_THAT(TakeFrom(with_).leave, IsEmpty());
+  with_.OnDown();
+  with_.OnUp(/*session_kept=*/true);
+  EXPECT_THAT(TakeFrom(with_).leave, IsEmpty());
+}
+
+TEST_F(RemainderTest, IsLeftAgainWhenTheAnswerWasLost) {
+  with_.OnUp(true);
+  EXPECT_THAT(TakeFrom(with_).leave, ElementsAre(kRemainder));
+  with_.OnDown();
+  with_.OnUp(true);
+  EXPECT_THAT(TakeFrom(with_).leave, ElementsAre(kRemainder));
+}
+
+TEST_F(RemainderTest, ThatABrokerDoesNotLetGoOfIsToldAndTriedAgain) {
+  with_.OnUp(true);
+  for (size_t index : TakeFrom(with_).ask) with_.Answered(index, 1);
+  EXPECT_FALSE(with_.Left(kRemainder, 0x87));
+  EXPECT_THAT(with_.Detail(), testing::StartsWith("'$share/g/old' of an earlier configuration cannot be left: 0x87"));
+  EXPECT_TRUE(with_.ready()) << "what comes for it is no worker's, and nothing else suffers";
+  EXPECT_THAT(TakeFrom(with_).leave, IsEmpty());
+  ASSERT_GT(next_, clock_.Now());
+  clock_.Advance(std::chrono::ceil<Millis>(next_ - clock_.Now()));
+  EXPECT_THAT(TakeFrom(with_).leave, ElementsAre(kRemainder));
+}
+
+TEST_F(RemainderTest, IsNeverSubscribedTo) {
+  const std::vector<size_t> out{1, kRemainder};
+  with_.StayOut(out);
+  with_.OnUp(true);
+  for (size_t index : TakeFrom(with_).leave) with_.Left(index);
+  with_.StayOut({});
+  Requests requests = TakeFrom(with_);
+  EXPECT_THAT(requests.ask, testing::Not(testing::Contains(kRemainder)));
+}
+
+TEST_F(RemainderTest, ThatIsFoundLaterIsLeft) {
+  UpAndGranted();
+  set_.AddRemainder("plant/#");
+  set_.AddRemainder("plant/#");
+  set_.AddRemainder("a");
+  EXPECT_THAT(Leave(), ElementsAre(kRemainder)) << "once, and not what is configured";
+  EXPECT_FALSE(set_.ready());
+  EXPECT_TRUE(set_.Left(kRemainder));
+  EXPECT_TRUE(set_.ready());
+}
+
 }  // namespace
 }  // namespace sluice

@@ -97,10 +97,23 @@ TEST_F(RouterTest, RoutesThatShareASubscriptionAllGetTheMessage) {
   EXPECT_NE(queue_.messages[0].id, queue_.messages[1].id);
 }
 
-TEST_F(RouterTest, AMessageOfASubscriptionThatIsGoneStillFindsARoute) {
+// A filter that matches has, or had, a copy of its own.
+TEST_F(RouterTest, AMessageOfASubscriptionThatIsGoneIsNoRoutes) {
   Start(true, {Spec("a/#")});
   ASSERT_TRUE(Receive({Inbound({.topic = "a/b"}, {IdOf("a/#") ^ 1}), Inbound({.topic = "a/c"})}).ok());
-  EXPECT_THAT(queue_.Routes(), ElementsAre("a/#", "a/#"));
+  ASSERT_THAT(queue_.Routes(), ElementsAre("a/#"));
+  EXPECT_EQ(queue_.messages[0].message->topic, "a/c");
+}
+
+TEST_F(RouterTest, AMessageOfASubscriptionThatIsGoneGivesItAway) {
+  Start(true, {Spec("$share/g/a/#")});
+  EXPECT_THAT(routers_[0]->TakeRemainders(), IsEmpty());
+  ASSERT_TRUE(Receive({Inbound({.topic = "b/c"}, {SubscriptionId("$share/g/b/+")}),
+                       Inbound({.topic = "b/d"}, {SubscriptionId("$share/g/b/+")}),
+                       Inbound({.topic = "b/d"}, {SubscriptionId("of nobody")})})
+                  .ok());
+  EXPECT_THAT(routers_[0]->TakeRemainders(), ElementsAre("$share/g/b/+"));
+  EXPECT_THAT(routers_[0]->TakeRemainders(), IsEmpty());
 }
 
 TEST_F(RouterTest, AKnownIdentifierOutweighsOneThatIsGone) {

@@ -24,6 +24,7 @@ class EventLog : public ClientEvents {
     Add("connack " + std::to_string(connack.code) + (connack.session_present ? " session" : ""));
   }
   void OnPublish(const Publish& publish) override;
+  void OnBadPacket(const BadPacket& packet) override;
   void OnReleased(uint16_t packet_id) override { Add("released " + std::to_string(packet_id)); }
   void OnPublished(uint64_t token, uint8_t reason) override {
     Add("published " + std::to_string(token) + " " + std::to_string(reason));
@@ -41,6 +42,8 @@ class EventLog : public ClientEvents {
   }
 
   std::vector<std::string> Take() { return std::exchange(lines_, {}); }
+
+  std::vector<std::string> bad;  // The bytes of packets that were passed over.
 
  private:
   void Add(std::string line) { lines_.push_back(std::move(line)); }
@@ -73,6 +76,19 @@ inline void EventLog::OnPublish(const Publish& publish) {
                                         !publish.response_topic.empty() || publish.correlation_data ||
                                         publish.expiry_s || !publish.user.empty());
   Add(std::move(line));
+}
+
+// "bad PUBLISH property_value qos 1 id 7 to 't': the Payload …".
+inline void EventLog::OnBadPacket(const BadPacket& packet) {
+  std::string line = "bad " + std::string(packet.name) + " " + std::string(FaultName(packet.kind));
+  if (packet.is_publish) {
+    line += " qos " + std::to_string(static_cast<int>(packet.qos));
+    if (packet.packet_id != 0) line += " id " + std::to_string(packet.packet_id);
+    if (packet.seen_before) line += " again";
+    line += Text(" to ", packet.topic);
+  }
+  bad.emplace_back(packet.bytes);
+  Add(line + ": " + std::string(packet.text));
 }
 
 inline OutboundMessage Message(std::string topic, std::string payload, int qos, bool retain = false) {
@@ -119,11 +135,13 @@ class Peer {
     EXPECT_EQ(progress.consumed, bytes.size()) << Hex(bytes);
     EXPECT_GT(progress.wanted, bytes.size() - progress.consumed);
     error_ = progress.error;
+    client_.EndAfterError();
     return events_.Take();
   }
   // The reason of the error that the last Receive ended with.
   std::optional<uint8_t> error() const { return error_ ? std::optional(error_->reason) : std::nullopt; }
   std::string error_text() const { return error_ ? error_->text : ""; }
+  std::string topic_before() const { return error_ ? error_->topic_before : ""; }
   // What the client has written since the last call.
   std::string Sent() { return std::exchange(client_.output(), {}); }
   std::string SentHex() { return Hex(Sent()); }
@@ -133,6 +151,9 @@ class Peer {
     client_.AcceptAll();
     client_.AcknowledgeAccepted();
   }
+
+  // The bytes of the packets that were passed over.
+  const std::vector<std::string>& bad() const { return events_.bad; }
 
   bool mqtt5() const { return mqtt5_; }
   Client* operator->() { return &client_; }

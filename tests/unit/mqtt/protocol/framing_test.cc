@@ -124,7 +124,7 @@ TEST_P(Framing, WantsWhatItKnowsToBeMissing) {
 // What no body can make good is told before the body is there.
 TEST_P(Framing, ErrorsInTheFixedHeaderAreSeenAtOnce) {
   peer_.Establish();
-  peer_.Receive("\x36\x7F");
+  peer_.Receive("\x42\x7F");
   EXPECT_EQ(peer_.error(), 0x81);
 }
 

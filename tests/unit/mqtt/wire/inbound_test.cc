@@ -58,5 +58,38 @@ TEST(ToInboundTest, CarriesProperties) {
   EXPECT_THAT(properties.user, testing::ElementsAre(testing::Pair("k", "v"), testing::Pair("k", "w")));
 }
 
+TEST(BadToInbound, IsUndeliverableWithThePacketsBytes) {
+  const std::string bytes = "the packet";
+  const BadPacket bad{.name = "PUBLISH",
+                      .text = "has a flaw",
+                      .bytes = bytes,
+                      .size = bytes.size(),
+                      .is_publish = true,
+                      .topic = std::string_view("a/\0\xFF", 4),
+                      .qos = Qos::kExactlyOnce,
+                      .packet_id = 7};
+  const InboundMessage inbound = ToInbound(bad, {.unix_ms = 5});
+  EXPECT_EQ(inbound.undeliverable, "malformed PUBLISH to 'a/??': has a flaw; the payload is the packet as it came");
+  EXPECT_EQ(inbound.message->topic, "");
+  EXPECT_EQ(inbound.message->payload, bytes);
+  EXPECT_EQ(inbound.message->qos, Qos::kExactlyOnce);
+  EXPECT_EQ(inbound.message->received_unix_ms, 5);
+  EXPECT_EQ(inbound.packet_id, 7u);
+  EXPECT_TRUE(inbound.subscription_ids.empty());
+}
+
+TEST(BadToInbound, OfALargePacketHasTheFront) {
+  const BadPacket bad{.name = "PUBLISH",
+                      .text = "is large",
+                      .bytes = "front",
+                      .size = 500,
+                      .is_publish = true,
+                      .qos = Qos::kAtLeastOnce,
+                      .packet_id = 7};
+  const InboundMessage inbound = ToInbound(bad, {});
+  EXPECT_EQ(inbound.undeliverable, "malformed PUBLISH: is large; the payload is the front of the packet as it came");
+  EXPECT_EQ(inbound.packet_id, 0u) << "only of QoS 2";
+}
+
 }  // namespace
 }  // namespace sluice::wire

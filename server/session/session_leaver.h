@@ -1,0 +1,80 @@
+// Sessions that no configuration uses any more: what still waits in one at the broker is taken in, then it is ended.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/mqtt/driver.h"
+#include "server/runtime/clock.h"
+#include "server/runtime/mutex.h"
+#include "server/runtime/ticker.h"
+
+namespace sluice {
+
+// Between the connection to such a session and its router: knows when messages came last. Thread-safe.
+class LeavingSink final : public InboundSink {
+ public:
+  explicit LeavingSink(std::unique_ptr<InboundSink> next) : next_(std::move(next)) {}
+
+  absl::Status OnMessages(std::span<InboundMessage> batch) override {
+    taken_.fetch_add(1, std::memory_order_relaxed);
+    return next_->OnMessages(batch);
+  }
+  absl::Status OnReleased(std::span<const uint16_t> packet_ids) override { return next_->OnReleased(packet_ids); }
+  std::vector<uint16_t> UnreleasedPackets() override { return next_->UnreleasedPackets(); }
+  absl::Status OnSessionLost() override { return next_->OnSessionLost(); }
+
+  // Batches so far.
+  uint64_t taken() const { return taken_.load(std::memory_order_relaxed); }
+
+ private:
+  const std::unique_ptr<InboundSink> next_;
+  std::atomic<uint64_t> taken_{0};
+};
+
+// A connection takes the session up as it is, and unsubscribes from all that it holds. Once that is done and nothing has
+// come for a while, the session is ended. If the process ends before that, the next one begins anew.
+class SessionLeaver final : public Tickable {
+ public:
+  struct Leaving {
+    std::string client_id;
+    std::unique_ptr<LeavingSink> sink;
+    std::unique_ptr<IntakeConnection> connection;  // Its subscriptions are all remainders.
+    std::function<std::unique_ptr<SessionEnd>()> end;
+  };
+
+  explicit SessionLeaver(const Clock& clock) : clock_(clock) {}
+
+  // ---- before the ticker starts
+  void Add(Leaving leaving) {
+    MutexLock lock(mutex_);
+    all_.push_back({.leaving = std::move(leaving)});
+  }
+  void Start();
+
+  SteadyTime Tick(SteadyTime now) override;
+  // Gives up what has not been done, at the latest at `deadline`. From then on a Tick does nothing.
+  void Stop(SteadyTime deadline);
+
+ private:
+  struct Entry {
+    Leaving leaving;
+    uint64_t taken = 0;  // When it was last looked at,
+    SteadyTime since{};  // and since when it is that, with nothing left to unsubscribe from.
+    std::unique_ptr<SessionEnd> end = nullptr;
+  };
+
+  const Clock& clock_;
+
+  Mutex mutex_;  // Held over Tick() and Stop(), which wait for connections.
+  std::vector<Entry> all_ ABSL_GUARDED_BY(mutex_);
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace sluice

@@ -1,0 +1,39 @@
+// Between an intake connection and its router: what the broker says of the session is remembered.
+#pragma once
+
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/mqtt/driver.h"
+#include "server/session/session_memory.h"
+
+namespace sluice {
+
+// As InboundSink says: of one connection's thread.
+class SessionSink final : public InboundSink {
+ public:
+  // Both outlive it.
+  SessionSink(SessionName name, InboundSink& next, SessionMemory& memory)
+      : name_(std::move(name)), next_(next), memory_(memory) {}
+
+  const SessionName& name() const { return name_; }
+
+  absl::Status OnMessages(std::span<InboundMessage> batch) override { return next_.OnMessages(batch); }
+  absl::Status OnReleased(std::span<const uint16_t> packet_ids) override { return next_.OnReleased(packet_ids); }
+  std::vector<uint16_t> UnreleasedPackets() override { return next_.UnreleasedPackets(); }
+  absl::Status OnSessionLost() override {
+    memory_.Renewed(name_);
+    return next_.OnSessionLost();
+  }
+  void OnRemainderLeft(const std::string& filter) override { memory_.Left(name_, filter); }
+  std::vector<std::string> TakeRemainders() override { return next_.TakeRemainders(); }
+
+ private:
+  const SessionName name_;
+  InboundSink& next_;
+  SessionMemory& memory_;
+};
+
+}  // namespace sluice
