@@ -97,6 +97,7 @@ absl::Status Gateway::Stages::Start() {
   workers_ = std::make_unique<WorkerServer>(
       WorkerServer::Options{
           .config = config_.workers,
+          .result_timeout = config_.replies.result_timeout,
           .gateway = config_.connections.begin()->second.client_id,
           .admission = {.chains = chains_, .may_create = [this](std::string_view chain) { return MayName(chain); }},
           .wake_by = [this](SteadyTime deadline) { ticker_.WakeBy(deadline); },

@@ -16,6 +16,7 @@ bool Gateway::Stages::Shutdown(Millis drain) {
   const SteadyTime start = clock_.Now();
   const SteadyTime deadline = start + drain;
   draining_ = true;
+  workers_->SetNotServing();
   log::Info("draining",
             {{"seconds", std::chrono::duration<double>(drain).count()}, {"backlog", dispatcher_.Backlog()}});
 

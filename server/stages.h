@@ -98,11 +98,14 @@ class Gateway::Stages final : private RoutedSink,
     dispatcher_.DrainSession(session);
     intake_control_.OnWorkerLeft(session);
   }
-  void RemoveSession(SessionId session, bool counts, uint64_t began) override {
-    intake_control_.OnWorkerLeft(session);
-    dispatcher_.RemoveSession(session, counts, began);
+  std::vector<uint64_t> Begin(SessionId session, std::span<const uint64_t> ids) override {
+    return dispatcher_.Begin(session, ids);
   }
-  bool Extend(SessionId session, uint64_t delivery_id, Millis lease) override {
+  void RemoveSession(SessionId session, SessionEnd how, uint64_t written) override {
+    intake_control_.OnWorkerLeft(session);
+    dispatcher_.RemoveSession(session, how, written);
+  }
+  std::optional<Dispatcher::Extended> Extend(SessionId session, uint64_t delivery_id, Millis lease) override {
     return dispatcher_.Extend(session, delivery_id, lease);
   }
   // The arrows queue → pressure, queue → dead letters, queue → journal.

@@ -1,9 +1,11 @@
 #include "server/admin/admin_server.h"
 
 #include <grpc/grpc.h>
+#include <grpcpp/ext/health_check_service_server_builder_option.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -46,6 +48,9 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::strin
   grpc::ServerBuilder builder;
   builder.AddListeningPort(listen, admin->credentials_, &port);
   builder.RegisterService(&admin->service_);
+  builder.RegisterCallbackGenericService(&admin->unknown_);
+  // The workers' listener turns it on for the whole process.
+  builder.SetOption(std::make_unique<grpc::HealthCheckServiceServerBuilderOption>(nullptr));
   builder.SetResourceQuota(grpc::ResourceQuota("admin").SetMaxThreads(kThreads));
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::NUM_CQS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 1);

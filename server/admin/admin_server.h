@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "server/admin/admin_service.h"
 #include "server/config/config.h"
+#include "server/grpc/unknown_methods.h"
 
 namespace sluice {
 
@@ -37,6 +38,7 @@ class AdminServer {
       : service_(clock, status, store, replay) {}
 
   AdminServiceImpl service_;
+  UnknownMethods unknown_{"sluice.v1.AdminService"};
   std::shared_ptr<grpc::ServerCredentials> credentials_;  // gRPC keeps less than it uses.
   std::unique_ptr<grpc::Server> server_;
   std::string address_;

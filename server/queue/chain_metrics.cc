@@ -22,11 +22,11 @@ ChainMetrics::ChainMetrics(MetricsRegistry& registry, const std::string& chain) 
       "sluice_deliveries_total", "Deliveries handed to worker streams; each attempt counts.", {{"chain", chain}});
   settled_metric_ = PerValue<4>(registry, "sluice_settled_total", "Deliveries settled by workers, by outcome.", chain,
                                 "outcome", {"ack", "retry", "reject", "drop"});
-  returned_metric_ = PerValue<5>(
+  returned_metric_ = PerValue<6>(
       registry, "sluice_redelivered_total",
       "Deliveries that go back into their queue, by reason: the worker's retry, a lease that ended, a stream lost with "
-      "the message or before it was sent, the deadline of a drain.",
-      chain, "reason", {"retry", "lease_expired", "lost_worker", "undelivered", "drain"});
+      "the message or before it was sent, the deadline of a drain, or waiting in a worker for too long.",
+      chain, "reason", {"retry", "lease_expired", "lost_worker", "undelivered", "drain", "not_begun"});
   lost_metric_ = PerValue<4>(
       registry, "sluice_messages_dropped_total",
       "Messages dropped, by reason; lease_expired and lost_worker are of QoS 0 and may have been acted upon.", chain,

@@ -11,7 +11,7 @@
 namespace sluice {
 
 // Why a message that was with a worker goes back into its queue.
-enum class Return : uint8_t { kRetry, kLeaseExpired, kLostWorker, kUndelivered, kDrain };
+enum class Return : uint8_t { kRetry, kLeaseExpired, kLostWorker, kUndelivered, kDrain, kNotBegun };
 // Why a message ends without a settle.
 enum class Loss : uint8_t { kQueueFull, kExpired, kLeaseExpired, kLostWorker };
 // What used up the last attempt.
@@ -83,7 +83,7 @@ class ChainMetrics {
 
   Counter* deliveries_metric_;
   std::array<Counter*, 4> settled_metric_;
-  std::array<Counter*, 5> returned_metric_;
+  std::array<Counter*, 6> returned_metric_;
   std::array<Counter*, 4> lost_metric_;
   std::array<Counter*, 4> dead_metric_;
   Share backlog_;

@@ -22,11 +22,14 @@ void ChainQueue::Add(QueueEntry& entry) {
 void ChainQueue::PutBack(std::vector<QueueEntry*>& entries) {
   std::sort(entries.begin(), entries.end(),
             [](const QueueEntry* a, const QueueEntry* b) { return a->sequence < b->sequence; });
-  QueueEntry* position = returned_.front();
+  QueueEntry* next_returned = returned_.front();
+  QueueEntry* next_suspect = suspects_.front();
   for (QueueEntry* entry : entries) {
-    while (position != nullptr && position->sequence < entry->sequence) position = returned_.Next(*position);
-    returned_.InsertBefore(position, *entry);
-    entry->place = Place::kReturned;
+    List& list = entry->suspect ? suspects_ : returned_;
+    QueueEntry*& position = entry->suspect ? next_suspect : next_returned;
+    while (position != nullptr && position->sequence < entry->sequence) position = list.Next(*position);
+    list.InsertBefore(position, *entry);
+    entry->place = entry->suspect ? Place::kSuspect : Place::kReturned;
     Join(*entry);
   }
 }
@@ -42,10 +45,8 @@ void ChainQueue::ReleaseDue(QueueEntry& entry) {
   Leave(entry);
 }
 
-void ChainQueue::TakeFront() {
-  List& list = returned_.empty() ? ready_ : returned_;
-  QueueEntry& entry = *list.front();
-  list.Remove(entry);
+void ChainQueue::Take(QueueEntry& entry) {
+  (entry.place == Place::kSuspect ? suspects_ : entry.place == Place::kReturned ? returned_ : ready_).Remove(entry);
   Leave(entry);
 }
 
@@ -62,8 +63,9 @@ void ChainQueue::Drop(QueueEntry& entry) {
       timers_.due.Remove(entry);
       Release(entry);
       break;
+    case Place::kSuspect:
     case Place::kReturned:
-      returned_.Remove(entry);
+      (place == Place::kSuspect ? suspects_ : returned_).Remove(entry);
       if (entry.key != nullptr) PassTurn(*entry.key, ready_.front());
       break;
     case Place::kReady: {

@@ -28,7 +28,8 @@ class ChainQueue {
   // ---- into the queue; `entry.place` is kOut before
   // A new message, to the end.
   void Add(QueueEntry& entry);
-  // Messages that were out, to the front, in their order of arrival among all that were put back. Sorts `entries`.
+  // Messages that were out, to the front, in their order of arrival among all that were put back; suspects in a line of
+  // their own. Sorts `entries`.
   void PutBack(std::vector<QueueEntry*>& entries);
   // A message that was out, and waits until `due`; ReleaseDue() ends that.
   void Delay(QueueEntry& entry, SteadyTime due);
@@ -38,8 +39,10 @@ class ChainQueue {
   // ---- out of the queue
   // What is to be delivered next; null: nothing is ready.
   QueueEntry* Front() const { return returned_.empty() ? ready_.front() : returned_.front(); }
-  // Front() goes to a worker, with its key's turn.
-  void TakeFront();
+  // What is to be delivered next of those that are delivered alone; null: none waits.
+  QueueEntry* FrontSuspect() const { return suspects_.front(); }
+  // One of these goes to a worker, with its key's turn.
+  void Take(QueueEntry& entry);
   // A waiting message goes without having been delivered; its key's turn passes on.
   void Drop(QueueEntry& entry);
   // A message that was out is done with: its key's turn passes on.
@@ -71,6 +74,7 @@ class ChainQueue {
   KeyTable keys_;
   List ready_;
   List returned_;  // By order of arrival.
+  List suspects_;  // The same.
   // Two lists, each in order: what comes back is older than what waits, and is found without a search.
   IntrusiveList<QueueEntry, &QueueEntry::qos0_link> qos0_;
   IntrusiveList<QueueEntry, &QueueEntry::qos0_link> qos0_returned_;

@@ -30,6 +30,8 @@ struct ChainState {
   size_t on_disk = 0;                // See Dispatcher::SetOnDisk().
   std::vector<Membership*> groups;   // Which sessions serve it.
   SessionState* reserved = nullptr;  // See SessionState::reserved_for.
+  SessionState* isolated = nullptr;  // See SessionState::isolated_for.
+  bool suspected = false;            // Its suspects are looked after: listed by the core.
 
   // ---- of a chain that can be forgotten
   bool used = false;  // Since the last ForgetIdle().

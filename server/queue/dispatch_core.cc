@@ -132,8 +132,16 @@ void DispatchCore::Commit() {
       chain->queue.PutBack(chain->returning);
       chain->returning.clear();
       MarkReady(*chain);
+      if (chain->queue.FrontSuspect() != nullptr && !std::exchange(chain->suspected, true)) suspected_.push_back(chain);
     }
     if (chain->reserved != nullptr) TryReserved(*chain);
+  }
+  // Before others fill the room that a session has got. Twice: one chain may give up the session that another needs.
+  for (int pass = 0; pass < 2 && !suspected_.empty(); ++pass) {
+    std::erase_if(suspected_, [this](ChainState* chain) {
+      chain->suspected = DeliverSuspect(*chain);
+      return !chain->suspected;
+    });
   }
   Pump();
   for (ChainState* chain : touched_) HoldBound(*chain);
@@ -231,9 +239,36 @@ bool DispatchCore::DeliverNext(ChainState& chain) {
   return true;
 }
 
+bool DispatchCore::DeliverSuspect(ChainState& chain) {
+  if (chain.isolated != nullptr && chain.isolated->alone) return true;
+  QueueEntry* suspect = chain.queue.FrontSuspect();
+  while (suspect != nullptr && suspect->expires <= now_) {
+    Touch(chain);
+    DropWaiting(*suspect, Loss::kExpired);
+    suspect = chain.queue.FrontSuspect();
+  }
+  if (chain.isolated != nullptr && (suspect == nullptr || !chain.isolated->MayBeAlone())) {
+    MarkDirty(chain.isolated->group);
+    SessionTable::EndIsolation(chain);
+  }
+  if (suspect == nullptr) return false;
+  if (chain.isolated != nullptr && chain.isolated->in_flight.size() > 0) {
+    // It may be stuck with what it has, while another has become free.
+    MarkDirty(chain.isolated->group);
+    SessionTable::EndIsolation(chain);
+  }
+  SessionState* session = chain.isolated != nullptr ? chain.isolated : SessionTable::Isolate(chain);
+  if (session != nullptr && session->in_flight.size() == 0 && paused_ == 0) {
+    Touch(chain);
+    Assign(*suspect, *session);
+    session->alone = true;
+  }
+  return true;
+}
+
 void DispatchCore::Assign(QueueEntry& entry, SessionState& session) {
   ChainState& chain = *entry.chain;
-  chain.queue.TakeFront();
+  chain.queue.Take(entry);
   --waiting_;
   ++in_flight_;
   ++chain.in_flight;
@@ -247,6 +282,7 @@ void DispatchCore::Assign(QueueEntry& entry, SessionState& session) {
   const Millis lease = StartLease(session.lease, chain.chain.options);
   session.last_turn = next_delivery_;
   InFlightTable::Slot& slot = session.in_flight.Add(next_delivery_++, entry);
+  slot.begun = !session.tells_began;
   slot.delivered = now_;
   slot.lease_end = now_ + lease;
   if (slot.lease_end < session.next_lease) {

@@ -23,7 +23,12 @@ struct Effects {
     std::shared_ptr<DeliverySink> sink;
     std::vector<Delivery> deliveries;
   };
+  struct Revoked {
+    std::shared_ptr<DeliverySink> sink;
+    std::vector<Revocation> revocations;
+  };
   std::vector<Batch> batches;
+  std::vector<Revoked> revoked;
   std::vector<DeadLetter> dead_letters;
   std::vector<RecordId> forgotten;
   std::vector<AttemptsNote> attempts;
@@ -44,11 +49,13 @@ class DispatchCore {
   SessionId AddSession(SessionOptions options, std::shared_ptr<DeliverySink> sink, SteadyTime now, Effects& effects);
   void SetWindow(SessionId id, Window window, SteadyTime now, Effects& effects);
   void DrainSession(SessionId id, SteadyTime now, Effects& effects);
-  void RemoveSession(SessionId id, bool counts, uint64_t began, SteadyTime now, Effects& effects);
+  std::vector<uint64_t> BeginWork(SessionId id, std::span<const uint64_t> ids, SteadyTime now);
+  void RemoveSession(SessionId id, SessionEnd how, uint64_t written, SteadyTime now, Effects& effects);
   std::vector<std::optional<Dispatcher::Claimed>> Claim(SessionId id, std::span<const uint64_t> ids);
   void Finish(SessionId id, std::vector<Dispatcher::Finished>& finished, SteadyTime now, Effects& effects);
   std::vector<std::optional<Dispatcher::InFlightInfo>> Peek(SessionId id, std::span<const uint64_t> ids) const;
-  bool Extend(SessionId id, uint64_t delivery_id, Millis lease, SteadyTime now, Effects& effects);
+  std::optional<Dispatcher::Extended> Extend(SessionId id, uint64_t delivery_id, Millis lease, SteadyTime now,
+                                             Effects& effects);
   void Pause() { ++paused_; }
   void Resume(SteadyTime now, Effects& effects);
   SteadyTime Tick(SteadyTime now, Effects& effects);
@@ -89,6 +96,8 @@ class DispatchCore {
   // Looks again whether the session that is kept for the chain's next message has room, before others get it.
   void TryReserved(ChainState& chain);
   void Assign(QueueEntry& entry, SessionState& session);
+  // Delivers the chain's next suspect if a session is, or can be, alone with it. False: the chain has none any more.
+  bool DeliverSuspect(ChainState& chain);
 
   // ---- ends of an attempt
   // The delivery holds the session's window no more.
@@ -97,8 +106,12 @@ class DispatchCore {
   void PutBack(QueueEntry& entry, Return reason);
   // It goes on after an attempt that counts.
   void NoteAttempt(const QueueEntry& entry);
-  // An attempt that counts was lost: again, or a dead letter; QoS 0 is lost with it.
-  void LoseAttempt(QueueEntry& entry, const SessionState& session, bool lease_ended);
+  // The session is gone, its worker may have seen the message. `alone`: it had no other.
+  void LeaveWith(QueueEntry& entry, const SessionState& session, SessionEnd how, bool begun, bool alone);
+  // The lease, or the time to begin, has ended.
+  void Expire(QueueEntry& entry, const SessionState& session, bool begun);
+  // An attempt that counts was in vain: again, or a dead letter.
+  void LoseAttempt(QueueEntry& entry, const SessionState& session, bool lease_ended, std::string_view why);
   void FinishOne(QueueEntry& entry, const SessionState& session, Dispatcher::Finished& finished);
   // The message leaves the dispatcher. Its turn passes on.
   void Bury(QueueEntry& entry, Death death, std::string reason, const SessionState& session);
@@ -116,6 +129,7 @@ class DispatchCore {
   WaitingTimers timers_;
   EntryPool pool_;
   std::vector<std::unique_ptr<ChainState>> chains_;  // By Chain::index; null: not seen yet.
+  std::vector<ChainState*> suspected_;               // Those with suspects that wait or are out.
   SessionTable sessions_;
   uint64_t next_arrival_ = 1;
   uint64_t next_delivery_ = 1;

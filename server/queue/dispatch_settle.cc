@@ -1,4 +1,6 @@
 // How attempts end: settled by the worker, or lost with its lease or its stream.
+#include <algorithm>
+
 #include "server/queue/dispatch_core.h"
 
 namespace sluice {
@@ -67,6 +69,9 @@ void DispatchCore::FinishOne(QueueEntry& entry, const SessionState& session, Dis
   }
   entry.message = std::move(finished.claimed.message);
   const ChainOptions& options = chain.chain.options;
+  // The worker lives.
+  entry.suspect = false;
+  entry.losses = 0;
   if (++entry.message.attempts >= options.max_attempts) {
     Bury(entry, Death::kRetry, GaveUp(entry.message.attempts, finished.reason), session);
     return;
@@ -79,23 +84,28 @@ void DispatchCore::FinishOne(QueueEntry& entry, const SessionState& session, Dis
   ++waiting_;
 }
 
-void DispatchCore::RemoveSession(SessionId id, bool counts, uint64_t began, SteadyTime now, Effects& effects) {
+void DispatchCore::RemoveSession(SessionId id, SessionEnd how, uint64_t written, SteadyTime now, Effects& effects) {
   SessionState* session = sessions_.Find(id);
   if (session == nullptr || session->removed) return;
   Begin(now, effects);
   session->removed = true;
   session->next_lease = kNever;
   sessions_.Leave(*session);
+  const auto seen = [written](const InFlightTable::Slot& slot) {
+    return slot.id != 0 && !slot.claimed && slot.id <= written;
+  };
+  const bool alone = std::ranges::count_if(session->in_flight.slots(), seen) == 1;
   for (InFlightTable::Slot& slot : session->in_flight.slots()) {
     if (slot.id == 0 || slot.claimed) continue;
     QueueEntry& entry = *slot.entry;
-    const bool seen = slot.id <= began;
+    const bool was_seen = seen(slot);
+    const bool begun = slot.begun;
     FreeSlot(*session, slot);
     if (entry.key != nullptr) entry.key->worker = 0;
-    if (seen && (counts || entry.qos0)) {
-      LoseAttempt(entry, *session, /*lease_ended=*/false);
+    if (was_seen) {
+      LeaveWith(entry, *session, how, begun, alone);
     } else {
-      PutBack(entry, seen ? Return::kDrain : Return::kUndelivered);
+      PutBack(entry, Return::kUndelivered);
     }
   }
   if (session->in_flight.size() == 0) sessions_.Erase(*session);
@@ -122,6 +132,7 @@ void DispatchCore::FreeSlot(SessionState& session, InFlightTable::Slot& slot) {
   session.in_flight.Remove(slot);
   --in_flight_;
   --entry.chain->in_flight;
+  session.alone = false;
   Touch(*entry.chain);
   if (session.reserved_for != nullptr) Touch(*session.reserved_for);
 }
@@ -135,18 +146,45 @@ void DispatchCore::NoteAttempt(const QueueEntry& entry) {
   if (entry.message.record != 0) effects_->attempts.push_back({entry.message.record, entry.message.attempts});
 }
 
-void DispatchCore::LoseAttempt(QueueEntry& entry, const SessionState& session, bool lease_ended) {
-  if (entry.qos0) {
-    Lose(entry, lease_ended ? Loss::kLeaseExpired : Loss::kLostWorker);
-    return;
+void DispatchCore::LeaveWith(QueueEntry& entry, const SessionState& session, SessionEnd how, bool begun, bool alone) {
+  if (entry.qos0) return Lose(entry, Loss::kLostWorker);
+  if (how == SessionEnd::kDrained) return PutBack(entry, Return::kDrain);
+  if (how == SessionEnd::kLeft) {
+    if (!begun) return PutBack(entry, Return::kDrain);
+    return LoseAttempt(entry, session, /*lease_ended=*/false, "the worker closed its stream without settling it");
   }
+  if (entry.losses < UINT8_MAX) ++entry.losses;
+  // Begun goes without saying, where a worker does not say it: suspicion then waits for a second loss.
+  const bool said = begun && session.tells_began;
+  const bool last = entry.message.attempts + 1 >= entry.chain->chain.options.max_attempts;
+  entry.suspect = entry.suspect || alone || said || entry.losses > 1 || (begun && last);
+  if (alone) {
+    return LoseAttempt(entry, session, /*lease_ended=*/false, "worker lost while it held only this message");
+  }
+  // The last attempt is made alone, so this is not it.
+  if (begun && !last) {
+    ++entry.message.attempts;
+    NoteAttempt(entry);
+  }
+  PutBack(entry, Return::kLostWorker);
+}
+
+void DispatchCore::Expire(QueueEntry& entry, const SessionState& session, bool begun) {
+  if (entry.qos0) return Lose(entry, Loss::kLeaseExpired);
+  if (!begun) return PutBack(entry, Return::kNotBegun);
+  // The worker lives.
+  entry.suspect = false;
+  entry.losses = 0;
+  LoseAttempt(entry, session, /*lease_ended=*/true, "lease expired");
+}
+
+void DispatchCore::LoseAttempt(QueueEntry& entry, const SessionState& session, bool lease_ended, std::string_view why) {
   if (++entry.message.attempts < entry.chain->chain.options.max_attempts) {
     NoteAttempt(entry);
     PutBack(entry, lease_ended ? Return::kLeaseExpired : Return::kLostWorker);
     return;
   }
-  Bury(entry, lease_ended ? Death::kLeaseExpired : Death::kLostWorker,
-       GaveUp(entry.message.attempts, lease_ended ? "lease expired" : "worker lost"), session);
+  Bury(entry, lease_ended ? Death::kLeaseExpired : Death::kLostWorker, GaveUp(entry.message.attempts, why), session);
 }
 
 void DispatchCore::Bury(QueueEntry& entry, Death death, std::string reason, const SessionState& session) {

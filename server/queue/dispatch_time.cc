@@ -1,5 +1,7 @@
 // What the clock does: leases, retries that are due, expiry.
 #include <algorithm>
+#include <chrono>
+#include <utility>
 
 #include "server/queue/dispatch_core.h"
 #include "server/queue/lease.h"
@@ -13,18 +15,42 @@ constexpr size_t kMostPerTick = 4'096;
 
 }  // namespace
 
-bool DispatchCore::Extend(SessionId id, uint64_t delivery_id, Millis lease, SteadyTime now, Effects& effects) {
+std::vector<uint64_t> DispatchCore::BeginWork(SessionId id, std::span<const uint64_t> ids, SteadyTime now) {
+  std::vector<uint64_t> stale;
   SessionState* session = sessions_.Find(id);
-  if (session == nullptr || session->removed) return false;
+  for (const uint64_t delivery_id : ids) {
+    InFlightTable::Slot* slot = session == nullptr || session->removed ? nullptr : session->in_flight.Find(delivery_id);
+    if (slot == nullptr || slot->claimed) {
+      stale.push_back(delivery_id);
+      continue;
+    }
+    if (slot->begun) continue;
+    slot->begun = true;
+    slot->delivered = now;
+    // Later than before: the tick that was announced finds it.
+    slot->lease_end = now + StartLease(session->lease, slot->entry->chain->chain.options);
+  }
+  return stale;
+}
+
+std::optional<Dispatcher::Extended> DispatchCore::Extend(SessionId id, uint64_t delivery_id, Millis lease,
+                                                         SteadyTime now, Effects& effects) {
+  SessionState* session = sessions_.Find(id);
+  if (session == nullptr || session->removed) return std::nullopt;
   InFlightTable::Slot* slot = session->in_flight.Find(delivery_id);
-  if (slot == nullptr || slot->claimed) return false;
+  if (slot == nullptr || slot->claimed) return std::nullopt;
   const Millis most = slot->entry->chain->chain.options.max_lease;
+  if (!slot->begun) {
+    slot->begun = true;
+    slot->delivered = now;
+  }
   // A worker may ask for years: held before it is added to a time.
   slot->lease_end = std::min(now + std::clamp(lease, std::min(kShortestLease, most), most), slot->delivered + most);
   session->next_lease = std::min(session->next_lease, slot->lease_end);
   effects_ = &effects;
   Announce(slot->lease_end);
-  return true;
+  const auto granted = std::chrono::duration_cast<Millis>(slot->lease_end - now);
+  return Dispatcher::Extended{.lease = granted, .clipped = granted < lease};
 }
 
 SteadyTime DispatchCore::Tick(SteadyTime now, Effects& effects) {
@@ -59,6 +85,7 @@ SteadyTime DispatchCore::Tick(SteadyTime now, Effects& effects) {
 
 void DispatchCore::ExpireLeases(SessionState& session) {
   SteadyTime next = kNever;
+  std::vector<Revocation> revocations;
   for (InFlightTable::Slot& slot : session.in_flight.slots()) {
     if (slot.id == 0 || slot.claimed) continue;
     if (slot.lease_end > now_) {
@@ -66,10 +93,14 @@ void DispatchCore::ExpireLeases(SessionState& session) {
       continue;
     }
     QueueEntry& entry = *slot.entry;
+    const bool begun = slot.begun;
+    revocations.push_back(
+        {.delivery_id = slot.id, .reason = begun ? RevokeReason::kLeaseEnded : RevokeReason::kNotBegun});
     FreeSlot(session, slot);
     if (entry.key != nullptr) entry.key->worker = 0;
-    LoseAttempt(entry, session, /*lease_ended=*/true);
+    Expire(entry, session, begun);
   }
+  if (!revocations.empty()) effects_->revoked.push_back({session.sink, std::move(revocations)});
   session.next_lease = next;
   SessionTable::Rank(session);
   MarkDirty(session.group);

@@ -68,6 +68,7 @@ class Dispatcher::Impl {
   }
 
   void CarryOut(Effects& effects) {
+    for (Effects::Revoked& revoked : effects.revoked) revoked.sink->Revoke(std::move(revoked.revocations));
     for (Effects::Batch& batch : effects.batches) batch.sink->Deliver(std::move(batch.deliveries));
     if (!effects.forgotten.empty()) listener_.OnForgotten(effects.forgotten);
     if (!effects.attempts.empty()) listener_.OnAttempts(effects.attempts);
@@ -137,9 +138,13 @@ void Dispatcher::DrainSession(SessionId session) {
       [&, now = impl_->Now()](DispatchCore& core, Effects& effects) { core.DrainSession(session, now, effects); });
 }
 
-void Dispatcher::RemoveSession(SessionId session, bool counts, uint64_t began) {
+std::vector<uint64_t> Dispatcher::Begin(SessionId session, std::span<const uint64_t> ids) {
+  return impl_->Ask([&, now = impl_->Now()](DispatchCore& core) { return core.BeginWork(session, ids, now); });
+}
+
+void Dispatcher::RemoveSession(SessionId session, SessionEnd how, uint64_t written) {
   impl_->Run([&, now = impl_->Now()](DispatchCore& core, Effects& effects) {
-    core.RemoveSession(session, counts, began, now, effects);
+    core.RemoveSession(session, how, written, now, effects);
   });
 }
 
@@ -161,7 +166,7 @@ std::vector<std::optional<Dispatcher::InFlightInfo>> Dispatcher::Peek(SessionId 
   return impl_->Ask([&](DispatchCore& core) { return core.Peek(session, ids); });
 }
 
-bool Dispatcher::Extend(SessionId session, uint64_t delivery_id, Millis lease) {
+std::optional<Dispatcher::Extended> Dispatcher::Extend(SessionId session, uint64_t delivery_id, Millis lease) {
   return impl_->Run([&, now = impl_->Now()](DispatchCore& core, Effects& effects) {
     return core.Extend(session, delivery_id, lease, now, effects);
   });

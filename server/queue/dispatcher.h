@@ -39,6 +39,21 @@ struct Delivery {
   Millis lease{0};       // Counted by the gateway from here on.
 };
 
+// Why a delivery ends without a settle, while its session goes on. The numbers are Revoke.Reason's.
+enum class RevokeReason : uint8_t { kLeaseEnded = 1, kNotBegun = 2 };
+
+struct Revocation {
+  uint64_t delivery_id = 0;
+  RevokeReason reason = RevokeReason::kLeaseEnded;
+};
+
+// How a session comes to its end.
+enum class SessionEnd : uint8_t {
+  kLost,     // Without a word: what its worker had may have been the cause.
+  kLeft,     // The worker has let go of what it had.
+  kDrained,  // As agreed, or by the gateway: no attempt counts.
+};
+
 // A worker's stream, as the dispatcher sees it.
 class DeliverySink {
  public:
@@ -48,6 +63,8 @@ class DeliverySink {
   // session's id, and still while or after the session is being removed: such a batch is to be forgotten, the
   // dispatcher has put it back. Must not block or throw. May call the dispatcher.
   virtual void Deliver(std::vector<Delivery> batch) = 0;
+  // The worker does not have these any more; it may not have got them yet. As Deliver().
+  virtual void Revoke(std::vector<Revocation> revocations) = 0;
 };
 
 enum class Verdict : uint8_t { kAck, kRetry, kReject, kDrop };
@@ -55,7 +72,8 @@ enum class Verdict : uint8_t { kAck, kRetry, kReject, kDrop };
 // Why a message goes to the dead letters.
 struct DeadLetter {
   RoutedMessage message;
-  std::string reason;  // "rejected: …"; "gave up after 5 attempts: …" (the worker's words, lease expired, worker lost).
+  std::string
+      reason;  // "rejected: …"; "gave up after 5 attempts: …" (the worker's words, lease expired, worker lost …).
   std::string worker;  // Name of the session that had it last; may be empty.
 };
 
@@ -80,6 +98,8 @@ struct SessionOptions {
   std::vector<const Chain*> chains;  // At least one; held by the caller.
   Window window;
   Millis lease{0};  // 0: each chain's own. Held to 1 s … the chain's max_lease.
+  // The worker will call Begin(). Until then a delivery has no lease, and no attempt of it counts.
+  bool tells_began = false;
 };
 
 // Thread-safe. Every call delivers at once what it makes possible: there is no thread of its own between a message's
@@ -92,6 +112,12 @@ struct SessionOptions {
 //
 // QoS 0 is at most once: what a worker may have seen when its lease or stream was lost is dropped and counted. Only
 // the worker itself can have it again (kRetry).
+//
+// A lost worker makes suspects of what it had: of what it said it had begun; of what was in the hands of a lost worker
+// before; and of what has one attempt left. One suspect of a chain at a time is delivered, to a session that holds
+// nothing else and gets nothing else meanwhile; the other sessions go on. A worker that is lost with a message of which
+// it held no other counts as an attempt, begun or not, and only that makes it a dead letter. So what kills its worker
+// is found, and nothing that was beside it pays for it.
 class Dispatcher final : public Tickable {
  public:
   // `listener`, `metrics` and `clock` outlive it. `wake_by` asks the ticker for a Tick. `seed` is for back-off jitter.
@@ -114,11 +140,13 @@ class Dispatcher final : public Tickable {
   void SetWindow(SessionId session, Window window);
   // No new deliveries; what is in flight stays.
   void DrainSession(SessionId session);
-  // What is in flight goes back to the front of its queues, in order of arrival. `began`: ids up to and including this
-  // one (ids of a session grow) may have been seen by the worker, so their attempt counts, and those of QoS 0 are
-  // dropped; for those after it, neither. With `counts` false (drain) no attempt counts. What is claimed stays with its
-  // claimer, who still calls Finish. Unknown sessions are ignored.
-  void RemoveSession(SessionId session, bool counts, uint64_t began);
+  // The worker has begun these: their leases start. Returns those that are stale.
+  std::vector<uint64_t> Begin(SessionId session, std::span<const uint64_t> ids);
+  // What is in flight goes back to the front of its queues, in order of arrival. `written`: ids up to and including
+  // this one (ids of a session grow) may have been seen by the worker, so those of QoS 0 are dropped, and of the others
+  // the attempt counts if they were begun (unless kDrained); for those after it, neither. What is claimed stays with
+  // its claimer, who still calls Finish. Unknown sessions are ignored.
+  void RemoveSession(SessionId session, SessionEnd how, uint64_t written);
   // Claimed but not finished counts as in flight, here and in Idle().
   bool HasInFlight(SessionId session) const;
 
@@ -147,9 +175,13 @@ class Dispatcher final : public Tickable {
     MessageId id;
   };
   std::vector<std::optional<InFlightInfo>> Peek(SessionId session, std::span<const uint64_t> ids) const;
-  // The lease ends `lease` (held to 1 s … the chain's max_lease) from now, at the latest max_lease after the delivery.
-  // False: stale.
-  bool Extend(SessionId session, uint64_t delivery_id, Millis lease);
+  // The lease ends `lease` (held to 1 s … the chain's max_lease) from now, at the latest max_lease after it started.
+  // What was not begun is so with it. nullopt: stale.
+  struct Extended {
+    Millis lease{0};       // From now.
+    bool clipped = false;  // Shorter than asked for; it cannot be extended any further.
+  };
+  std::optional<Extended> Extend(SessionId session, uint64_t delivery_id, Millis lease);
 
   // ---- from the gateway
   // While paused nothing is delivered (the outbox is full, or the gateway drains). Reasons are counted: as many

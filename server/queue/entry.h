@@ -21,6 +21,7 @@ enum class Place : uint8_t {
   kOut,       // In flight, claimed, or in nobody's hands yet.
   kReady,     // Next in line for a worker: unordered, or the first of its ordering key.
   kReturned,  // As kReady, but it has been with a worker before and goes first.
+  kSuspect,   // Waits for a worker that holds nothing else.
   kBehind,    // Waits for its ordering key.
   kDelayed,   // Waits for its retry to be due.
 };
@@ -32,13 +33,15 @@ struct QueueEntry {
   uint64_t sequence = 0;    // Order of arrival.
   size_t bytes = 0;         // message->bytes(), kept because messages are claimed away.
   SteadyTime expires = kNever;
-  ListLink<QueueEntry> link;       // Ready, returned, or behind a key.
+  ListLink<QueueEntry> link;       // Ready, returned, a suspect, or behind a key.
   ListLink<QueueEntry> qos0_link;  // Waiting messages of QoS 0.
   uint32_t due_position = kNotInHeap;
   uint32_t expiry_position = kNotInHeap;
   Place place = Place::kOut;
   bool qos0 = false;
   bool was_out = false;  // Has been given to a worker before.
+  bool suspect = false;  // May have been the end of a worker: is delivered alone.
+  uint8_t losses = 0;    // Workers that were lost with it, since one has last settled it; held to 255.
 };
 
 // Recycles entries, so that the path does not allocate. Addresses are stable. Holds as many as were ever in use
@@ -61,6 +64,8 @@ class EntryPool {
   void Free(QueueEntry& entry) {
     entry.key = nullptr;
     entry.was_out = false;
+    entry.suspect = false;
+    entry.losses = 0;
     entry.link.next = free_;
     free_ = &entry;
   }

@@ -19,6 +19,7 @@ struct SessionState {
   SessionId id = 0;
   std::string worker;
   Millis lease{0};
+  bool tells_began = false;  // The worker says what it has begun; else all that is delivered counts as begun.
   std::shared_ptr<DeliverySink> sink;
 
   Window window;
@@ -30,6 +31,9 @@ struct SessionState {
   // A chain whose next message is too large for what is left of the window; until it fits nothing else is delivered
   // here, or a busy session that serves other chains too would never have room for it.
   ChainState* reserved_for = nullptr;
+  // A chain whose suspects are delivered here, one at a time: nothing else is.
+  ChainState* isolated_for = nullptr;
+  bool alone = false;              // Holds a suspect, and so nothing else.
   uint64_t last_turn = 0;          // Sequence of its last delivery.
   std::vector<Delivery> outgoing;  // Handed to the sink when the lock is released.
 
@@ -38,9 +42,12 @@ struct SessionState {
 
   // Takes a message of this size now. One larger than the window is taken when nothing else is in flight.
   bool Fits(size_t message_bytes) const {
-    if (draining || in_flight.size() >= window.messages) return false;
+    if (draining || isolated_for != nullptr || in_flight.size() >= window.messages) return false;
     return window.bytes == 0 || in_flight.size() == 0 || bytes + message_bytes <= window.bytes;
   }
+
+  // May be kept for suspects, now or once it holds nothing.
+  bool MayBeAlone() const { return !draining && window.messages > 0; }
 
   static constexpr uint64_t kFull = std::numeric_limits<uint64_t>::max();
 

@@ -11,6 +11,7 @@ SessionState& SessionTable::Add(SessionOptions options, std::shared_ptr<Delivery
   session->id = next_id_++;
   session->worker = std::move(options.worker);
   session->lease = options.lease;
+  session->tells_began = options.tells_began;
   session->sink = std::move(sink);
   session->window = options.window;
   session->group = &GroupOf(chains);
@@ -26,6 +27,8 @@ SessionState* SessionTable::Find(SessionId id) const {
 void SessionTable::Leave(SessionState& session) {
   if (session.reserved_for != nullptr) session.reserved_for->reserved = nullptr;
   session.reserved_for = nullptr;
+  if (session.isolated_for != nullptr) session.isolated_for->isolated = nullptr;
+  session.isolated_for = nullptr;
   SessionGroup* group = std::exchange(session.group, nullptr);
   if (group == nullptr) return;
   group->by_load.Remove(session);
@@ -74,6 +77,30 @@ SessionState* SessionTable::Pick(ChainState& chain, size_t bytes, SessionId pref
 
 void SessionTable::Rank(SessionState& session) {
   if (session.group != nullptr) session.group->by_load.Update(session, session.Load());
+}
+
+SessionState* SessionTable::Isolate(ChainState& chain) {
+  SessionState* least = nullptr;
+  uint64_t load = SessionState::kFull;
+  for (const Membership* membership : chain.groups) {
+    const auto& by_load = membership->group->by_load;
+    if (by_load.top_key() < load) {
+      load = by_load.top_key();
+      least = by_load.top();
+    }
+  }
+  if (least == nullptr) return nullptr;
+  chain.isolated = least;
+  least->isolated_for = &chain;
+  Rank(*least);
+  return least;
+}
+
+void SessionTable::EndIsolation(ChainState& chain) {
+  SessionState* session = std::exchange(chain.isolated, nullptr);
+  if (session == nullptr) return;
+  session->isolated_for = nullptr;
+  Rank(*session);
 }
 
 SessionState* SessionTable::Unreserve(ChainState& chain) {

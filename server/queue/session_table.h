@@ -55,6 +55,10 @@ class SessionTable {
   static void Rank(SessionState& session);
   // Ends the chain's reservation; returns the session that is free for all again, or null.
   static SessionState* Unreserve(ChainState& chain);
+  // Keeps the least loaded session that has room for the chain's suspects; null: none has.
+  static SessionState* Isolate(ChainState& chain);
+  // Ends that.
+  static void EndIsolation(ChainState& chain);
 
   const absl::btree_map<SessionId, std::unique_ptr<SessionState>>& all() const { return sessions_; }
   const std::map<std::vector<uint32_t>, std::unique_ptr<SessionGroup>>& groups() const { return groups_; }

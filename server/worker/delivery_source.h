@@ -2,6 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <span>
+#include <vector>
 
 #include "server/queue/dispatcher.h"
 
@@ -15,8 +18,9 @@ class DeliverySource {
   virtual SessionId AddSession(SessionOptions options, std::shared_ptr<DeliverySink> sink) = 0;
   virtual void SetWindow(SessionId session, Window window) = 0;
   virtual void DrainSession(SessionId session) = 0;
-  virtual void RemoveSession(SessionId session, bool counts, uint64_t began) = 0;
-  virtual bool Extend(SessionId session, uint64_t delivery_id, Millis lease) = 0;
+  virtual std::vector<uint64_t> Begin(SessionId session, std::span<const uint64_t> ids) = 0;
+  virtual void RemoveSession(SessionId session, SessionEnd how, uint64_t written) = 0;
+  virtual std::optional<Dispatcher::Extended> Extend(SessionId session, uint64_t delivery_id, Millis lease) = 0;
 };
 
 }  // namespace sluice

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/queue/dispatcher.h"
@@ -27,12 +28,14 @@ struct OutgoingFrame {
   std::string welcome;  // Welcome, encoded; empty: none.
   std::vector<PendingDelivery> deliveries;
   std::vector<ItemResult> results;
+  std::vector<Revocation> revokes;
   std::optional<uint64_t> ping;
   std::optional<uint64_t> pong;
   std::optional<DrainNotice> drain;
 
   bool empty() const {
-    return welcome.empty() && deliveries.empty() && results.empty() && !ping && !pong && !drain.has_value();
+    return welcome.empty() && deliveries.empty() && results.empty() && revokes.empty() && !ping && !pong &&
+           !drain.has_value();
   }
   // Keeps the vectors' memory.
   void Clear();
@@ -46,7 +49,10 @@ struct Hello {
   std::vector<std::string> chains;
   Window window;
   Millis lease{0};
+  bool tells_began = false;  // Has the feature "began".
 };
+
+inline constexpr std::string_view kBeganFeature = "began";
 
 struct LeaseExtension {
   uint64_t delivery_id = 0;
@@ -56,6 +62,7 @@ struct LeaseExtension {
 // What one frame of a worker said. Parts take effect in this order.
 struct IncomingFrame {
   std::optional<Hello> hello;
+  std::vector<uint64_t> began;
   std::optional<Window> window;
   std::vector<LeaseExtension> extends;
   std::vector<WorkerReply> replies;

@@ -47,7 +47,7 @@ class Decoder {
   // False: no more items are taken.
   bool Count() {
     if (++items_ <= kMaxFrameItems) return true;
-    Fail(absl::StrCat("the frame has more than ", kMaxFrameItems, " settles, replies, extends and properties"));
+    Fail(absl::StrCat("the frame has more than ", kMaxFrameItems, " began, settles, replies, extends and properties"));
     return false;
   }
   void Fail(const std::string& message) {
@@ -61,6 +61,7 @@ class Decoder {
   void DecodeNonce(std::string_view bytes, std::optional<uint64_t>& to);
   void DecodeDrain(std::string_view bytes, DrainNotice& to);
   void DecodeHello(std::string_view bytes, Hello& to);
+  void DecodeBegan(std::string_view bytes, std::vector<uint64_t>& to);
   std::pair<std::string, std::string> DecodePair(std::string_view bytes, const char* name);
 
   absl::Status error_;
@@ -286,6 +287,14 @@ void Decoder::DecodeHello(std::string_view bytes, Hello& to) {
   }
   to.window = {.messages = from.window().messages(), .bytes = from.window().bytes()};
   to.lease = Millis(from.lease_ms());
+  to.tells_began = std::ranges::find(from.features(), kBeganFeature) != from.features().end();
+}
+
+// Packed.
+void Decoder::DecodeBegan(std::string_view bytes, std::vector<uint64_t>& to) {
+  WireReader reader(bytes);
+  while (!reader.AtEnd() && Count()) to.push_back(reader.Varint());
+  if (!reader.ok()) Fail("the frame is not a sluice.v1.WorkerFrame");
 }
 
 // Those that are left, where `reader` stands before one's length.
@@ -328,6 +337,12 @@ absl::StatusOr<IncomingFrame> Decoder::Frame(std::string_view bytes) {
         if (Count()) DecodeSettle(settle, to);
         return true;
       }
+      case Block(F::kBeganFieldNumber):
+        DecodeBegan(reader.Bytes(), to.began);
+        return true;
+      case Number(F::kBeganFieldNumber):
+        if (Count()) to.began.push_back(reader.Varint());
+        return true;
       case Block(F::kPingFieldNumber):
         DecodeNonce(reader.Bytes(), to.ping);
         return true;

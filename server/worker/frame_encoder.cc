@@ -111,6 +111,12 @@ void DescribeRest(Out& out, const OutgoingFrame& frame) {
   for (const ItemResult& result : frame.results) {
     out.Message(F::kResultsFieldNumber, [&](auto& inside) { DescribeResult(inside, result); });
   }
+  for (const Revocation& revoke : frame.revokes) {
+    out.Message(F::kRevokesFieldNumber, [&](auto& inside) {
+      inside.Varint(v1::Revoke::kDeliveryIdFieldNumber, revoke.delivery_id);
+      inside.Varint(v1::Revoke::kReasonFieldNumber, static_cast<uint64_t>(revoke.reason));
+    });
+  }
   if (frame.ping) {
     out.Message(F::kPingFieldNumber, [&](auto& inside) { inside.Varint(v1::Ping::kNonceFieldNumber, *frame.ping); });
   }
@@ -140,6 +146,7 @@ void OutgoingFrame::Clear() {
   welcome.clear();
   deliveries.clear();
   results.clear();
+  revokes.clear();
   ping.reset();
   pong.reset();
   drain.reset();

@@ -10,8 +10,10 @@ namespace sluice {
 namespace {
 
 constexpr size_t kReserveBytes = 16u << 10;
-// Of the reserve, for ping, pong and a drain notice with its reason.
-constexpr size_t kNoticeBytes = 2u << 10;
+// Of the reserve, for revocations, ping, pong and a drain notice with its reason.
+constexpr size_t kNoticeBytes = 8u << 10;
+// They come to less than half a reserve of the smallest frame.
+constexpr size_t kRevocationsPerFrame = 250;
 // Of a result's message, so that one result always fits the reserve.
 constexpr size_t kMaxMessageBytes = 1u << 10;
 
@@ -44,9 +46,13 @@ bool SendQueue::AddResults(std::vector<ItemResult> results) {
   return true;
 }
 
+void SendQueue::AddRevocations(std::vector<Revocation> revocations) {
+  for (Revocation& revocation : revocations) revocations_.push_back(std::move(revocation));
+}
+
 void SendQueue::ForgetAll() {
   welcome_.clear();
-  deliveries_.clear();
+  ForgetDeliveries();
   results_.clear();
   result_bytes_ = 0;
   ping_.reset();
@@ -55,7 +61,8 @@ void SendQueue::ForgetAll() {
 }
 
 bool SendQueue::empty() const {
-  return welcome_.empty() && deliveries_.empty() && results_.empty() && !ping_ && !pong_ && !drain_;
+  return welcome_.empty() && deliveries_.empty() && results_.empty() && revocations_.empty() && !ping_ && !pong_ &&
+         !drain_;
 }
 
 void SendQueue::Take(SteadyTime now, OutgoingFrame* frame) {
@@ -72,6 +79,10 @@ void SendQueue::Take(SteadyTime now, OutgoingFrame* frame) {
     result_bytes_ -= HeldBytes(results_.front());
     frame->results.push_back(std::move(results_.front()));
     results_.pop_front();
+  }
+  for (size_t i = 0; !revocations_.empty() && i < kRevocationsPerFrame; ++i) {
+    frame->revokes.push_back(std::move(revocations_.front()));
+    revocations_.pop_front();
   }
   size_t soft_limit = std::min(limits_.frame_bytes, limits_.max_frame_bytes);
   while (!deliveries_.empty() && frame->deliveries.size() < limits_.frame_deliveries) {

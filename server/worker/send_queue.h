@@ -33,13 +33,18 @@ class SendQueue {
   bool AddDelivery(PendingDelivery&& pending);
   // False: more results are unread than max_results or max_result_bytes allow; they were not taken.
   bool AddResults(std::vector<ItemResult> results);
+  // No more than the window of messages at once.
+  void AddRevocations(std::vector<Revocation> revocations);
   void SetWelcome(std::string welcome) { welcome_ = std::move(welcome); }
   void SetPing(uint64_t nonce) { ping_ = nonce; }
   // Answers this Ping and all before it.
   void SetPong(uint64_t nonce) { pong_ = nonce; }
   void SetDrain(DrainNotice notice) { drain_ = std::move(notice); }
 
-  void ForgetDeliveries() { deliveries_.clear(); }
+  void ForgetDeliveries() {
+    deliveries_.clear();
+    revocations_.clear();
+  }
   void ForgetAll();
 
   bool empty() const;
@@ -59,6 +64,7 @@ class SendQueue {
   Fifo<PendingDelivery> deliveries_;
   Fifo<ItemResult> results_;
   size_t result_bytes_ = 0;
+  Fifo<Revocation> revocations_;
   std::optional<uint64_t> ping_;
   std::optional<uint64_t> pong_;
   std::optional<DrainNotice> drain_;

@@ -1,6 +1,7 @@
 #include "server/worker/server.h"
 
 #include <grpc/grpc.h>
+#include <grpcpp/health_check_service_interface.h>
 
 #include <algorithm>
 #include <climits>
@@ -22,6 +23,8 @@ constexpr int kMinPingIntervalMs = 10'000;
 constexpr int kHandshakeTimeoutMs = 10'000;
 // Connections without a stream are closed after this.
 constexpr int kConnectionIdleMs = 300'000;
+// What calls other than streams may take when the server stops.
+constexpr Millis kOthersGrace{200};
 // Of one connection; a worker needs one.
 constexpr int kStreamsPerConnection = 1'000;
 
@@ -32,6 +35,7 @@ SessionContext MakeContext(const WorkerServer::Options& options, const Clock& cl
   limits.outgoing.max_frame_bytes = std::max(config.max_frame_bytes, kMinFrameBytes);
   limits.max_window = {.messages = config.max_window_messages, .bytes = config.max_window_bytes};
   limits.heartbeat = config.heartbeat;
+  limits.result_timeout = options.result_timeout;
   return {.clock = clock,
           .source = source,
           .settles = settles,
@@ -55,7 +59,8 @@ WorkerServer::WorkerServer(Options options, const Clock& clock, MetricsRegistry&
       registry_(MakeContext(options_, clock, metrics, source, settles, log_limit_),
                 {.max_streams = options_.config.max_streams, .max_stream_age = options_.config.max_stream_age},
                 options_.seed),
-      service_(registry_) {}
+      service_(registry_),
+      unknown_(absl::StrCat("/", v1::WorkerService::service_full_name(), "/Work and /grpc.health.v1.Health")) {}
 
 WorkerServer::~WorkerServer() { Stop(Clock::Real().Now()); }
 
@@ -72,9 +77,12 @@ absl::Status WorkerServer::Start() {
     if (!tls.ok()) return tls.status();
     credentials_ = *std::move(tls);
   }
+  // Of the process: every server that is built from now on has it.
+  grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   builder.AddListeningPort(config.listen, credentials_, &port_);
   builder.RegisterService(&service_);
+  builder.RegisterCallbackGenericService(&unknown_);
   builder.SetMaxReceiveMessageSize(ToInt(config.max_frame_bytes));
   builder.SetMaxSendMessageSize(ToInt(config.max_frame_bytes));
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -92,18 +100,24 @@ absl::Status WorkerServer::Start() {
     return absl::UnavailableError(
         absl::StrCat("workers.listen: cannot listen on '", config.listen, "': ", WhyNotBound(config.listen)));
   }
+  server_->GetHealthCheckService()->SetServingStatus(v1::WorkerService::service_full_name(), true);
   address_ = IsUnixAddress(config.listen) ? config.listen
                                           : absl::StrCat(config.listen.substr(0, config.listen.rfind(':')), ":", port_);
   log::Info("worker streams listen", {{"address", address_}, {"tls", config.tls.has_value()}});
   return absl::OkStatus();
 }
 
+void WorkerServer::SetNotServing() {
+  if (server_ != nullptr) server_->GetHealthCheckService()->SetServingStatus(false);
+}
+
 void WorkerServer::Stop(SteadyTime deadline) {
   registry_.EndAll("the gateway is shutting down; connect again");
   if (server_ == nullptr) return;
   registry_.WaitEmpty(deadline);
-  // Cancels what is left at the deadline, and returns when the last reactor is done: they finish when cancelled.
-  auto left = std::max(Millis(0), std::chrono::duration_cast<Millis>(deadline - Clock::Real().Now()));
+  // Cancels what is left at the deadline, and returns when the last reactor is done: they finish when cancelled. Of the
+  // streams none is left then; those who watch the health would stay for ever.
+  auto left = std::clamp(std::chrono::duration_cast<Millis>(deadline - Clock::Real().Now()), Millis(0), kOthersGrace);
   server_->Shutdown(std::chrono::system_clock::now() + left);
   registry_.WaitEmpty(kNever);
   server_.reset();

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "server/config/config.h"
+#include "server/grpc/unknown_methods.h"
 #include "server/worker/registry.h"
 #include "server/worker/service.h"
 
@@ -19,6 +20,7 @@ class WorkerServer final : public Tickable {
  public:
   struct Options {
     WorkersConfig config;
+    Millis result_timeout{30'000};                     // After it every reply that asked has its result.
     std::string gateway;                               // Welcome.gateway: the replica's name.
     AdmissionRules admission;                          // What it refers to outlives the server, as do the rest.
     std::function<void(SteadyTime deadline)> wake_by;  // Asks the ticker for a Tick.
@@ -36,8 +38,14 @@ class WorkerServer final : public Tickable {
   int port() const { return port_; }
 
   size_t streams() const { return registry_.size(); }
+  // From now on grpc.health.v1 says NOT_SERVING, so that proxies send new streams elsewhere; those that come are
+  // served.
+  void SetNotServing();
   // Tells all workers to settle what they hold until `deadline` and go; new streams are refused. Returns at once.
-  void Drain(SteadyTime deadline, const std::string& reason) { registry_.DrainAll(deadline, reason); }
+  void Drain(SteadyTime deadline, const std::string& reason) {
+    SetNotServing();
+    registry_.DrainAll(deadline, reason);
+  }
   // True when no stream is left; waits for it until `deadline`.
   bool WaitUntilEmpty(SteadyTime deadline) { return registry_.WaitEmpty(deadline); }
   // Ends all streams with Unavailable and closes the listener. Returns when no reaction runs any more and none will, by
@@ -52,6 +60,7 @@ class WorkerServer final : public Tickable {
   log::Limiter log_limit_;
   SessionRegistry registry_;
   WorkerStreamService service_;
+  UnknownMethods unknown_;
   std::shared_ptr<grpc::ServerCredentials> credentials_;  // gRPC keeps less than it uses.
   std::unique_ptr<grpc::Server> server_;
   std::string address_;

@@ -67,13 +67,31 @@ bool Session::OnRead(grpc::ByteBuffer* buffer) {
   return more;
 }
 
-void Session::OnReadEnd() { Close(absl::OkStatus(), EndReason::kDone, /*flush=*/true); }
+void Session::OnReadEnd() {
+  SteadyTime cancel_at = kNever;
+  SessionId session = 0;
+  {
+    MutexLock lock(mutex_);
+    if (CloseLocked(absl::OkStatus(), EndReason::kDone, /*flush=*/true)) {
+      if (owed_ > 0) {
+        linger_until_ = context_.clock.Now() + context_.limits.result_timeout;
+        cancel_at_ = linger_until_ + kFlushGrace;
+      }
+      session = session_;
+      cancel_at = std::min(cancel_at_, context_.clock.Now() + context_.limits.heartbeat);
+    }
+  }
+  if (session != 0) context_.source.DrainSession(session);
+  if (cancel_at != kNever) context_.wake_by(cancel_at);
+  Pump();
+}
 
 void Session::OnCancel() {
   const absl::Status lost = absl::CancelledError("the worker cancelled the stream, or its connection broke");
   {
     MutexLock lock(mutex_);
     flush_ = false;
+    linger_until_ = kNever;
     // A broken connection may first look like a half-close.
     if (state_ >= State::kClosing && end_reason_ == EndReason::kDone) {
       end_reason_ = EndReason::kLost;
@@ -81,6 +99,7 @@ void Session::OnCancel() {
     }
   }
   Close(lost, EndReason::kLost);
+  Leave();
 }
 
 void Session::OnWriteDone(bool ok) {
@@ -90,7 +109,10 @@ void Session::OnWriteDone(bool ok) {
     MutexLock lock(mutex_);
     writing_ = false;
     unstalled = std::exchange(stalled_, false);
-    if (!ok) flush_ = false;
+    if (!ok) {
+      flush_ = false;
+      linger_until_ = kNever;
+    }
   }
   if (!ok) {
     Close(absl::CancelledError("the stream broke while a frame was written"), EndReason::kLost);
@@ -101,6 +123,7 @@ void Session::OnWriteDone(bool ok) {
 }
 
 void Session::OnDone() {
+  Leave();
   {
     MutexLock lock(mutex_);
     state_ = State::kDone;
@@ -133,11 +156,23 @@ void Session::Deliver(std::vector<Delivery> batch) {
   Pump();
 }
 
+void Session::Revoke(std::vector<Revocation> revocations) {
+  {
+    MutexLock lock(mutex_);
+    if (!OpenLocked()) return;
+    outgoing_.AddRevocations(std::move(revocations));
+  }
+  Pump();
+}
+
 void Session::SendResults(std::vector<ItemResult> results) {
   if (results.empty()) return;
   bool taken = false;
   {
     MutexLock lock(mutex_);
+    const auto asked = static_cast<size_t>(
+        std::ranges::count_if(results, [](const ItemResult& result) { return result.reply_id != 0; }));
+    owed_ -= std::min(owed_, asked);
     bool wanted = OpenLocked() || (state_ == State::kClosing && flush_);
     if (!wanted) return;
     taken = outgoing_.AddResults(std::move(results));
@@ -162,37 +197,33 @@ SteadyTime Session::Tick(SteadyTime now) {
     MutexLock lock(mutex_);
     if (state_ == State::kDone) return kNever;
     if (state_ >= State::kClosing) {
-      if (now >= cancel_at_) {
-        cancel_at_ = kNever;
-        flush_ = false;
-        stream_.Abort(end_status_);
-      }
-      return cancel_at_;
-    }
-    SteadyTime give_up = last_received_ + 2 * beat;
-    if (state_ == State::kHello) {
-      give_up = created_ + context_.limits.hello_timeout;
-      if (now >= give_up) end = absl::DeadlineExceededError("no hello came in time");
-    } else if (now >= give_up) {
-      end = absl::DeadlineExceededError(
-          absl::StrCat("nothing was received for two heartbeat intervals (", absl::StrCat(2 * beat.count()), " ms)"));
-    } else if (now >= drain_deadline_) {
-      end = absl::UnavailableError("the drain's deadline has passed");
-      reason = EndReason::kDrained;
+      next = TickClosingLocked(now);
     } else {
-      SteadyTime ping_at = std::max(std::min(last_sent_, last_received_), last_ping_) + beat;
-      if (now >= ping_at) {
-        last_ping_ = now;
-        outgoing_.SetPing(++pings_);
-        ping_at = now + beat;
+      SteadyTime give_up = last_received_ + 2 * beat;
+      if (state_ == State::kHello) {
+        give_up = created_ + context_.limits.hello_timeout;
+        if (now >= give_up) end = absl::DeadlineExceededError("no hello came in time");
+      } else if (now >= give_up) {
+        end = absl::DeadlineExceededError(
+            absl::StrCat("nothing was received for two heartbeat intervals (", absl::StrCat(2 * beat.count()), " ms)"));
+      } else if (now >= drain_deadline_) {
+        end = absl::UnavailableError("the drain's deadline has passed");
+        reason = EndReason::kDrained;
+      } else {
+        SteadyTime ping_at = std::max(std::min(last_sent_, last_received_), last_ping_) + beat;
+        if (now >= ping_at) {
+          last_ping_ = now;
+          outgoing_.SetPing(++pings_);
+          ping_at = now + beat;
+        }
+        next = std::min({ping_at, drain_deadline_, age_limit_});
+        too_old = now >= age_limit_;
+        if (too_old) age_limit_ = kNever;
+        drain_time = longest_lease_;
+        oversized = !oversized_.empty();
       }
-      next = std::min({ping_at, drain_deadline_, age_limit_});
-      too_old = now >= age_limit_;
-      if (too_old) age_limit_ = kNever;
-      drain_time = longest_lease_;
-      oversized = !oversized_.empty();
+      next = std::min(next, give_up);
     }
-    next = std::min(next, give_up);
   }
   if (!end.ok()) {
     Close(std::move(end), reason);
@@ -206,6 +237,23 @@ SteadyTime Session::Tick(SteadyTime now) {
   return next;
 }
 
+SteadyTime Session::TickClosingLocked(SteadyTime now) {
+  if (now >= linger_until_) linger_until_ = kNever;
+  if (now >= cancel_at_) {
+    cancel_at_ = kNever;
+    flush_ = false;
+    stream_.Abort(end_status_);
+  }
+  if (!LingersLocked()) return cancel_at_;
+  // The worker listens, and takes silence for the gateway's end.
+  const Millis beat = context_.limits.heartbeat;
+  if (now >= std::max(last_sent_, last_ping_) + beat) {
+    last_ping_ = now;
+    outgoing_.SetPing(++pings_);
+  }
+  return std::min({linger_until_, cancel_at_, std::max(last_sent_, last_ping_) + beat});
+}
+
 void Session::Drain(SteadyTime deadline, const std::string& reason) {
   const SteadyTime now = context_.clock.Now();
   SessionId session = 0;
@@ -215,7 +263,7 @@ void Session::Drain(SteadyTime deadline, const std::string& reason) {
     opened = OpenLocked();
     if (opened) {
       state_ = State::kDraining;
-      counts_ = false;
+      drained_ = true;
       drain_deadline_ = std::min(drain_deadline_, deadline);
       Millis left = std::max(Millis(0), std::chrono::duration_cast<Millis>(drain_deadline_ - now));
       outgoing_.SetDrain({std::min(left, Millis(UINT32_MAX)), reason});
@@ -236,7 +284,8 @@ void Session::Drain(SteadyTime deadline, const std::string& reason) {
 void Session::Shutdown(const std::string& reason) {
   {
     MutexLock lock(mutex_);
-    counts_ = false;
+    drained_ = true;
+    linger_until_ = kNever;
   }
   Close(absl::UnavailableError(reason), EndReason::kShutdown, /*flush=*/true);
 }
@@ -272,17 +321,21 @@ void Session::Close(absl::Status status, EndReason reason, bool flush) {
 
 void Session::Leave() {
   SessionId session = 0;
-  bool counts = false;
-  uint64_t began = 0;
+  SessionEnd how = SessionEnd::kLost;
+  uint64_t written = 0;
   {
     MutexLock lock(mutex_);
     if (session_ == 0 || left_) return;
     left_ = true;
     session = session_;
-    counts = counts_;
-    began = began_;
+    written = written_;
+    if (drained_) {
+      how = SessionEnd::kDrained;
+    } else if (end_reason_ == EndReason::kDone) {
+      how = SessionEnd::kLeft;
+    }
   }
-  context_.source.RemoveSession(session, counts, began);
+  context_.source.RemoveSession(session, how, written);
 }
 
 void Session::Pump() {
@@ -299,9 +352,10 @@ void Session::Pump() {
     if (write) {
       writing_ = true;
       write_started_ = last_sent_ = now;
-      if (!frame_.deliveries.empty()) began_ = frame_.deliveries.back().delivery.id;
+      // Batches may come in another order than their ids.
+      for (const PendingDelivery& pending : frame_.deliveries) written_ = std::max(written_, pending.delivery.id);
       delivered_ += frame_.deliveries.size();
-    } else if (state_ == State::kClosing) {
+    } else if (state_ == State::kClosing && !LingersLocked()) {
       state_ = State::kFinished;
       status = end_status_;
     } else {

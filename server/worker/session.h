@@ -39,6 +39,7 @@ struct SessionLimits {
   Window max_window{.messages = 10'000, .bytes = 256u << 20};  // bytes 0: no limit.
   Millis heartbeat{10'000};
   Millis hello_timeout{10'000};
+  Millis result_timeout{30'000};  // Of a reply that asked for its result.
 };
 
 // What all sessions of a server share; outlives them. Constant, its parts thread-safe.
@@ -67,10 +68,13 @@ void NoteRefusal(const SessionContext& context, std::string_view number, std::st
 //      │ in time, refused         │ broken, results unread, shutdown      │ deadline
 //      ▼                          ▼                                       ▼
 //   kClosing: nothing more is read; the dispatcher has taken its deliveries back. Once no write is under
-//      │      way (after a half-close: once the results that wait are written): EndWith. When that
+//      │      way (after a half-close: once the results that are owed are written): EndWith. When that
 //      │      takes too long: Abort.
 //      ▼
 //   kFinished ──OnDone──▶ kDone: late deliveries and results are forgotten.
+//
+// What a half-close and a broken connection do first is the same. So after it the dispatcher keeps the deliveries until
+// OnCancel or OnDone say which it was: what a worker was lost with is delivered with care.
 //
 // Decisions are made under the mutex; the dispatcher, the settle handler, WriteFrame and EndWith are called outside
 // it. At most one read and one write are under way; whoever sets `writing_` owns the frame until OnWriteDone.
@@ -92,6 +96,7 @@ class Session final : public DeliverySink, public ResultSink, public std::enable
 
   // ---- from the dispatcher and the reply stage
   void Deliver(std::vector<Delivery> batch) override;
+  void Revoke(std::vector<Revocation> revocations) override;
   void SendResults(std::vector<ItemResult> results) override;
 
   // ---- from the registry
@@ -126,6 +131,10 @@ class Session final : public DeliverySink, public ResultSink, public std::enable
   void SetWindowLocked(Window window) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Rejects messages that fit no frame.
   void RejectOversized();
+  // After a half-close: results are yet to come.
+  bool LingersLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return linger_until_ != kNever && owed_ > 0; }
+  SteadyTime TickClosingLocked(SteadyTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void HandleBegan(SessionId session, const std::vector<uint64_t>& ids);
   bool OpenLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return state_ == State::kOpen || state_ == State::kDraining;
   }
@@ -151,8 +160,9 @@ class Session final : public DeliverySink, public ResultSink, public std::enable
   SendQueue outgoing_ ABSL_GUARDED_BY(mutex_);
   SessionId session_ ABSL_GUARDED_BY(mutex_) = 0;  // 0: not known to the dispatcher.
   bool left_ ABSL_GUARDED_BY(mutex_) = false;
-  bool counts_ ABSL_GUARDED_BY(mutex_) = true;   // An unsettled delivery's attempt counts when the stream ends.
-  uint64_t began_ ABSL_GUARDED_BY(mutex_) = 0;   // The last delivery whose write was started.
+  bool drained_ ABSL_GUARDED_BY(mutex_) = false;  // No attempt of an unsettled delivery counts when the stream ends.
+  uint64_t written_ ABSL_GUARDED_BY(mutex_) = 0;  // The highest delivery whose write was started.
+  bool tells_began_ ABSL_GUARDED_BY(mutex_) = false;
   bool opened_ ABSL_GUARDED_BY(mutex_) = false;  // A Hello was accepted.
   std::string worker_ ABSL_GUARDED_BY(mutex_);   // "name/instance"
   std::vector<uint64_t> oversized_ ABSL_GUARDED_BY(mutex_);
@@ -175,6 +185,8 @@ class Session final : public DeliverySink, public ResultSink, public std::enable
   absl::Status end_status_ ABSL_GUARDED_BY(mutex_);
   EndReason end_reason_ ABSL_GUARDED_BY(mutex_) = EndReason::kDone;
   bool flush_ ABSL_GUARDED_BY(mutex_) = false;
+  size_t owed_ ABSL_GUARDED_BY(mutex_) = 0;                   // Results of replies that asked for one.
+  SteadyTime linger_until_ ABSL_GUARDED_BY(mutex_) = kNever;  // kClosing: the end waits for owed_ until then.
   uint64_t delivered_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t settled_ ABSL_GUARDED_BY(mutex_) = 0;
 };

@@ -10,8 +10,20 @@
 
 namespace sluice {
 
+namespace {
+
+// Results that the frame's replies will get.
+size_t CountAsked(const IncomingFrame& frame) {
+  const auto asks = [](const auto& item) { return item.reply_id != 0; };
+  auto asked = std::ranges::count_if(frame.replies, asks) + std::ranges::count_if(frame.invalid, asks);
+  for (const WorkerSettle& settle : frame.settles) asked += std::ranges::count_if(settle.replies, asks);
+  return static_cast<size_t>(asked);
+}
+
+}  // namespace
+
 absl::Status Session::Handle(IncomingFrame frame) {
-  // In the order of worker.proto's field numbers.
+  // In the order of worker.proto's field numbers; began first.
   if (frame.hello) {
     absl::Status status = HandleHello(*frame.hello);
     if (!status.ok()) return status;
@@ -21,9 +33,11 @@ absl::Status Session::Handle(IncomingFrame frame) {
     MutexLock lock(mutex_);
     session = session_;
     settled_ += frame.settles.size();
+    owed_ += CountAsked(frame);
     if (frame.window && OpenLocked()) SetWindowLocked(Clamp(*frame.window));
     if (frame.ping) outgoing_.SetPong(*frame.ping);
   }
+  HandleBegan(session, frame.began);
   if (frame.window) SyncWindow();
   HandleExtends(frame.extends);
   if (!frame.replies.empty()) context_.settles.OnReplies(session, std::move(frame.replies), shared_from_this());
@@ -43,7 +57,8 @@ absl::Status Session::HandleHello(const Hello& hello) {
   SessionOptions options{.worker = absl::StrCat(hello.worker_name, "/", hello.instance),
                          .chains = {},
                          .window = Clamp(hello.window),
-                         .lease = hello.lease};
+                         .lease = hello.lease,
+                         .tells_began = hello.tells_began};
   for (const ChainRef& chain : admission->accepted) options.chains.push_back(chain.get());
   SteadyTime age_limit;
   {
@@ -52,6 +67,7 @@ absl::Status Session::HandleHello(const Hello& hello) {
     state_ = State::kOpen;
     opened_ = true;
     worker_ = options.worker;
+    tells_began_ = hello.tells_began;
     for (const Chain* chain : options.chains) longest_lease_ = std::max(longest_lease_, chain->options.max_lease);
     told_window_ = options.window;
     SetWindowLocked(options.window);
@@ -86,6 +102,21 @@ absl::Status Session::HandleHello(const Hello& hello) {
   return absl::OkStatus();
 }
 
+void Session::HandleBegan(SessionId session, const std::vector<uint64_t>& ids) {
+  if (ids.empty()) return;
+  {
+    MutexLock lock(mutex_);
+    if (!tells_began_) return;
+  }
+  std::vector<ItemResult> results;
+  for (const uint64_t id : context_.source.Begin(session, ids)) {
+    results.push_back({.delivery_id = id,
+                       .code = ItemResult::Code::kStale,
+                       .message = "began: the delivery is not in flight on this stream"});
+  }
+  SendResults(std::move(results));
+}
+
 void Session::HandleExtends(const std::vector<LeaseExtension>& extends) {
   if (extends.empty()) return;
   SessionId session = 0;
@@ -99,10 +130,19 @@ void Session::HandleExtends(const std::vector<LeaseExtension>& extends) {
       results.push_back({.delivery_id = extend.delivery_id,
                          .code = ItemResult::Code::kInvalid,
                          .message = "extend: lease_ms must be above 0"});
-    } else if (!context_.source.Extend(session, extend.delivery_id, extend.lease)) {
+      continue;
+    }
+    const std::optional<Dispatcher::Extended> extended =
+        context_.source.Extend(session, extend.delivery_id, extend.lease);
+    if (!extended) {
       results.push_back({.delivery_id = extend.delivery_id,
                          .code = ItemResult::Code::kStale,
                          .message = "extend: the delivery is not in flight on this stream"});
+    } else if (extended->clipped) {
+      results.push_back({.delivery_id = extend.delivery_id,
+                         .code = ItemResult::Code::kClipped,
+                         .message = "extend: the chain's maxLease ends the lease sooner",
+                         .lease_ms = static_cast<uint32_t>(extended->lease.count())});
     }
   }
   SendResults(std::move(results));
@@ -115,7 +155,7 @@ void Session::HandleDrain(const DrainNotice& notice) {
     MutexLock lock(mutex_);
     if (!OpenLocked()) return;
     state_ = State::kDraining;
-    counts_ = false;
+    drained_ = true;
     if (notice.deadline > Millis(0)) deadline = context_.clock.Now() + notice.deadline;
     drain_deadline_ = std::min(drain_deadline_, deadline);
     session = session_;
@@ -151,6 +191,7 @@ std::string Session::EncodeWelcome(const Hello& hello, const Admission& admissio
   welcome.mutable_max_window()->set_messages(context_.limits.max_window.messages);
   welcome.mutable_max_window()->set_bytes(context_.limits.max_window.bytes);
   welcome.set_heartbeat_interval_ms(static_cast<uint32_t>(context_.limits.heartbeat.count()));
+  if (hello.tells_began) welcome.add_features(std::string(kBeganFeature));
   welcome.set_max_frame_bytes(context_.limits.outgoing.max_frame_bytes);
   return welcome.SerializeAsString();
 }

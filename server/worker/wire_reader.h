@@ -40,6 +40,7 @@ class WireReader {
   // Passes over the value of a field that is not known.
   void Skip(uint32_t tag);
 
+  bool AtEnd() const { return at_ == end_ || failed_; }
   bool ok() const { return !failed_; }
 
  private:

@@ -1,4 +1,6 @@
 """What the gateway does with workers that do not keep to the contract, and that it harms nobody else."""
+import signal
+
 import grpc
 import pytest
 from sluice.v1 import worker_pb2 as pb
@@ -224,3 +226,49 @@ def test_a_half_closed_stream_ends_with_ok(site):
     worker.hello("c")
     worker.half_close()
     assert worker.expect_end()[0] == Status.OK
+
+
+def test_results_that_are_owed_come_before_the_end_of_a_half_closed_stream(site):
+    worker = site.raw_worker(site.g)
+    worker.hello("c")
+    site.p.publish("in", b"x")
+    [delivery] = worker.expect_deliveries(1)
+    worker.settle(delivery, replies=[pb.Reply(reply_id=i, topic="still/owed", qos=1, payload=b"y") for i in (7, 8)])
+    worker.half_close()
+    assert worker.expect_end() == (grpc.StatusCode.OK, "")
+    assert [(result.reply_id, result.code) for result in worker.results] == [
+        (7, pb.Result.CODE_OK), (8, pb.Result.CODE_OK)]
+
+
+def call(gateway, method, request=b""):
+    """A unary call in raw bytes."""
+    with grpc.insecure_channel(gateway.workers) as channel:
+        return channel.unary_unary(method)(request, timeout=10)
+
+
+def test_the_listener_answers_health_checks(site):
+    serving = b"\x08\x01"
+    assert call(site.g, "/grpc.health.v1.Health/Check") == serving
+    assert call(site.g, "/grpc.health.v1.Health/Check", b"\x0a\x17sluice.v1.WorkerService") == serving
+    with pytest.raises(grpc.RpcError) as unknown:
+        call(site.g, "/grpc.health.v1.Health/Check", b"\x0a\x04none")
+    assert unknown.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+def test_a_gateway_that_shuts_down_says_so_to_those_who_watch_its_health(world):
+    gateway = world.gateway(world.broker(), {"in": "c"})
+    with grpc.insecure_channel(gateway.workers) as channel:
+        watch = channel.unary_stream("/grpc.health.v1.Health/Watch")(b"", timeout=30)
+        assert next(watch) == b"\x08\x01"
+        gateway.signal(signal.SIGTERM)
+        assert next(watch) == b"\x08\x02"
+        assert gateway.wait(10) == 0
+
+
+@pytest.mark.parametrize("method", ["/sluice.v1.WorkerService/Connect", "/sluice.Worker/Work"])
+def test_a_misspelt_method_is_answered_with_the_right_one(site, method):
+    with pytest.raises(grpc.RpcError) as wrong:
+        call(site.g, method)
+    assert wrong.value.code() == grpc.StatusCode.UNIMPLEMENTED
+    assert method in wrong.value.details()
+    assert "/sluice.v1.WorkerService/Work" in wrong.value.details()

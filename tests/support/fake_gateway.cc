@@ -120,6 +120,9 @@ class FakeGateway::Session final : public grpc::ServerBidiReactor<v1::WorkerFram
     gateway_.extends_.insert(gateway_.extends_.end(), in_.extends().begin(), in_.extends().end());
     gateway_.replies_.insert(gateway_.replies_.end(), in_.replies().begin(), in_.replies().end());
     gateway_.settles_.insert(gateway_.settles_.end(), in_.settles().begin(), in_.settles().end());
+    gateway_.began_.insert(gateway_.began_.end(), in_.began().begin(), in_.began().end());
+    if (in_.has_window()) gateway_.windows_.push_back(in_.window());
+    if (in_.has_pong()) gateway_.pongs_.push_back(in_.pong().nonce());
     if (in_.has_drain()) gateway_.drains_.push_back(in_.drain());
     if (in_.has_ping()) {
       ++gateway_.pings_;
@@ -168,6 +171,9 @@ v1::GatewayFrame FakeGateway::Welcome(const v1::Hello& hello) const {
     if (!refused) welcome.add_accepted_chains()->set_chain(chain);
   }
   *welcome.mutable_max_window() = hello.window();
+  for (const std::string& feature : hello.features()) {
+    if (feature == "began") welcome.add_features(feature);
+  }
   welcome.set_heartbeat_interval_ms(options_.heartbeat_ms);
   welcome.set_max_frame_bytes(options_.max_frame_bytes);
   return frame;
@@ -270,7 +276,15 @@ std::vector<v1::Settle> FakeGateway::ExpectSettles(size_t count) {
 
 std::optional<v1::Reply> FakeGateway::ExpectEarlyReply() { return Next(replies_); }
 std::optional<v1::Extend> FakeGateway::ExpectExtend() { return Next(extends_); }
+std::optional<uint64_t> FakeGateway::ExpectBegan() { return Next(began_); }
+std::optional<v1::Window> FakeGateway::ExpectWindow() { return Next(windows_); }
+std::optional<uint64_t> FakeGateway::ExpectPong() { return Next(pongs_); }
 std::optional<v1::Drain> FakeGateway::ExpectDrain() { return Next(drains_); }
+
+void FakeGateway::ForgetExtends() {
+  const std::lock_guard lock(mutex_);
+  extends_.clear();
+}
 
 bool FakeGateway::ExpectPing() {
   std::unique_lock lock(mutex_);
@@ -291,6 +305,11 @@ size_t FakeGateway::frames() const {
 int FakeGateway::streams() const {
   const std::lock_guard lock(mutex_);
   return static_cast<int>(hellos_.size());
+}
+
+size_t FakeGateway::windows_waiting() const {
+  const std::lock_guard lock(mutex_);
+  return windows_.size();
 }
 
 size_t FakeGateway::settles_waiting() const {

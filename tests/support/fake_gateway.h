@@ -63,6 +63,13 @@ class FakeGateway final {
   std::vector<v1::Settle> ExpectSettles(size_t count);
   std::optional<v1::Reply> ExpectEarlyReply();
   std::optional<v1::Extend> ExpectExtend();
+  // The next delivery that the worker said it had begun.
+  std::optional<uint64_t> ExpectBegan();
+  // The next window that the worker set after its Hello.
+  std::optional<v1::Window> ExpectWindow();
+  // The nonce of the next Pong.
+  std::optional<uint64_t> ExpectPong();
+  void ForgetExtends();
   std::optional<v1::Drain> ExpectDrain();
   bool ExpectPing();
   // The stream with this number has been half-closed by the worker, or lost.
@@ -71,6 +78,7 @@ class FakeGateway final {
   size_t frames() const;
   int streams() const;
   size_t settles_waiting() const;
+  size_t windows_waiting() const;
 
  private:
   class Session;
@@ -110,6 +118,9 @@ class FakeGateway final {
   std::deque<v1::Settle> settles_;
   std::deque<v1::Reply> replies_;
   std::deque<v1::Extend> extends_;
+  std::deque<uint64_t> began_;
+  std::deque<v1::Window> windows_;
+  std::deque<uint64_t> pongs_;
   std::deque<v1::Drain> drains_;
   std::set<int> ended_;
   int sessions_alive_ = 0;

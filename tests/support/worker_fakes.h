@@ -1,6 +1,7 @@
 // What stands on the gateway's side of a worker stream: messages to deliver, and somebody who takes settles.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <memory>
@@ -34,8 +35,8 @@ inline MessagePtr MakeMessage(std::string topic, std::string payload, std::uniqu
 class FakeDeliverySource final : public DeliverySource {
  public:
   struct Removed {
-    bool counts = false;
-    uint64_t began = 0;
+    SessionEnd how = SessionEnd::kLost;
+    uint64_t written = 0;
     size_t in_flight = 0;
   };
 
@@ -80,6 +81,20 @@ class FakeDeliverySource final : public DeliverySource {
   std::vector<std::pair<uint64_t, Millis>> extends() {
     MutexLock lock(mutex_);
     return extends_;
+  }
+  std::vector<uint64_t> began() {
+    MutexLock lock(mutex_);
+    return began_;
+  }
+  // Ends a delivery as the dispatcher does when time is up.
+  void Revoke(SessionId session, uint64_t delivery_id, RevokeReason reason) {
+    std::shared_ptr<DeliverySink> sink;
+    {
+      MutexLock lock(mutex_);
+      sessions_[session].in_flight.erase(delivery_id);
+      sink = sessions_[session].sink;
+    }
+    sink->Revoke({{.delivery_id = delivery_id, .reason = reason}});
   }
   size_t in_flight(SessionId session) {
     MutexLock lock(mutex_);
@@ -129,11 +144,17 @@ class FakeDeliverySource final : public DeliverySource {
     MutexLock lock(mutex_);
     sessions_[session].draining = true;
   }
-  void RemoveSession(SessionId session, bool counts, uint64_t began) override {
+  std::vector<uint64_t> Begin(SessionId session, std::span<const uint64_t> ids) override {
+    MutexLock lock(mutex_);
+    std::vector<uint64_t> stale;
+    for (const uint64_t id : ids) (sessions_[session].in_flight.contains(id) ? began_ : stale).push_back(id);
+    return stale;
+  }
+  void RemoveSession(SessionId session, SessionEnd how, uint64_t written) override {
     {
       MutexLock lock(mutex_);
       Session& state = sessions_[session];
-      removed_[session] = {.counts = counts, .began = began, .in_flight = state.in_flight.size()};
+      removed_[session] = {.how = how, .written = written, .in_flight = state.in_flight.size()};
       for (const auto& [id, message] : state.in_flight) waiting_.push_back(message);
       state.in_flight.clear();
       state.sink.reset();
@@ -141,11 +162,13 @@ class FakeDeliverySource final : public DeliverySource {
     }
     Dispatch();
   }
-  bool Extend(SessionId session, uint64_t delivery_id, Millis lease) override {
+  // Takes no lease to be longer than max_lease.
+  std::optional<Dispatcher::Extended> Extend(SessionId session, uint64_t delivery_id, Millis lease) override {
     MutexLock lock(mutex_);
-    if (sessions_[session].in_flight.count(delivery_id) == 0) return false;
+    if (sessions_[session].in_flight.count(delivery_id) == 0) return std::nullopt;
     extends_.emplace_back(delivery_id, lease);
-    return true;
+    const Millis granted = std::min(lease, chain_.options.max_lease);
+    return Dispatcher::Extended{.lease = granted, .clipped = granted < lease};
   }
 
  private:
@@ -198,6 +221,7 @@ class FakeDeliverySource final : public DeliverySource {
   std::map<SessionId, Session> sessions_ ABSL_GUARDED_BY(mutex_);
   std::map<SessionId, Removed> removed_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::pair<uint64_t, Millis>> extends_ ABSL_GUARDED_BY(mutex_);
+  std::vector<uint64_t> began_ ABSL_GUARDED_BY(mutex_);
   SessionId next_session_ ABSL_GUARDED_BY(mutex_) = 1;
   uint64_t next_delivery_ ABSL_GUARDED_BY(mutex_) = 1;
   size_t settled_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -233,6 +257,9 @@ class FakeSettleHandler final : public SettleHandler {
     results->SendResults(std::move(answers));
   }
 
+  // Replies get no results any more; the test gives them.
+  void WithholdAnswers() { withhold_ = true; }
+
   std::vector<WorkerSettle> TakeSettles() {
     MutexLock lock(mutex_);
     return std::exchange(settles_, {});
@@ -244,13 +271,15 @@ class FakeSettleHandler final : public SettleHandler {
 
  private:
   template <typename Replies>
-  static void Answer(const Replies& replies, std::vector<ItemResult>& answers) {
+  void Answer(const Replies& replies, std::vector<ItemResult>& answers) {
+    if (withhold_) return;
     for (const WorkerReply& reply : replies) {
       if (reply.reply_id != 0) answers.push_back({.reply_id = reply.reply_id, .message = ""});
     }
   }
 
   FakeDeliverySource& source_;
+  std::atomic<bool> withhold_ = false;
   Mutex mutex_;
   std::vector<WorkerSettle> settles_ ABSL_GUARDED_BY(mutex_);
   std::vector<WorkerReply> replies_ ABSL_GUARDED_BY(mutex_);

@@ -19,7 +19,7 @@ inline void AddWorkerFlags(CLI::App& app, client::Options& options) {
   app.add_option("--chain", options.chains, "serve this chain; may be repeated")->required()->type_name("NAME");
   app.add_option("--name", options.worker_name, "what the gateway's logs call this worker")->capture_default_str();
   app.add_option("--window", options.window_messages, "most messages in work at once, per gateway")
-      ->capture_default_str();
+      ->default_str("by how long the handler takes");
   app.add_option("--concurrency", options.concurrency,
                  "threads that run the handler; 0 runs it on the connection's own thread")
       ->capture_default_str();

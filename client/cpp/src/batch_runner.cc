@@ -23,9 +23,13 @@ std::string Limits(size_t bytes) {
 void BatchRunner::Run(Batch& batch) {
   stream_ = batch.stream.get();
   sample_ns_ = -1;
+  mean_ns_ = -1;
+  const SteadyTime start = Now();
+  int64_t ran = 0;
   for (size_t index = 0; (index = batch.next.fetch_add(1, std::memory_order_relaxed)) < batch.size;) {
-    RunOne(batch, index);
+    if (RunOne(batch, index)) ++ran;
   }
+  if (ran > 0) mean_ns_ = std::chrono::nanoseconds(Now() - start).count() / ran;
   if (chunk_.settled > 0) stream_->Send(chunk_);
 }
 
@@ -39,20 +43,20 @@ void BatchRunner::CallHandler(const Message& message) {
   sample_ns_ = std::chrono::nanoseconds(Now() - began).count();
 }
 
-void BatchRunner::RunOne(Batch& batch, size_t index) {
+bool BatchRunner::RunOne(Batch& batch, size_t index) {
   held_ = &batch.deliveries[index];
+  bool ran = false;
   if (stream_->alive()) {
-    if (held_->state.load(std::memory_order_relaxed) == State::kHeld) {
-      CallHandler(batch.messages[index]);
-    } else {
-      stream_->Forget(*held_);
-    }
+    State expected = State::kHeld;
+    ran = held_->state.compare_exchange_strong(expected, State::kRunning, std::memory_order_relaxed);
+    if (ran) CallHandler(batch.messages[index]);
     if (chunk_.settled > 0 && (!inline_ || chunk_.bytes.size() >= kSendAt)) stream_->Send(chunk_);
   }
   if (batch.left.fetch_sub(1, std::memory_order_acq_rel) == 1) {
     settled_.fetch_add(batch.size, std::memory_order_relaxed);
     stream_->FinishBatch(batch);
   }
+  return ran;
 }
 
 Status BatchRunner::Send(const Reply& reply) {
@@ -73,11 +77,8 @@ bool BatchRunner::Abandoned() const {
 
 void BatchRunner::Settle(Outcome outcome, std::string_view reason, std::chrono::milliseconds retry_after,
                          std::span<const Reply> replies) {
-  State expected = State::kHeld;
-  if (!held_->state.compare_exchange_strong(expected, State::kDone, std::memory_order_relaxed)) {
-    stream_->Forget(*held_);
-    return;
-  }
+  State expected = State::kRunning;
+  if (!held_->state.compare_exchange_strong(expected, State::kDone, std::memory_order_relaxed)) return;
   const size_t limit = stream_->max_item_bytes();
   SettleParts parts{
       .delivery_id = held_->id, .outcome = outcome, .reason = reason, .retry_after = retry_after, .replies = replies};

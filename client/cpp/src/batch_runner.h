@@ -24,9 +24,12 @@ class BatchRunner final : private Context {
   void Run(Batch& batch);
   // How long the first handler of the last Run() took; -1: none ran, or inline.
   int64_t sample_ns() const { return sample_ns_; }
+  // What a message took in the last Run(), on average; -1: none ran.
+  int64_t mean_ns() const { return mean_ns_; }
 
  private:
-  void RunOne(Batch& batch, size_t index);
+  // False: it was lost before its handler.
+  bool RunOne(Batch& batch, size_t index);
   void CallHandler(const Message& message);
 
   // Context, of the call under way.
@@ -41,6 +44,7 @@ class BatchRunner final : private Context {
   Stream* stream_ = nullptr;
   HeldDelivery* held_ = nullptr;
   int64_t sample_ns_ = -1;
+  int64_t mean_ns_ = -1;
   Chunk chunk_;  // Settles not yet handed to the stream.
   Chunk early_;
 };

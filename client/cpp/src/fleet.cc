@@ -6,6 +6,7 @@
 #include <array>
 #include <random>
 
+#include "client/cpp/src/auto_window.h"
 #include "client/cpp/src/batch_runner.h"
 #include "client/cpp/src/channel.h"
 #include "client/cpp/src/resolver.h"
@@ -42,9 +43,9 @@ Status Fleet::Run() {
   lookup_errors_.resize(targets_.size());
   if (options_.concurrency > 0) {
     const size_t cpus = std::max<size_t>(4, std::thread::hardware_concurrency());
-    const size_t threads = options_.concurrency == Options::kAutoConcurrency ? cpus : options_.concurrency;
-    pool_ =
-        std::make_unique<HandlerPool>(threads, handler_, settled_, [this](SteadyTime when) { mailbox_.WakeBy(when); });
+    threads_ = options_.concurrency == Options::kAutoConcurrency ? cpus : options_.concurrency;
+    pool_ = std::make_unique<HandlerPool>(
+        threads_, handler_, settled_, [this](SteadyTime when) { mailbox_.WakeBy(when); }, handler_time_);
   }
   {
     const Resolver resolver(
@@ -83,8 +84,33 @@ SteadyTime Fleet::Round(SteadyTime now) {
     }
   }
   for (const auto& [key, stream] : streams_) next = std::min(next, stream->Tick(now));
+  if (options_.window_messages == Options::kAutoWindow) {
+    const uint32_t window = AutoWindowNow(now);
+    for (const auto& [key, stream] : streams_) stream->SetWindow(window);
+  }
   if (pool_ != nullptr) next = std::min(next, pool_->Nudge(now));
   return next;
+}
+
+uint32_t Fleet::AutoWindowNow(SteadyTime now) const {
+  std::chrono::nanoseconds handler = handler_time_.Get();
+  if (pool_ == nullptr) {
+    // Each stream has a thread of its own, for handlers that are known to be short.
+    constexpr std::chrono::milliseconds kAtFirst{5};
+    return AutoWindow::For(1, handler.count() == 0 ? kAtFirst : handler, 1);
+  }
+  size_t active = 0;
+  LeaseKeeper::Running running;
+  for (const auto& [key, stream] : streams_) {
+    if (stream->Active(now)) ++active;
+    const LeaseKeeper::Running its = stream->GetRunning();
+    if (its.count == 0) continue;
+    running.youngest = running.count == 0 ? its.youngest : std::max(running.youngest, its.youngest);
+    running.count += its.count;
+  }
+  // No thread is free: what waits has waited for as long as this, whatever handlers took before.
+  if (running.count >= threads_) handler = std::max<std::chrono::nanoseconds>(handler, now - running.youngest);
+  return AutoWindow::For(threads_, handler, active);
 }
 
 void Fleet::Dial(Link& link, SteadyTime now) {
@@ -97,7 +123,9 @@ void Fleet::Dial(Link& link, SteadyTime now) {
     return;
   }
   StreamListener& listener = *this;
-  link.stream = std::make_shared<Stream>(link.address, options_, instance_, listener);
+  const uint32_t window =
+      options_.window_messages == Options::kAutoWindow ? AutoWindowNow(now) : options_.window_messages;
+  link.stream = std::make_shared<Stream>(link.address, options_, instance_, window, listener);
   streams_.emplace(link.stream.get(), link.stream);
   link.stream->Start(channel);
 }
@@ -145,6 +173,8 @@ void Fleet::GatewayDrains(Stream* stream, const std::string& reason) {
   // The next stream does not wait for this one's last handlers.
   link->stream = nullptr;
   link->dial_at = Now();
+  // Taking leave is no failure. Of one that hardly came, the next waits a little all the same.
+  link->backoff.Reset();
   const auto connected = connected_.find(stream);
   if (connected == connected_.end() || Now() - connected->second < kSteady) {
     Pause(*link, {StatusCode::kUnavailable, ""}, Now());
@@ -188,7 +218,9 @@ void Fleet::OnBatch(const std::shared_ptr<Batch>& batch) {
   if (pool_ != nullptr) {
     pool_->Submit(batch);
   } else {
-    BatchRunner(handler_, settled_, true).Run(*batch);
+    BatchRunner runner(handler_, settled_, true);
+    runner.Run(*batch);
+    handler_time_.Add(runner.mean_ns());
   }
 }
 

@@ -13,6 +13,7 @@
 #include "client/cpp/src/address.h"
 #include "client/cpp/src/backoff.h"
 #include "client/cpp/src/handler_pool.h"
+#include "client/cpp/src/handler_time.h"
 #include "client/cpp/src/mailbox.h"
 #include "client/cpp/src/stream.h"
 #include "sluice/handler.h"
@@ -61,6 +62,8 @@ class Fleet final : private StreamListener {
   void Ended(const std::shared_ptr<Stream>& stream, const Status& status);
   void Found(size_t target, Lookup lookup, Millis again);
   void Dial(Link& link, SteadyTime now);
+  // What a stream should hold when nobody has said.
+  uint32_t AutoWindowNow(SteadyTime now) const;
   // When the link is to be dialled again after `status`.
   Millis Pause(Link& link, const Status& status, SteadyTime now);
   void Leave();
@@ -78,7 +81,9 @@ class Fleet final : private StreamListener {
   std::atomic<uint32_t> streams_connected_ = 0;
   std::atomic<uint64_t> received_ = 0;
   std::atomic<uint64_t> settled_ = 0;
+  HandlerTime handler_time_;
   std::unique_ptr<HandlerPool> pool_;  // Null with concurrency 0. Constant while streams live.
+  size_t threads_ = 0;                 // Its.
 
   // Owned by Run()'s thread.
   std::vector<std::vector<Address>> found_;  // Per target.

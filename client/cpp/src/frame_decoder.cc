@@ -163,6 +163,13 @@ Status DecodeFrame(std::string_view frame, GatewayParts& parts) {
       case F::kResultsFieldNumber:
         if (!DecodeResult(field.bytes, parts.results.emplace_back())) return Malformed("Result");
         break;
+      case F::kRevokesFieldNumber: {
+        v1::Revoke revoke;
+        if (!revoke.ParseFromArray(field.bytes.data(), static_cast<int>(field.bytes.size())))
+          return Malformed("Revoke");
+        parts.revokes.push_back(revoke.delivery_id());
+        break;
+      }
       case F::kPingFieldNumber:
         if (!DecodeNonce(field.bytes, parts.ping)) return Malformed("Ping");
         break;

@@ -17,7 +17,8 @@ struct GatewayParts {
   std::optional<v1::Welcome> welcome;
   std::vector<Message> deliveries;  // Views into the frame.
   std::vector<ItemResult> results;
-  std::optional<uint64_t> ping;  // Nonces.
+  std::vector<uint64_t> revokes;  // Delivery ids.
+  std::optional<uint64_t> ping;   // Nonces.
   std::optional<uint64_t> pong;
   std::optional<v1::Drain> drain;
 };

@@ -138,6 +138,14 @@ bool EncodeEarlyReply(const Reply& reply, uint64_t delivery_id, size_t limit, By
   return true;
 }
 
+void EncodeBegan(std::span<const uint64_t> delivery_ids, Bytes& out) {
+  size_t size = 0;
+  for (const uint64_t id : delivery_ids) size += wire::VarintSize(id);
+  wire::Writer writer(out.Extend(wire::BytesFieldSize(v1::WorkerFrame::kBeganFieldNumber, size)));
+  writer.BytesHead(v1::WorkerFrame::kBeganFieldNumber, size);
+  for (const uint64_t id : delivery_ids) writer.Varint(id);
+}
+
 void EncodeExtends(std::span<const LeaseKeeper::Extension> extensions, Bytes& out) {
   using E = v1::Extend;
   for (const auto& extension : extensions) {

@@ -34,8 +34,10 @@ size_t CountItems(std::span<const Reply> replies);
 bool EncodeSettle(const SettleParts& settle, size_t limit, Bytes& out);
 // The same for a reply ahead of its settle.
 bool EncodeEarlyReply(const Reply& reply, uint64_t delivery_id, size_t limit, Bytes& out);
+// Not for none.
+void EncodeBegan(std::span<const uint64_t> delivery_ids, Bytes& out);
 void EncodeExtends(std::span<const LeaseKeeper::Extension> extensions, Bytes& out);
-// Hello, Ping, Pong, Drain.
+// Hello, Window, Ping, Pong, Drain.
 void EncodeFrame(const v1::WorkerFrame& frame, Bytes& out);
 
 }  // namespace sluice::client

@@ -17,8 +17,8 @@ constexpr std::chrono::milliseconds kPatience{1};
 }  // namespace
 
 HandlerPool::HandlerPool(size_t threads, const Handler& handler, std::atomic<uint64_t>& settled,
-                         std::function<void(SteadyTime)> wake_by)
-    : handler_(handler), settled_(settled), wake_by_(std::move(wake_by)) {
+                         std::function<void(SteadyTime)> wake_by, HandlerTime& time)
+    : handler_(handler), settled_(settled), wake_by_(std::move(wake_by)), time_(time) {
   threads_.reserve(threads);
   for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { Work(); });
 }
@@ -102,6 +102,7 @@ void HandlerPool::Work() {
       batch = queue_.front();
     }
     runner.Run(*batch);
+    time_.Add(runner.mean_ns());
     if (const int64_t sample = runner.sample_ns(); sample >= 0) {
       // Threads may overwrite each other's contribution: it is an estimate.
       const int64_t known = handler_ns_.load(std::memory_order_relaxed);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "client/cpp/src/batch.h"
+#include "client/cpp/src/handler_time.h"
 #include "client/cpp/src/mutex.h"
 #include "client/cpp/src/time.h"
 #include "sluice/handler.h"
@@ -22,9 +23,9 @@ namespace sluice::client {
 // Thread-safe. What waits here is bounded by the windows of the streams it comes from.
 class HandlerPool {
  public:
-  // `handler` and `settled` outlive it. `wake_by` asks for a Nudge() then; called often, from any thread.
+  // `handler`, `settled` and `time` outlive it. `wake_by` asks for a Nudge() then; called often, from any thread.
   HandlerPool(size_t threads, const Handler& handler, std::atomic<uint64_t>& settled,
-              std::function<void(SteadyTime)> wake_by);
+              std::function<void(SteadyTime)> wake_by, HandlerTime& time);
   // Waits for running handlers. Batches of streams that have ended are passed over.
   ~HandlerPool();
   HandlerPool(const HandlerPool&) = delete;
@@ -44,6 +45,7 @@ class HandlerPool {
   const Handler& handler_;
   std::atomic<uint64_t>& settled_;
   const std::function<void(SteadyTime)> wake_by_;
+  HandlerTime& time_;
 
   Mutex mutex_;
   CondVar work_;

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "client/cpp/src/auto_window.h"
 #include "client/cpp/src/frame_encoder.h"
 
 namespace sluice::client {
@@ -13,6 +14,8 @@ constexpr char kMethod[] = "/sluice.v1.WorkerService/Work";
 // A frame larger than this gains nothing, and keeps the gateway waiting for its first settle.
 constexpr size_t kFrameBytes = size_t{1} << 20;
 constexpr std::chrono::seconds kReportInterval{1};
+// Since its last delivery a stream counts as one that has something to do.
+constexpr std::chrono::seconds kActive{1};
 
 Status FromGrpc(const grpc::Status& status) {
   const int code = status.error_code();
@@ -21,8 +24,13 @@ Status FromGrpc(const grpc::Status& status) {
 
 }  // namespace
 
-Stream::Stream(Address address, const Options& options, std::string instance, StreamListener& listener)
-    : address_(std::move(address)), options_(options), instance_(std::move(instance)), listener_(listener) {}
+Stream::Stream(Address address, const Options& options, std::string instance, uint32_t window, StreamListener& listener)
+    : address_(std::move(address)),
+      options_(options),
+      instance_(std::move(instance)),
+      most_messages_(options.window_messages == Options::kAutoWindow ? AutoWindow::kMost : options.window_messages),
+      listener_(listener),
+      window_(window) {}
 
 v1::WorkerFrame Stream::Hello() const {
   v1::WorkerFrame frame;
@@ -32,9 +40,10 @@ v1::WorkerFrame Stream::Hello() const {
   hello.set_worker_name(options_.worker_name);
   hello.set_instance(instance_);
   for (const std::string& chain : options_.chains) hello.add_chains(chain);
-  hello.mutable_window()->set_messages(options_.window_messages);
+  hello.mutable_window()->set_messages(window_);
   hello.mutable_window()->set_bytes(options_.window_bytes);
   hello.set_lease_ms(static_cast<uint32_t>(options_.lease.count()));
+  hello.add_features(kBeganFeature);
   return frame;
 }
 
@@ -43,7 +52,10 @@ void Stream::Start(std::shared_ptr<grpc::Channel> channel) {
   channel_ = std::move(channel);
   stub_ = std::make_unique<grpc::GenericStub>(channel_);
   Bytes hello;
-  EncodeFrame(Hello(), hello);
+  {
+    MutexLock lock(mutex_);
+    EncodeFrame(Hello(), hello);
+  }
   const grpc::Slice slice(hello.view().data(), hello.size());
   writing_buffer_ = grpc::ByteBuffer(&slice, 1);
   {
@@ -107,7 +119,7 @@ void Stream::AppendFrame(const v1::WorkerFrame& frame, bool ends_frame) {
 }
 
 bool Stream::OverWindow() const {
-  return held_messages_ > options_.window_messages ||
+  return held_messages_ > most_messages_ ||
          (options_.window_bytes > 0 && held_bytes_ > options_.window_bytes && held_messages_ > 1);
 }
 
@@ -177,15 +189,29 @@ Status Stream::SendEarly(Chunk& chunk, bool wait) {
   return {};
 }
 
-void Stream::Forget(const HeldDelivery& held) {
+void Stream::SetWindow(uint32_t messages) {
   Next next;
   {
     MutexLock lock(mutex_);
-    --held_messages_;
-    held_bytes_ -= held.window_bytes;
+    if (phase_ != Phase::kServing || !AutoWindow::WorthTelling(window_, messages)) return;
+    window_ = messages;
+    v1::WorkerFrame frame;
+    frame.mutable_window()->set_messages(messages);
+    frame.mutable_window()->set_bytes(options_.window_bytes);
+    AppendFrame(frame, false);
     next = Decide();
   }
   Begin(next);
+}
+
+bool Stream::Active(SteadyTime now) const {
+  MutexLock lock(mutex_);
+  return held_messages_ > 0 || now < delivered_ + kActive;
+}
+
+LeaseKeeper::Running Stream::GetRunning() const {
+  MutexLock lock(mutex_);
+  return leases_.GetRunning();
 }
 
 void Stream::FinishBatch(const Batch& batch) {
@@ -219,6 +245,20 @@ SteadyTime Stream::Tick(SteadyTime now) {
         ping.mutable_ping()->set_nonce(kHeartbeatNonce);
         AppendFrame(ping, false);
       }
+      SteadyTime look_at = kNever;
+      if (tells_began_ && !leases_.empty()) {
+        look_at = looked_ + kTellBegunEvery;
+        if (now >= look_at) {
+          looked_ = now;
+          look_at = now + kTellBegunEvery;
+          if (const std::vector<uint64_t> begun = leases_.TakeBegun(now); !begun.empty()) {
+            Chunk chunk;
+            EncodeBegan(begun, chunk.bytes);
+            chunk.items = begun.size();
+            outbox_.Append(chunk);
+          }
+        }
+      }
       const std::vector<LeaseKeeper::Extension> extensions = leases_.TakeDue(now);
       if (!extensions.empty()) {
         Chunk chunk;
@@ -231,7 +271,7 @@ SteadyTime Stream::Tick(SteadyTime now) {
       const SteadyTime silent = reading_ ? listened_ + 2 * heartbeat_ : now + heartbeat_;
       if (now >= silent) lost = {StatusCode::kDeadlineExceeded, "the gateway was silent for two heartbeat intervals"};
       const SteadyTime ping_at = writing_ ? now + heartbeat_ / 2 : sent_ + heartbeat_ / 2;
-      wake = std::min({silent, ping_at, leases_.Next()});
+      wake = std::min({silent, ping_at, look_at, leases_.Next()});
     }
   }
   Begin(next);

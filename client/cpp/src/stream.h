@@ -49,7 +49,8 @@ class Stream final : public std::enable_shared_from_this<Stream>,
                      private grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
   // `options` and `listener` outlive it.
-  Stream(Address address, const Options& options, std::string instance, StreamListener& listener);
+  // `window`: its messages, to begin with.
+  Stream(Address address, const Options& options, std::string instance, uint32_t window, StreamListener& listener);
   ~Stream() override = default;
 
   // Once.
@@ -60,6 +61,12 @@ class Stream final : public std::enable_shared_from_this<Stream>,
   void Cancel(Status why);
   // Does what is due: extensions, heartbeat, timeouts. Returns when it wants to be called next. Run()'s thread.
   SteadyTime Tick(SteadyTime now);
+
+  // The gateway is told if it is worth it.
+  void SetWindow(uint32_t messages);
+  // Something was delivered lately, or is held.
+  bool Active(SteadyTime now) const;
+  LeaseKeeper::Running GetRunning() const;
 
   const Address& address() const { return address_; }
   const Options& options() const { return options_; }
@@ -74,8 +81,6 @@ class Stream final : public std::enable_shared_from_this<Stream>,
   // The same for replies ahead of their settle, under the bound on unsent bytes. RESOURCE_EXHAUSTED: full, and `wait`
   // is false. UNAVAILABLE: ended.
   Status SendEarly(Chunk& chunk, bool wait);
-  // A delivery that needs no settle any more, because it is lost.
-  void Forget(const HeldDelivery& held);
   // All messages of the batch are through.
   void FinishBatch(const Batch& batch);
   // Raises an event at most once a second.
@@ -86,6 +91,11 @@ class Stream final : public std::enable_shared_from_this<Stream>,
   // Nonces tell the Pong that answers our Drain from those of heartbeats.
   static constexpr uint64_t kHeartbeatNonce = 1;
   static constexpr uint64_t kDrainNonce = 2;
+
+  static constexpr char kBeganFeature[] = "began";
+  // Handlers that take less are never told of: their settle says it. So a message costs no frame more, and one that
+  // takes longer shares one with all others of its kind.
+  static constexpr Millis kTellBegunEvery{50};
 
   enum class Phase : uint8_t { kGreeting, kServing, kLeaving, kEnded };
 
@@ -108,7 +118,9 @@ class Stream final : public std::enable_shared_from_this<Stream>,
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void HandleControl(const GatewayParts& parts) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void HandleResults(const std::vector<ItemResult>& results);
-  v1::WorkerFrame Hello() const;
+  // Another worker has it.
+  void Lose(uint64_t delivery_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  v1::WorkerFrame Hello() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   void AppendFrame(const v1::WorkerFrame& frame, bool ends_frame) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What can be started now; takes the next frame out of the outbox into writing_buffer_.
@@ -120,6 +132,7 @@ class Stream final : public std::enable_shared_from_this<Stream>,
   const Address address_;
   const Options& options_;
   const std::string instance_;
+  const uint32_t most_messages_;  // Of windows: what comes beyond is not read.
   StreamListener& listener_;
 
   // Set in Start().
@@ -150,6 +163,10 @@ class Stream final : public std::enable_shared_from_this<Stream>,
   LeaseKeeper leases_ ABSL_GUARDED_BY(mutex_);
   uint64_t held_messages_ ABSL_GUARDED_BY(mutex_) = 0;  // Received, and their settle not yet handed to gRPC.
   uint64_t held_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint32_t window_ ABSL_GUARDED_BY(mutex_);  // As the gateway was told.
+  bool tells_began_ ABSL_GUARDED_BY(mutex_) = false;
+  SteadyTime delivered_ ABSL_GUARDED_BY(mutex_);  // The last delivery.
+  SteadyTime looked_ ABSL_GUARDED_BY(mutex_);     // For what has begun.
   Millis heartbeat_ ABSL_GUARDED_BY(mutex_){0};
   SteadyTime sent_ ABSL_GUARDED_BY(mutex_);      // The last frame.
   SteadyTime listened_ ABSL_GUARDED_BY(mutex_);  // The last frame received, or since when we read again.

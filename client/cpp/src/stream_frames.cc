@@ -28,8 +28,10 @@ void Stream::HandleFrame() {
     if (status.ok()) {
       connected = parts.welcome.has_value();
       Hold(parts, batch, now);
+      for (const uint64_t id : parts.revokes) Lose(id);
       HandleControl(parts);
       lease_due = leases_.Next();
+      if (tells_began_ && !leases_.empty()) lease_due = std::min(lease_due, looked_ + kTellBegunEvery);
     }
   }
   if (!status.ok()) {
@@ -69,6 +71,9 @@ Status Stream::Greet(const GatewayParts& parts) {
   }
   phase_ = Phase::kServing;
   heartbeat_ = Millis(std::clamp(parts.welcome->heartbeat_interval_ms(), 1'000U, 3'600'000U));
+  const auto& features = parts.welcome->features();
+  tells_began_ = std::ranges::find(features, kBeganFeature) != features.end();
+  if (tells_began_) leases_.TellBegun();
   constexpr uint64_t kDefaultMaxFrame = uint64_t{4} << 20;  // gRPC's own, for a gateway that says none.
   max_frame_bytes_ = parts.welcome->max_frame_bytes() == 0 ? kDefaultMaxFrame : parts.welcome->max_frame_bytes();
   return {};
@@ -90,6 +95,9 @@ void Stream::Hold(GatewayParts& parts, const std::shared_ptr<Batch>& batch, Stea
     held.window_bytes = WindowBytes(message);
     held_bytes_ += held.window_bytes;
   }
+  // A handler of what comes now is not looked at before it could be worth it.
+  if (leases_.empty()) looked_ = now;
+  delivered_ = now;
   held_messages_ += batch->size;
   leases_.Add(batch, now);
 }
@@ -107,11 +115,22 @@ void Stream::HandleControl(const GatewayParts& parts) {
   }
 }
 
+void Stream::Lose(uint64_t delivery_id) {
+  const HeldDelivery* held = leases_.MarkLost(delivery_id);
+  if (held == nullptr) return;
+  --held_messages_;
+  held_bytes_ -= held->window_bytes;
+}
+
 void Stream::HandleResults(const std::vector<ItemResult>& results) {
   for (const ItemResult& result : results) {
     if (result.code == ItemResult::Code::kStale && result.reply_id == 0) {
       MutexLock lock(mutex_);
-      leases_.MarkLost(result.delivery_id);
+      Lose(result.delivery_id);
+    } else if (result.code == ItemResult::Code::kClipped) {
+      MutexLock lock(mutex_);
+      leases_.StopExtending(result.delivery_id);
+      if (!options_.on_result) continue;
     }
     if (options_.on_result) {
       options_.on_result(result);

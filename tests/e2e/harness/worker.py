@@ -26,14 +26,15 @@ class RawWorker:
     Frames are sent by verbs; the test waits with expect_…() for what comes.
     """
 
-    def __init__(self, gateway, silent=False):
+    def __init__(self, gateway, silent=False, options=UNLIMITED):
         self.silent = silent
-        self.channel = grpc.insecure_channel(gateway.workers, options=UNLIMITED)
+        self.channel = grpc.insecure_channel(gateway.workers, options=options)
         self.outbox = queue.SimpleQueue()
         self.changed = threading.Condition()
         self.welcome = None
         self.deliveries = []
         self.results = []
+        self.revokes = []
         self.pongs = []
         self.drains = []
         self.frames = 0
@@ -62,6 +63,7 @@ class RawWorker:
                         self.welcome = frame.welcome
                     self.deliveries.extend(frame.deliveries)
                     self.results.extend(frame.results)
+                    self.revokes.extend(frame.revokes)
                     if frame.HasField("pong"):
                         self.pongs.append(frame.pong.nonce)
                     if frame.HasField("drain"):
@@ -163,6 +165,13 @@ class RawWorker:
         with self.changed:
             return list(self.results)
 
+    def expect_revokes(self, count, seconds=15.0):
+        """All revokes, once there are `count`."""
+        wait_on(self.changed, lambda: len(self.revokes) >= count,
+                lambda: f"{count} revokes; there are {len(self.revokes)}; stream end: {self.ended}", seconds)
+        with self.changed:
+            return list(self.revokes)
+
     def expect_end(self, seconds=15.0):
         """(status code, details) of the stream."""
         return wait_on(self.changed, lambda: self.ended, "the stream ends", seconds)
@@ -186,10 +195,10 @@ class RawWorker:
 class AnsweringWorker(RawWorker):
     """Answers every delivery at once, with "PAYLOAD MESSAGE_ID ATTEMPT"; without a topic, settles it without a reply."""
 
-    def __init__(self, gateway, chain="c", topic="out", qos=1, messages=1000):
+    def __init__(self, gateway, chain="c", topic="out", qos=1, messages=1000, options=UNLIMITED):
         self.topic = topic
         self.qos = qos
-        super().__init__(gateway)
+        super().__init__(gateway, options=options)
         self.hello(chain, messages=messages)
 
     def took(self, deliveries):

@@ -14,13 +14,14 @@ TEST(ConnectionTest, IntroducesItself) {
   Options options = For(gateway);
   options.chains = {"test", "other"};
   options.lease = std::chrono::seconds(7);
+  options.window_messages = 77;
   const RunningWorker worker(options, Echo);
   const auto hello = gateway.ExpectHello();
   ASSERT_TRUE(hello);
   EXPECT_EQ(hello->worker_name(), "tester");
   EXPECT_EQ(hello->instance(), "one");
   EXPECT_EQ(hello->max_protocol_version(), 1U);
-  EXPECT_EQ(hello->window().messages(), options.window_messages);
+  EXPECT_EQ(hello->window().messages(), 77U);
   EXPECT_EQ(hello->window().bytes(), options.window_bytes);
   EXPECT_EQ(hello->lease_ms(), 7'000U);
   EXPECT_EQ(hello->chains_size(), 2);
@@ -167,6 +168,25 @@ TEST(ConnectionTest, FinishesWhatIsInWorkBeforeItLeaves) {
   EXPECT_TRUE(gateway.ExpectEnd());
   EXPECT_EQ(worker.Join().code(), StatusCode::kOk);
   EXPECT_EQ(gateway.streams(), 1);
+}
+
+TEST(ConnectionTest, ComesBackSoonAfterAnyNumberOfDrains) {
+  FakeGateway gateway;
+  RunningWorker worker(For(gateway), Echo);
+  for (int i = 1; i <= 8; ++i) {
+    ASSERT_TRUE(gateway.ExpectHello(i));
+    ASSERT_TRUE(worker.Await(Kind::kConnected));
+    gateway.SendDrain(10'000, "restarting");
+  }
+  ASSERT_TRUE(gateway.ExpectHello(9));
+  ASSERT_TRUE(worker.Await(Kind::kConnected));
+  gateway.DropStream();
+  std::optional<Event> lost;
+  do {
+    lost = worker.Await(Kind::kDisconnected);
+    ASSERT_TRUE(lost);
+  } while (lost->status.ok());
+  EXPECT_LE(lost->retry_in, std::chrono::milliseconds(20)) << "two failures at most, from 10 ms on";
 }
 
 TEST(ConnectionTest, SaysSoWhenTheDrainTimeoutPasses) {

@@ -42,6 +42,7 @@ TEST(WorkerTest, GathersSettlesIntoFewFrames) {
   FakeGateway gateway;
   Options options = For(gateway);
   options.concurrency = 0;
+  options.window_messages = 1'000;
   const RunningWorker worker(options, Echo);
   gateway.Deliver(500, WithPayload("x"));
   EXPECT_EQ(gateway.ExpectSettles(500).size(), 500U);

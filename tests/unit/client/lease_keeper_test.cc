@@ -80,6 +80,53 @@ TEST(LeaseKeeperTest, ExtendsNothingThatIsLost) {
   EXPECT_EQ(keeper.Next(), kNever);
 }
 
+TEST(LeaseKeeperTest, TellsOnceWhatHandlersHaveBegunAndExtendsNothingElse) {
+  LeaseKeeper keeper;
+  keeper.TellBegun();
+  const auto group = Group({{1, Millis(1000)}, {2, Millis(1000)}, {3, Millis(1000)}});
+  keeper.Add(group, kStart);
+  EXPECT_TRUE(keeper.TakeBegun(kStart).empty());
+  EXPECT_TRUE(keeper.TakeDue(kStart + Millis(500)).empty());
+  group->deliveries[0].state = State::kRunning;
+  group->deliveries[2].state = State::kDone;
+  EXPECT_THAT(keeper.TakeBegun(kStart + Millis(600)), ElementsAre(1));
+  EXPECT_TRUE(keeper.TakeBegun(kStart + Millis(700)).empty());
+  EXPECT_THAT(Ids(keeper.TakeDue(kStart + Millis(1000))), ElementsAre(1));
+}
+
+TEST(LeaseKeeperTest, KnowsWhatRunsAndSinceWhen) {
+  LeaseKeeper keeper;
+  const auto group = Group({{1, Millis(1000)}, {2, Millis(1000)}});
+  keeper.Add(group, kStart);
+  EXPECT_EQ(keeper.GetRunning().count, 0U);
+  for (size_t i = 0; i < 2; ++i) {
+    group->deliveries[i].state = State::kRunning;
+    keeper.TakeBegun(kStart + Millis(100 * static_cast<int>(i)));
+  }
+  EXPECT_EQ(keeper.GetRunning().count, 2U);
+  EXPECT_EQ(keeper.GetRunning().youngest, kStart + Millis(100));
+  group->deliveries[1].state = State::kDone;
+  EXPECT_EQ(keeper.GetRunning().youngest, kStart);
+}
+
+TEST(LeaseKeeperTest, LosesWhatWaitsAndWhatRunsOnce) {
+  LeaseKeeper keeper;
+  const auto group = Group({{1, Millis(1000)}, {2, Millis(1000)}});
+  keeper.Add(group, kStart);
+  group->deliveries[1].state = State::kRunning;
+  EXPECT_EQ(keeper.MarkLost(1), &group->deliveries[0]);
+  EXPECT_EQ(keeper.MarkLost(2), &group->deliveries[1]);
+  EXPECT_EQ(keeper.MarkLost(2), nullptr);
+  EXPECT_EQ(keeper.MarkLost(3), nullptr);
+}
+
+TEST(LeaseKeeperTest, StopsExtendingWhatItIsToldTo) {
+  LeaseKeeper keeper;
+  keeper.Add(Group({{1, Millis(1000)}, {2, Millis(1000)}}), kStart);
+  keeper.StopExtending(1);
+  EXPECT_THAT(Ids(keeper.TakeDue(kStart + Millis(500))), ElementsAre(2));
+}
+
 TEST(LeaseKeeperTest, KeepsADoneDeliveryDoneWhenItsLossIsTold) {
   LeaseKeeper keeper;
   const auto group = Group({{1, Millis(1000)}});

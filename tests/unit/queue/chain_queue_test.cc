@@ -27,7 +27,7 @@ class ChainQueueTest : public ::testing::Test {
   }
   QueueEntry& Take() {
     QueueEntry& entry = *queue.Front();
-    queue.TakeFront();
+    queue.Take(*queue.Front());
     entry.was_out = true;
     return entry;
   }

@@ -22,6 +22,9 @@ class FakeWorker final : public DeliverySink {
     batches.push_back(batch.size());
     for (Delivery& delivery : batch) deliveries.push_back(std::move(delivery));
   }
+  void Revoke(std::vector<Revocation> batch) override {
+    for (const Revocation& each : batch) revoked.emplace_back(each.delivery_id, each.reason);
+  }
 
   // Takes the oldest delivery that was not taken yet.
   Delivery Take() {
@@ -40,6 +43,7 @@ class FakeWorker final : public DeliverySink {
   SessionId id = 0;
   std::vector<Delivery> deliveries;
   std::vector<size_t> batches;
+  std::vector<std::pair<uint64_t, RevokeReason>> revoked;
 
  private:
   size_t taken_ = 0;
@@ -118,13 +122,26 @@ class DispatcherTest : public ::testing::Test {
     Enqueue(chain, specs);
   }
 
-  std::shared_ptr<FakeWorker> Connect(std::vector<const Chain*> chains, Window window, Millis lease = Millis(0)) {
+  std::shared_ptr<FakeWorker> Connect(std::vector<const Chain*> chains, Window window, Millis lease = Millis(0),
+                                      bool tells_began = false) {
     auto worker = std::make_shared<FakeWorker>();
-    worker->id = dispatcher.AddSession(
-        {.worker = "w" + std::to_string(++workers_), .chains = std::move(chains), .window = window, .lease = lease},
-        worker);
+    worker->id = dispatcher.AddSession({.worker = "w" + std::to_string(++workers_),
+                                        .chains = std::move(chains),
+                                        .window = window,
+                                        .lease = lease,
+                                        .tells_began = tells_began},
+                                       worker);
     return worker;
   }
+  // A worker that says what it has begun.
+  std::shared_ptr<FakeWorker> ConnectTelling(std::vector<const Chain*> chains, Window window) {
+    return Connect(std::move(chains), window, Millis(0), /*tells_began=*/true);
+  }
+  std::vector<uint64_t> Begin(const FakeWorker& worker, std::vector<uint64_t> ids) {
+    return dispatcher.Begin(worker.id, ids);
+  }
+  // Its process is gone; it had read all that was sent.
+  void Kill(const FakeWorker& worker) { dispatcher.RemoveSession(worker.id, SessionEnd::kLost, UINT64_MAX); }
 
   // Claims and finishes. False: stale.
   bool Settle(const FakeWorker& worker, uint64_t delivery_id, Verdict verdict, Millis retry_after = Millis(0),

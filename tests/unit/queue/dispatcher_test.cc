@@ -35,7 +35,7 @@ TEST_F(DispatcherSession, WhoDrainsIsNoWorkerAnyMore) {
   EXPECT_FALSE(dispatcher.HasWorkers());
   auto other = Connect({&chain}, {.messages = 10});
   EXPECT_TRUE(dispatcher.HasWorkers());
-  dispatcher.RemoveSession(other->id, /*counts=*/false, /*began=*/0);
+  dispatcher.RemoveSession(other->id, SessionEnd::kDrained, /*written=*/0);
   EXPECT_FALSE(dispatcher.HasWorkers());
 }
 
@@ -280,7 +280,7 @@ TEST_F(DispatcherSession, WaitsUntilNothingIsLeftOrTheDeadline) {
 TEST_F(DispatcherSession, UnknownSessionsAreIgnored) {
   dispatcher.SetWindow(99, {.messages = 1});
   dispatcher.DrainSession(99);
-  dispatcher.RemoveSession(99, true, 0);
+  dispatcher.RemoveSession(99, SessionEnd::kLost, 0);
   dispatcher.Finish(99, {});
   EXPECT_FALSE(dispatcher.HasInFlight(99));
   EXPECT_FALSE(dispatcher.Extend(99, 1, Millis(1'000)));
@@ -303,7 +303,7 @@ TEST_F(DispatcherSession, NamesSessionsAndDeliveriesOnlyOnce) {
       last = delivery.id;
     }
     for (const Delivery& delivery : worker->deliveries) Settle(*worker, delivery.id, Verdict::kAck);
-    dispatcher.RemoveSession(worker->id, true, last);
+    dispatcher.RemoveSession(worker->id, SessionEnd::kLost, last);
   }
 }
 

@@ -85,7 +85,7 @@ TEST_F(QueueBound, HoldsForWhatComesBack) {
   const Chain& chain = MakeChain("c", Bound(2));
   auto worker = Connect({&chain}, {.messages = 3});
   EnqueueQos0(chain, {"1", "2", "3", "4"});
-  dispatcher.RemoveSession(worker->id, true, /*began=*/0);
+  dispatcher.RemoveSession(worker->id, SessionEnd::kLost, /*written=*/0);
   EXPECT_THAT(Connect({&chain}, {.messages = 10})->TakePayloads(), ElementsAre("3", "4"));
 }
 
@@ -178,7 +178,7 @@ TEST_F(Leases, AreWhatTheWorkerAsksForWithinBounds) {
     EnqueuePayloads(chain, {"x"});
     EXPECT_EQ(worker->Take().lease, given);
     Settle(*worker, worker->deliveries[0].id, Verdict::kAck);
-    dispatcher.RemoveSession(worker->id, true, 0);
+    dispatcher.RemoveSession(worker->id, SessionEnd::kLost, 0);
   }
 }
 

@@ -31,16 +31,20 @@ class DispatcherModel : public DispatcherTest, public ::testing::WithParamInterf
     uint32_t attempts = 0;
     State state = State::kWaiting;
     bool must_die = false;  // Its dead letter is to come.
+    bool suspect = false;   // Must be delivered alone.
+    int losses = 0;
   };
   struct Out {
     size_t message = 0;
     SteadyTime delivered;
     SteadyTime lease_end;
+    bool begun = false;
     std::optional<Dispatcher::Claimed> claimed;
   };
   struct Peer {
     Window window;
     Millis lease{0};
+    bool tells_began = false;
     bool draining = false;
     bool removed = false;
     std::set<const Chain*> chains;
@@ -108,11 +112,21 @@ class DispatcherModel : public DispatcherTest, public ::testing::WithParamInterf
     EXPECT_LT(peer.out.size(), peer.window.messages);
     EXPECT_TRUE(peer.window.bytes == 0 || peer.out.empty() || peer.bytes + known.bytes <= peer.window.bytes);
     EXPECT_TRUE(peer.out.empty() || peer.out.rbegin()->first < delivery.id);
+    for (const auto& [id, out] : peer.out) {
+      EXPECT_FALSE(messages_.at(out.message).suspect) << "a worker that has a suspect got another message";
+    }
+    if (known.suspect) {
+      EXPECT_TRUE(peer.out.empty()) << "a suspect beside others";
+      for (const auto& [other_number, other] : messages_) {
+        EXPECT_FALSE(other.chain == known.chain && other.suspect && other.state == State::kOut) << "one at a time";
+      }
+    }
     known.state = State::kOut;
     peer.bytes += known.bytes;
     peer.out[delivery.id] = {.message = number,
                              .delivered = clock.Now(),
                              .lease_end = clock.Now() + delivery.lease,
+                             .begun = !peer.tells_began,
                              .claimed = std::nullopt};
   }
 
@@ -148,7 +162,28 @@ class DispatcherModel : public DispatcherTest, public ::testing::WithParamInterf
     }
   }
 
+  // A suspect waits only while no worker holds nothing, or another suspect of its chain is out.
+  void CheckSuspects() {
+    std::set<const Chain*> busy;
+    for (const auto& [number, known] : messages_) {
+      if (known.suspect && known.state == State::kOut) busy.insert(known.chain);
+    }
+    for (const auto& [number, known] : messages_) {
+      if (!known.suspect || known.state != State::kWaiting || busy.contains(known.chain)) continue;
+      for (const auto& [id, peer] : peers_) {
+        EXPECT_FALSE(!peer.removed && !peer.draining && peer.chains.contains(known.chain) && peer.window.messages > 0 &&
+                     peer.out.empty())
+            << "a suspect waits although a worker has nothing";
+      }
+    }
+  }
+
   void CheckNothingWaitsForNothing() {
+    CheckSuspects();
+    // A worker may be kept for them.
+    for (const auto& [number, known] : messages_) {
+      if (known.suspect && (known.state == State::kWaiting || known.state == State::kOut)) return;
+    }
     std::set<std::pair<const Chain*, std::string>> blocked;
     for (const auto& [number, known] : messages_) {
       const bool holds = known.state == State::kOut || known.state == State::kDelayed;
@@ -167,16 +202,37 @@ class DispatcherModel : public DispatcherTest, public ::testing::WithParamInterf
   // ---- what is done to it
 
   // The message is not out any more: it waits, or has met its end.
-  void LoseAttempt(size_t number, bool counts, bool seen) {
-    Known& known = messages_.at(number);
-    if (known.qos0 && seen) {
-      known.state = State::kDone;
-    } else if (counts && seen && ++known.attempts >= known.chain->options.max_attempts) {
+  void LoseAttempt(Known& known, bool counts) {
+    known.state = State::kWaiting;
+    if (counts && ++known.attempts >= known.chain->options.max_attempts) {
       known.state = State::kDone;
       known.must_die = true;
-    } else {
-      known.state = State::kWaiting;
     }
+  }
+  void Settled(Known& known) {
+    known.suspect = false;
+    known.losses = 0;
+  }
+  void LoseLease(const Out& out) {
+    Known& known = messages_.at(out.message);
+    if (known.qos0) {
+      known.state = State::kDone;
+      return;
+    }
+    if (out.begun) Settled(known);
+    LoseAttempt(known, out.begun);
+  }
+  void LoseWorker(const Peer& peer, const Out& out, SessionEnd how, bool alone) {
+    Known& known = messages_.at(out.message);
+    if (known.qos0) {
+      known.state = State::kDone;
+      return;
+    }
+    if (how != SessionEnd::kLost) return LoseAttempt(known, how == SessionEnd::kLeft && out.begun);
+    const bool last = known.attempts + 1 >= known.chain->options.max_attempts;
+    ++known.losses;
+    known.suspect |= alone || known.losses > 1 || (out.begun && (peer.tells_began || last));
+    LoseAttempt(known, alone || (out.begun && !last));
   }
 
   void EnqueueSome() {
@@ -205,8 +261,11 @@ class DispatcherModel : public DispatcherTest, public ::testing::WithParamInterf
   }
 
   void AddPeer() {
-    Peer peer{.window = RandomWindow(), .lease = Millis(Random(2) * 5'000), .worker = std::make_shared<FakeWorker>()};
-    SessionOptions options{.worker = "w", .window = peer.window, .lease = peer.lease};
+    Peer peer{.window = RandomWindow(),
+              .lease = Millis(Random(2) * 5'000),
+              .tells_began = Random(2) == 0,
+              .worker = std::make_shared<FakeWorker>()};
+    SessionOptions options{.worker = "w", .window = peer.window, .lease = peer.lease, .tells_began = peer.tells_began};
     for (const Chain* chain : chains) {
       if (Random(3) != 0) options.chains.push_back(chain);
     }
@@ -218,19 +277,27 @@ class DispatcherModel : public DispatcherTest, public ::testing::WithParamInterf
   }
 
   void RemovePeer(SessionId id, Peer& peer) {
-    const bool counts = Random(3) != 0;
-    uint64_t began = 0;
-    for (const auto& [delivery_id, out] : peer.out) began = Random(4) != 0 ? delivery_id : began;
+    const auto how = Random(2) == 0 ? SessionEnd::kLost : static_cast<SessionEnd>(Random(3));
+    uint64_t written = 0;
+    for (const auto& [delivery_id, out] : peer.out) written = Random(4) != 0 ? delivery_id : written;
+    const bool alone = std::ranges::count_if(peer.out, [written](const auto& each) {
+                         return !each.second.claimed && each.first <= written;
+                       }) == 1;
     for (auto it = peer.out.begin(); it != peer.out.end();) {
       if (it->second.claimed) {
+        Settled(messages_.at(it->second.message));
         ++it;
         continue;
       }
-      LoseAttempt(it->second.message, counts, it->first <= began);
+      if (it->first <= written) {
+        LoseWorker(peer, it->second, how, alone);
+      } else {
+        messages_.at(it->second.message).state = State::kWaiting;
+      }
       it = peer.out.erase(it);
     }
     peer.removed = true;
-    dispatcher.RemoveSession(id, counts, began);
+    dispatcher.RemoveSession(id, how, written);
   }
 
   void ClaimSome(SessionId id, Peer& peer) {
@@ -264,6 +331,7 @@ class DispatcherModel : public DispatcherTest, public ::testing::WithParamInterf
       if (verdict == Verdict::kReject || verdict == Verdict::kRetry) {
         known.must_die = ++known.attempts >= known.chain->options.max_attempts || verdict == Verdict::kReject;
         if (!known.must_die) {
+          Settled(known);
           known.state = State::kDelayed;
           known.due = clock.Now() + after;
         }
@@ -280,11 +348,31 @@ class DispatcherModel : public DispatcherTest, public ::testing::WithParamInterf
     if (peer.out.empty()) return;
     auto& [delivery_id, out] = *std::next(peer.out.begin(), static_cast<ptrdiff_t>(Random(peer.out.size())));
     const Millis lease(Random(40'000));
-    const bool extended = dispatcher.Extend(id, delivery_id, lease);
-    EXPECT_EQ(extended, !out.claimed && !peer.removed);
+    const std::optional<Dispatcher::Extended> extended = dispatcher.Extend(id, delivery_id, lease);
+    EXPECT_EQ(extended.has_value(), !out.claimed && !peer.removed);
     if (!extended) return;
+    if (!std::exchange(out.begun, true)) out.delivered = clock.Now();
     const Millis most = messages_.at(out.message).chain->options.max_lease;
     out.lease_end = std::min(clock.Now() + std::max(lease, Millis(1'000)), out.delivered + most);
+    EXPECT_EQ(extended->lease, out.lease_end - clock.Now());
+    EXPECT_EQ(extended->clipped, extended->lease < lease);
+  }
+
+  void BeginSome(SessionId id, Peer& peer) {
+    std::vector<uint64_t> ids;
+    std::vector<uint64_t> stale;
+    for (auto& [delivery_id, out] : peer.out) {
+      if (Random(3) != 0) continue;
+      ids.push_back(delivery_id);
+      if (out.claimed || peer.removed) {
+        stale.push_back(delivery_id);
+      } else if (!std::exchange(out.begun, true)) {
+        const ChainOptions& options = messages_.at(out.message).chain->options;
+        out.delivered = clock.Now();
+        out.lease_end = clock.Now() + (peer.lease == Millis(0) ? options.lease : peer.lease);
+      }
+    }
+    EXPECT_EQ(dispatcher.Begin(id, ids), stale);
   }
 
   void PassTime() {
@@ -296,7 +384,7 @@ class DispatcherModel : public DispatcherTest, public ::testing::WithParamInterf
           continue;
         }
         peer.bytes -= messages_.at(it->second.message).bytes;
-        LoseAttempt(it->second.message, true, true);
+        LoseLease(it->second);
         it = peer.out.erase(it);
       }
     }
@@ -327,6 +415,7 @@ class DispatcherModel : public DispatcherTest, public ::testing::WithParamInterf
       return dispatcher.DrainSession(id);
     }
     if (what < 62) return ExtendOne(id, peer);
+    if (what < 67) return BeginSome(id, peer);
     if (what < 80) return ClaimSome(id, peer);
     return FinishSome(id, peer);
   }

@@ -87,7 +87,7 @@ TEST_F(OrderingKeys, ALostWorkerKeepsTheOrder) {
   const Chain& chain = MakeChain("c");
   auto worker = Connect({&chain}, {.messages = 10});
   EnqueueKeyed(chain, {"a1", "a2", "b1"});
-  dispatcher.RemoveSession(worker->id, true, worker->deliveries.back().id);
+  dispatcher.RemoveSession(worker->id, SessionEnd::kLost, worker->deliveries.back().id);
   auto other = Connect({&chain}, {.messages = 10});
   EXPECT_THAT(other->TakePayloads(), ElementsAre("a1", "b1"));
   Settle(*other, other->deliveries[0].id, Verdict::kAck);

@@ -122,7 +122,7 @@ TEST_F(Settling, FinishWorksAfterTheSessionIsGone) {
   Enqueue(chain, {{.topic = "k", .payload = "1", .key = "k"}, {.topic = "k", .payload = "2", .key = "k"}});
   const uint64_t id = worker->Take().id;
   auto claimed = dispatcher.Claim(worker->id, std::vector<uint64_t>{id});
-  dispatcher.RemoveSession(worker->id, true, id);
+  dispatcher.RemoveSession(worker->id, SessionEnd::kLost, id);
   auto other = Connect({&chain}, {.messages = 2});
   EXPECT_THAT(other->deliveries, IsEmpty()) << "the claimed one is neither lost nor given away";
   std::vector<Dispatcher::Finished> finished;
@@ -253,7 +253,7 @@ TEST_F(LosingAWorker, RedeliversWhenTheWorkerDiesBeforeSettling) {
   const Chain& chain = MakeChain("c");
   auto worker = Connect({&chain}, {.messages = 3});
   EnqueuePayloads(chain, {"1", "2", "3", "4"});
-  dispatcher.RemoveSession(worker->id, /*counts=*/true, worker->deliveries.back().id);
+  dispatcher.RemoveSession(worker->id, SessionEnd::kLost, worker->deliveries.back().id);
   auto other = Connect({&chain}, {.messages = 10});
   for (uint32_t attempt : {2u, 2u, 2u, 1u}) EXPECT_EQ(other->Take().attempt, attempt);
   EXPECT_EQ(other->deliveries[0].message->payload, "1");
@@ -265,7 +265,7 @@ TEST_F(LosingAWorker, CountsOnlyWhatTheWorkerMayHaveSeen) {
   const Chain& chain = MakeChain("c");
   auto worker = Connect({&chain}, {.messages = 3});
   EnqueuePayloads(chain, {"1", "2", "3"});
-  dispatcher.RemoveSession(worker->id, /*counts=*/true, worker->deliveries[1].id);
+  dispatcher.RemoveSession(worker->id, SessionEnd::kLost, worker->deliveries[1].id);
   auto other = Connect({&chain}, {.messages = 10});
   for (uint32_t attempt : {2u, 2u, 1u}) EXPECT_EQ(other->Take().attempt, attempt);
   EXPECT_EQ(CounterOf("sluice_redelivered_total", "c", "reason", "undelivered"), 1u);
@@ -275,7 +275,7 @@ TEST_F(LosingAWorker, ADrainCountsNothing) {
   const Chain& chain = MakeChain("c", Attempts(1));
   auto worker = Connect({&chain}, {.messages = 2});
   EnqueuePayloads(chain, {"1", "2"});
-  dispatcher.RemoveSession(worker->id, /*counts=*/false, worker->deliveries[0].id);
+  dispatcher.RemoveSession(worker->id, SessionEnd::kDrained, worker->deliveries[0].id);
   auto other = Connect({&chain}, {.messages = 10});
   for (uint32_t attempt : {1u, 1u}) EXPECT_EQ(other->Take().attempt, attempt);
   EXPECT_EQ(CounterOf("sluice_redelivered_total", "c", "reason", "drain"), 1u);
@@ -287,8 +287,8 @@ TEST_F(LosingAWorker, GivesToOthersInTheOriginalOrderOverSeveralLosses) {
   auto a = Connect({&chain}, {.messages = 3});
   auto b = Connect({&chain}, {.messages = 3});
   EnqueuePayloads(chain, {"1", "2", "3", "4", "5", "6", "7"});
-  dispatcher.RemoveSession(b->id, true, b->deliveries.back().id);
-  dispatcher.RemoveSession(a->id, true, a->deliveries.back().id);
+  dispatcher.RemoveSession(b->id, SessionEnd::kLost, b->deliveries.back().id);
+  dispatcher.RemoveSession(a->id, SessionEnd::kLost, a->deliveries.back().id);
   auto other = Connect({&chain}, {.messages = 10});
   EXPECT_THAT(other->TakePayloads(), ElementsAre("1", "2", "3", "4", "5", "6", "7"));
 }
@@ -298,7 +298,7 @@ TEST_F(LosingAWorker, GivesAtOnceToThoseThatHaveRoom) {
   auto worker = Connect({&chain}, {.messages = 2});
   EnqueuePayloads(chain, {"1", "2"});
   auto other = Connect({&chain}, {.messages = 10});
-  dispatcher.RemoveSession(worker->id, true, worker->deliveries.back().id);
+  dispatcher.RemoveSession(worker->id, SessionEnd::kLost, worker->deliveries.back().id);
   EXPECT_THAT(other->TakePayloads(), ElementsAre("1", "2"));
 }
 
@@ -306,9 +306,9 @@ TEST_F(LosingAWorker, GivesUpAfterMaxAttempts) {
   const Chain& chain = MakeChain("c", Attempts(1));
   auto worker = Connect({&chain}, {.messages = 1});
   EnqueuePayloads(chain, {"x"});
-  dispatcher.RemoveSession(worker->id, true, worker->Take().id);
+  dispatcher.RemoveSession(worker->id, SessionEnd::kLost, worker->Take().id);
   ASSERT_THAT(listener.dead_letters, SizeIs(1));
-  EXPECT_EQ(listener.dead_letters[0].reason, "gave up after 1 attempt: worker lost");
+  EXPECT_EQ(listener.dead_letters[0].reason, "gave up after 1 attempt: worker lost while it held only this message");
   EXPECT_EQ(listener.dead_letters[0].worker, "w1");
 }
 
@@ -316,7 +316,7 @@ TEST_F(LosingAWorker, QoS0ThatMayHaveBeenSeenIsNotDeliveredTwice) {
   const Chain& chain = MakeChain("c");
   auto worker = Connect({&chain}, {.messages = 2});
   Enqueue(chain, {{.payload = "seen", .qos = Qos::kAtMostOnce}, {.payload = "unseen", .qos = Qos::kAtMostOnce}});
-  dispatcher.RemoveSession(worker->id, true, worker->deliveries[0].id);
+  dispatcher.RemoveSession(worker->id, SessionEnd::kLost, worker->deliveries[0].id);
   auto other = Connect({&chain}, {.messages = 10});
   EXPECT_THAT(other->TakePayloads(), ElementsAre("unseen"));
   EXPECT_EQ(CounterOf("sluice_messages_dropped_total", "c", "reason", "lost_worker"), 1u);
@@ -326,7 +326,7 @@ TEST_F(LosingAWorker, QoS0ThatMayHaveBeenSeenIsNotDeliveredTwiceByADrainEither) 
   const Chain& chain = MakeChain("c");
   auto worker = Connect({&chain}, {.messages = 2});
   Enqueue(chain, {{.payload = "seen", .qos = Qos::kAtMostOnce}});
-  dispatcher.RemoveSession(worker->id, /*counts=*/false, worker->deliveries[0].id);
+  dispatcher.RemoveSession(worker->id, SessionEnd::kDrained, worker->deliveries[0].id);
   EXPECT_THAT(Connect({&chain}, {.messages = 10})->deliveries, IsEmpty());
 }
 
@@ -335,11 +335,11 @@ TEST_F(LosingAWorker, ItsSettlesAreStale) {
   auto worker = Connect({&chain}, {.messages = 1});
   EnqueuePayloads(chain, {"x"});
   const uint64_t id = worker->Take().id;
-  dispatcher.RemoveSession(worker->id, true, id);
+  dispatcher.RemoveSession(worker->id, SessionEnd::kLost, id);
   EXPECT_FALSE(Settle(*worker, id, Verdict::kAck));
   EXPECT_FALSE(dispatcher.HasInFlight(worker->id));
   EXPECT_TRUE(dispatcher.Idle());
-  dispatcher.RemoveSession(worker->id, true, id);  // Again: nothing.
+  dispatcher.RemoveSession(worker->id, SessionEnd::kLost, id);  // Again: nothing.
   EXPECT_EQ(dispatcher.Backlog(), 1u);
 }
 
@@ -351,7 +351,7 @@ TEST_F(DispatcherTest, TellsOfAttemptsThatCountSoThatTheyAreJournaled) {
   ASSERT_TRUE(Settle(*worker, worker->deliveries[1].id, Verdict::kRetry));
   EXPECT_THAT(listener.attempts, ElementsAre(Pair(1, 1))) << "QoS 0 is not in the journal";
   Advance(Millis(5'000));
-  dispatcher.RemoveSession(worker->id, /*counts=*/true, /*began=*/UINT64_MAX);
+  dispatcher.RemoveSession(worker->id, SessionEnd::kLost, /*written=*/UINT64_MAX);
   EXPECT_THAT(listener.attempts, ElementsAre(Pair(1, 1), Pair(1, 2)));
   auto other = Connect({&chain}, {.messages = 10});
   ASSERT_TRUE(Settle(*other, other->deliveries[0].id, Verdict::kRetry));

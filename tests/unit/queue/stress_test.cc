@@ -145,13 +145,13 @@ class DispatcherStress : public ::testing::Test {
         dispatcher_.Peek(session, ids);
         dispatcher_.Extend(session, ids[0], Millis(20'000));
         claimed = dispatcher_.Claim(session, ids);
-        if (i + 1 == life) dispatcher_.RemoveSession(session, true, began);
+        if (i + 1 == life) dispatcher_.RemoveSession(session, SessionEnd::kLost, began);
         Finish(session, std::move(claimed), random);
         if (random() % 8 == 0) dispatcher_.SetWindow(session, {.messages = static_cast<uint32_t>(1 + random() % 50)});
       }
       dispatcher_.DrainSession(session);
       dispatcher_.HasInFlight(session);
-      dispatcher_.RemoveSession(session, false, began);
+      dispatcher_.RemoveSession(session, SessionEnd::kDrained, began);
     }
   }
 

@@ -311,7 +311,7 @@ TEST_F(SettlerTest, AHeldSettleOutlivesItsWorkersStream) {
   uint64_t delivery = Deliver();
   journal_.full = true;
   Settle(delivery, Verdict::kAck, ReplyTo("answer"));
-  dispatcher_.RemoveSession(session_, /*counts=*/true, delivery);
+  dispatcher_.RemoveSession(session_, SessionEnd::kLost, delivery);
   Recover();
   EXPECT_THAT(publisher_.Payloads(), ElementsAre("answer"));
   EXPECT_EQ(dispatcher_.Backlog(), 0u);

@@ -46,6 +46,7 @@ void ExpectSame(const IncomingFrame& got, const v1::WorkerFrame& want) {
     EXPECT_EQ(got.window->messages, want.window().messages());
     EXPECT_EQ(got.window->bytes, want.window().bytes());
   }
+  EXPECT_EQ(got.began, std::vector<uint64_t>(want.began().begin(), want.began().end()));
   ASSERT_EQ(got.extends.size(), static_cast<size_t>(want.extends_size()));
   for (int i = 0; i < want.extends_size(); ++i) {
     EXPECT_EQ(got.extends[static_cast<size_t>(i)].delivery_id, want.extends(i).delivery_id());
@@ -94,7 +95,11 @@ void Fill(google::protobuf::Message& message, std::mt19937_64& random, int depth
           reflection->SetUInt32(&message, field, static_cast<uint32_t>(random() >> (random() % 32)));
           break;
         case Field::CPPTYPE_UINT64:
-          reflection->SetUInt64(&message, field, random() >> (random() % 64));
+          if (many) {
+            reflection->AddUInt64(&message, field, random() >> (random() % 64));
+          } else {
+            reflection->SetUInt64(&message, field, random() >> (random() % 64));
+          }
           break;
         case Field::CPPTYPE_BOOL:
           reflection->SetBool(&message, field, random() % 2 == 0);
@@ -294,6 +299,18 @@ TEST(FrameDecoder, RefusesAFrameOfMillionsOfEmptyItems) {
     nested += static_cast<char>((size & 0x7f) | (size >= 0x80 ? 0x80 : 0));
   }
   EXPECT_THAT(std::string(DecodeFrame(nested + replies).status().message()), HasSubstr("more than 100000"));
+}
+
+TEST(FrameDecoder, TakesWhatHasBegunPackedOrNot) {
+  v1::WorkerFrame frame;
+  for (const uint64_t id : {uint64_t{1}, uint64_t{300}, uint64_t{1} << 52}) frame.add_began(id);
+  absl::StatusOr<IncomingFrame> got = DecodeFrame(frame.SerializeAsString() + std::string("\x48\x07", 2));
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_THAT(got->began, testing::ElementsAre(1, 300, uint64_t{1} << 52, 7));
+  // Cut off within a number; and more than a frame may hold.
+  EXPECT_FALSE(DecodeFrame(std::string("\x4A\x02\x01\x80", 4)).ok());
+  for (size_t i = 0; i < kMaxFrameItems; ++i) frame.add_began(1);
+  EXPECT_THAT(std::string(DecodeFrame(frame.SerializeAsString()).status().message()), HasSubstr("more than 100000"));
 }
 
 TEST(FrameDecoder, FieldsOfLaterVersionsAreIgnored) {

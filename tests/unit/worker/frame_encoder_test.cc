@@ -142,7 +142,8 @@ TEST_F(FrameEncoderTest, WritesEverythingElse) {
                            .code = ItemResult::Code::kRefused,
                            .mqtt_reason_code = 0x97,
                            .message = "quota exceeded"});
-  frame.results.push_back({.message = ""});
+  frame.results.push_back({.message = "", .lease_ms = 5'000});
+  frame.revokes.push_back({.delivery_id = 7, .reason = RevokeReason::kNotBegun});
   frame.ping = 0;
   frame.pong = UINT64_MAX;
   frame.drain = DrainNotice{Millis(20'000), "shutting down"};
@@ -155,13 +156,15 @@ TEST_F(FrameEncoderTest, WritesEverythingElse) {
   result->set_code(v1::Result::CODE_REFUSED);
   result->set_mqtt_reason_code(0x97);
   result->set_message("quota exceeded");
-  want.add_results();
+  want.add_results()->set_lease_ms(5'000);
+  want.add_revokes()->set_delivery_id(7);
+  want.mutable_revokes(0)->set_reason(v1::Revoke::REASON_NOT_BEGUN);
   want.mutable_ping();
   want.mutable_pong()->set_nonce(UINT64_MAX);
   want.mutable_drain()->set_deadline_ms(20'000);
   want.mutable_drain()->set_reason("shutting down");
-  ASSERT_EQ(result->GetDescriptor()->field_count(), 5) << "a new field: encode it, and test it here";
-  ASSERT_EQ(want.GetDescriptor()->field_count(), 6) << "a new field: encode it, and test it here";
+  ASSERT_EQ(result->GetDescriptor()->field_count(), 6) << "a new field: encode it, and test it here";
+  ASSERT_EQ(want.GetDescriptor()->field_count(), 7) << "a new field: encode it, and test it here";
   ExpectEqual(EncodeAndParse(frame), want);
 }
 

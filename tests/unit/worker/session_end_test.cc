@@ -56,8 +56,8 @@ TEST_F(SessionEnd, AHalfCloseAfterEverythingIsSettledEndsWithOk) {
   worker_.Settle(worker_.Read()->deliveries(0).delivery_id());
   worker_.HalfClose();
   EXPECT_EQ(EndCode(), absl::StatusCode::kOk);
-  EXPECT_EQ(source_.removed()[1].in_flight, 0);
   worker_.Done();
+  EXPECT_EQ(source_.removed()[1].in_flight, 0);
   EXPECT_EQ(metrics_.GetCounter("sluice_worker_streams_ended_total", "", {{"reason", "done"}}).value(), 1);
 }
 
@@ -67,8 +67,78 @@ TEST_F(SessionEnd, AHalfCloseGivesBackWhatIsInFlight) {
   worker_.Read();
   worker_.HalfClose();
   EXPECT_EQ(EndCode(), absl::StatusCode::kOk);
+  EXPECT_TRUE(source_.draining(1)) << "nothing new comes";
+  EXPECT_TRUE(source_.removed().empty()) << "it may yet turn out to be a broken connection";
+  worker_.Done();
   EXPECT_EQ(source_.removed()[1].in_flight, 2);
-  EXPECT_TRUE(source_.removed()[1].counts);
+  EXPECT_EQ(source_.removed()[1].how, sluice::SessionEnd::kLeft);
+}
+
+TEST_F(SessionEnd, WhatFirstLooksLikeAHalfCloseMayBeALostWorker) {
+  source_.Publish(NewMessage(), 2);
+  OpenAndReadWelcome();
+  worker_.Read();
+  worker_.HalfClose();
+  worker_.session().OnCancel();
+  EXPECT_EQ(source_.removed()[1].how, sluice::SessionEnd::kLost);
+}
+
+TEST_F(SessionEnd, ResultsThatAreOwedComeBeforeTheEndAfterAHalfClose) {
+  source_.Publish(NewMessage());
+  OpenAndReadWelcome();
+  v1::WorkerFrame frame;
+  v1::Settle* settle = frame.add_settles();
+  settle->set_delivery_id(worker_.Read()->deliveries(0).delivery_id());
+  settle->add_replies()->set_reply_id(7);
+  settle->add_replies()->set_reply_id(8);
+  settle->add_replies();  // Wants none.
+  settles_.WithholdAnswers();
+  worker_.Say(frame);
+  worker_.HalfClose();
+  EXPECT_FALSE(worker_.ended());
+  worker_.session().SendResults({{.reply_id = 7, .message = ""}});
+  EXPECT_EQ(worker_.Read()->results(0).reply_id(), 7);
+  EXPECT_FALSE(worker_.ended());
+  Advance(Millis(10'000));
+  EXPECT_TRUE(worker_.Read()->has_ping()) << "silence would look like the gateway's end";
+  worker_.session().SendResults({{.reply_id = 8, .message = ""}});
+  EXPECT_FALSE(worker_.ended());
+  EXPECT_EQ(worker_.Read()->results(0).reply_id(), 8);
+  EXPECT_EQ(EndCode(), absl::StatusCode::kOk);
+}
+
+TEST_F(SessionEnd, ResultsThatNeverComeHoldUpTheEndNoLongerThanTheirTimeout) {
+  source_.Publish(NewMessage());
+  OpenAndReadWelcome();
+  v1::WorkerFrame frame;
+  v1::Settle* settle = frame.add_settles();
+  settle->set_delivery_id(worker_.Read()->deliveries(0).delivery_id());
+  settle->add_replies()->set_reply_id(7);
+  settles_.WithholdAnswers();
+  worker_.Say(frame);
+  worker_.HalfClose();
+  for (int i = 0; i < 2; ++i) {
+    Advance(Millis(10'000));
+    EXPECT_TRUE(worker_.Read()->has_ping());
+  }
+  Advance(Millis(9'999));
+  EXPECT_FALSE(worker_.ended());
+  Advance(Millis(1));
+  EXPECT_EQ(EndCode(), absl::StatusCode::kOk);
+}
+
+TEST_F(SessionEnd, AShutdownDoesNotWaitForResultsThatAreOwed) {
+  source_.Publish(NewMessage());
+  OpenAndReadWelcome();
+  v1::WorkerFrame frame;
+  frame.add_settles()->set_delivery_id(worker_.Read()->deliveries(0).delivery_id());
+  frame.mutable_settles(0)->add_replies()->set_reply_id(7);
+  settles_.WithholdAnswers();
+  worker_.Say(frame);
+  worker_.HalfClose();
+  EXPECT_FALSE(worker_.ended());
+  worker_.session().Shutdown("bye");
+  EXPECT_EQ(EndCode(), absl::StatusCode::kOk);
 }
 
 TEST_F(SessionEnd, ResultsThatWaitAreWrittenBeforeTheEndAfterAHalfClose) {
@@ -89,14 +159,33 @@ TEST_F(SessionEnd, AVanishedWorkersDeliveriesGoBackAtOnceAndOnlyThoseItMayHaveSe
   worker_.session().OnCancel();
   FakeDeliverySource::Removed removed = source_.removed()[1];
   EXPECT_EQ(removed.in_flight, 3);
-  EXPECT_EQ(removed.began, 1) << "the other two waited for the write";
-  EXPECT_TRUE(removed.counts);
+  EXPECT_EQ(removed.written, 1) << "the other two waited for the write";
+  EXPECT_EQ(removed.how, sluice::SessionEnd::kLost);
   EXPECT_FALSE(worker_.ended()) << "the write is still under way";
   worker_.Vanish();
   EXPECT_EQ(EndCode(), absl::StatusCode::kCancelled);
   worker_.Done();
   EXPECT_EQ(metrics_.GetCounter("sluice_worker_streams_ended_total", "", {{"reason", "lost"}}).value(), 1);
   EXPECT_EQ(metrics_.GetGauge("sluice_worker_streams", "").value(), 0);
+}
+
+TEST_F(SessionEnd, WhatWasWrittenStaysSoWhenBatchesComeInAnotherOrder) {
+  OpenAndReadWelcome();
+  const auto batch = [this](uint64_t id) {
+    std::vector<Delivery> deliveries(1);
+    deliveries[0].id = id;
+    deliveries[0].message = NewMessage();
+    deliveries[0].route = &source_.route();
+    deliveries[0].chain = &source_.chain();
+    deliveries[0].lease = Millis(30'000);
+    return deliveries;
+  };
+  worker_.session().Deliver(batch(8));
+  worker_.session().Deliver(batch(7));
+  EXPECT_EQ(worker_.Read()->deliveries(0).delivery_id(), 8);
+  EXPECT_EQ(worker_.Read()->deliveries(0).delivery_id(), 7);
+  worker_.session().OnCancel();
+  EXPECT_EQ(source_.removed()[1].written, 8);
 }
 
 TEST_F(SessionEnd, ForgetsWhatComesAfterTheEnd) {
@@ -155,7 +244,8 @@ TEST_F(SessionEnd, AWorkersDrainStopsDeliveriesAndTakesSettles) {
   EXPECT_EQ(settles_.TakeSettles().size(), 1);
   worker_.HalfClose();
   EXPECT_EQ(EndCode(), absl::StatusCode::kOk);
-  EXPECT_FALSE(source_.removed()[1].counts);
+  worker_.Done();
+  EXPECT_EQ(source_.removed()[1].how, sluice::SessionEnd::kDrained);
 }
 
 TEST_F(SessionEnd, TheGatewaysDrainEndsAtItsDeadlineWithoutCountingAttempts) {
@@ -171,7 +261,7 @@ TEST_F(SessionEnd, TheGatewaysDrainEndsAtItsDeadlineWithoutCountingAttempts) {
   EXPECT_FALSE(worker_.ended());
   Advance(Millis(1));
   EXPECT_EQ(EndCode(), absl::StatusCode::kUnavailable);
-  EXPECT_FALSE(source_.removed()[1].counts);
+  EXPECT_EQ(source_.removed()[1].how, sluice::SessionEnd::kDrained);
 }
 
 TEST_F(SessionEnd, ADrainBeforeHelloEndsTheStream) {
@@ -196,7 +286,7 @@ TEST_F(SessionEnd, ShutdownEndsWithUnavailableAndDoesNotCount) {
   worker_.Read();
   worker_.session().Shutdown("bye");
   EXPECT_EQ(EndCode(), absl::StatusCode::kUnavailable);
-  EXPECT_FALSE(source_.removed()[1].counts);
+  EXPECT_EQ(source_.removed()[1].how, sluice::SessionEnd::kDrained);
 }
 
 TEST_F(SessionEnd, AShutdownThatOvertakesADrainLeavesItsNoticeBeforeTheEnd) {

@@ -134,6 +134,69 @@ TEST_F(SessionTest, ExtendsLeasesAndAnswersTheStaleOnes) {
   EXPECT_EQ(answer.results(1).code(), v1::Result::CODE_INVALID);
 }
 
+TEST_F(SessionTest, TellsThatALeaseWasClippedAndToWhat) {
+  source_.Publish(NewMessage());
+  OpenAndReadWelcome();
+  v1::WorkerFrame frame;
+  frame.add_extends()->set_delivery_id(worker_.Read()->deliveries(0).delivery_id());
+  frame.mutable_extends(0)->set_lease_ms(3'600'000);
+  worker_.Say(frame);
+  const v1::GatewayFrame answer = *worker_.Read();
+  ASSERT_EQ(answer.results_size(), 1);
+  EXPECT_EQ(answer.results(0).code(), v1::Result::CODE_CLIPPED);
+  EXPECT_EQ(answer.results(0).lease_ms(), 600'000);
+}
+
+TEST_F(SessionTest, TellsThatADeliveryIsLostWhenItHappens) {
+  source_.Publish(NewMessage(), 2);
+  OpenAndReadWelcome();
+  const v1::GatewayFrame deliveries = *worker_.Read();
+  source_.Revoke(1, deliveries.deliveries(0).delivery_id(), RevokeReason::kLeaseEnded);
+  source_.Revoke(1, deliveries.deliveries(1).delivery_id(), RevokeReason::kNotBegun);
+  v1::GatewayFrame frame = *worker_.Read();
+  ASSERT_EQ(frame.revokes_size(), 1);
+  EXPECT_EQ(frame.revokes(0).delivery_id(), deliveries.deliveries(0).delivery_id());
+  EXPECT_EQ(frame.revokes(0).reason(), v1::Revoke::REASON_LEASE_ENDED);
+  frame = *worker_.Read();
+  EXPECT_EQ(frame.revokes(0).reason(), v1::Revoke::REASON_NOT_BEGUN);
+}
+
+TEST_F(SessionTest, HearsWhatHasBegunFromAWorkerThatHasTheFeature) {
+  source_.Publish(NewMessage(), 2);
+  v1::WorkerFrame hello;
+  hello.mutable_hello()->add_chains("temperature");
+  hello.mutable_hello()->mutable_window()->set_messages(10);
+  hello.mutable_hello()->add_features("time-travel");
+  hello.mutable_hello()->add_features("began");
+  worker_.Say(hello);
+  EXPECT_THAT(worker_.Read()->welcome().features(), testing::ElementsAre("began"));
+  EXPECT_TRUE(source_.options(1).tells_began);
+  const v1::GatewayFrame deliveries = *worker_.Read();
+  v1::WorkerFrame frame;
+  frame.add_began(deliveries.deliveries(0).delivery_id());
+  frame.add_began(deliveries.deliveries(1).delivery_id());
+  frame.add_began(999);
+  frame.add_settles()->set_delivery_id(deliveries.deliveries(1).delivery_id());
+  worker_.Say(frame);
+  EXPECT_EQ(source_.began().size(), 2) << "before the settle of the same frame";
+  const v1::GatewayFrame answer = *worker_.Read();
+  ASSERT_EQ(answer.results_size(), 1);
+  EXPECT_EQ(answer.results(0).code(), v1::Result::CODE_STALE);
+  EXPECT_EQ(answer.results(0).delivery_id(), 999);
+}
+
+TEST_F(SessionTest, WithoutTheFeatureNothingIsSaidOfIt) {
+  source_.Publish(NewMessage());
+  worker_.SayHello();
+  EXPECT_TRUE(worker_.Read()->welcome().features().empty());
+  v1::WorkerFrame frame;
+  frame.add_began(worker_.Read()->deliveries(0).delivery_id());
+  frame.add_began(999);
+  worker_.Say(frame);
+  EXPECT_FALSE(worker_.Read());
+  EXPECT_TRUE(source_.began().empty());
+}
+
 TEST_F(SessionTest, AMessageThatFitsNoFrameIsRejectedInsteadOfEndingTheStream) {
   OpenAndReadWelcome();
   source_.Publish(MakeMessage("t", std::string(2u << 20, 'x')));

@@ -65,10 +65,13 @@ struct Options {
   // Which one of them; empty: "<host name>-<process id>". At most 256 bytes.
   std::string instance;
 
-  // How many messages one stream may have delivered but not settled. Larger keeps the worker busy over longer
-  // distances to the gateway; smaller spreads a backlog more evenly over workers, and loses less time when this one
-  // dies.
-  std::uint32_t window_messages = 1000;
+  // How many messages one stream may have delivered but not settled. kAutoWindow: as many as the handlers get through
+  // in 100 ms, by how long they have taken lately, shared by the streams that have something to do; never fewer than
+  // there are threads for, never more than 1,000 a stream. Fixed, a larger one keeps the worker busy over longer
+  // distances to the gateway; a smaller one spreads a backlog more evenly over workers, and loses less time when this
+  // one dies.
+  std::uint32_t window_messages = kAutoWindow;
+  static constexpr std::uint32_t kAutoWindow = static_cast<std::uint32_t>(-1);
 
   // The same in bytes of payload, topic and properties; 0: no limit of its own. With window_messages it bounds the
   // memory of this process: window_bytes (and one message larger than that) for each stream.

@@ -68,7 +68,7 @@ struct ItemResult {
     kNotConnected = 9,
     kNotPublished = 10,  // Its settle was a RETRY.
     kClipped = 11,       // A lease cannot be extended any further. The SDK takes care of it.
-    kUnknown = 255,  // A code this SDK does not know: a failure.
+    kUnknown = 255,      // A code this SDK does not know: a failure.
   };
   std::uint64_t reply_id = 0;
   std::uint64_t delivery_id = 0;
