@@ -1,6 +1,7 @@
 #include "server/gateway.h"
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <set>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "server/mqtt/wire/factory.h"
 #include "server/route/subscription_plan.h"
 #include "server/route/target.h"
+#include "server/runtime/mutex.h"
 #include "server/stages.h"
 #include "server/telemetry/process_metrics.h"
 
@@ -29,9 +31,17 @@ Fill HeldBy(const SegmentJournal& journal) {
   return {.messages = depth.ingress_messages, .bytes = depth.live_bytes};
 }
 
+// A connection that could not be stopped in time goes on counting: no registry is ever destroyed.
+MetricsRegistry& NewRegistry() {
+  static Mutex mutex;
+  static auto& all = *new std::deque<MetricsRegistry>;
+  MutexLock lock(mutex);
+  return all.emplace_back();
+}
+
 // A gateway on its own leaves nothing: nobody would take it.
 Ladder::Options LadderOptions(const PressureConfig& config) {
-  if (config.replicas == 1) return {};
+  if (config.replicas <= 1) return {};
   return {.leave_share_after = config.leave_share_after, .no_workers_after = config.no_workers_after};
 }
 
@@ -52,9 +62,11 @@ MqttDrivers MqttDrivers::Real() {
   };
 }
 
-Gateway::Stages::Stages(GatewayConfig config, MqttDrivers drivers, OpenJournal journal)
+Gateway::Stages::Stages(GatewayConfig config, MqttDrivers drivers, GatewaySeams seams, OpenJournal journal)
     : config_(std::move(config)),
       drivers_(std::move(drivers)),
+      seams_(std::move(seams)),
+      metrics_(NewRegistry()),
       opened_journal_(std::move(journal)),
       intake_control_(LadderOptions(config_.pressure), clock_, metrics_,
                       [this](SteadyTime deadline) { ticker_.WakeBy(deadline); }) {
@@ -84,7 +96,7 @@ absl::Status Gateway::Stages::Start() {
                                    std::string& why) { return permissions_->Permits(route, topic, why); },
                  .max_payload_bytes = config_.replies.max_payload_bytes},
       metrics_);
-  if (absl::Status status = StartDeadLetters(); !status.ok()) return status;
+  if (absl::Status status = BuildDeadLetters(); !status.ok()) return status;
   if (config_.replies.on_refused == OnRefused::kDeadLetter) outbox_.HandRefusedTo(*dead_letters_);
   if (config_.replies.on_refused == OnRefused::kDrop) outbox_.HandRefusedTo(dropped_replies_);
   for (const auto& [name, options] : config_.connections) {
@@ -103,13 +115,14 @@ absl::Status Gateway::Stages::Start() {
           .wake_by = [this](SteadyTime deadline) { ticker_.WakeBy(deadline); },
           .seed = std::random_device{}()},
       clock_, metrics_, static_cast<DeliverySource&>(*this), *settler_);
-  if (absl::Status status = workers_->Start(); !status.ok()) return status;
 
   // Intake.
   BuildBacklog();
   BuildIntake();
 
-  // Sight, before anything flows, of stages that are all there.
+  // Now that every stage is there, workers may come, and people may look.
+  StartDeadLetters();
+  if (absl::Status status = workers_->Start(); !status.ok()) return status;
   if (!config_.http.listen.empty()) {
     absl::StatusOr<std::unique_ptr<HttpServer>> http =
         HttpServer::Start(config_.http.listen, metrics_, [this] { return Readiness(); });
@@ -148,7 +161,7 @@ void Gateway::Stages::BuildOutboxRecovery() {
       [this] { dispatcher_.Resume(); });
 }
 
-absl::Status Gateway::Stages::StartDeadLetters() {
+absl::Status Gateway::Stages::BuildDeadLetters() {
   SegmentJournal* disk = opened_journal_.on_disk();
   const std::string path = disk != nullptr ? absl::StrCat(config_.journal.path, "/dead-letters.db") : ":memory:";
   absl::StatusOr<std::unique_ptr<DeadLetterStore>> store =
@@ -164,14 +177,19 @@ absl::Status Gateway::Stages::StartDeadLetters() {
                         return found == config_.connections.end() ? nullptr : &found->second;
                       }},
       DeadLetterBacklog{}, metrics_, [this](bool full) { OnFull(full); });
-  DeadLetters::ReadJournaled read;
-  if (disk != nullptr) read = [disk](RecordId after) { return disk->ReadDeadLetters(after); };
-  dead_letters_->Start(std::move(read));
   return absl::OkStatus();
 }
 
 bool Gateway::Stages::MayName(std::string_view chain) const {
   return std::ranges::any_of(templates_, [chain](const auto& pattern) { return pattern->Allows(chain); });
+}
+
+void Gateway::Stages::StartDeadLetters() {
+  DeadLetters::ReadJournaled read;
+  if (SegmentJournal* disk = opened_journal_.on_disk()) {
+    read = [disk](RecordId after) { return disk->ReadDeadLetters(after); };
+  }
+  dead_letters_->Start(std::move(read));
 }
 
 absl::Status Gateway::Stages::StartAdmin() {
@@ -212,27 +230,14 @@ void Gateway::Stages::BuildBacklog() {
           .journal = *disk,
           .restore = [this](RecoveredMessage message, RoutedMessage& out) { return Restore(std::move(message), out); },
           .next = static_cast<RoutedSink&>(*this),
-          .on_disk = [this](const Chain& chain, size_t messages) { dispatcher_.SetOnDisk(chain, messages); }},
+          .on_disk = [this](const Chain& chain, size_t messages) { dispatcher_.SetOnDisk(chain, messages); },
+          .in_hand = opened_journal_.in_hand()},
       /*recover=*/disk->depth().ingress_messages > 0);
   intake_control_.WatchJournal(
       {.watermark = Watermark({.messages = config_.journal.max_messages, .bytes = config_.journal.max_bytes},
                               config_.pressure.high, config_.pressure.low),
        .held = [disk] { return HeldBy(*disk); },
        .failure = [disk] { return std::string(disk->health().message()); }});
-}
-
-bool Gateway::Stages::Restore(RecoveredMessage message, RoutedMessage& out) {
-  const absl::Status status = restorer_->Restore(std::move(message), out);
-  if (status.ok()) return true;
-  if (absl::IsFailedPrecondition(status)) {
-    std::vector<DeadLetter> letters(1);
-    letters[0].message = std::move(out);
-    letters[0].reason = std::string(status.message());
-    dead_letters_->Take(std::move(letters));
-  } else {
-    log::Error("a message stays in the journal", {{"reason", std::string(status.message())}});
-  }
-  return false;
 }
 
 void Gateway::Stages::BuildIntake() {
@@ -331,7 +336,7 @@ void Gateway::Stages::EndSession(const SessionMemory::Session& session) {
 absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const GatewayConfig& config, GatewayParts parts) {
   absl::StatusOr<OpenJournal> journal = OpenJournal::Open(config.journal, parts.journal);
   if (!journal.ok()) return journal.status();
-  auto stages = std::make_unique<Stages>(config, std::move(parts.mqtt), *std::move(journal));
+  auto stages = std::make_unique<Stages>(config, std::move(parts.mqtt), std::move(parts.seams), *std::move(journal));
   if (absl::Status status = stages->Start(); !status.ok()) return status;
   return std::unique_ptr<Gateway>(new Gateway(std::move(stages)));
 }

@@ -30,10 +30,17 @@ struct MqttDrivers {
   static MqttDrivers Real();
 };
 
+// Where tests look at messages, or make the process end over one. Unset: nowhere.
+struct GatewaySeams {
+  std::function<void(const Message&)> read_back;  // From the journal at the start.
+  std::function<void(const Message&)> delivered;  // About to be written to a worker.
+};
+
 // What a gateway is made of besides its configuration.
 struct GatewayParts {
   MqttDrivers mqtt = MqttDrivers::Real();
   JournalSeams journal;
+  GatewaySeams seams = {};
 };
 
 // Made, started and shut down by one thread.
@@ -41,16 +48,20 @@ class Gateway {
  public:
   // Binds its listeners and starts every stage; brokers may be away. An error names what could not be had.
   static absl::StatusOr<std::unique_ptr<Gateway>> Start(const GatewayConfig& config, GatewayParts parts);
+  // In whatever state it is. Without Shutdown() nothing is drained: what is left is as after a kill.
   ~Gateway();
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
 
   // Ends in order, within `drain` and a little more:
-  //  1. not ready (/readyz), so that no one is sent here any more;
-  //  2. intake: leaves shared subscriptions, then disconnects; what the broker had not seen acknowledged stays there;
-  //  3. what was taken in is delivered and settled, its replies confirmed, as long as `drain` allows;
+  //  1. not ready (/readyz), so that no one is sent here any more; shared subscriptions are left;
+  //  2. with a journal on disk, until what workers hold is settled: chains that flow go on, intake too; those that are
+  //     slow or have no worker get nothing more. Without, intake ends first, and all that was taken in is delivered and
+  //     settled. Neither takes longer than `drain`;
+  //  3. intake disconnects; what the broker had not seen acknowledged stays there;
   //  4. workers are sent Drain and a moment later UNAVAILABLE; replies are flushed; egress disconnects.
-  // True when nothing taken in was left over. What is left stays in the journal, unless that is in memory.
+  // False: with a journal on disk, workers did not settle in time what they held (it stays in the journal); without,
+  // something is lost.
   bool Shutdown(Millis drain);
 
   // The addresses bound, with the ports chosen where the configuration said 0. HTTP's and admin's may be empty.

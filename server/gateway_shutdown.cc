@@ -10,41 +10,72 @@ constexpr int kIntakeShare = 4;
 // What each may take beyond the drain: workers that settle what they hold and leave, ending streams, flushing replies.
 constexpr Millis kAfterDrain{2'000};
 
+// ---- with a journal on disk
+// A delivery that has been out for so long makes its chain a slow one, which the others are not to wait for.
+constexpr Millis kSlow{250};
+// How often it is looked for, which takes a pass over all that is in flight.
+constexpr Millis kLook{25};
+// What waits in the queues of chains that flow is still delivered once intake has ended, for so long at most.
+constexpr Millis kLinger{500};
+// Workers that hold nothing are given this long to leave.
+constexpr Millis kFarewell{500};
+
 }  // namespace
+
+Gateway::Stages::~Stages() {
+  // Threads first, each before what it calls; then the members go. Connections say farewell if they can.
+  const SteadyTime farewell = clock_.Now() + kAfterDrain;
+  intake_control_.Stop();
+  for (const Intake& intake : intakes_) intake.connection->Stop(farewell);
+  session_leaver_.Stop(farewell);
+  if (backlog_) backlog_->Stop();
+  if (workers_) workers_->Stop(clock_.Now());
+  if (dead_letters_) dead_letters_->Stop(clock_.Now());
+  for (const std::unique_ptr<Publisher>& publisher : publishers_) publisher->Stop(farewell);
+  if (http_) http_->Stop();
+  if (admin_) admin_->Stop(clock_.Now());
+  ticker_.Stop();
+}
 
 bool Gateway::Stages::Shutdown(Millis drain) {
   const SteadyTime start = clock_.Now();
   const SteadyTime deadline = start + drain;
   draining_ = true;
   workers_->SetNotServing();
+  // Somebody wants the end: no message has to do with it, even if it is cut short.
+  if (InHand* in_hand = opened_journal_.in_hand()) in_hand->Pardon();
   log::Info("draining",
             {{"seconds", std::chrono::duration<double>(drain).count()}, {"backlog", dispatcher_.Backlog()}});
 
   const SteadyTime intake_deadline = start + drain / kIntakeShare;
-  for (const Intake& intake : intakes_) intake.connection->UnsubscribeShared(intake_deadline);
-  for (const Intake& intake : intakes_) intake.connection->Stop(intake_deadline);
-  session_leaver_.Stop(intake_deadline);
-
-  // With nobody to work, what is in the journal is as well off there.
-  if (!backlog_ || dispatcher_.HasWorkers()) {
-    if (backlog_) backlog_->WaitUntilEmpty(deadline);
+  // One that knows itself to be alone keeps them: what comes meanwhile waits in its sessions.
+  if (config_.pressure.replicas != 1) {
+    for (const Intake& intake : intakes_) intake.connection->UnsubscribeShared(intake_deadline);
+  }
+  if (backlog_) {
+    SettleInFlight(start, deadline, intake_deadline);
+  } else {
+    for (const Intake& intake : intakes_) intake.connection->Stop(intake_deadline);
+    session_leaver_.Stop(intake_deadline);
     dispatcher_.WaitUntilEmpty(deadline);
   }
-  if (backlog_) backlog_->Stop();
   // Only now: a drained stream gets no more deliveries, and until here what waits, and what a lost stream or lease
   // gives back, finds a worker.
-  const SteadyTime leave_by = clock_.Now() + std::min(drain, kAfterDrain);
+  const bool nothing_held = dispatcher_.WaitUntilIdle(clock_.Now());
+  const SteadyTime leave_by = clock_.Now() + std::min(drain, backlog_ && nothing_held ? kFarewell : kAfterDrain);
   workers_->Drain(leave_by, "the gateway is shutting down; connect again");
   workers_->WaitUntilEmpty(leave_by);
-  // Common to all that follow, so that what each may take does not add up.
-  const SteadyTime flush_by = std::max(deadline, leave_by + kAfterDrain);
+  const bool settled = dispatcher_.WaitUntilIdle(clock_.Now());
+  // Common to all that follow, so that what each may take does not add up. What the journal holds need not wait for
+  // brokers that are slow.
+  const SteadyTime flush_by = backlog_ ? clock_.Now() + kAfterDrain : std::max(deadline, clock_.Now() + kAfterDrain);
   const SteadyTime stop_by = flush_by + kAfterDrain;
   workers_->Stop(flush_by);
   // Before egress goes: what is written is published where a chain has a topic for it. And after it: what it refuses.
   dead_letters_->Flush(flush_by);
 
   for (const std::unique_ptr<Publisher>& publisher : publishers_) {
-    publisher->Flush(flush_by);
+    if (!backlog_ || publisher->State().ready) publisher->Flush(flush_by);
     publisher->Stop(stop_by);
   }
   const size_t unsettled = dispatcher_.Backlog() + dead_letters_->Stop(stop_by);
@@ -54,15 +85,41 @@ bool Gateway::Stages::Shutdown(Millis drain) {
   if (http_) http_->Stop();
   if (admin_) admin_->Stop(clock_.Now());
 
-  const bool all = unsettled == 0 && unconfirmed == 0;
-  if (!all) {
-    log::Warning(backlog_ ? "drain overran: what is left stands in the journal for the next start"
+  if (InHand* in_hand = opened_journal_.in_hand(); in_hand != nullptr && settled) in_hand->EndWell();
+  const double seconds = std::chrono::duration<double>(clock_.Now() - start).count();
+  if (backlog_ ? !settled : unsettled + unconfirmed > 0) {
+    log::Warning(backlog_ ? "drain overran: what workers did not settle stands in the journal for the next start"
                           : "drain overran: messages that only memory held are lost",
                  {{"unsettled_messages", unsettled}, {"unconfirmed_replies", unconfirmed}});
-  } else {
-    log::Info("drained", {{"seconds", std::chrono::duration<double>(clock_.Now() - start).count()}});
+    return false;
   }
-  return all;
+  if (unsettled + unconfirmed > 0) {
+    log::Info("drained: the journal keeps what is left for the next start",
+              {{"seconds", seconds}, {"unsettled_messages", unsettled}, {"unconfirmed_replies", unconfirmed}});
+  } else {
+    log::Info("drained", {{"seconds", seconds}});
+  }
+  return true;
+}
+
+void Gateway::Stages::SettleInFlight(SteadyTime start, SteadyTime deadline, SteadyTime intake_deadline) {
+  // Intake and delivery go on beside what is still at work, until time is short: only chains that are slow, or have no
+  // worker, get nothing more.
+  const SteadyTime intake_ends = deadline - std::min<Millis>((deadline - start) / kIntakeShare, kAfterDrain);
+  while (dispatcher_.HoldSlow(start, kSlow).in_flight > 0 && clock_.Now() < intake_ends) {
+    dispatcher_.WaitUntilIdle(std::min(intake_ends, clock_.Now() + kLook));
+  }
+  const SteadyTime disconnect_by = std::max(intake_deadline, std::min(deadline, clock_.Now() + kAfterDrain));
+  for (const Intake& intake : intakes_) intake.connection->Stop(disconnect_by);
+  session_leaver_.Stop(disconnect_by);
+  backlog_->Stop();
+  // What came last, and what only memory has (QoS 0), goes to workers that take it at once.
+  const SteadyTime linger = std::min(deadline, clock_.Now() + kLinger);
+  while (dispatcher_.HoldSlow(start, kSlow).waiting > 0 && clock_.Now() < linger) {
+    dispatcher_.WaitUntilEmpty(std::min(linger, clock_.Now() + kLook));
+  }
+  dispatcher_.Pause();
+  dispatcher_.WaitUntilIdle(deadline);
 }
 
 }  // namespace sluice

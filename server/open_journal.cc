@@ -1,6 +1,8 @@
 #include "server/open_journal.h"
 
+#include <atomic>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -14,8 +16,12 @@ namespace {
 // The log has a directory to itself; other files of the gateway lie beside it.
 constexpr char kLogDirectory[] = "/journal";
 
+// Beside it: what is in hand.
+constexpr char kInHandFile[] = "/in-hand";
+
 // Nobody knows what stands on the disk: not to acknowledge is all that is left to do. The next start reads what does.
-[[noreturn]] void EndProcess(const std::string& why) {
+[[noreturn]] void EndProcess(const std::string& why, InHand* in_hand) {
+  if (in_hand != nullptr) in_hand->Pardon();
   log::Error("the gateway ends, and acknowledges nothing more: the broker sends again what it was not told of",
              {{"reason", why}, {"what_to_do", "look at the disk (dmesg, smartctl); then start the gateway again"}});
   std::_Exit(EXIT_FAILURE);
@@ -65,13 +71,17 @@ absl::StatusOr<OpenJournal> OpenJournal::Open(const JournalConfig& config, const
     options.max_messages = config.max_messages;
     options.salvage = config.salvage;
     options.files = seams.files;
-    options.on_fatal = EndProcess;
+    // Opened behind the journal, whose lock it is under.
+    auto in_hand = std::make_shared<std::atomic<InHand*>>(nullptr);
+    options.on_fatal = [in_hand](const std::string& why) { EndProcess(why, *in_hand); };
     options.on_warning = [](const std::string& text) { log::Warning("journal", {{"warning", text}}); };
     absl::StatusOr<std::unique_ptr<SegmentJournal>> disk = SegmentJournal::Open(std::move(options));
     if (!disk.ok()) return WithRemedy(disk.status(), config);
     opened.disk_ = *std::move(disk);
     opened.outermost_ = opened.disk_.get();
     LogReport(opened.disk_->report(), config.path);
+    opened.OpenInHand(config.path + kInHandFile);
+    *in_hand = opened.in_hand_.get();
   } else {
     opened.memory_ = std::make_unique<MemoryJournal>();
     opened.outermost_ = opened.memory_.get();
@@ -82,6 +92,20 @@ absl::StatusOr<OpenJournal> OpenJournal::Open(const JournalConfig& config, const
     opened.outermost_ = opened.wrapped_.get();
   }
   return opened;
+}
+
+void OpenJournal::OpenInHand(const std::string& path) {
+  absl::StatusOr<std::unique_ptr<InHand>> in_hand = InHand::Open(path);
+  if (!in_hand.ok()) {
+    log::Warning("attempts are not counted over kills of the gateway",
+                 {{"reason", std::string(in_hand.status().message())}});
+    return;
+  }
+  in_hand_ = *std::move(in_hand);
+  if (in_hand_->crashed()) {
+    log::Warning("the last process of this journal ended without a farewell",
+                 {{"messages_in_hand", in_hand_->found()}, {"while_reading_the_journal", in_hand_->read_carefully()}});
+  }
 }
 
 void OpenJournal::AddMetrics(MetricsRegistry& metrics) const {
@@ -101,9 +125,13 @@ void OpenJournal::AddMetrics(MetricsRegistry& metrics) const {
         [&disk] { return disk.depth().disk_bytes; });
   gauge("sluice_journal_writable", "1: the last batch could be written; 0: it could not, and acknowledgements wait",
         [&disk] { return disk.health().ok() ? 1 : 0; });
-  gauge("sluice_journal_found_messages",
-        "Messages that the last process left in the journal; 0 after a drain that ended",
+  gauge("sluice_journal_found_messages", "Messages that the last process left in the journal",
         [found = disk.report().messages] { return found; });
+  if (in_hand_ != nullptr) {
+    gauge("sluice_last_end_complete",
+          "0: the last process of this journal was killed, crashed, or ended before workers had settled what they held",
+          [well = in_hand_->ended_well()] { return well ? 1 : 0; });
+  }
   gauge("sluice_journal_cut_bytes", "Bytes of a batch that the last process did not write to its end, cut at the start",
         [cut = disk.report().cut_bytes] { return cut; });
   gauge("sluice_journal_damaged_places", "Places of the journal that could not be read at the start",

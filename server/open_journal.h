@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/config/config.h"
+#include "server/journal/in_hand.h"
 #include "server/journal/segment_journal.h"
 #include "server/telemetry/metrics.h"
 
@@ -27,9 +28,14 @@ class OpenJournal {
   Journal& journal() const { return *outermost_; }
   // Null: it stands in memory only.
   SegmentJournal* on_disk() const { return disk_.get(); }
+  // Null: it stands in memory only, or the file cannot be had.
+  InHand* in_hand() const { return in_hand_.get(); }
   void AddMetrics(MetricsRegistry& metrics) const;
 
  private:
+  void OpenInHand(const std::string& path);
+
+  std::unique_ptr<InHand> in_hand_;  // Outlives the journal, which pardons.
   std::unique_ptr<SegmentJournal> disk_;
   std::unique_ptr<Journal> memory_;
   std::unique_ptr<Journal> wrapped_;

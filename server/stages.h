@@ -1,5 +1,6 @@
 // What a gateway is made of: its stages, in the order of a message's path. gateway.cc makes them and joins them,
-// gateway_shutdown.cc ends them, gateway_state.cc says how they are.
+// gateway_recovery.cc takes up what an earlier process left, gateway_shutdown.cc ends them, gateway_state.cc says how
+// they are.
 #pragma once
 
 #include <atomic>
@@ -47,9 +48,11 @@ class Gateway::Stages final : private RoutedSink,
                               private DispatcherListener,
                               private StatusSource {
  public:
-  Stages(GatewayConfig config, MqttDrivers drivers, OpenJournal journal);
-  ~Stages() override { intake_control_.Stop(); }
+  Stages(GatewayConfig config, MqttDrivers drivers, GatewaySeams seams, OpenJournal journal);
+  // Stops whatever runs, without waiting for anybody's work.
+  ~Stages() override;
 
+  // After an error it is only to be destroyed.
   absl::Status Start();
   bool Shutdown(Millis drain);
 
@@ -66,7 +69,8 @@ class Gateway::Stages final : private RoutedSink,
   };
 
   void BuildOutboxRecovery();
-  absl::Status StartDeadLetters();
+  absl::Status BuildDeadLetters();
+  void StartDeadLetters();
   absl::Status StartAdmin();
   // Whether the template of a route may name this chain.
   bool MayName(std::string_view chain) const;
@@ -81,7 +85,14 @@ class Gateway::Stages final : private RoutedSink,
   std::vector<PlannedIntake> PlanIntake();
   // Of an earlier configuration: where it can be, else it is told.
   void EndSession(const SessionMemory::Session& session);
+  // A message that the journal gives back; false: no worker is to have it, which has been seen to.
   bool Restore(RecoveredMessage message, RoutedMessage& out);
+  // What the ends of earlier processes have to do with it; true: it is a dead letter.
+  bool Convict(RoutedMessage& message);
+  // With a journal on disk, the middle of Shutdown(): what workers hold is settled, the rest stays where it is. Intake
+  // has ended when it returns.
+  void SettleInFlight(SteadyTime start, SteadyTime deadline, SteadyTime intake_deadline);
+  std::shared_ptr<DeliverySink> WithSeam(std::shared_ptr<DeliverySink> sink) const;
   std::vector<ReadinessItem> Readiness() const;
   GatewayStatus Status() const override;
 
@@ -89,6 +100,7 @@ class Gateway::Stages final : private RoutedSink,
   void Enqueue(std::span<RoutedMessage> batch) override { dispatcher_.Enqueue(batch); }
   SessionId AddSession(SessionOptions options, std::shared_ptr<DeliverySink> sink) override {
     const std::vector<const Chain*> chains = options.chains;
+    if (seams_.delivered) sink = WithSeam(std::move(sink));
     const SessionId session = dispatcher_.AddSession(std::move(options), std::move(sink));
     intake_control_.OnWorkerJoined(session, chains);
     return session;
@@ -124,11 +136,12 @@ class Gateway::Stages final : private RoutedSink,
 
   const GatewayConfig config_;
   const MqttDrivers drivers_;
+  const GatewaySeams seams_;
   const std::string no_address_;
   const Clock& clock_ = Clock::Real();
   std::atomic<bool> draining_ = false;
 
-  MetricsRegistry metrics_;
+  MetricsRegistry& metrics_;
   Ticker ticker_{clock_};
 
   ChainDirectory chains_{config_.chain_defaults, config_.max_template_chains};
@@ -139,8 +152,12 @@ class Gateway::Stages final : private RoutedSink,
   IntakeControl intake_control_;
   std::unique_ptr<Restorer> restorer_;
   std::unique_ptr<Backlog> backlog_;  // Null: the journal is in memory, and so is all that waits.
-  Dispatcher dispatcher_{clock_, metrics_, *this, [this](SteadyTime deadline) { ticker_.WakeBy(deadline); },
-                         std::random_device{}()};
+  Dispatcher dispatcher_{clock_,
+                         metrics_,
+                         *this,
+                         [this](SteadyTime deadline) { ticker_.WakeBy(deadline); },
+                         std::random_device{}(),
+                         opened_journal_.in_hand()};
   Outbox outbox_{clock_,
                  journal_,
                  metrics_,

@@ -45,7 +45,7 @@ class Replay {
 
   DeadLetterStore& store_;
   ReplaySink& sink_;
-  Mutex mutex_;
+  Mutex mutex_;  // Held while the store and the sink are called.
 };
 
 }  // namespace sluice

@@ -4,10 +4,14 @@
 #include <memory>
 #include <utility>
 
+#include "server/telemetry/log.h"
+
 namespace sluice {
 namespace {
 
 constexpr ReadLimits kPage{.max_entries = 512, .max_bytes = 1u << 20};
+// Ends of the process while it read one message, after which that is not read any more.
+constexpr uint32_t kMostReads = 2;
 
 }  // namespace
 
@@ -130,8 +134,8 @@ void Backlog::Recover() {
     MutexLock lock(mutex_);
     newest = left_behind_;
   }
-  std::vector<RecoveredMessage> page = parts_.journal.ReadMessages(cursor_, kPage);
-  if (page.empty()) {
+  std::vector<RoutedMessage> batch;
+  if (!ReadPage(batch)) {
     // Up to `newest`, since the journal had it before it was left to it.
     cursor_ = std::max(cursor_, newest);
     MutexLock lock(mutex_);
@@ -139,13 +143,8 @@ void Backlog::Recover() {
     recovering_ = false;
     recovered_ = cursor_;
     changed_.NotifyAll();
+    if (parts_.in_hand != nullptr) parts_.in_hand->ForgetOthers();
     return;
-  }
-  cursor_ = page.back().record;
-  std::vector<RoutedMessage> batch;
-  batch.reserve(page.size());
-  for (RecoveredMessage& message : page) {
-    if (!parts_.restore(std::move(message), batch.emplace_back())) batch.pop_back();
   }
   size_t kept = 0;
   {
@@ -164,6 +163,36 @@ void Backlog::Recover() {
     TellOnDisk();
   }
   if (kept > 0) parts_.next.Enqueue(std::span(batch).first(kept));
+}
+
+bool Backlog::ReadPage(std::vector<RoutedMessage>& batch) {
+  InHand* in_hand = parts_.in_hand;
+  const bool carefully = in_hand != nullptr && in_hand->read_carefully();
+  std::vector<RecordId> records = parts_.journal.RecordsAfter(cursor_, carefully ? 1 : kPage.max_entries);
+  if (records.empty()) return false;
+  RecordId last = records.back();
+  if (in_hand != nullptr) {
+    std::erase_if(records, [in_hand](RecordId record) {
+      if (in_hand->Find(record).reads < kMostReads) return false;
+      log::Error("a message stays in the journal: the gateway has ended each time it read it",
+                 {{"record", record}, {"what_to_do", "look at its size and at the memory that the gateway may use"}});
+      return true;
+    });
+    if (carefully && !records.empty()) {
+      in_hand->Reading(records.front());
+    } else {
+      in_hand->ReadingSome();
+    }
+  }
+  MessageReader::Selection page = parts_.journal.ReadMessages(records, kPage);
+  if (page.looked_at < records.size()) last = records[page.looked_at - 1];
+  batch.reserve(page.messages.size());
+  for (RecoveredMessage& message : page.messages) {
+    if (!parts_.restore(std::move(message), batch.emplace_back())) batch.pop_back();
+  }
+  if (in_hand != nullptr) in_hand->ReadingDone();
+  cursor_ = last;
+  return true;
 }
 
 void Backlog::Feed(ChainState& state) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/backlog/record_list.h"
+#include "server/journal/in_hand.h"
 #include "server/journal/reader.h"
 #include "server/route/route.h"
 #include "server/route/router.h"
@@ -29,8 +30,11 @@ class Backlog final : public RoutedSink {
     std::function<bool(RecoveredMessage, RoutedMessage&)> restore;
     // The chain queues.
     RoutedSink& next;
-    // How many messages of the chain wait on disk. Quick, and calls nothing here.
+    // How many messages of the chain wait on disk. Called with the lock held, so that the last number is the true one:
+    // quick, and calls nothing here.
     std::function<void(const Chain&, size_t)> on_disk;
+    // Where it is noted what is being read back; null: nowhere.
+    InHand* in_hand = nullptr;
   };
   // `recover`: the journal holds messages of an earlier process.
   Backlog(Parts parts, bool recover);
@@ -63,8 +67,11 @@ class Backlog final : public RoutedSink {
   };
 
   void Run();
-  // One page of what an earlier process left; false: that was all, and new messages go straight on.
+  // One page of what an earlier process left. When that was all, new messages go straight on.
   void Recover();
+  // The next messages, restored; false: there are none. What has ended the process more than once while it was being
+  // read stays where it is.
+  bool ReadPage(std::vector<RoutedMessage>& batch);
   // One page of a chain's records, as long as its queue has room.
   void Feed(ChainState& state);
   ChainState* NextToFeed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

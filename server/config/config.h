@@ -90,8 +90,9 @@ struct JournalConfig {
 
 // What the gateway does while more comes in than goes out.
 struct PressureConfig {
-  // Gateways that share the shared filters. With 1 nothing is left: nobody else would get it.
-  uint32_t replicas = 1;
+  // Gateways that share the shared filters. With 1 nothing is left: nobody else would get it. 0: not said; then they
+  // are left at the end only.
+  uint32_t replicas = 0;
   // How long a connection rests before it leaves its shared filters. 0: never.
   Millis leave_share_after{30'000};
   // How long a chain is without workers before the shared filters that feed only such chains are left. 0: never.

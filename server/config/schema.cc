@@ -215,9 +215,10 @@ constexpr Key kWorkersWindowKeys[] = {
 };
 
 constexpr Key kPressureKeys[] = {
-    {"replicas", kNumber, "1", "1..10000",
-     "How many gateways share the shared filters. Only with 2 and more may a gateway leave a shared filter to the "
-     "others; alone it keeps all of them, since nobody else would get the messages."},
+    {"replicas", kNumber, "", "1..10000",
+     "How many gateways share the shared filters. With 2 and more a gateway may leave a shared filter to the others. "
+     "With 1 it keeps all of them, over its end too: nobody else would get the messages. Not set: it leaves them at "
+     "its end only."},
     {"leaveShareAfter", kDuration, "30s", "0..24h",
      "How long intake rests before its connection leaves all its shared filters, until intake goes on. 0: never, and "
      "so "
@@ -243,8 +244,8 @@ constexpr Key kLogKeys[] = {
 
 constexpr Key kShutdownKeys[] = {
     {"drain", kDuration, "20s", "0..1h",
-     "How long SIGTERM waits for what is in flight to be settled and replies to be published. A second signal ends at "
-     "once."},
+     "How long SIGTERM waits at most for workers to settle what they hold; without a journal on disk, for all that was "
+     "taken in to be settled and its replies to be published. A second signal ends at once."},
 };
 
 constexpr Key kJournalKeys[] = {

@@ -103,6 +103,14 @@ std::vector<RecoveredMessage> SegmentJournal::Read(std::span<const Place> places
   return messages;
 }
 
+std::vector<RecordId> SegmentJournal::RecordsAfter(RecordId after, size_t most) {
+  std::vector<RecordId> records;
+  for (const Place& place : Find(Which::kMessages, after, {.max_entries = most, .max_bytes = SIZE_MAX})) {
+    records.push_back(place.record);
+  }
+  return records;
+}
+
 std::vector<RecoveredMessage> SegmentJournal::ReadMessages(RecordId after, ReadLimits limits) {
   std::vector<RecoveredMessage> messages;
   while (messages.empty()) {

@@ -21,6 +21,10 @@ class MessageReader {
  public:
   virtual ~MessageReader() = default;
 
+  // The records of messages after `after` (0: from the begin), in order, at most so many; empty: there are none. Reads
+  // nothing of them.
+  virtual std::vector<RecordId> RecordsAfter(RecordId after, size_t most) = 0;
+
   // Messages with records after `after` (0: from the begin), in order; empty: there are none.
   virtual std::vector<RecoveredMessage> ReadMessages(RecordId after, ReadLimits limits = {}) = 0;
 

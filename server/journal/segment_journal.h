@@ -83,6 +83,7 @@ class SegmentJournal final : public Journal, public MessageReader {
   const JournalReport& report() const { return report_; }
 
   // The index is locked for the length of a batch only.
+  std::vector<RecordId> RecordsAfter(RecordId after, size_t most) override;
   std::vector<RecoveredMessage> ReadMessages(RecordId after, ReadLimits limits = {}) override;
   Selection ReadMessages(std::span<const RecordId> records, ReadLimits limits = {}) override;
   // Likewise: replies that stood in the journal when it was opened, and what is a dead letter by now.

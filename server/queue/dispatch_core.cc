@@ -97,6 +97,35 @@ void DispatchCore::SetOnDisk(const Chain& chain, size_t messages) {
   state.metrics.Publish(state.queue.messages(), state.queue.bytes(), state.in_flight, state.on_disk);
 }
 
+Dispatcher::Undone DispatchCore::HoldSlow(SteadyTime since, Millis age, SteadyTime now) {
+  const auto for_each_in_flight = [this](const auto& look) {
+    for (const auto& [id, session] : sessions_.all()) {
+      for (const InFlightTable::Slot& slot : session->in_flight.slots()) {
+        if (slot.id != 0) look(slot, *slot.entry->chain);
+      }
+    }
+  };
+  for_each_in_flight([&](const InFlightTable::Slot& slot, ChainState& chain) {
+    if (now - slot.delivered >= age) chain.held = true;
+  });
+  Dispatcher::Undone undone;
+  for (const std::unique_ptr<ChainState>& chain : chains_) {
+    if (chain == nullptr) continue;
+    if (!Served(*chain)) chain->held = true;
+    if (!chain->held) undone.waiting += chain->queue.messages();
+  }
+  for_each_in_flight([&](const InFlightTable::Slot& slot, const ChainState& chain) {
+    if (chain.held || slot.delivered < since) ++undone.in_flight;
+  });
+  return undone;
+}
+
+bool DispatchCore::Served(const ChainState& chain) {
+  return std::ranges::any_of(chain.groups, [](const Membership* in) {
+    return std::ranges::any_of(in->group->by_load.nodes(), [](const auto& node) { return !node.item->draining; });
+  });
+}
+
 bool DispatchCore::HasInFlight(SessionId id) const {
   const SessionState* session = sessions_.Find(id);
   return session != nullptr && session->in_flight.size() > 0;
@@ -225,6 +254,7 @@ void DispatchCore::TryReserved(ChainState& chain) {
 }
 
 bool DispatchCore::DeliverNext(ChainState& chain) {
+  if (chain.held) return false;
   QueueEntry* entry = chain.queue.Front();
   if (entry->expires <= now_) {
     Touch(chain);
@@ -260,8 +290,8 @@ bool DispatchCore::DeliverSuspect(ChainState& chain) {
   SessionState* session = chain.isolated != nullptr ? chain.isolated : SessionTable::Isolate(chain);
   if (session != nullptr && session->in_flight.size() == 0 && paused_ == 0) {
     Touch(chain);
-    Assign(*suspect, *session);
     session->alone = true;
+    Assign(*suspect, *session);
   }
   return true;
 }
@@ -283,6 +313,9 @@ void DispatchCore::Assign(QueueEntry& entry, SessionState& session) {
   session.last_turn = next_delivery_;
   InFlightTable::Slot& slot = session.in_flight.Add(next_delivery_++, entry);
   slot.begun = !session.tells_began;
+  slot.in_hand = in_hand_ == nullptr || entry.message.record == 0
+                     ? InHand::kNowhere
+                     : in_hand_->Take(entry.message.record, slot.begun, session.alone);
   slot.delivered = now_;
   slot.lease_end = now_ + lease;
   if (slot.lease_end < session.next_lease) {

@@ -40,7 +40,9 @@ struct Effects {
 // Single-threaded. Every event takes the time and adds to `effects`.
 class DispatchCore {
  public:
-  DispatchCore(MetricsRegistry& metrics, uint64_t seed) : metrics_(metrics), backoff_(seed) {}
+  // `in_hand` may be null.
+  DispatchCore(MetricsRegistry& metrics, uint64_t seed, InHand* in_hand)
+      : metrics_(metrics), in_hand_(in_hand), backoff_(seed) {}
   DispatchCore(const DispatchCore&) = delete;
   DispatchCore& operator=(const DispatchCore&) = delete;
 
@@ -62,6 +64,7 @@ class DispatchCore {
 
   void SetOnDisk(const Chain& chain, size_t messages);
   void ForgetIdle(Millis idle, SteadyTime now);
+  Dispatcher::Undone HoldSlow(SteadyTime since, Millis age, SteadyTime now);
 
   bool HasInFlight(SessionId id) const;
   bool HasWorkers() const;
@@ -83,6 +86,8 @@ class DispatchCore {
   bool OverSharedBound(const ChainState& chain) const;
   void TellPressure(ChainState& chain);
   void Touch(ChainState& chain);
+  // Some session would take its messages, now or when it has room.
+  static bool Served(const ChainState& chain);
   // Its groups may have something to deliver.
   void MarkReady(ChainState& chain);
   void MarkDirty(SessionGroup* group);
@@ -125,6 +130,7 @@ class DispatchCore {
   void ExpireLeases(SessionState& session);
 
   MetricsRegistry& metrics_;
+  InHand* const in_hand_;
   RetryBackoff backoff_;
   WaitingTimers timers_;
   EntryPool pool_;

@@ -128,6 +128,7 @@ std::vector<std::optional<Dispatcher::InFlightInfo>> DispatchCore::Peek(SessionI
 
 void DispatchCore::FreeSlot(SessionState& session, InFlightTable::Slot& slot) {
   QueueEntry& entry = *slot.entry;
+  if (in_hand_ != nullptr) in_hand_->Drop(slot.in_hand);
   session.bytes -= entry.bytes;
   session.in_flight.Remove(slot);
   --in_flight_;

@@ -26,6 +26,7 @@ std::vector<uint64_t> DispatchCore::BeginWork(SessionId id, std::span<const uint
     }
     if (slot->begun) continue;
     slot->begun = true;
+    if (in_hand_ != nullptr) in_hand_->Begun(slot->in_hand);
     slot->delivered = now;
     // Later than before: the tick that was announced finds it.
     slot->lease_end = now + StartLease(session->lease, slot->entry->chain->chain.options);
@@ -42,6 +43,7 @@ std::optional<Dispatcher::Extended> DispatchCore::Extend(SessionId id, uint64_t 
   const Millis most = slot->entry->chain->chain.options.max_lease;
   if (!slot->begun) {
     slot->begun = true;
+    if (in_hand_ != nullptr) in_hand_->Begun(slot->in_hand);
     slot->delivered = now;
   }
   // A worker may ask for years: held before it is added to a time.

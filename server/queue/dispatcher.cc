@@ -12,8 +12,8 @@ namespace sluice {
 class Dispatcher::Impl {
  public:
   Impl(const Clock& clock, MetricsRegistry& metrics, DispatcherListener& listener,
-       std::function<void(SteadyTime)> wake_by, uint64_t seed)
-      : clock_(clock), listener_(listener), wake_by_(std::move(wake_by)), core_(metrics, seed) {}
+       std::function<void(SteadyTime)> wake_by, uint64_t seed, InHand* in_hand)
+      : clock_(clock), listener_(listener), wake_by_(std::move(wake_by)), core_(metrics, seed, in_hand) {}
 
   // Runs `event(core, effects)` under the lock, then its effects without it. Returns what the event does.
   template <typename Event>
@@ -24,7 +24,7 @@ class Dispatcher::Impl {
         MutexLock lock(mutex_);
         event(core_, effects);
         KeepPressure(effects);
-        TellEmpty();
+        TellIdle();
       }
       CarryOut(effects);
     } else {
@@ -32,7 +32,7 @@ class Dispatcher::Impl {
         MutexLock lock(mutex_);
         auto of_event = event(core_, effects);
         KeepPressure(effects);
-        TellEmpty();
+        TellIdle();
         return of_event;
       }();
       CarryOut(effects);
@@ -52,15 +52,23 @@ class Dispatcher::Impl {
   bool WaitUntilEmpty(SteadyTime deadline) {
     MutexLock lock(mutex_);
     ++waiters_;
-    while (!Empty() && clock_.Now() < deadline) emptied_.WaitUntil(mutex_, deadline);
+    while (!Empty() && clock_.Now() < deadline) idle_.WaitUntil(mutex_, deadline);
     --waiters_;
     return Empty();
   }
 
+  bool WaitUntilIdle(SteadyTime deadline) {
+    MutexLock lock(mutex_);
+    ++waiters_;
+    while (core_.in_flight() > 0 && clock_.Now() < deadline) idle_.WaitUntil(mutex_, deadline);
+    --waiters_;
+    return core_.in_flight() == 0;
+  }
+
  private:
   bool Empty() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return core_.in_flight() + core_.waiting() == 0; }
-  void TellEmpty() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (waiters_ > 0 && Empty()) emptied_.NotifyAll();
+  void TellIdle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (waiters_ > 0 && core_.in_flight() == 0) idle_.NotifyAll();
   }
 
   void KeepPressure(const Effects& effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -108,13 +116,13 @@ class Dispatcher::Impl {
   DispatchCore core_ ABSL_GUARDED_BY(mutex_);
   std::deque<std::pair<ChainRef, bool>> pressure_ ABSL_GUARDED_BY(mutex_);  // Not yet told.
   bool telling_ ABSL_GUARDED_BY(mutex_) = false;
-  CondVar emptied_;
-  int waiters_ ABSL_GUARDED_BY(mutex_) = 0;  // In WaitUntilEmpty().
+  CondVar idle_;                             // Nothing is in flight.
+  int waiters_ ABSL_GUARDED_BY(mutex_) = 0;  // For it.
 };
 
 Dispatcher::Dispatcher(const Clock& clock, MetricsRegistry& metrics, DispatcherListener& listener,
-                       std::function<void(SteadyTime)> wake_by, uint64_t seed)
-    : impl_(std::make_unique<Impl>(clock, metrics, listener, std::move(wake_by), seed)) {}
+                       std::function<void(SteadyTime)> wake_by, uint64_t seed, InHand* in_hand)
+    : impl_(std::make_unique<Impl>(clock, metrics, listener, std::move(wake_by), seed, in_hand)) {}
 
 Dispatcher::~Dispatcher() = default;
 
@@ -205,6 +213,12 @@ void Dispatcher::ForgetIdle(Millis idle) {
 }
 
 bool Dispatcher::WaitUntilEmpty(SteadyTime deadline) { return impl_->WaitUntilEmpty(deadline); }
+
+bool Dispatcher::WaitUntilIdle(SteadyTime deadline) { return impl_->WaitUntilIdle(deadline); }
+
+Dispatcher::Undone Dispatcher::HoldSlow(SteadyTime since, Millis age) {
+  return impl_->Ask([&, now = impl_->Now()](DispatchCore& core) { return core.HoldSlow(since, age, now); });
+}
 
 SteadyTime Dispatcher::Tick(SteadyTime now) {
   return impl_->Run([&](DispatchCore& core, Effects& effects) { return core.Tick(now, effects); });

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "server/journal/in_hand.h"
 #include "server/journal/journal.h"
 #include "server/route/route.h"
 #include "server/runtime/clock.h"
@@ -120,9 +121,10 @@ struct SessionOptions {
 // is found, and nothing that was beside it pays for it.
 class Dispatcher final : public Tickable {
  public:
-  // `listener`, `metrics` and `clock` outlive it. `wake_by` asks the ticker for a Tick. `seed` is for back-off jitter.
+  // `listener`, `metrics`, `clock` and `in_hand` outlive it. `wake_by` asks the ticker for a Tick. `seed` is for back-off
+  // jitter. `in_hand` remembers what workers have, over a kill; null: nobody does.
   Dispatcher(const Clock& clock, MetricsRegistry& metrics, DispatcherListener& listener,
-             std::function<void(SteadyTime)> wake_by, uint64_t seed);
+             std::function<void(SteadyTime)> wake_by, uint64_t seed, InHand* in_hand = nullptr);
   ~Dispatcher() override;
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
@@ -209,6 +211,16 @@ class Dispatcher final : public Tickable {
   size_t Backlog() const;
   // Waits until nothing waits in memory or is in flight, or for `deadline`; true if nothing is.
   bool WaitUntilEmpty(SteadyTime deadline);
+  // The same for what is in flight alone.
+  bool WaitUntilIdle(SteadyTime deadline);
+
+  // For an end that does not wait for all. Holds, for good, every chain that has no worker, or a delivery that has been
+  // out for `age`: nothing more of it is delivered. All others go on.
+  struct Undone {
+    size_t in_flight = 0;  // Of chains that are held, and what was delivered before `since`.
+    size_t waiting = 0;    // In the queues of chains that are not held.
+  };
+  Undone HoldSlow(SteadyTime since, Millis age);
 
   // Leases, retries, expiry. Wants to be called no more often than every 10 ms, save after a tick that had too much
   // to do and let go of the lock in between.

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/journal/in_hand.h"
 #include "server/queue/entry.h"
 #include "server/runtime/clock.h"
 
@@ -24,6 +25,7 @@ class InFlightTable {
     SteadyTime delivered;  // Its lease, or its wait for the worker to begin, counts from here.
     SteadyTime lease_end;  // Or of the wait.
     bool begun = false;    // The worker has said so, or says nothing of that kind.
+    InHand::Place in_hand = InHand::kNowhere;
     bool claimed = false;  // Settled by the worker, not yet finished: has no lease any more.
   };
 

@@ -137,22 +137,96 @@ def test_a_worker_that_never_settles_holds_up_the_end_no_longer_than_the_drain(w
     began = time.monotonic()
     status = gateway.stop()
 
-    assert status != 0, "something taken in is lost, and the exit status says so"
+    assert status != 0, "a worker did not settle what it held, and the exit status says so"
     assert 1.9 < time.monotonic() - began < 8 * TIME_FACTOR
     assert worker.expect_end()[0] == grpc.StatusCode.UNAVAILABLE
 
 
-def test_what_a_drain_left_is_counted_by_the_next_start(world):
+def test_what_no_worker_can_take_is_not_waited_for(world):
+    """One chain has no worker, the worker of another is at its window: what waits stays in the journal."""
     broker = world.broker()
-    gateway = world.gateway(broker, {"in": "c"}, shutdown={"drain": "100ms"})
-    world.client(broker).publish("in", b"x", qos=1).wait_for_publish(10)
-    gateway.wait_metric("sluice_journal_messages", lambda messages: messages == 1)
+    gateway = world.gateway(broker, {"alone": "alone", "full": "full"})
+    worker = world.raw_worker(gateway)
+    worker.hello("full", messages=1)
+    client = world.client(broker)
+    client.publish_all([("alone", b"a"), ("full", b"1"), ("full", b"2")])
+    gateway.wait_metric("sluice_journal_messages", lambda messages: messages == 3)
     assert gateway.metric("sluice_journal_found_messages") == 0
+    [held] = worker.expect_deliveries(1)
 
-    assert gateway.stop() != 0
+    began = time.monotonic()
+    gateway.process.signal(signal.SIGTERM)
+    gateway.wait_not_ready("draining")
+    worker.settle(held)
+    assert gateway.process.wait() == 0, "nothing is lost"
+    assert time.monotonic() - began < 6 * TIME_FACTOR, "far less than shutdown.drain"
+
     gateway.restart()
+    assert gateway.metric("sluice_journal_found_messages") == 2
+    heir = world.raw_worker(gateway)
+    heir.hello("alone", "full")
+    assert {delivery.payload for delivery in heir.expect_deliveries(2)} == {b"a", b"2"}
 
-    assert gateway.metric("sluice_journal_found_messages") == 1
+
+def test_without_a_journal_the_end_waits_for_what_no_worker_takes(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in": "c"}, shutdown={"drain": "2s"}, journal={"enabled": False})
+    client = world.client(broker)
+    client.publish("in", b"x", qos=1).wait_for_publish(10)
+    gateway.wait_metric("sluice_journal_messages", lambda messages: messages == 1)
+
+    gateway.process.signal(signal.SIGTERM)
+    gateway.wait_not_ready("draining")
+    late = world.raw_worker(gateway)
+    late.hello("c")
+    late.settle(*late.expect_deliveries(1))
+    assert gateway.process.wait() == 0
+
+
+def test_chains_that_flow_are_answered_while_a_slow_one_comes_to_its_end(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, {"slow": "slow", "quick": "quick"})
+    snail = world.raw_worker(gateway)
+    snail.hello("slow", messages=1)
+    world.answering_worker(gateway, chain="quick", topic="out")
+    replies = world.subscriber(broker, "out")
+    client = world.client(broker)
+    client.publish_all([("slow", b"1"), ("slow", b"2")])
+    [held] = snail.expect_deliveries(1)
+
+    gateway.process.signal(signal.SIGTERM)
+    gateway.wait_not_ready("draining")
+    for count in range(1, 21):
+        began = time.monotonic()
+        client.publish("quick", b"%d" % count)
+        replies.expect(count)
+        assert time.monotonic() - began < 2 * TIME_FACTOR
+    assert gateway.process.running(), "it waits for the snail"
+
+    snail.settle(held)
+    assert gateway.process.wait() == 0
+    assert len(snail.deliveries) == 1, "the slow chain gets nothing more"
+
+
+def test_replies_that_no_broker_confirms_wait_for_the_next_start(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in": "c"})
+    worker = world.raw_worker(gateway)
+    worker.hello("c")
+    replies = world.subscriber(broker, "out")
+    world.client(broker).publish("in", b"x")
+    [delivery] = worker.expect_deliveries(1)
+    broker.freeze()
+    worker.answer(delivery, topic="out")
+    gateway.wait_metric("sluice_outbox_messages", lambda messages: messages == 1)
+
+    began = time.monotonic()
+    assert gateway.stop() == 0, "the reply stands in the journal"
+    assert time.monotonic() - began < 15 * TIME_FACTOR, "less than shutdown.drain"
+
+    broker.thaw()
+    gateway.restart()
+    assert b"x" in {message.payload for message in replies.expect(1)}
 
 
 def test_a_second_signal_ends_at_once(world):

@@ -2,6 +2,8 @@
 //
 //   SLUICE_FAILPOINT=NAME[:N]       kills itself with SIGKILL when it comes to that point for the N-th time
 //   SLUICE_DISK_FAULT=KIND:FILE     the journal's disk fails while FILE is there: KIND is write, space or sync
+//   SLUICE_POISON=WHEN:TEXT         kills itself over each message with TEXT: WHEN it is read (back from the journal), or
+//                                   delivered
 //
 // The gateway that is installed has none of this.
 #include <cstdio>
@@ -14,6 +16,7 @@
 #include "tests/failpoints/failpoint.h"
 #include "tests/failpoints/journal.h"
 #include "tests/failpoints/mqtt.h"
+#include "tests/failpoints/poison.h"
 
 namespace {
 
@@ -36,6 +39,9 @@ int main(int argc, char** argv) {
   auto fault = DiskFault::Parse(Environment("SLUICE_DISK_FAULT"));
   if (!fault.ok()) return Fail("SLUICE_DISK_FAULT", fault.status());
 
+  auto poison = ParsePoison(Environment("SLUICE_POISON"));
+  if (!poison.ok()) return Fail("SLUICE_POISON", poison.status());
+
   Failpoint& point = **failpoint;
   const std::unique_ptr<JournalFiles> files = WithFault(JournalFiles::Posix(), *std::move(fault));
   GatewayParts parts;
@@ -44,5 +50,6 @@ int main(int argc, char** argv) {
     return std::make_unique<FailpointJournal>(inner, point);
   };
   parts.journal.files = files.get();
+  parts.seams = *std::move(poison);
   return RunGateway({argv + 1, argv + argc}, std::move(parts));
 }

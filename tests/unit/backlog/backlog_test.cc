@@ -3,10 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 
 #include "server/backlog/restorer.h"
+#include "tests/support/temp_dir.h"
 #include "tests/unit/journal/journal_support.h"
 
 namespace sluice {
@@ -72,13 +75,16 @@ class BacklogTest : public testing::Test {
     const bool recover = journal_->depth().ingress_messages > 0;
     queue_ = std::make_unique<FakeQueue>(bound);
     backlog_ = std::make_unique<Backlog>(
-        Backlog::Parts{
-            .clock = Clock::Real(),
-            .journal = *journal_,
-            .restore = [this](RecoveredMessage message,
-                              RoutedMessage& out) { return restorer_.Restore(std::move(message), out).ok(); },
-            .next = *queue_,
-            .on_disk = [this](const Chain& chain, size_t messages) { on_disk_[chain.name] = messages; }},
+        Backlog::Parts{.clock = Clock::Real(),
+                       .journal = *journal_,
+                       .restore =
+                           [this](RecoveredMessage message, RoutedMessage& out) {
+                             if (on_restore_) on_restore_(message);
+                             return restorer_.Restore(std::move(message), out).ok();
+                           },
+                       .next = *queue_,
+                       .on_disk = [this](const Chain& chain, size_t messages) { on_disk_[chain.name] = messages; },
+                       .in_hand = in_hand_.get()},
         recover);
     queue_->Attach(*backlog_);
     backlog_->Start();
@@ -117,6 +123,8 @@ class BacklogTest : public testing::Test {
   RouteTable routes_;
   Restorer restorer_{{"plant"}, chains_, routes_};
   std::unique_ptr<SegmentJournal> journal_;
+  std::unique_ptr<InHand> in_hand_;  // Null: nothing is noted.
+  std::function<void(const RecoveredMessage&)> on_restore_;
   std::map<std::string, size_t> on_disk_;
   std::unique_ptr<FakeQueue> queue_;
   std::unique_ptr<Backlog> backlog_;
@@ -246,6 +254,55 @@ TEST_F(BacklogTest, WhatCanGoToNobodyIsLeftOut) {
   Start();
   ASSERT_TRUE(WaitUntilEmpty());
   EXPECT_THAT(queue_->WaitFor(1), ElementsAre("b"));
+}
+
+// What each start leaves behind when the message "poison" kills it while it is read back.
+class PoisonedBacklogTest : public BacklogTest {
+ protected:
+  // Returns what was delivered; true in `died`: it came to the poison.
+  std::vector<std::string> StartOver(size_t expected) {
+    auto in_hand = InHand::Open(folder_ / "in-hand");
+    EXPECT_TRUE(in_hand.ok()) << in_hand.status();
+    in_hand_ = *std::move(in_hand);
+    died_ = false;
+    on_restore_ = [this](const RecoveredMessage& message) {
+      if (message.message->payload != "poison") return;
+      died_ = true;
+      std::filesystem::copy_file(folder_ / "in-hand", folder_ / "at-death",
+                                 std::filesystem::copy_options::overwrite_existing);
+    };
+    Start();
+    std::vector<std::string> delivered = queue_->WaitFor(expected);
+    EXPECT_TRUE(WaitUntilEmpty());
+    backlog_.reset();
+    in_hand_.reset();
+    if (died_) std::filesystem::rename(folder_ / "at-death", folder_ / "in-hand");
+    return delivered;
+  }
+
+  const TempDir folder_;
+  bool died_ = false;
+};
+
+TEST_F(PoisonedBacklogTest, WhatKillsWhoeverReadsItIsLeftOutAfterAFewStarts) {
+  Leave({"1", "2", "poison", "3"});
+  int deaths = 0;
+  while (deaths < 10 && (StartOver(3), died_)) ++deaths;
+  EXPECT_EQ(deaths, 3) << "once among others, twice by itself";
+  EXPECT_THAT(StartOver(3), ElementsAre("1", "2", "3"));
+  EXPECT_FALSE(died_);
+  EXPECT_EQ(journal_->depth().ingress_messages, 4u) << "it is not lost";
+}
+
+TEST_F(PoisonedBacklogTest, StaysLeftOutOverEndsWithAFarewell) {
+  Leave({"1", "poison"});
+  while (StartOver(1), died_) {
+  }
+  in_hand_ = *InHand::Open(folder_ / "in-hand");
+  in_hand_->EndWell();
+  in_hand_.reset();
+  EXPECT_THAT(StartOver(1), ElementsAre("1"));
+  EXPECT_FALSE(died_);
 }
 
 }  // namespace

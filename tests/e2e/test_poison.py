@@ -1,0 +1,105 @@
+"""Messages that kill the gateway: after a few starts it stays up, all others are answered, and the culprit is named."""
+from harness.ctl import Ctl
+from harness.gateway import config_for
+from harness.wait import wait_until
+
+INNOCENT = [f"{i}".encode() for i in range(40)]
+POISON = b"poison"
+
+
+def settle_in(world, when):
+    """A gateway with all of them in its journal, before it has touched one."""
+    broker = world.broker()
+    gateway = world.gateway_with(config_for(broker, {"in": "c"}), binary="sluice-gateway-failpoints",
+                                 env={"SLUICE_POISON": f"{when}:{POISON.decode()}"})
+    world.client(broker).publish_all([("in", payload) for payload in [*INNOCENT[:20], POISON, *INNOCENT[20:]]])
+    gateway.wait_metric("sluice_journal_messages", lambda messages: messages == len(INNOCENT) + 1)
+    return broker, gateway
+
+
+def start(gateway):
+    """False: it was killed before it served."""
+    try:
+        gateway.restart(ready=False)
+    except AssertionError:
+        if gateway.process.running():
+            raise
+        gateway.starts = len(gateway.events("serving"))
+    return gateway.process.running()
+
+
+def deaths(world, gateway, until, most=12):
+    """Starts it again and again, with a worker, until `until`; how often it was killed."""
+    for count in range(most):
+        if gateway.process.running() or start(gateway):
+            try:
+                world.answering_worker(gateway, topic="out")
+            except AssertionError:
+                assert not gateway.process.running(), "the worker is refused"
+        wait_until(lambda: not gateway.process.running() or until(), "its death, or that all is done", 20)
+        if gateway.process.running():
+            return count
+        gateway.process.wait()
+    raise AssertionError(f"it was killed {most} times")
+
+
+def answered(replies):
+    return {payload.split()[0] for payload in replies.payloads()}
+
+
+def test_a_message_that_kills_the_gateway_when_it_is_delivered_becomes_a_dead_letter(world):
+    broker, gateway = settle_in(world, "delivered")
+    replies = world.subscriber(broker, "out")
+
+    killed = deaths(world, gateway, lambda: gateway.metric("sluice_dead_letters_kept") == 1
+                    and gateway.metric("sluice_journal_messages") == 0)
+
+    assert 3 <= killed <= 5
+    wait_until(lambda: answered(replies) == set(INNOCENT), "all innocents are answered")
+    [letter] = Ctl(gateway).letters()
+    assert "killed or crashed" in letter["reason"]
+
+
+def test_a_message_that_kills_the_gateway_when_it_is_read_is_left_out(world):
+    broker, gateway = settle_in(world, "read")
+    gateway.kill()
+    replies = world.subscriber(broker, "out")
+
+    assert not start(gateway)
+    killed = 1 + deaths(world, gateway, lambda: gateway.metric("sluice_journal_messages") == 1)
+
+    assert killed <= 5
+    wait_until(lambda: answered(replies) == set(INNOCENT), "all innocents are answered")
+    assert gateway.events("a message stays in the journal: the gateway has ended each time it read it")
+    # And so over a restart.
+    assert gateway.stop() == 0
+    gateway.restart()
+    assert gateway.metric("sluice_journal_messages") == 1
+
+
+def test_a_kill_with_a_message_in_a_workers_hands_counts_as_an_attempt(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in": "c"})
+    world.client(broker).publish("in", b"x", qos=1).wait_for_publish(10)
+    for attempt in range(1, 4):
+        worker = world.raw_worker(gateway)
+        worker.hello("c")
+        [delivery] = worker.expect_deliveries(1)
+        assert delivery.attempt == attempt
+        gateway.kill()
+        worker.close()
+        gateway.restart()
+
+
+def test_an_end_that_was_asked_for_is_no_attempt(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in": "c"}, shutdown={"drain": "100ms"})
+    world.client(broker).publish("in", b"x", qos=1).wait_for_publish(10)
+    for _ in range(3):
+        worker = world.raw_worker(gateway)
+        worker.hello("c")
+        [delivery] = worker.expect_deliveries(1)
+        assert delivery.attempt == 1
+        gateway.stop()
+        worker.close()
+        gateway.restart()
