@@ -8,6 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/config/address.h"
+#include "server/grpc/library_log.h"
 #include "server/mqtt/paho/factory.h"
 #include "server/mqtt/wire/factory.h"
 #include "server/route/subscription_plan.h"
@@ -21,7 +23,7 @@ namespace {
 
 std::map<std::string, std::string> BrokerOfEachConnection(const GatewayConfig& config) {
   std::map<std::string, std::string> brokers;
-  for (const auto& [name, options] : config.connections) brokers.emplace(name, options.uri);
+  for (const auto& [name, options] : config.connections) brokers.emplace(name, BrokerIdentity(options.uri));
   return brokers;
 }
 
@@ -71,10 +73,17 @@ Gateway::Stages::Stages(GatewayConfig config, MqttDrivers drivers, GatewaySeams 
       intake_control_(LadderOptions(config_.pressure), clock_, metrics_,
                       [this](SteadyTime deadline) { ticker_.WakeBy(deadline); }) {
   AddProcessMetrics(metrics_);
+  AddLibraryLogMetrics(metrics_);
+  metrics_
+      .GetGauge("sluice_gateway_info", "Always 1; the label says what this replica is called (gateway.name).",
+                {{"gateway", config_.name}})
+      .Set(1);
   opened_journal_.AddMetrics(metrics_);
 }
 
 absl::Status Gateway::Stages::Start() {
+  certificate_watch_.Tick(clock_.Now());
+
   // Chains and routes.
   for (const auto& [name, options] : config_.chains) chains_.Define(name, options);
   if (absl::Status status = BuildRoutes(config_.routes, chains_, routes_); !status.ok()) return status;
@@ -101,6 +110,8 @@ absl::Status Gateway::Stages::Start() {
   if (config_.replies.on_refused == OnRefused::kDrop) outbox_.HandRefusedTo(dropped_replies_);
   for (const auto& [name, options] : config_.connections) {
     publishers_.push_back(drivers_.publisher(options, outbox_, clock_, metrics_));
+    client_ids_.push_back(options);
+    client_ids_.back().client_id += "-replies";
     outbox_.AddConnection(name, *publishers_.back());
   }
   BuildOutboxRecovery();
@@ -110,7 +121,7 @@ absl::Status Gateway::Stages::Start() {
       WorkerServer::Options{
           .config = config_.workers,
           .result_timeout = config_.replies.result_timeout,
-          .gateway = config_.connections.begin()->second.client_id,
+          .gateway = config_.name,
           .admission = {.chains = chains_, .may_create = [this](std::string_view chain) { return MayName(chain); }},
           .wake_by = [this](SteadyTime deadline) { ticker_.WakeBy(deadline); },
           .seed = std::random_device{}()},
@@ -140,6 +151,7 @@ absl::Status Gateway::Stages::Start() {
   if (!templates_.empty()) ticker_.Add(chain_sweeper_);
   ticker_.Add(session_leaver_);
   if (outbox_recovery_) ticker_.Add(*outbox_recovery_);
+  ticker_.Add(certificate_watch_);
   ticker_.Start();
   for (const std::unique_ptr<Publisher>& publisher : publishers_) publisher->Start();
   if (backlog_) backlog_->Start();
@@ -206,8 +218,15 @@ absl::Status Gateway::Stages::StartAdmin() {
                                                          .next = backlog_ ? static_cast<RoutedSink&>(*backlog_) : *this,
                                                          .outbox = outbox_,
                                                          .draining = [this] { return draining_.load(); }});
-  absl::StatusOr<std::unique_ptr<AdminServer>> admin = AdminServer::Start(
-      listen, config_.admin, clock_, static_cast<const StatusSource&>(*this), *dead_letter_store_, *replayer_);
+  broker_sessions_ = std::make_unique<BrokerSessions>(
+      config_.name, client_ids_,
+      [this](const MqttOptions& options, InboundSink& sink, MetricsRegistry& metrics) {
+        return MakeWireIntake(options, {}, sink, clock_, metrics);
+      },
+      clock_);
+  absl::StatusOr<std::unique_ptr<AdminServer>> admin =
+      AdminServer::Start(listen, config_.admin, clock_, static_cast<const StatusSource&>(*this), *dead_letter_store_,
+                         *replayer_, *broker_sessions_);
   if (admin.ok()) {
     admin_ = *std::move(admin);
     return absl::OkStatus();
@@ -260,6 +279,7 @@ void Gateway::Stages::BuildIntake() {
     }
     intake.connection = drivers_.intake(options, std::move(subscriptions), *intake.session, clock_, metrics_);
     intake_control_.AddConnection(options.name, *intake.connection, group);
+    client_ids_.push_back(options);
     intakes_.push_back(std::move(intake));
   }
   for (const SessionMemory::Session& session : session_memory_->Others()) EndSession(session);

@@ -1,6 +1,8 @@
 // What /readyz and the admin listener tell.
 #include <algorithm>
 #include <iterator>
+#include <set>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "server/stages.h"
@@ -24,18 +26,32 @@ std::vector<ReadinessItem> Gateway::Stages::Readiness() const {
   return items;
 }
 
+std::set<std::string, std::less<>> Gateway::Stages::ConfiguredChains() const {
+  std::set<std::string, std::less<>> names;
+  for (const auto& [name, options] : config_.chains) names.insert(name);
+  for (const auto& [connection, options] : config_.connections) {
+    for (const Route* route : routes_.RoutesOf(connection)) {
+      if (route->target.chain != nullptr) names.insert(route->target.chain->name);
+    }
+  }
+  return names;
+}
+
 GatewayStatus Gateway::Stages::Status() const {
   GatewayStatus status;
-  status.gateway = config_.connections.begin()->second.client_id;
+  status.gateway = config_.name;
   status.draining = draining_;
   status.readiness = Readiness();
   for (const Intake& intake : intakes_) status.connections.push_back(intake.connection->State());
   for (const std::unique_ptr<Publisher>& publisher : publishers_) status.connections.push_back(publisher->State());
   status.journal_persistent = opened_journal_.on_disk() != nullptr;
   status.journal = journal_.depth();
+  std::set<std::string, std::less<>> idle = ConfiguredChains();
   for (const Dispatcher::ChainCounts& chain : dispatcher_.Chains()) {
     status.chains.push_back({chain.chain->name, chain.waiting, chain.on_disk, chain.in_flight});
+    idle.erase(chain.chain->name);
   }
+  for (const std::string& name : idle) status.chains.push_back({.name = name});
   status.workers_address = workers_->address();
   status.worker_streams = workers_->streams();
   status.outbox_messages = outbox_.outstanding();

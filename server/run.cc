@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/config/command_line.h"
+#include "server/grpc/library_log.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/process_metrics.h"
 
@@ -52,6 +53,7 @@ const char* WaitForSignal(const sigset_t& signals) {
 int Run(const GatewayConfig& config, GatewayParts parts) {
   sigset_t signals = BlockSignals();
   ConfigureLog(config.log);
+  CaptureLibraryLogs(Clock::Real());
   log::Info("sluice-gateway starts", {{"version", Version()}});
   for (const std::string& warning : config.warnings) log::Warning(warning);
 

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <memory>
 #include <random>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,9 +14,12 @@
 #include <vector>
 
 #include "server/admin/admin_server.h"
+#include "server/admin/broker_sessions.h"
 #include "server/backlog/backlog.h"
 #include "server/backlog/replayer.h"
 #include "server/backlog/restorer.h"
+#include "server/certificate_files.h"
+#include "server/certificates/watch.h"
 #include "server/deadletter/dead_letters.h"
 #include "server/deadletter/store.h"
 #include "server/gateway.h"
@@ -95,6 +99,7 @@ class Gateway::Stages final : private RoutedSink,
   std::shared_ptr<DeliverySink> WithSeam(std::shared_ptr<DeliverySink> sink) const;
   std::vector<ReadinessItem> Readiness() const;
   GatewayStatus Status() const override;
+  std::set<std::string, std::less<>> ConfiguredChains() const;
 
   // The arrows backlog → queue and worker stream → queue. Who serves a chain is of interest to pressure, too.
   void Enqueue(std::span<RoutedMessage> batch) override { dispatcher_.Enqueue(batch); }
@@ -143,6 +148,7 @@ class Gateway::Stages final : private RoutedSink,
 
   MetricsRegistry& metrics_;
   Ticker ticker_{clock_};
+  CertificateWatch certificate_watch_{CertificateFilesOf(config_), clock_, metrics_};
 
   ChainDirectory chains_{config_.chain_defaults, config_.max_template_chains};
   RouteTable routes_;
@@ -177,6 +183,8 @@ class Gateway::Stages final : private RoutedSink,
   MetricsRegistry leaving_metrics_;  // Nobody's: a connection that is to go is not one that is down.
   SessionLeaver session_leaver_{clock_};
   std::vector<Intake> intakes_;
+  std::vector<MqttOptions> client_ids_;  // Of each connection to a broker, with the client id it uses.
+  std::unique_ptr<BrokerSessions> broker_sessions_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<Replayer> replayer_;
   std::unique_ptr<AdminServer> admin_;

@@ -28,9 +28,10 @@ absl::Status CannotListen(const std::string& listen, const std::string& why, abs
 
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::string& listen, const AdminConfig& config,
                                                                 const Clock& clock, const StatusSource& status,
-                                                                DeadLetterStore& store, ReplaySink& replay) {
+                                                                DeadLetterStore& store, ReplaySink& replay,
+                                                                SessionEnder& sessions) {
   KeepGrpcRunning();
-  std::unique_ptr<AdminServer> admin(new AdminServer(clock, status, store, replay));
+  std::unique_ptr<AdminServer> admin(new AdminServer(clock, status, store, replay, sessions));
   admin->credentials_ = grpc::InsecureServerCredentials();
   if (config.tls) {
     absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> tls = LoadTlsCredentials("admin.tls", *config.tls, clock);

@@ -21,7 +21,8 @@ class AdminServer {
   // address cannot be had, and why. All else outlives it.
   static absl::StatusOr<std::unique_ptr<AdminServer>> Start(const std::string& listen, const AdminConfig& config,
                                                             const Clock& clock, const StatusSource& status,
-                                                            DeadLetterStore& store, ReplaySink& replay);
+                                                            DeadLetterStore& store, ReplaySink& replay,
+                                                            SessionEnder& sessions);
   // Stops at once.
   ~AdminServer();
   AdminServer(const AdminServer&) = delete;
@@ -34,8 +35,9 @@ class AdminServer {
   void Stop(SteadyTime deadline);
 
  private:
-  AdminServer(const Clock& clock, const StatusSource& status, DeadLetterStore& store, ReplaySink& replay)
-      : service_(clock, status, store, replay) {}
+  AdminServer(const Clock& clock, const StatusSource& status, DeadLetterStore& store, ReplaySink& replay,
+              SessionEnder& sessions)
+      : service_(clock, status, store, replay, sessions) {}
 
   AdminServiceImpl service_;
   UnknownMethods unknown_{"sluice.v1.AdminService"};

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/admin/letter_import.h"
 #include "server/admin/letter_proto.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/process_metrics.h"
@@ -189,6 +190,42 @@ grpc::Status AdminServiceImpl::PurgeDeadLetters(grpc::ServerContext* /*context*/
   if (!count.ok()) return ToGrpc(count.status());
   response->set_purged(*count);
   if (!request->dry_run()) log::Info("dead letters purged", {{"count", *count}});
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminServiceImpl::ImportDeadLetters(grpc::ServerContext* /*context*/,
+                                                 grpc::ServerReader<v1::ImportDeadLettersRequest>* reader,
+                                                 v1::ImportDeadLettersResponse* response) {
+  if (importing_.exchange(true)) return {grpc::StatusCode::ABORTED, "another call imports; try again when it is done"};
+  LetterImport import(store_);
+  v1::ImportDeadLettersRequest request;
+  absl::Status status;
+  while (status.ok() && reader->Read(&request)) status = import.Take(request);
+  if (status.ok()) status = import.Finish();
+  importing_ = false;
+  *response = import.response();
+  log::Info("dead letters imported", {{"imported", response->imported()},
+                                      {"present", response->present()},
+                                      {"failed", response->failed()},
+                                      {"error", std::string(status.message())}});
+  return ToGrpc(status);
+}
+
+grpc::Status AdminServiceImpl::EndSession(grpc::ServerContext* /*context*/, const v1::EndSessionRequest* request,
+                                          v1::EndSessionResponse* response) {
+  if (request->gateway().empty() == request->client_id().empty()) {
+    return {grpc::StatusCode::INVALID_ARGUMENT, "exactly one of gateway and client_id must be set"};
+  }
+  const absl::StatusOr<std::vector<EndedSession>> sessions =
+      sessions_.EndSessions(request->gateway(), request->client_id(), request->connection());
+  if (!sessions.ok()) return ToGrpc(sessions.status());
+  for (const EndedSession& session : *sessions) {
+    v1::EndedSession& one = *response->add_sessions();
+    one.set_connection(session.connection);
+    one.set_client_id(session.client_id);
+    one.set_ended(session.ended);
+    one.set_detail(session.detail);
+  }
   return grpc::Status::OK;
 }
 

@@ -1,10 +1,12 @@
 // AdminService of sluice.v1. Rare and small work: gRPC's synchronous API, on threads of its own.
 #pragma once
 
+#include <atomic>
 #include <span>
 
 #include "absl/status/statusor.h"
 #include "server/admin/replay.h"
+#include "server/admin/session_ender.h"
 #include "server/admin/status_source.h"
 #include "server/deadletter/store.h"
 #include "server/runtime/clock.h"
@@ -16,8 +18,14 @@ namespace sluice {
 class AdminServiceImpl final : public v1::AdminService::Service {
  public:
   // All outlive it.
-  AdminServiceImpl(const Clock& clock, const StatusSource& status, DeadLetterStore& store, ReplaySink& replay)
-      : clock_(clock), status_(status), store_(store), replay_(store, replay), start_(clock.Now()) {}
+  AdminServiceImpl(const Clock& clock, const StatusSource& status, DeadLetterStore& store, ReplaySink& replay,
+                   SessionEnder& sessions)
+      : clock_(clock),
+        status_(status),
+        store_(store),
+        replay_(store, replay),
+        sessions_(sessions),
+        start_(clock.Now()) {}
 
   grpc::Status GetStatus(grpc::ServerContext* context, const v1::GetStatusRequest* request,
                          v1::GetStatusResponse* response) override;
@@ -29,6 +37,10 @@ class AdminServiceImpl final : public v1::AdminService::Service {
                                  v1::ReplayDeadLettersResponse* response) override;
   grpc::Status PurgeDeadLetters(grpc::ServerContext* context, const v1::PurgeDeadLettersRequest* request,
                                 v1::PurgeDeadLettersResponse* response) override;
+  grpc::Status ImportDeadLetters(grpc::ServerContext* context, grpc::ServerReader<v1::ImportDeadLettersRequest>* reader,
+                                 v1::ImportDeadLettersResponse* response) override;
+  grpc::Status EndSession(grpc::ServerContext* context, const v1::EndSessionRequest* request,
+                          v1::EndSessionResponse* response) override;
 
  private:
   // What a selection names: ids, or a filter.
@@ -45,6 +57,8 @@ class AdminServiceImpl final : public v1::AdminService::Service {
   const StatusSource& status_;
   DeadLetterStore& store_;
   Replay replay_;
+  SessionEnder& sessions_;
+  std::atomic<bool> importing_ = false;  // Each holds a letter of up to 256 MiB.
   const SteadyTime start_;
 };
 

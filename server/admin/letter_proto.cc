@@ -62,6 +62,48 @@ void ToProto(const KeptLetter& kept, v1::DeadLetter& out) {
   out.set_worker(Mended(letter.worker));
 }
 
+absl::StatusOr<StoredLetter> FromProto(const v1::DeadLetter& letter) {
+  StoredLetter out;
+  const absl::StatusOr<MessageId> id = FromProto(letter.id());
+  if (!id.ok()) return id.status();
+  out.id = *id;
+  if (letter.kind() == v1::DEAD_LETTER_KIND_UNSPECIFIED) return absl::InvalidArgumentError("kind is not set");
+  out.kind = letter.kind() == v1::DEAD_LETTER_KIND_REPLY ? StoredLetter::Kind::kReply : StoredLetter::Kind::kMessage;
+  if (!letter.answers().empty()) {
+    const absl::StatusOr<MessageId> answers = FromProto(letter.answers());
+    if (!answers.ok()) return answers.status();
+    out.answers = *answers;
+  }
+  if (absl::Status topic = CheckTopicName(letter.topic()); !topic.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("its topic ", topic.message()));
+  }
+  if (letter.qos() > 2) return absl::InvalidArgumentError(absl::StrCat("qos is ", letter.qos()));
+  out.connection = letter.connection();
+  out.route = letter.route();
+  out.chain = letter.chain();
+  out.start_node = letter.start_node();
+  out.died_unix_ms = letter.died_unix_ms();
+  out.attempts = letter.attempts();
+  out.reason = letter.reason();
+  out.worker = letter.worker();
+  std::shared_ptr<Message> message = MakeMessage(letter.topic(), letter.payload());
+  message->qos = static_cast<Qos>(letter.qos());
+  message->retain = letter.retain();
+  message->received_unix_ms = letter.received_unix_ms();
+  Properties properties{.content_type = letter.content_type(), .response_topic = letter.response_topic()};
+  if (letter.has_correlation_data()) properties.correlation_data = letter.correlation_data();
+  if (letter.has_expiry_s()) properties.expiry_s = letter.expiry_s();
+  for (const v1::UserProperty& property : letter.user_properties()) {
+    properties.user.emplace_back(property.name(), property.value());
+  }
+  if (!properties.content_type.empty() || !properties.response_topic.empty() || properties.correlation_data ||
+      !properties.user.empty() || properties.expiry_s) {
+    message->properties = std::make_unique<const Properties>(std::move(properties));
+  }
+  out.message = std::move(message);
+  return out;
+}
+
 absl::StatusOr<LetterFilter> FromProto(const v1::DeadLetterFilter& filter, int64_t now_unix_ms) {
   LetterFilter out;
   out.chain = filter.chain();

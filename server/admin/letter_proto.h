@@ -12,6 +12,9 @@ namespace sluice {
 void ToProto(const KeptLetter& kept, v1::DeadLetter& out);
 
 // INVALID_ARGUMENT: the topic is no filter. Ages count from `now_unix_ms`.
+// What ToProto gave, with all of its payload. INVALID_ARGUMENT: what no dead letter can be.
+absl::StatusOr<StoredLetter> FromProto(const v1::DeadLetter& letter);
+
 absl::StatusOr<LetterFilter> FromProto(const v1::DeadLetterFilter& filter, int64_t now_unix_ms);
 
 // Where a page ended, as text, and back. Empty is the begin; INVALID_ARGUMENT: it is no such text.

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <array>
 #include <charconv>
 #include <optional>
 
@@ -84,6 +85,33 @@ uint16_t DefaultPort(std::string_view scheme) {
   return 1883;
 }
 
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) c = text::ToLower(c);
+  return lower;
+}
+
+// IPv6 in one way of writing, small letters, no dot at the end.
+std::string OneName(const std::string& host) {
+  in6_addr address{};
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (inet_pton(AF_INET6, host.c_str(), &address) == 1 &&
+      inet_ntop(AF_INET6, &address, text.data(), text.size()) != nullptr) {
+    return text.data();
+  }
+  std::string name = Lower(host);
+  if (name.size() > 1 && name.ends_with('.')) name.pop_back();
+  return name;
+}
+
+bool IsWildcard(const std::string& host) { return host == "0.0.0.0" || host == "::"; }
+
+// "localhost" is either of the loopback addresses, and listeners may take both.
+bool SameHost(const std::string& a, const std::string& b) {
+  const auto is_loopback = [](const std::string& host) { return host == "127.0.0.1" || host == "::1"; };
+  return a == b || (a == "localhost" && is_loopback(b)) || (b == "localhost" && is_loopback(a));
+}
+
 }  // namespace
 
 bool ServerAddress::loopback() const { return host == "localhost" || host == "::1" || host.starts_with("127."); }
@@ -94,6 +122,29 @@ std::string ServerAddress::Uri() const { return text::Concat(scheme, "://", Auth
 
 std::string Authority(std::string_view host, uint16_t port) {
   return text::Contains(host, ":") ? text::Concat("[", host, "]:", port) : text::Concat(host, ":", port);
+}
+
+std::string BrokerIdentity(std::string_view uri) {
+  const absl::StatusOr<ServerAddress> server = ParseServerAddress(uri);
+  if (!server.ok()) return std::string(uri);
+  std::string host = OneName(server->host);
+  if (host == "127.0.0.1" || host == "::1") host = "localhost";
+  return Authority(host, server->EffectivePort());
+}
+
+bool ListenersClash(const std::string& a, const std::string& b,
+                    const std::function<std::string(const std::string& path)>& canonical) {
+  const bool a_is_unix = a.starts_with("unix:");
+  if (a_is_unix != b.starts_with("unix:")) return false;
+  if (a_is_unix) return canonical(a.substr(5)) == canonical(b.substr(5));
+  const absl::StatusOr<HostPort> first = SplitHostPort(a);
+  const absl::StatusOr<HostPort> second = SplitHostPort(b);
+  if (!first.ok() || !second.ok() || !first->port || first->port != second->port || first->port == uint16_t{0}) {
+    return false;
+  }
+  const std::string first_host = OneName(first->host);
+  const std::string second_host = OneName(second->host);
+  return IsWildcard(first_host) || IsWildcard(second_host) || SameHost(first_host, second_host);
 }
 
 absl::StatusOr<ServerAddress> ParseServerAddress(std::string_view text) {

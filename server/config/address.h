@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -32,8 +33,17 @@ std::string Authority(std::string_view host, uint16_t port);
 // which may hold a password.
 absl::StatusOr<ServerAddress> ParseServerAddress(std::string_view text);
 
+// One text for the usual ways to name one broker: "HOST:PORT" of a ServerAddress::Uri() with the host in small letters,
+// without the dot at its end, and "localhost" for this machine's own addresses.
+std::string BrokerIdentity(std::string_view uri);
+
 // OK for HOST:PORT (port 0 … 65535; 0 picks a free one) and, with `unix_allowed`, unix:PATH.
 absl::Status CheckListenAddress(std::string_view text, bool unix_allowed);
+
+// Whether two listeners cannot have these addresses at once, each a HOST:PORT or unix:PATH that was checked. A wildcard
+// takes the port of every address. `canonical` as in Surroundings.
+bool ListenersClash(const std::string& a, const std::string& b,
+                    const std::function<std::string(const std::string& path)>& canonical);
 
 // Whether only this machine reaches `listen`, a HOST:PORT that was checked: localhost, 127.…, [::1].
 bool ListensOnLoopback(std::string_view listen);

@@ -127,6 +127,8 @@ struct LogConfig {
 };
 
 struct GatewayConfig {
+  // Of this replica, for people: workers, `sluicectl` and the metrics show it. The host's by default.
+  std::string name;
   std::map<std::string, MqttOptions> connections;
   std::vector<RouteConfig> routes;
   ChainOptions chain_defaults;

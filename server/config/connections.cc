@@ -3,13 +3,14 @@
 
 #include "server/config/address.h"
 #include "server/config/client_id.h"
+#include "server/config/pem_files.h"
 #include "server/config/sections.h"
 #include "server/config/text.h"
 
 namespace sluice {
 namespace {
 
-void ReadTls(MapReader& map, MqttTls& tls) {
+void ReadTls(Reading& reading, MapReader& map, MqttTls& tls) {
   map.Read("caFile", tls.ca_file);
   const bool cert = map.Read("certFile", tls.cert_file);
   const bool key = map.Read("certKeyFile", tls.key_file);
@@ -20,6 +21,7 @@ void ReadTls(MapReader& map, MqttTls& tls) {
     map.Error("certKeyFile", "a key without its certificate; set certFile too, or neither");
   }
   map.Read("verifyHostname", tls.verify_hostname);
+  CheckPemFiles(reading, map, {"certFile", tls.cert_file}, {"certKeyFile", tls.key_file}, {"caFile", tls.ca_file});
 }
 
 // The first TLS file that is set; empty: none is.
@@ -101,7 +103,7 @@ void ReadConnection(Reading& reading, const Entry& entry, Draft& draft) {
   std::string protocol = "5";
   map.Read("protocol", protocol);
   options.mqtt5 = protocol == "5";
-  ReadTls(map, options.tls);
+  ReadTls(reading, map, options.tls);
   ReadServer(map, options);
   ReadPassword(reading, map, options);
   if (!options.mqtt5 && options.username.empty() && map.Find("username") == nullptr &&
@@ -127,13 +129,25 @@ void ReadConnection(Reading& reading, const Entry& entry, Draft& draft) {
 // Two connections with one client id on one broker throw each other out for ever (MQTT 5.0 §3.1.4).
 void CheckClientIds(Reading& reading, const Draft& draft) {
   std::map<std::pair<std::string, std::string>, std::string> taken;
+  std::map<std::pair<std::string, std::string>, std::string> taken_on_host;
   for (const auto& [name, options] : draft.config.connections) {
     if (options.client_id.empty() || options.uri.empty()) continue;
-    auto [other, is_new] = taken.try_emplace({options.uri, options.client_id}, name);
-    if (is_new) continue;
-    reading.Error(draft.connections.find(name)->second.at,
-                  text::Concat("connections.", name, ": has the clientId and the server of connections.", other->second,
-                               ", so the broker would end one for the other; allowed: a clientId of its own"));
+    const Position at = draft.connections.find(name)->second.at;
+    const std::string broker = BrokerIdentity(options.uri);
+    auto [other, is_new] = taken.try_emplace({broker, options.client_id}, name);
+    if (!is_new) {
+      reading.Error(
+          at, text::Concat("connections.", name, ": has the clientId and the server of connections.", other->second,
+                           ", so the broker would end one for the other; allowed: a clientId of its own"));
+      continue;
+    }
+    // Often one broker with several listeners.
+    const std::string host = broker.substr(0, broker.rfind(':'));
+    auto [neighbour, first_on_host] = taken_on_host.try_emplace({host, options.client_id}, name);
+    if (first_on_host) continue;
+    reading.Warn(at, text::Concat("connections.", name, ": has the clientId of connections.", neighbour->second,
+                                  " on another port of the same host; if one broker listens on both, it ends one "
+                                  "connection for the other for ever"));
   }
 }
 

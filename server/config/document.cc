@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "server/config/text.h"
+#include "server/config/yaml_trouble.h"
 #include "server/message/topic.h"
 
 namespace sluice {
@@ -177,14 +178,24 @@ std::string Explain(std::string_view message) {
     advice = " (a value that begins with '*' needs quotes)";
   } else if (text::Contains(message, "escape character")) {
     advice = " (within \"…\" a backslash is written \\\\; within '…' it stands for itself)";
-  } else if (text::Contains(message, "tab")) {
-    advice = " (YAML is indented with blanks)";
   } else if (text::Contains(message, "map value") || text::Contains(message, "end of map")) {
     advice = " (is the indentation even, is a ':' or a quote missing, or does a value hold ': ' without quotes?)";
   } else if (text::Contains(message, "unknown token")) {
     advice = " (a value that begins with '@', '`' or '%' needs quotes)";
   }
   return text::Concat("not valid YAML: ", message, advice);
+}
+
+// A bracket that is not closed, or a tab, is what a user can mend; yaml-cpp tells of the line where it gave up.
+YamlTrouble WhatWentWrong(std::string_view text, const YAML::Exception& e) {
+  const Position at = std::min(ToPosition(e.mark), EndOf(text));
+  std::optional<YamlTrouble> trouble;
+  if (!text::Contains(e.msg, "flow")) trouble = TabInIndentation(text, at.line);
+  if (!trouble) trouble = UnclosedBracket(text);
+  if (trouble && trouble->at <= at) {
+    return {.at = trouble->at, .message = text::Concat("not valid YAML: ", trouble->message)};
+  }
+  return {.at = at, .message = Explain(e.msg)};
 }
 
 }  // namespace
@@ -208,7 +219,8 @@ std::variant<Value, Diagnostic> ParseDocument(std::string_view text, const std::
   } catch (const DocumentError& e) {
     return error(e.at, e.what());
   } catch (const YAML::Exception& e) {
-    return error(std::min(ToPosition(e.mark), EndOf(text)), Explain(e.msg));
+    YamlTrouble trouble = WhatWentWrong(text, e);
+    return error(trouble.at, std::move(trouble.message));
   }
 }
 

@@ -61,6 +61,7 @@ LoadResult Load(Entry root, const std::string& file, const Surroundings& surroun
     ReadPressure(reading, top, draft);
     ReadAdmin(reading, top, draft);
     ReadProcess(reading, top, draft);
+    CheckListeners(reading, root, draft);
   }
   LoadResult result;
   result.config = std::move(draft.config);

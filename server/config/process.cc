@@ -1,7 +1,45 @@
 #include "server/config/sections.h"
+#include "server/config/text.h"
 
 namespace sluice {
 namespace {
+
+std::string Bytes(uint64_t bytes) {
+  constexpr uint64_t kMiB = 1u << 20;
+  return bytes < kMiB ? text::Concat(bytes, " bytes") : text::Concat(bytes / kMiB, " MiB");
+}
+
+// What would otherwise be found at the start, or on the day when the journal has grown.
+void CheckDisk(Reading& reading, MapReader& map, const JournalConfig& journal) {
+  absl::StatusOr<uint64_t> disk = reading.surroundings().disk_of(journal.path);
+  // The log has a directory of its own, which may belong to somebody else.
+  if (disk.ok()) disk = reading.surroundings().disk_of(text::Concat(journal.path, "/journal"));
+  if (!disk.ok()) {
+    map.Error("path", text::Concat(text::Message(disk.status()),
+                                   "; allowed: a directory that the gateway may write to or make, or enabled: false"));
+    return;
+  }
+  if (*disk == 0) return;  // As some file systems say that know no bounds.
+  const uint64_t needed = 2 * journal.max_bytes + 4 * journal.segment_bytes;
+  const bool beyond = journal.max_bytes > *disk;
+  if (beyond && map.Find("maxBytes") != nullptr) {
+    map.Error("maxBytes", text::Concat("found ", Bytes(journal.max_bytes), ", more than the ", Bytes(*disk),
+                                       " of the whole disk under ", Quoted(journal.path),
+                                       ", which would be full before; allowed: less than half of it"));
+  } else if (needed > *disk) {
+    map.Warn("maxBytes", text::Concat("maxBytes (", Bytes(journal.max_bytes), ") needs up to ", Bytes(needed),
+                                      " and the disk under ", Quoted(journal.path), " has ", Bytes(*disk),
+                                      ", so it may be full before the bound is reached"));
+  }
+}
+
+void ReadGateway(Reading& reading, const Entry& entry, std::string& name) {
+  MapReader map(reading, kGatewaySection, entry, "gateway");
+  const std::optional<Text> text = map.ReadText("name");
+  if (!text) return;
+  if (!text::IsWord(text->text)) return map.Reject("name", *text);
+  name = text->text;
+}
 
 void ReadJournal(Reading& reading, const Entry& entry, JournalConfig& journal) {
   MapReader map(reading, kJournalSection, entry, "journal");
@@ -18,11 +56,14 @@ void ReadJournal(Reading& reading, const Entry& entry, JournalConfig& journal) {
   map.Read("segmentBytes", journal.segment_bytes);
   map.Read("maxBytes", journal.max_bytes);
   map.Read("maxMessages", journal.max_messages);
+  if (journal.enabled && !journal.path.empty()) CheckDisk(reading, map, journal);
 }
 
 }  // namespace
 
 void ReadProcess(Reading& reading, MapReader& top, Draft& draft) {
+  draft.config.name = reading.surroundings().host_name;
+  if (const Entry* gateway = top.Find("gateway")) ReadGateway(reading, *gateway, draft.config.name);
   if (const Entry* http = top.Find("http")) {
     MapReader(reading, kHttpSection, *http, "http").Read("listen", draft.config.http.listen);
   }
@@ -34,7 +75,10 @@ void ReadProcess(Reading& reading, MapReader& top, Draft& draft) {
   if (const Entry* shutdown = top.Find("shutdown")) {
     MapReader(reading, kShutdownSection, *shutdown, "shutdown").Read("drain", draft.config.shutdown_drain);
   }
-  if (const Entry* journal = top.Find("journal")) ReadJournal(reading, *journal, draft.config.journal);
+  // Its defaults are looked at, too.
+  const Entry absent{.key = "journal", .at = top.at(), .value = {}};
+  const Entry* journal = top.Find("journal");
+  ReadJournal(reading, journal != nullptr ? *journal : absent, draft.config.journal);
 }
 
 }  // namespace sluice

@@ -53,6 +53,15 @@ std::optional<uint64_t> ParseNumber(std::string_view text) {
   return value;
 }
 
+// Whether an error may show the text of a key that takes a file. Somebody may have put a password there, or what the
+// file was to hold.
+bool LooksLikePath(std::string_view text) {
+  if (std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20; })) return false;
+  if (text.empty() || text.starts_with('/') || text.starts_with("./") || text.starts_with("../")) return true;
+  constexpr std::string_view kEndings[] = {".pem", ".crt", ".cer", ".cert", ".key", ".txt"};
+  return std::ranges::any_of(kEndings, [text](std::string_view ending) { return text.ends_with(ending); });
+}
+
 std::vector<std::string_view> Words(std::string_view allowed) { return text::Split(allowed, '|'); }
 
 }  // namespace
@@ -148,6 +157,9 @@ std::optional<Text> MapReader::ToText(const Key& key, const Value& value, const 
   Text result{.text = value.text, .shown = Quoted(value.text), .at = value.at};
   const bool secret = key.type == KeyType::kSecret;
   if (secret || value.alias) result.shown = "a value that is not shown";
+  if (key.type == KeyType::kFile && !LooksLikePath(value.text) && !text::Contains(value.text, "${")) {
+    result.shown = "a text that is not shown, as it does not look like a path";
+  }
   if (value.literal || key.type == KeyType::kTarget) return result;
   absl::StatusOr<std::string> expanded = ExpandReferences(value.text, reading_.surroundings().environment, secret);
   if (!expanded.ok()) {

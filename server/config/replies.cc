@@ -1,6 +1,27 @@
+#include <algorithm>
+
 #include "server/config/sections.h"
+#include "server/config/text.h"
+#include "server/route/topic_matcher.h"
 
 namespace sluice {
+namespace {
+
+// A reply that a route takes in again is refused, however it is allowed.
+void WarnOfLoops(Reading& reading, const Entry& allow, const Draft& draft) {
+  for (const Value& item : allow.value.items) {
+    if (std::ranges::find(draft.config.replies.allow, item.text) == draft.config.replies.allow.end()) continue;
+    for (const RouteConfig& route : draft.config.routes) {
+      if (route.filter.empty() || !FiltersOverlap(item.text, route.filter)) continue;
+      reading.Warn(item.at, text::Concat("replies.allow: ", Quoted(item.text), " holds topics that route ",
+                                         Quoted(route.id), " takes in (", Quoted(route.filter),
+                                         "); replies to these are refused unless allowLoops is true"));
+      break;
+    }
+  }
+}
+
+}  // namespace
 
 void ReadReplies(Reading& reading, MapReader& top, Draft& draft) {
   const Entry* entry = top.Find("replies");
@@ -11,6 +32,9 @@ void ReadReplies(Reading& reading, MapReader& top, Draft& draft) {
     map.Warn("allow", "an empty list allows all topics but those that begin with '$', as if the key were not there");
   }
   map.Read("allowLoops", replies.allow_loops);
+  if (const Entry* allow = map.Find("allow"); allow != nullptr && !replies.allow.empty() && !replies.allow_loops) {
+    WarnOfLoops(reading, *allow, draft);
+  }
   map.Read("maxPayloadBytes", replies.max_payload_bytes);
   map.Read("resultTimeout", replies.result_timeout);
   map.Read("maxOutstandingMessages", replies.max_outstanding_messages);

@@ -127,6 +127,31 @@ void ReadRoute(Reading& reading, const Entry& entry, std::map<std::string, int>&
                                         "message, so a crash may lose it; use qos 1 or protocol \"5\""));
   }
   draft.config.routes.push_back(std::move(route));
+  draft.route_at.push_back(entry.at);
+}
+
+// What two routes of one connection take in comes to both, also where only one of them is in a share.
+void CheckFiltersOfRoutes(Reading& reading, const Draft& draft) {
+  std::map<std::pair<std::string, std::string>, std::vector<size_t>> by_filter;
+  for (size_t i = 0; i < draft.config.routes.size(); ++i) {
+    const RouteConfig& route = draft.config.routes[i];
+    if (route.filter.empty() || route.connection.empty() || route.target.empty()) continue;
+    std::vector<size_t>& others = by_filter[{route.connection, route.filter}];
+    for (size_t other : others) {
+      const std::string both = text::Concat("routes[", i, "]: takes in ", Quoted(route.filter),
+                                            " as the route in line ", draft.route_at[other].line, " does, ");
+      if (draft.config.routes[other].target == route.target) {
+        reading.Error(draft.route_at[i],
+                      text::Concat(both,
+                                   "and leads to the same chain, which would get every message twice; allowed: "
+                                   "one of them, or another chain"));
+      } else {
+        reading.Warn(draft.route_at[i], text::Concat(both, "so every message comes to both chains"));
+      }
+      break;
+    }
+    others.push_back(i);
+  }
 }
 
 // A dead letter that a route takes in again may become one again, without end.
@@ -154,6 +179,7 @@ void ReadRoutes(Reading& reading, MapReader& top, Draft& draft) {
     const Value& item = entry->value.items[i];
     ReadRoute(reading, Entry{.key = text::Concat("routes[", i, "]"), .at = item.at, .value = item}, ids, draft);
   }
+  CheckFiltersOfRoutes(reading, draft);
   WarnOfDeadLetterLoops(reading, draft);
 }
 

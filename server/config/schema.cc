@@ -8,6 +8,7 @@ namespace {
 using enum KeyType;
 
 constexpr Key kTopKeys[] = {
+    {"gateway", kMap, "", "", "What this replica is called."},
     {"connections", kNamedMaps, "", "", "The brokers, each under a name that routes refer to.", true},
     {"routes", kListOfMaps, "", "", "Which messages go to which chain.", true},
     {"chainDefaults", kMap, "", "", "What chains have that `chains` does not name, or names without that key."},
@@ -30,6 +31,11 @@ constexpr Key kTopKeys[] = {
     {"shutdown", kMap, "", "", "How the gateway ends."},
     {"journal", kMap, "", "", "Where messages of QoS 1 and 2 stand until they are settled."},
     {"admin", kMap, "", "", "Where `sluicectl` connects to."},
+};
+
+constexpr Key kGatewayKeys[] = {
+    {"name", kText, "", "1 to 64 letters, digits, '-', '_' and '.'",
+     "The replica's name for people: workers are told it, `sluicectl` and the metrics show it. None: the host's name."},
 };
 
 constexpr Key kConnectionKeys[] = {
@@ -296,6 +302,7 @@ constexpr Key kAdminTlsKeys[] = {
 }  // namespace
 
 constinit const Section kTopSection{"", "The top of the file.", kTopKeys};
+constinit const Section kGatewaySection{"gateway", "", kGatewayKeys};
 constinit const Section kConnectionSection{"connections.NAME",
                                            "One broker, shared by any number of routes. NAME has letters, digits, `-`, "
                                            "`_` and `.`. These keys are RuleGo's where it "
@@ -345,10 +352,10 @@ constinit const Section kAdminTlsSection{"admin.tls", "", kAdminTlsKeys};
 
 std::span<const Section* const> AllSections() {
   static constexpr const Section* kAll[] = {
-      &kTopSection,        &kConnectionSection,    &kRouteSection,    &kRouteFromSection,   &kRouteToSection,
-      &kChainSection,      &kChainQueueSection,    &kRepliesSection,  &kDeadLettersSection, &kWorkersSection,
-      &kWorkersTlsSection, &kWorkersWindowSection, &kPressureSection, &kHttpSection,        &kLogSection,
-      &kShutdownSection,   &kJournalSection,       &kAdminSection,    &kAdminTlsSection,
+      &kTopSection,     &kGatewaySection,    &kConnectionSection,    &kRouteSection,    &kRouteFromSection,
+      &kRouteToSection, &kChainSection,      &kChainQueueSection,    &kRepliesSection,  &kDeadLettersSection,
+      &kWorkersSection, &kWorkersTlsSection, &kWorkersWindowSection, &kPressureSection, &kHttpSection,
+      &kLogSection,     &kShutdownSection,   &kJournalSection,       &kAdminSection,    &kAdminTlsSection,
   };
   return kAll;
 }

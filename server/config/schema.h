@@ -55,6 +55,7 @@ struct Section {
 };
 
 extern const Section kTopSection;
+extern const Section kGatewaySection;
 extern const Section kConnectionSection;
 extern const Section kRouteSection;
 extern const Section kRouteFromSection;

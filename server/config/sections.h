@@ -27,6 +27,7 @@ struct Draft {
     Position at;
   };
   std::vector<DeadLetters> dead_letters;
+  std::vector<Position> route_at;  // Of config.routes.
 };
 
 // In the order in which they must be called: later ones use what earlier ones have left.
@@ -38,8 +39,11 @@ void ReadDeadLetters(Reading& reading, MapReader& top, Draft& draft);
 void ReadWorkers(Reading& reading, MapReader& top, Draft& draft);
 void ReadPressure(Reading& reading, MapReader& top, Draft& draft);
 void ReadAdmin(Reading& reading, MapReader& top, Draft& draft);
-// http, log, shutdown and journal.
+// gateway, http, log, shutdown and journal.
 void ReadProcess(Reading& reading, MapReader& top, Draft& draft);
+
+// What is wrong between the sections: listeners in each other's way. `root` is the whole document.
+void CheckListeners(Reading& reading, const Entry& root, const Draft& draft);
 
 // The files of a listener. `without_ca` is warned of when there is no clientCaFile.
 void ReadListenerTls(Reading& reading, const Section& section, const Entry& entry, std::string path,

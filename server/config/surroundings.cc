@@ -5,11 +5,15 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <system_error>
+
+#include "server/config/directory.h"
 
 namespace sluice {
 namespace {
@@ -44,6 +48,14 @@ Surroundings Surroundings::Real() {
   };
   real.read_file = ReadFile;
   real.check_file = CheckFile;
+  real.disk_of = DiskOf;
+  real.canonical = [](const std::string& path) {
+    std::error_code error;
+    const std::filesystem::path canonical = std::filesystem::weakly_canonical(path, error);
+    return error ? path : canonical.string();
+  };
+  real.now_unix_s =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   std::array<char, 256> name{};
   if (gethostname(name.data(), name.size() - 1) == 0) real.host_name = name.data();
   if (real.host_name.empty()) real.host_name = "localhost";

@@ -2,6 +2,7 @@
 // without files.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -18,6 +19,12 @@ struct Surroundings {
   std::function<absl::StatusOr<std::string>(const std::string& path)> read_file;
   // Is this a file that can be read? The error's message as with read_file.
   std::function<absl::Status(const std::string& path)> check_file;
+  // The bytes of the file system that directory `path` is on, which need not be there yet. The error says why the
+  // gateway could not have it: "'/etc/passwd' is no directory". Changes nothing.
+  std::function<absl::StatusOr<uint64_t>(const std::string& path)> disk_of;
+  // `path` without what leads to the same place: "..", symbolic links.
+  std::function<std::string(const std::string& path)> canonical;
+  int64_t now_unix_s = 0;
   // For derived client ids.
   std::string host_name;
 

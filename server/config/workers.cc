@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "server/config/pem_files.h"
 #include "server/config/sections.h"
 #include "server/config/text.h"
 
@@ -30,6 +31,8 @@ void ReadListenerTls(Reading& reading, const Section& section, const Entry& entr
   if (map.Find("certFile") != nullptr) map.Read("certFile", tls.cert_file);
   if (map.Find("keyFile") != nullptr) map.Read("keyFile", tls.key_file);
   map.Read("clientCaFile", tls.client_ca_file);
+  CheckPemFiles(reading, map, {"certFile", tls.cert_file}, {"keyFile", tls.key_file},
+                {"clientCaFile", tls.client_ca_file});
   if (map.valid() && map.Find("clientCaFile") == nullptr) map.Warn("clientCaFile", without_ca);
 }
 

@@ -74,6 +74,30 @@ absl::Status DeadLetterStore::Put(std::span<const StoredLetter> letters) {
   return status;
 }
 
+absl::StatusOr<std::vector<DeadLetterStore::Added>> DeadLetterStore::AddMissing(std::span<const StoredLetter> letters) {
+  const int64_t too_old = limits_.max_age.count() > 0 ? clock_.UnixMillis() - limits_.max_age.count() : INT64_MIN;
+  std::vector<Added> added;
+  MutexLock lock(mutex_);
+  absl::Status status = tables_->Transact([&]() -> absl::Status {
+    mutex_.AssertHeld();
+    for (const StoredLetter& letter : letters) {
+      const absl::StatusOr<bool> present = tables_->Holds(letter.id);
+      if (!present.ok()) return present.status();
+      if (*present || letter.died_unix_ms < too_old) {
+        added.push_back(*present ? Added::kPresent : Added::kTooOld);
+        continue;
+      }
+      const Totals& totals = tables_->totals();
+      if (totals.messages >= limits_.max_messages || totals.bytes + letter.bytes() > limits_.max_bytes) break;
+      if (absl::Status inserted = tables_->Insert({&letter, 1}); !inserted.ok()) return inserted;
+      added.push_back(Added::kAdded);
+    }
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return added;
+}
+
 absl::Status DeadLetterStore::EvictOverBounds(Evicted& evicted) {
   const Totals& totals = tables_->totals();
   using Which = LetterTables::Which;

@@ -71,6 +71,10 @@ class DeadLetterStore final : public LetterSink {
   DeadLetterStore& operator=(const DeadLetterStore&) = delete;
 
   absl::Status Put(std::span<const StoredLetter> letters) override;
+  // Puts in what a backup held: what is there already, by its id, stays as it is; nothing is let go for it. An outcome
+  // for each letter, in order; fewer than letters: a bound leaves no room for the next one.
+  enum class Added : uint8_t { kAdded, kPresent, kTooOld };
+  absl::StatusOr<std::vector<Added>> AddMissing(std::span<const StoredLetter> letters);
   absl::Status Expire() override;
 
   // The oldest first, those after `after`. Empty: that was all.

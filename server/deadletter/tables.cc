@@ -202,6 +202,14 @@ absl::Status LetterTables::Insert(std::span<const StoredLetter> letters) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<bool> LetterTables::Holds(MessageId id) const {
+  absl::StatusOr<Statement> statement = database_.Prepare("SELECT 1 FROM letters WHERE id = ?");
+  if (!statement.ok()) return statement.status();
+  const std::string text = id.ToString();
+  statement->BindText(text);
+  return statement->Step();
+}
+
 absl::StatusOr<uint64_t> LetterTables::RunDelete(Statement& statement) {
   uint64_t removed = 0;
   while (true) {

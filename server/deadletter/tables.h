@@ -36,6 +36,8 @@ class LetterTables {
   absl::StatusOr<uint64_t> Delete(std::span<const int64_t> numbers);
   absl::StatusOr<uint64_t> DeleteMatching(const LetterFilter& filter, int64_t up_to_number, uint64_t limit);
 
+  absl::StatusOr<bool> Holds(MessageId id) const;
+
   // ---- outside
   // Gives some of the room that removed letters had back to the file system.
   absl::Status GiveBackRoom();

@@ -2,9 +2,6 @@
 
 #include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
-#include <openssl/bio.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 
 #include <chrono>
 #include <filesystem>
@@ -14,21 +11,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/certificates/pem.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
 #include "server/telemetry/log.h"
 
 namespace sluice {
 namespace {
-
-template <typename T, void (*kFree)(T*)>
-struct Freer {
-  void operator()(T* object) const { kFree(object); }
-};
-void FreeBio(BIO* bio) { BIO_free(bio); }
-using BioPtr = std::unique_ptr<BIO, Freer<BIO, FreeBio>>;
-using X509Ptr = std::unique_ptr<X509, Freer<X509, X509_free>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY, EVP_PKEY_free>>;
 
 struct PemFiles {
   std::string cert;
@@ -48,7 +37,10 @@ absl::StatusOr<std::string> ReadFile(const std::string& setting, const std::stri
   return text.str();
 }
 
-BioPtr Open(const std::string& pem) { return BioPtr(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))); }
+absl::Status Unusable(const std::string& setting, const char* key, const std::string& path,
+                      const absl::Status& problem) {
+  return absl::InvalidArgumentError(absl::StrCat(setting, key, ": '", path, "' ", problem.message()));
+}
 
 absl::StatusOr<PemFiles> ReadChecked(const std::string& setting, const ListenerTls& files) {
   PemFiles pem;
@@ -65,26 +57,18 @@ absl::StatusOr<PemFiles> ReadChecked(const std::string& setting, const ListenerT
     if (!text.ok()) return text.status();
     one.text = *std::move(text);
   }
-  X509Ptr cert(PEM_read_bio_X509(Open(pem.cert).get(), nullptr, nullptr, nullptr));
-  if (cert == nullptr) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(setting, ".certFile: '", files.cert_file, "' holds no PEM certificate"));
+  if (const auto cert = CheckCertificates(pem.cert); !cert.ok()) {
+    return Unusable(setting, ".certFile", files.cert_file, cert.status());
   }
-  // An encrypted key would ask for its pass phrase on the terminal: refuse it.
-  auto no_pass_phrase = [](char*, int, int, void*) { return -1; };
-  KeyPtr key(PEM_read_bio_PrivateKey(Open(pem.key).get(), nullptr, no_pass_phrase, nullptr));
-  if (key == nullptr) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(setting, ".keyFile: '", files.key_file, "' holds no unencrypted PEM private key"));
+  if (const absl::Status key = CheckPrivateKey(pem.key); !key.ok()) {
+    return Unusable(setting, ".keyFile", files.key_file, key);
   }
-  if (X509_check_private_key(cert.get(), key.get()) != 1) {
-    return absl::InvalidArgumentError(absl::StrCat(setting, ".keyFile: '", files.key_file,
-                                                   "' is not the key of the certificate in '", files.cert_file, "'"));
+  if (const absl::Status pair = CheckPair(pem.cert, pem.key); !pair.ok()) {
+    return Unusable(setting, ".keyFile", files.key_file, pair);
   }
-  if (!files.client_ca_file.empty() &&
-      X509Ptr(PEM_read_bio_X509(Open(pem.client_ca).get(), nullptr, nullptr, nullptr)) == nullptr) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(setting, ".clientCaFile: '", files.client_ca_file, "' holds no PEM certificate"));
+  if (files.client_ca_file.empty()) return pem;
+  if (const auto authorities = CheckCertificates(pem.client_ca); !authorities.ok()) {
+    return Unusable(setting, ".clientCaFile", files.client_ca_file, authorities.status());
   }
   return pem;
 }

@@ -52,8 +52,9 @@ struct Logger {
     }
     logger->set_level(ToSpdlog(level));
     // The message of a JSON line is its inner part, quoted by Write().
-    logger->set_pattern(json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})" : "%H:%M:%S.%e %^%-7l%$ %v",
-                        json ? spdlog::pattern_time_type::utc : spdlog::pattern_time_type::local);
+    logger->set_pattern(
+        json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})" : "%Y-%m-%dT%H:%M:%S.%e%z %^%-7l%$ %v",
+        json ? spdlog::pattern_time_type::utc : spdlog::pattern_time_type::local);
     logger->flush_on(spdlog::level::debug);
   }
 

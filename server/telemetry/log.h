@@ -2,8 +2,8 @@
 //
 //   log::Info("mqtt connected", {{"connection", name}, {"session_present", present}});
 //
-// Text on a terminal, JSON otherwise. Thread-safe. spdlog stays behind log.cc. Never pass a secret: fields are
-// written as they are.
+// Text on a terminal (with the local time, "2026-11-29T15:13:45.123+01:00"), JSON otherwise (UTC). Thread-safe. spdlog
+// stays behind log.cc. Never pass a secret: fields are written as they are.
 #pragma once
 
 #include <cmath>

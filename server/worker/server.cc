@@ -29,7 +29,8 @@ constexpr Millis kOthersGrace{200};
 constexpr int kStreamsPerConnection = 1'000;
 
 SessionContext MakeContext(const WorkerServer::Options& options, const Clock& clock, MetricsRegistry& metrics,
-                           DeliverySource& source, SettleHandler& settles, log::Limiter& log_limit) {
+                           DeliverySource& source, SettleHandler& settles, log::Limiter& log_limit,
+                           CrashLoops& crash_loops) {
   const WorkersConfig& config = options.config;
   SessionLimits limits;
   limits.outgoing.max_frame_bytes = std::max(config.max_frame_bytes, kMinFrameBytes);
@@ -44,7 +45,8 @@ SessionContext MakeContext(const WorkerServer::Options& options, const Clock& cl
           .metrics = WorkerMetrics(metrics),
           .limits = limits,
           .gateway = options.gateway,
-          .wake_by = options.wake_by};
+          .wake_by = options.wake_by,
+          .crash_loops = &crash_loops};
 }
 
 int ToInt(size_t value) { return static_cast<int>(std::min<size_t>(value, INT_MAX)); }
@@ -56,7 +58,8 @@ WorkerServer::WorkerServer(Options options, const Clock& clock, MetricsRegistry&
     : options_(std::move(options)),
       clock_(clock),
       log_limit_(clock),
-      registry_(MakeContext(options_, clock, metrics, source, settles, log_limit_),
+      crash_loops_(clock, metrics),
+      registry_(MakeContext(options_, clock, metrics, source, settles, log_limit_, crash_loops_),
                 {.max_streams = options_.config.max_streams, .max_stream_age = options_.config.max_stream_age},
                 options_.seed),
       service_(registry_),

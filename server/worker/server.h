@@ -58,6 +58,7 @@ class WorkerServer final : public Tickable {
   const Options options_;
   const Clock& clock_;
   log::Limiter log_limit_;
+  CrashLoops crash_loops_;
   SessionRegistry registry_;
   WorkerStreamService service_;
   UnknownMethods unknown_;

@@ -13,6 +13,7 @@
 #include "server/runtime/mutex.h"
 #include "server/telemetry/log_limit.h"
 #include "server/worker/admission.h"
+#include "server/worker/crash_loops.h"
 #include "server/worker/delivery_source.h"
 #include "server/worker/frame_encoder.h"
 #include "server/worker/send_queue.h"
@@ -53,6 +54,7 @@ struct SessionContext {
   SessionLimits limits;
   std::string gateway;                      // Welcome.gateway
   std::function<void(SteadyTime)> wake_by;  // Asks for a Tick.
+  CrashLoops* crash_loops = nullptr;        // Null: nobody looks for them.
 };
 
 // Counts and logs a stream that ended before its Hello was accepted; `number` is empty where it got no session.

@@ -11,6 +11,9 @@ bool IsWorkersFault(EndReason reason) {
   return reason == EndReason::kInvalid || reason == EndReason::kSilent || reason == EndReason::kResultsUnread;
 }
 
+// Of one that crashes, or is thrown out, and not of one that leaves or is asked to.
+bool IsLoss(EndReason reason) { return reason == EndReason::kLost || IsWorkersFault(reason); }
+
 }  // namespace
 
 void NoteRefusal(const SessionContext& context, std::string_view number, std::string_view peer,
@@ -40,8 +43,19 @@ void Session::LogEnd() {
   context_.metrics.streams.Add(-1);
   const std::string detail(end_status_.message());
   const char* const reason = EndReasonName(end_reason_);
-  if (!context_.log_limit.Admit("worker stream ended", reason)) return;
   const auto lasted = std::chrono::duration_cast<Millis>(context_.clock.Now() - created_);
+  if (context_.crash_loops != nullptr && IsLoss(end_reason_)) {
+    if (const size_t times = context_.crash_loops->OnLost(worker_, lasted); times > 0) {
+      log::Warning("a worker starts and loses its stream again and again; look at its own log",
+                   {{"worker", worker_},
+                    {"peer", peer_},
+                    {"times", times},
+                    {"within_s", CrashLoops::kWithin.count() / 1'000},
+                    {"last_reason", reason},
+                    {"last_detail", detail}});
+    }
+  }
+  if (!context_.log_limit.Admit("worker stream ended", reason)) return;
   log::Write(IsWorkersFault(end_reason_) ? log::Level::kWarning : log::Level::kInfo, "worker stream ended",
              {{"session", number_},
               {"worker", worker_},

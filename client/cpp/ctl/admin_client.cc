@@ -17,6 +17,7 @@ namespace sluice::ctl {
 namespace {
 
 constexpr std::chrono::seconds kTimeout{30};
+constexpr size_t kPayloadPart = 1u << 20;
 
 // Why a Unix socket does not answer, where the file system knows; else empty.
 std::string AboutSocket(const std::string& address) {
@@ -64,7 +65,39 @@ class GrpcAdminClient final : public AdminClient {
     return Call<v1::PurgeDeadLettersResponse>(&v1::AdminService::Stub::PurgeDeadLetters, request, std::nullopt);
   }
 
+  absl::StatusOr<v1::ImportDeadLettersResponse> Import(const NextLetter& next) override {
+    grpc::ClientContext context;
+    v1::ImportDeadLettersResponse response;
+    const std::unique_ptr<grpc::ClientWriter<v1::ImportDeadLettersRequest>> writer =
+        stub_->ImportDeadLetters(&context, &response);
+    v1::DeadLetter letter;
+    bool writing = true;
+    while (writing && next(letter)) writing = WriteInParts(*writer, letter);
+    writer->WritesDone();
+    const grpc::Status status = writer->Finish();
+    if (!status.ok()) return Explain(status, address_);
+    return response;
+  }
+  absl::StatusOr<v1::EndSessionResponse> EndSession(const v1::EndSessionRequest& request) override {
+    return Call<v1::EndSessionResponse>(&v1::AdminService::Stub::EndSession, request, std::nullopt);
+  }
+
  private:
+  // The gateway takes messages of up to 4 MiB.
+  static bool WriteInParts(grpc::ClientWriter<v1::ImportDeadLettersRequest>& writer, v1::DeadLetter& letter) {
+    const std::string payload = std::move(*letter.mutable_payload());
+    letter.set_payload(payload.substr(0, kPayloadPart));
+    v1::ImportDeadLettersRequest request;
+    *request.mutable_dead_letter() = std::move(letter);
+    if (!writer.Write(request)) return false;
+    for (size_t at = kPayloadPart; at < payload.size(); at += kPayloadPart) {
+      v1::ImportDeadLettersRequest more;
+      more.set_payload(payload.substr(at, kPayloadPart));
+      if (!writer.Write(more)) return false;
+    }
+    return true;
+  }
+
   template <typename Response, typename Request>
   absl::StatusOr<Response> Call(grpc::Status (v1::AdminService::Stub::*method)(grpc::ClientContext*, const Request&,
                                                                                Response*),

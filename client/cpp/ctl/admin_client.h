@@ -1,6 +1,7 @@
 // sluicectl's side of admin.proto: calls with errors that say what to do. gRPC stays behind admin_client.cc.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -18,6 +19,10 @@ class AdminClient {
   // These take as long as they take.
   virtual absl::StatusOr<v1::ReplayDeadLettersResponse> Replay(const v1::ReplayDeadLettersRequest& request) = 0;
   virtual absl::StatusOr<v1::PurgeDeadLettersResponse> Purge(const v1::PurgeDeadLettersRequest& request) = 0;
+  // `next` puts the next dead letter into its argument, whose content may be taken; false: that was all.
+  using NextLetter = std::function<bool(v1::DeadLetter& letter)>;
+  virtual absl::StatusOr<v1::ImportDeadLettersResponse> Import(const NextLetter& next) = 0;
+  virtual absl::StatusOr<v1::EndSessionResponse> EndSession(const v1::EndSessionRequest& request) = 0;
 };
 
 // INVALID_ARGUMENT: a file cannot be read. Does not connect yet.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "server/config/duration.h"
+#include "server/config/nearest.h"
 
 namespace sluice::ctl {
 namespace {
@@ -17,6 +18,8 @@ constexpr char kAbout[] =
     "  sluicectl status\n"
     "  sluicectl dlq list --chain temperature --newer-than 24h\n"
     "  sluicectl dlq replay --chain temperature --reason 'lease expired'\n"
+    "  sluicectl dlq export letters.jsonl                (a backup; dlq import puts it back)\n"
+    "  sluicectl session end sluice-2                    (of a replica that will not come back)\n"
     "  sluicectl journal verify /var/lib/sluice          (of a gateway that does not run)\n\n"
     "Exit status: 0 done, 1 it failed, 2 the command line is wrong.\n";
 
@@ -77,6 +80,8 @@ struct Flags {
   bool yes = false;
   bool full = false;
   std::string path;
+  std::string connection;
+  bool is_client_id = false;
 };
 
 class Parser {
@@ -110,6 +115,28 @@ class Parser {
     replay_ = Act(*dlq, "replay", "back to their chains, or brokers, with the same ids and no attempts counted");
     purge_ = Act(*dlq, "purge", "remove for good");
 
+    export_ = Command(*dlq, "export", "to a file, with their payloads: a line of JSON each; what is there is replaced");
+    export_->add_option("file", flags.path, "made with mode 0600; -: standard output")->required()->type_name("FILE");
+    flags.filter.AddTo(*export_);
+    import_ = Command(*dlq, "import", "what dlq export wrote; what is there already, by its id, stays as it is");
+    import_
+        ->add_option("file", flags.path,
+                     "checked as a whole before anything is imported; -: standard input, as it comes")
+        ->required()
+        ->type_name("FILE");
+
+    CLI::App* session = Command(app_, "session", "what the brokers keep for a replica");
+    session->require_subcommand(1);
+    end_ = Command(*session, "end",
+                   "end the sessions of another replica that will not come back, and what brokers keep for it");
+    end_->add_option("name", flags.ids, "the replica's gateway.name, which its client ids hold")
+        ->required()
+        ->expected(1)
+        ->type_name("NAME");
+    end_->add_flag("--client-id", flags.is_client_id, "NAME is a client id itself");
+    end_->add_option("--connection", flags.connection, "at this connection's broker only")->type_name("CONNECTION");
+    end_->add_flag("--yes", flags.yes, "do not ask");
+
     CLI::App* journal = Command(app_, "journal", "the journal of a gateway that does not run");
     journal->require_subcommand(1);
     inspect_ = Journal(*journal, "inspect", "what stands in it");
@@ -117,6 +144,7 @@ class Parser {
   }
 
   void Parse(std::span<const std::string> arguments) {
+    CheckCommands(arguments);
     app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   }
   int Exit(const CLI::ParseError& error, const Console& console) const {
@@ -129,10 +157,50 @@ class Parser {
     if (*show_) return ShowCommand{.id = flags_.ids.front(), .full = flags_.full};
     if (*replay_) return ActOn(ActCommand::Verb::kReplay);
     if (*purge_) return ActOn(ActCommand::Verb::kPurge);
+    if (*export_) return ExportCommand{.filter = flags_.filter.ToProto(), .path = flags_.path};
+    if (*import_) return ImportCommand{.path = flags_.path};
+    if (*end_) return EndSession();
     return JournalCommand{.path = flags_.path, .verify = bool(*verify_)};
   }
 
  private:
+  // Words that are no commands: CLI11 would only say that one is missing.
+  void CheckCommands(std::span<const std::string> arguments) const {
+    const CLI::App* app = &app_;
+    for (size_t i = 0; i < arguments.size(); ++i) {
+      const std::string& argument = arguments[i];
+      if (argument.starts_with('-')) {
+        if (TakesValue(*app, argument)) ++i;
+        continue;
+      }
+      const std::vector<const CLI::App*> known = app->get_subcommands([](const CLI::App*) { return true; });
+      if (known.empty()) return;
+      const auto found =
+          std::ranges::find_if(known, [&argument](const CLI::App* each) { return each->get_name() == argument; });
+      if (found == known.end()) throw NoSuchCommand(*app, known, argument);
+      app = *found;
+    }
+  }
+  // Whether the next argument belongs to this one. `app` and those above it know options.
+  static bool TakesValue(const CLI::App& app, const std::string& argument) {
+    for (const CLI::App* each = &app; each != nullptr; each = each->get_parent()) {
+      if (const CLI::Option* option = each->get_option_no_throw(argument)) return option->get_items_expected_min() > 0;
+    }
+    return false;
+  }
+  static CLI::ParseError NoSuchCommand(const CLI::App& app, const std::vector<const CLI::App*>& known,
+                                       const std::string& word) {
+    std::vector<std::string_view> names;
+    std::string list;
+    for (const CLI::App* each : known) {
+      names.push_back(each->get_name());
+      list += (list.empty() ? "" : ", ") + each->get_name();
+    }
+    const std::string of = app.get_parent() == nullptr ? "" : " of " + app.get_name();
+    return {"'" + word + "' is no command" + of + DidYouMean(word, names) + "; there are: " + list,
+            CLI::ExitCodes::ExtrasError};
+  }
+
   static CLI::App* Command(CLI::App& parent, const char* name, const char* about) {
     // What is said of the whole may stand behind the command, too.
     return parent.add_subcommand(name, about)->fallthrough();
@@ -164,6 +232,14 @@ class Parser {
     return act;
   }
 
+  EndSessionCommand EndSession() const {
+    EndSessionCommand command{.request = {}, .yes = flags_.yes};
+    (flags_.is_client_id ? *command.request.mutable_client_id() : *command.request.mutable_gateway()) =
+        flags_.ids.front();
+    command.request.set_connection(flags_.connection);
+    return command;
+  }
+
   Flags& flags_;
   CLI::App app_{kAbout};
   CLI::App* status_ = nullptr;
@@ -171,6 +247,9 @@ class Parser {
   CLI::App* show_ = nullptr;
   CLI::App* replay_ = nullptr;
   CLI::App* purge_ = nullptr;
+  CLI::App* export_ = nullptr;
+  CLI::App* import_ = nullptr;
+  CLI::App* end_ = nullptr;
   CLI::App* inspect_ = nullptr;
   CLI::App* verify_ = nullptr;
 };

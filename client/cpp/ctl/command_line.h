@@ -41,6 +41,17 @@ struct ActCommand {
   v1::DeadLetterSelection selection;
   bool yes = false;
 };
+struct ExportCommand {
+  v1::DeadLetterFilter filter;
+  std::string path;
+};
+struct ImportCommand {
+  std::string path;
+};
+struct EndSessionCommand {
+  v1::EndSessionRequest request;
+  bool yes = false;
+};
 struct JournalCommand {
   std::string path;
   bool verify = false;
@@ -51,7 +62,9 @@ struct CommandLine {
   std::optional<int> exit;
   Target target;
   bool json = false;
-  std::variant<StatusCommand, ListCommand, ShowCommand, ActCommand, JournalCommand> command;
+  std::variant<StatusCommand, ListCommand, ShowCommand, ActCommand, ExportCommand, ImportCommand, EndSessionCommand,
+               JournalCommand>
+      command;
 };
 
 // `arguments` without the program's name. Says what is wrong.

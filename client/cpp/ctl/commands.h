@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -22,10 +23,22 @@ int RunList(AdminClient& client, const ListCommand& command, bool json, const Co
 int RunShow(AdminClient& client, const ShowCommand& command, bool json, const Console& console);
 // Asks first, unless ids are named or `yes` is given; with nobody to ask it refuses.
 int RunAct(AdminClient& client, const ActCommand& command, bool json, const Console& console);
+// A file of lines of JSON, which appears when it is whole.
+int RunExport(AdminClient& client, const ExportCommand& command, const Console& console);
+// Nothing is sent of a file that holds anything else.
+int RunImport(AdminClient& client, const ImportCommand& command, bool json, const Console& console);
+// Asks first, unless `yes` is given; with nobody to ask it refuses.
+int RunEndSession(AdminClient& client, const EndSessionCommand& command, bool json, const Console& console);
 int RunJournal(const JournalCommand& command, bool json, const Console& console);
 
 // All of it. `arguments` without the program's name.
 int Run(std::span<const std::string> arguments, const Console& console);
+
+// To be called when a filter has left nothing: kFailure, and said, if it names a chain that the gateway does not know.
+std::optional<int> SayIfNoSuchChain(AdminClient& client, const v1::DeadLetterFilter& filter, const Console& console);
+
+// Asks at the console. Anything but y and yes is no.
+bool Confirm(const std::string& question, const Console& console);
 
 // "sluicectl: MESSAGE" on standard error.
 int Fail(const absl::Status& status, const Console& console);

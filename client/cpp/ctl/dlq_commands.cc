@@ -5,6 +5,7 @@
 #include "client/cpp/ctl/commands.h"
 #include "client/cpp/ctl/json.h"
 #include "client/cpp/ctl/text.h"
+#include "server/config/nearest.h"
 
 namespace sluice::ctl {
 namespace {
@@ -65,13 +66,6 @@ std::string Describe(const v1::DeadLetter& letter, bool full) {
   return text + Payload(letter.payload(), letter.payload_bytes(), full ? SIZE_MAX : kShownPayload);
 }
 
-bool Confirm(const std::string& question, const Console& console) {
-  console.out << question << " [y/N] " << std::flush;
-  std::string answer;
-  std::getline(console.in, answer);
-  return answer == "y" || answer == "Y" || answer == "yes";
-}
-
 int TellReplayed(const v1::ReplayDeadLettersResponse& response, const Console& console) {
   console.out << Count(response.replayed(), kDeadLetter) << " replayed\n";
   for (const v1::DeadLetterFailure& failure : response.failures()) {
@@ -114,6 +108,7 @@ std::optional<int> AskFirst(AdminClient& client, const ActCommand& command, cons
   const absl::StatusOr<uint64_t> count = DryRun(client, command);
   if (!count.ok()) return Fail(count.status(), console);
   if (*count == 0) {
+    if (const std::optional<int> exit = SayIfNoSuchChain(client, command.selection.filter(), console)) return exit;
     console.out << "there is none\n";
     return kOk;
   }
@@ -153,10 +148,24 @@ int RunList(AdminClient& client, const ListCommand& command, bool json, const Co
     if (page->next_page_token().empty()) break;
     request.set_page_token(page->next_page_token());
   }
+  if (listed == 0) {
+    if (const std::optional<int> exit = SayIfNoSuchChain(client, command.filter, console)) return *exit;
+  }
   if (json) return kOk;
   console.out << (listed == 0 ? "there is none\n" : table.ToString());
   if (more) console.err << "there are more: --limit 0 lists all\n";
   return kOk;
+}
+
+std::optional<int> SayIfNoSuchChain(AdminClient& client, const v1::DeadLetterFilter& filter, const Console& console) {
+  if (filter.chain().empty()) return std::nullopt;
+  const absl::StatusOr<v1::GetStatusResponse> status = client.Status();
+  if (!status.ok()) return Fail(status.status(), console);
+  std::vector<std::string_view> names;
+  for (const v1::ChainStatus& chain : status->chains()) names.push_back(chain.name());
+  if (std::ranges::find(names, filter.chain()) != names.end()) return std::nullopt;
+  return Fail(absl::NotFoundError("there is no chain '" + filter.chain() + "'" + DidYouMean(filter.chain(), names)),
+              console);
 }
 
 int RunShow(AdminClient& client, const ShowCommand& command, bool json, const Console& console) {
@@ -178,6 +187,9 @@ int RunAct(AdminClient& client, const ActCommand& command, bool json, const Cons
     *request.mutable_selection() = command.selection;
     const auto response = client.Purge(request);
     if (!response.ok()) return Fail(response.status(), console);
+    if (response->purged() == 0 && command.selection.has_filter()) {
+      if (const std::optional<int> exit = SayIfNoSuchChain(client, command.selection.filter(), console)) return *exit;
+    }
     console.out << (json ? ToJson(*response, true) : Count(response->purged(), kDeadLetter) + " removed\n");
     // Of named ids each is meant.
     const bool all =
@@ -189,6 +201,9 @@ int RunAct(AdminClient& client, const ActCommand& command, bool json, const Cons
   *request.mutable_selection() = command.selection;
   const auto response = client.Replay(request);
   if (!response.ok()) return Fail(response.status(), console);
+  if (response->replayed() + response->failed() == 0 && response->stopped().empty() && command.selection.has_filter()) {
+    if (const std::optional<int> exit = SayIfNoSuchChain(client, command.selection.filter(), console)) return *exit;
+  }
   if (!json) return TellReplayed(*response, console);
   console.out << ToJson(*response, true);
   return response->failed() == 0 && response->stopped().empty() ? kOk : kFailure;

@@ -28,6 +28,13 @@ int Fail(const absl::Status& status, const Console& console) {
   return kFailure;
 }
 
+bool Confirm(const std::string& question, const Console& console) {
+  console.out << question << " [y/N] " << std::flush;
+  std::string answer;
+  std::getline(console.in, answer);
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
+
 int Run(std::span<const std::string> arguments, const Console& console) {
   const CommandLine line = ParseCommandLine(arguments, console);
   if (line.exit) return *line.exit;
@@ -39,6 +46,12 @@ int Run(std::span<const std::string> arguments, const Console& console) {
   if (const auto* list = std::get_if<ListCommand>(&line.command)) return RunList(**client, *list, line.json, console);
   if (const auto* show = std::get_if<ShowCommand>(&line.command)) return RunShow(**client, *show, line.json, console);
   if (const auto* act = std::get_if<ActCommand>(&line.command)) return RunAct(**client, *act, line.json, console);
+  if (const auto* file = std::get_if<ExportCommand>(&line.command)) return RunExport(**client, *file, console);
+  if (const auto* file = std::get_if<ImportCommand>(&line.command))
+    return RunImport(**client, *file, line.json, console);
+  if (const auto* end = std::get_if<EndSessionCommand>(&line.command)) {
+    return RunEndSession(**client, *end, line.json, console);
+  }
   return RunStatus(**client, line.json, console);
 }
 

@@ -347,7 +347,8 @@ Fault Client::State::ReceiveDisconnect(std::string_view body, ClientEvents& even
   phase = Phase::kEnded;
   events.OnDisconnect(disconnected);
   std::string text = "from the broker";
-  if (!disconnected.reason_string.empty()) text += ": " + std::string(disconnected.reason_string);
+  // Of up to 64 KiB, as much as people read.
+  if (!disconnected.reason_string.empty()) text += ": " + std::string(CutUtf8(disconnected.reason_string, 200));
   return {disconnected.reason, std::move(text)};
 }
 

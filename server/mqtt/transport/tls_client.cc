@@ -1,14 +1,14 @@
 #include "server/mqtt/transport/tls_client.h"
 
-#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
-#include <unistd.h>
 
-#include <system_error>
+#include <string>
+#include <string_view>
 #include <utility>
 
+#include "server/certificates/pem.h"
 #include "server/config/text.h"
 
 namespace sluice {
@@ -18,14 +18,10 @@ absl::Status FileError(std::string_view setting, std::string_view path, std::str
   return absl::InvalidArgumentError(text::Concat(setting, " '", path, "': ", problem));
 }
 
-// OpenSSL's own errors do not tell an unreadable file from an unusable one.
-absl::Status CheckReadable(std::string_view setting, const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  char byte;
-  const bool readable = fd >= 0 && read(fd, &byte, 1) >= 0;
-  const std::error_code problem(errno, std::generic_category());
-  if (fd >= 0) close(fd);
-  return readable ? absl::OkStatus() : FileError(setting, path, "cannot be read: " + problem.message());
+absl::StatusOr<std::string> ReadFile(std::string_view setting, const std::string& path) {
+  absl::StatusOr<std::string> pem = ReadPemFile(path);
+  if (pem.ok()) return pem;
+  return FileError(setting, path, text::Message(pem.status()));
 }
 
 bool IsAddress(const std::string& host) {
@@ -65,30 +61,42 @@ absl::Status TlsClient::LoadAuthorities() {
     SSL_CTX_set_default_verify_paths(context);
     return absl::OkStatus();
   }
-  if (absl::Status status = CheckReadable("caFile", tls_.ca_file); !status.ok()) return status;
+  const absl::StatusOr<std::string> authorities = ReadFile("caFile", tls_.ca_file);
+  if (!authorities.ok()) return authorities.status();
+  if (const auto usable = CheckCertificates(*authorities); !usable.ok()) {
+    return FileError("caFile", tls_.ca_file, text::Message(usable.status()));
+  }
   if (SSL_CTX_load_verify_locations(context, tls_.ca_file.c_str(), nullptr) != 1) {
-    return FileError("caFile", tls_.ca_file, "holds no PEM certificate");
+    return FileError("caFile", tls_.ca_file, "is refused by OpenSSL");
   }
   return absl::OkStatus();
 }
 
 absl::Status TlsClient::LoadOwnCertificate() {
   if (tls_.cert_file.empty()) return absl::OkStatus();
-  SSL_CTX* context = context_.native_handle();
-  if (absl::Status status = CheckReadable("certFile", tls_.cert_file); !status.ok()) return status;
-  if (absl::Status status = CheckReadable("certKeyFile", tls_.key_file); !status.ok()) return status;
-  if (SSL_CTX_use_certificate_chain_file(context, tls_.cert_file.c_str()) != 1) {
-    return FileError("certFile", tls_.cert_file, "holds no PEM certificate");
+  const absl::StatusOr<std::string> cert = ReadFile("certFile", tls_.cert_file);
+  if (!cert.ok()) return cert.status();
+  const absl::StatusOr<std::string> key = ReadFile("certKeyFile", tls_.key_file);
+  if (!key.ok()) return key.status();
+  if (const auto usable = CheckCertificates(*cert); !usable.ok()) {
+    return FileError("certFile", tls_.cert_file, text::Message(usable.status()));
   }
-  // An encrypted key would ask for its pass phrase on the terminal: refuse it.
-  SSL_CTX_set_default_passwd_cb(context, [](char*, int, int, void*) { return -1; });
-  if (SSL_CTX_use_PrivateKey_file(context, tls_.key_file.c_str(), SSL_FILETYPE_PEM) == 1) return absl::OkStatus();
-  const unsigned long error = ERR_peek_last_error();
-  if (ERR_GET_LIB(error) == ERR_LIB_X509) {
+  if (const absl::Status usable = CheckPrivateKey(*key); !usable.ok()) {
+    return FileError("certKeyFile", tls_.key_file, text::Message(usable));
+  }
+  if (const absl::Status usable = CheckPair(*cert, *key); !usable.ok()) {
     return FileError("certKeyFile", tls_.key_file,
-                     text::Concat("is not the key of the certificate in certFile '", tls_.cert_file, "'"));
+                     text::Concat(text::Message(usable), " (certFile: '", tls_.cert_file, "')"));
   }
-  return FileError("certKeyFile", tls_.key_file, "holds no unencrypted PEM private key");
+  SSL_CTX* context = context_.native_handle();
+  // They may be replaced at this moment, by an encrypted key for instance, which would ask on the terminal.
+  SSL_CTX_set_default_passwd_cb(context, [](char*, int, int, void*) { return -1; });
+  if (SSL_CTX_use_certificate_chain_file(context, tls_.cert_file.c_str()) == 1 &&
+      SSL_CTX_use_PrivateKey_file(context, tls_.key_file.c_str(), SSL_FILETYPE_PEM) == 1) {
+    return absl::OkStatus();
+  }
+  return FileError("certKeyFile", tls_.key_file,
+                   text::Concat("or its certificate in certFile '", tls_.cert_file, "' is refused by OpenSSL"));
 }
 
 absl::Status TlsClient::CheckHost() {

@@ -49,10 +49,18 @@ ConnectOptions OptionsOf(const MqttOptions& options, Link::Role role) {
   return connect;
 }
 
+// What a broker says may have 64 KiB, and goes into the log and /readyz.
+std::string Shortened(std::string_view text) {
+  constexpr size_t kMost = 200;
+  const std::string_view cut = CutUtf8(text, kMost);
+  return std::string(cut) + (cut.size() < text.size() ? "…" : "");
+}
+
 // With what the broker itself says of it (MQTT 5.0 §4.13, §4.11).
 std::string Explained(std::string what, std::string_view reason_string, std::string_view server_reference) {
-  if (!reason_string.empty()) what.append(" ('").append(reason_string).append("')");
-  if (!server_reference.empty()) what.append("; the broker names '").append(server_reference).append("' instead");
+  if (!reason_string.empty()) what.append(" ('").append(Shortened(reason_string)).append("')");
+  if (!server_reference.empty())
+    what.append("; the broker names '").append(Shortened(server_reference)).append("' instead");
   return what;
 }
 

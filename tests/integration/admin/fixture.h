@@ -34,6 +34,17 @@ class TakingReplaySink final : public ReplaySink {
   std::vector<std::string> taken;
 };
 
+// Knows one connection, and a replica that it is itself.
+class FakeSessionEnder final : public SessionEnder {
+ public:
+  absl::StatusOr<std::vector<EndedSession>> EndSessions(const std::string& gateway, const std::string& client_id,
+                                                        const std::string& /*connection*/) override {
+    if (gateway == "sluice-0") return absl::InvalidArgumentError("'sluice-0' is the replica that was asked");
+    return std::vector<EndedSession>{
+        {.connection = "plant", .client_id = client_id.empty() ? "gw-" + gateway : client_id, .ended = true}};
+  }
+};
+
 class AdminTest : public testing::Test {
  protected:
   AdminTest() {
@@ -43,7 +54,7 @@ class AdminTest : public testing::Test {
   }
 
   absl::Status Start(const std::string& listen) {
-    auto admin = AdminServer::Start(listen, config_, clock_, status_, *store_, replays_);
+    auto admin = AdminServer::Start(listen, config_, clock_, status_, *store_, replays_, sessions_);
     if (!admin.ok()) return admin.status();
     admin_ = *std::move(admin);
     return absl::OkStatus();
@@ -67,6 +78,7 @@ class AdminTest : public testing::Test {
   AdminConfig config_;
   FakeStatus status_;
   TakingReplaySink replays_;
+  FakeSessionEnder sessions_;
   std::unique_ptr<DeadLetterStore> store_;
   std::unique_ptr<AdminServer> admin_;
   std::string out_;

@@ -43,7 +43,7 @@ TEST_F(SluicectlTest, StatusTellsHowTheGatewayStands) {
   EXPECT_THAT(out_, HasSubstr("dead letters: 3, "));
   EXPECT_THAT(out_, HasSubstr("CHAIN  WAITING  ON DISK  IN FLIGHT\na      4        5        6\nb      1        2"));
   ASSERT_EQ(Ctl({"status", "--json"}), ctl::kOk);
-  EXPECT_THAT(out_, HasSubstr("\"in_flight\": \"6\""));
+  EXPECT_THAT(out_, HasSubstr("\"in_flight\": 6"));
 }
 
 TEST_F(SluicectlTest, StatusOfAllAsksEveryAddressOfTheName) {
@@ -77,8 +77,11 @@ TEST_F(SluicectlTest, ListsWhatTheFiltersLeave) {
   Ctl({"dlq", "list", "--newer-than", "58s"});
   EXPECT_THAT(out_, Not(HasSubstr(Id(1))));
   EXPECT_THAT(out_, HasSubstr(Id(3)));
-  Ctl({"dlq", "list", "--chain", "c"});
+  status_.status.chains = {{.name = "c"}};
+  EXPECT_EQ(Ctl({"dlq", "list", "--chain", "c"}), ctl::kOk);
   EXPECT_EQ(out_, "there is none\n");
+  EXPECT_EQ(Ctl({"dlq", "list", "--chain", "d"}), ctl::kFailure);
+  EXPECT_THAT(err_, HasSubstr("there is no chain 'd'"));
 }
 
 TEST_F(SluicectlTest, AWrongFilterSaysWhatIsWrong) {
@@ -135,6 +138,54 @@ TEST_F(SluicectlTest, PurgesWhatIsConfirmedAndNothingElse) {
   EXPECT_THAT(PayloadsOf(*store_), ElementsAre("21.5"));
   EXPECT_EQ(Ctl({"dlq", "purge", Id(1), Id(7)}), ctl::kFailure);
   EXPECT_THAT(out_, HasSubstr("1 dead letter removed"));
+}
+
+TEST_F(SluicectlTest, ABackupPutsBackWhatWasThereAndOnlyThat) {
+  Put({.id = 5, .chain = "a", .payload = std::string(5u << 20, '\x01')});
+  const std::string file = folder_ / "letters.jsonl";
+  ASSERT_EQ(Ctl({"dlq", "export", file}), ctl::kOk) << err_;
+  EXPECT_EQ(out_, "4 dead letters written to " + file + "\n");
+  EXPECT_EQ(std::filesystem::status(file).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  const std::vector<std::string> payloads = PayloadsOf(*store_);
+  ASSERT_EQ(Ctl({"dlq", "import", file}), ctl::kOk) << err_;
+  EXPECT_EQ(out_, "0 dead letters imported, 4 there already\n");
+  ASSERT_EQ(Ctl({"dlq", "purge", "--reason", "rejected", "--yes"}), ctl::kOk);
+  ASSERT_EQ(Ctl({"dlq", "purge", Id(5)}), ctl::kOk);
+  ASSERT_EQ(Ctl({"dlq", "import", file}), ctl::kOk) << err_;
+  EXPECT_EQ(out_, "3 dead letters imported, 1 there already\n");
+  EXPECT_EQ(PayloadsOf(*store_), payloads);
+  ASSERT_EQ(Ctl({"dlq", "show", Id(2)}), ctl::kOk);
+  EXPECT_THAT(out_, HasSubstr("reason           rejected\n"));
+}
+
+TEST_F(SluicectlTest, AFileThatIsNoBackupImportsNothingAndNamesTheLine) {
+  const std::string file = folder_ / "letters.jsonl";
+  ASSERT_EQ(Ctl({"dlq", "export", file, "--chain", "a"}), ctl::kOk) << err_;
+  ASSERT_EQ(Ctl({"dlq", "purge", "--all", "--yes"}), ctl::kOk);
+  std::ofstream(file, std::ios::app) << "\n{\"id\": \"hunter2\", \"topics\": 1}\n";
+  EXPECT_EQ(Ctl({"dlq", "import", file}), ctl::kFailure);
+  EXPECT_EQ(err_, "sluicectl: " + file + ":4: no dead letter as dlq export writes it: a key that is not known\n");
+  EXPECT_EQ(store_->totals().messages, 0u);
+  EXPECT_EQ(Ctl({"dlq", "import", folder_ / "none"}), ctl::kFailure);
+  EXPECT_THAT(err_, HasSubstr("none: cannot be read: No such file or directory"));
+}
+
+TEST_F(SluicectlTest, AnExportThatFailsLeavesTheFileOfBefore) {
+  const std::string file = folder_.Write("letters.jsonl", "before");
+  admin_->Stop(Clock::Real().Now());
+  EXPECT_EQ(Ctl({"dlq", "export", file}), ctl::kFailure);
+  EXPECT_EQ(std::filesystem::file_size(file), 6u);
+  for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
+    EXPECT_THAT(entry.path().string(), Not(HasSubstr(".part"))) << "nothing is left behind";
+  }
+}
+
+TEST_F(SluicectlTest, EndsTheSessionsOfAReplica) {
+  ASSERT_EQ(Ctl({"session", "end", "sluice-2", "--yes"}), ctl::kOk) << err_;
+  EXPECT_EQ(out_, "plant: gw-sluice-2: ended\n");
+  EXPECT_EQ(Ctl({"session", "end", "sluice-0", "--yes"}), ctl::kFailure);
+  EXPECT_THAT(err_, HasSubstr("the replica that was asked"));
 }
 
 TEST_F(SluicectlTest, AGatewayThatIsNotThereIsSaid) {

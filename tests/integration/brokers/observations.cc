@@ -113,6 +113,44 @@ std::string Shares(const BrokerKind& /*kind*/, RealBroker& broker, bool mqtt5) {
   return sum == 20 ? "each message to one member" : "20 messages come " + std::to_string(sum) + " times";
 }
 
+// What comes of 20 messages to a share of two members, one of which is away with its session left behind, or `ended`:
+// by a client of its name that connects with a clean start and leaves, as `sluicectl session end` does.
+std::string MemberIsAway(RealBroker& broker, bool mqtt5, bool ended) {
+  const std::string name = std::string(ended ? "ended" : "away") + (mqtt5 ? "/5" : "/3");
+  const std::string topic = "observed/member/" + name;
+  const std::vector<Subscription> subscriptions = To("$share/members/" + topic);
+  TestIntake stays(As(broker, mqtt5, "observer-stays-" + name), subscriptions);
+  if (!stays.Ready()) return "refused";
+  {
+    TestIntake goes(As(broker, mqtt5, "observer-goes-" + name), subscriptions);
+    if (!goes.Ready()) return "refused";
+  }
+  if (ended) {
+    MqttOptions options = As(broker, mqtt5, "observer-goes-" + name);
+    options.clean_session = true;
+    TestIntake last(options, {});
+    if (!last.Ready()) return "not connected";
+  }
+  MqttDevice device(broker.uri(), {.client_id = "observer-device", .mqtt5 = mqtt5});
+  for (int i = 0; i < 20; ++i) device.Publish(topic, std::to_string(i));
+  device.Flush();
+  const size_t came = stays.messages().WaitFor(20, Millis{2'000}).size();
+  if (came == 0) return "granted, and nothing comes";
+  if (came == 20) return "all come to the member that is there";
+  TestIntake back(As(broker, mqtt5, "observer-goes-" + name), subscriptions);
+  const size_t kept = back.messages().WaitFor(20 - came, kPatience).size();
+  // How many is a matter of chance with some.
+  return kept + came == 20 ? "its part waits for the one that is away" : "the part of the one that is away is lost";
+}
+
+std::string ShareWithAMemberAway(const BrokerKind& /*kind*/, RealBroker& broker, bool mqtt5) {
+  return MemberIsAway(broker, mqtt5, /*ended=*/false);
+}
+
+std::string ShareWithAMemberEnded(const BrokerKind& /*kind*/, RealBroker& broker, bool mqtt5) {
+  return MemberIsAway(broker, mqtt5, /*ended=*/true);
+}
+
 // ------------------------------------------------------------------------------------------------ sessions
 
 // In the order in which each came first: at QoS 1 a broker may send a message again.
@@ -194,6 +232,8 @@ const std::vector<Observation>& AllObservations() {
       {"a message published and subscribed to at QoS 2", QosOfQos2},
       {"overlapping filters", Overlaps},
       {"`$share`", Shares},
+      {"20 messages to a `$share` of two, one of them away", ShareWithAMemberAway},
+      {"the same after the session of that one was ended", ShareWithAMemberEnded},
       {"50 messages for a session whose client is away", QueueOfASession},
       {"the same over a restart of the broker", QueueOverARestart},
       {"what is said when another client takes the client id", TakeOver},

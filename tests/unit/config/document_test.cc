@@ -50,14 +50,18 @@ TEST(Document, CopiesWhatAnAliasNames) {
 }
 
 TEST(Document, SaysWhereYamlIsBroken) {
-  EXPECT_EQ(ErrorOf("a: [1, 2\n"), "gw.yaml:2:1: not valid YAML: end of sequence flow not found");
+  EXPECT_EQ(ErrorOf("a: [1, 2\n"),
+            "gw.yaml:1:4: not valid YAML: the '[' that begins here is not closed (or a quote behind it is not)");
   EXPECT_EQ(ErrorOf("a: {b: 1\nc: 2\n"),
-            "gw.yaml:2:2: not valid YAML: end of map flow not found (is the indentation even, is a ':' or a quote "
+            "gw.yaml:1:4: not valid YAML: the '{' that begins here is not closed (or a quote behind it is not)");
+  EXPECT_EQ(ErrorOf("a: {b: 1 c: 2}\n"),
+            "gw.yaml:1:11: not valid YAML: end of map flow not found (is the indentation even, is a ':' or a quote "
             "missing, or does a value hold ': ' without quotes?)");
   EXPECT_EQ(ErrorOf("a: b: c\n"),
             "gw.yaml:1:5: not valid YAML: illegal map value (is the indentation even, is a ':' or a quote missing, or "
             "does a value hold ': ' without quotes?)");
-  EXPECT_EQ(ErrorOf("a:\n\t- b\n"), "gw.yaml:2:2: not valid YAML: illegal block entry");
+  EXPECT_EQ(ErrorOf("a:\n\t- b\n"),
+            "gw.yaml:2:1: not valid YAML: a tab in the indentation, where YAML takes blanks only");
   EXPECT_EQ(ErrorOf("a: @b\n"),
             "gw.yaml:1:4: not valid YAML: unknown token (a value that begins with '@', '`' or '%' needs quotes)");
   EXPECT_EQ(ErrorOf("a: 1\n---\nb: 2\n"), "gw.yaml:3:1: a second YAML document; a configuration is one document");

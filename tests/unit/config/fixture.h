@@ -1,6 +1,7 @@
 // A world for configurations: an environment, files, and a host name, all made up.
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <span>
 #include <string>
@@ -9,15 +10,28 @@
 
 #include "server/config/load.h"
 #include "server/config/surroundings.h"
+#include "tests/support/pem.h"
 
 namespace sluice {
+
+// Made once: pairs of different keys that are good for a year from FakeWorld::now_unix_s.
+inline constexpr int64_t kFakeNow = 1'800'000'000;
+inline const PemPair& FakePem(int which) {
+  static const PemPair pairs[] = {MakePem("ca", kFakeNow + 365 * 86'400), MakePem("client", kFakeNow + 365 * 86'400),
+                                  MakePem("server", kFakeNow + 365 * 86'400)};
+  return pairs[which];
+}
 
 struct FakeWorld {
   std::map<std::string, std::string> variables = {{"HOME", "/root"}};
   std::map<std::string, std::string> files = {
-      {"/etc/sluice/ca.pem", "ca"},           {"/etc/sluice/client.pem", "cert"}, {"/etc/sluice/client.key", "key"},
-      {"/etc/sluice/server.pem", "cert"},     {"/etc/sluice/server.key", "key"},  {"/etc/sluice/workers-ca.pem", "ca"},
+      {"/etc/sluice/ca.pem", FakePem(0).cert},     {"/etc/sluice/workers-ca.pem", FakePem(0).cert},
+      {"/etc/sluice/client.pem", FakePem(1).cert}, {"/etc/sluice/client.key", FakePem(1).key},
+      {"/etc/sluice/server.pem", FakePem(2).cert}, {"/etc/sluice/server.key", FakePem(2).key},
       {"/etc/sluice/password", "swordfish\n"}};
+  std::map<std::string, std::string> unusable_directories;  // And why.
+  uint64_t disk_bytes = uint64_t{1} << 40;
+  std::map<std::string, std::string> links;  // Paths that lead elsewhere.
 
   Surroundings surroundings() const {
     Surroundings made_up;
@@ -34,6 +48,16 @@ struct FakeWorld {
     made_up.check_file = [this](const std::string& path) {
       return files.contains(path) ? absl::OkStatus() : absl::NotFoundError("No such file or directory");
     };
+    made_up.disk_of = [this](const std::string& path) -> absl::StatusOr<uint64_t> {
+      auto unusable = unusable_directories.find(path);
+      if (unusable != unusable_directories.end()) return absl::FailedPreconditionError(unusable->second);
+      return disk_bytes;
+    };
+    made_up.canonical = [this](const std::string& path) {
+      auto link = links.find(path);
+      return std::filesystem::path(link == links.end() ? path : link->second).lexically_normal().string();
+    };
+    made_up.now_unix_s = kFakeNow;
     made_up.host_name = "edge-7";
     return made_up;
   }

@@ -23,10 +23,10 @@ TEST_F(LoadErrors, AFileThatIsNoMap) {
 
 TEST_F(LoadErrors, UnknownKeysWithTheNearestKnownOne) {
   EXPECT_EQ(OfLine("repplies: {}"),
-            "gw.yaml:5:1: unknown key 'repplies' (did you mean 'replies'?); known keys: connections, routes, "
+            "gw.yaml:5:1: unknown key 'repplies' (did you mean 'replies'?); known keys: gateway, connections, routes, "
             "chainDefaults, chains, replies, deadLetters, workers, pressure, http, log, shutdown, journal, admin\n");
   EXPECT_EQ(OfLine("HTTP: {}"),
-            "gw.yaml:5:1: unknown key 'HTTP' (did you mean 'http'?); known keys: connections, routes, "
+            "gw.yaml:5:1: unknown key 'HTTP' (did you mean 'http'?); known keys: gateway, connections, routes, "
             "chainDefaults, chains, replies, deadLetters, workers, pressure, http, log, shutdown, journal, admin\n");
   EXPECT_EQ(OfLine("log: {levle: info}"),
             "gw.yaml:5:7: log: unknown key 'levle' (did you mean 'level'?); known keys: level, format\n");
@@ -238,7 +238,7 @@ TEST_F(LoadErrors, DuplicateRouteIds) {
              "routes:\n"
              "  - {id: one, from: {path: a}, to: {path: b}}\n"
              "  - {id: one, from: {path: b}, to: {path: b}}\n"
-             "  - {from: {path: a}, to: {path: b}}\n"
+             "  - {from: {path: a}, to: {path: d}}\n"
              "  - {from: {path: a}, to: {path: c}}\n"
              "workers: {listen: 'unix:/w', insecure: true}\n"),
       "gw.yaml:4:10: routes[1].id: the id 'one' is taken by the route in line 3; allowed: an id of its own\n"

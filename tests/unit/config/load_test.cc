@@ -35,6 +35,7 @@ class Load : public testing::Test {
 
 TEST_F(Load, LeavesDefaultsWhereNothingIsSaid) {
   GatewayConfig expected;
+  expected.name = "edge-7";
   MqttOptions& plant = expected.connections["plant"];
   plant.name = "plant";
   plant.uri = "tcp://broker:1883";

@@ -76,7 +76,31 @@ TEST_F(CtlCommandLineTest, MistakesAreSaid) {
   EXPECT_THAT(Mistake({"dlq", "list", "--kind", "letter"}), HasSubstr("--kind"));
   EXPECT_THAT(Mistake({"dlq", "show"}), HasSubstr("id is required"));
   EXPECT_THAT(Mistake({"status", "--adress", "x"}), HasSubstr("--adress"));
-  EXPECT_NE(Mistake({"stauts"}), "");
+}
+
+TEST_F(CtlCommandLineTest, AMistypedCommandIsAnsweredWithTheNearest) {
+  EXPECT_THAT(Mistake({"stauts"}),
+              HasSubstr("'stauts' is no command (did you mean 'status'?); there are: status, dlq, "));
+  EXPECT_THAT(Mistake({"--address", "unix:/status", "--json", "dql", "list"}), HasSubstr("did you mean 'dlq'?"));
+  EXPECT_THAT(Mistake({"dlq", "lits"}), HasSubstr("'lits' is no command of dlq (did you mean 'list'?)"));
+  EXPECT_THAT(Mistake({"nothing-like-it"}), HasSubstr("'nothing-like-it' is no command; there are: "));
+  EXPECT_EQ(ParseAs<ShowCommand>({"dlq", "show", "lits"}).id, "lits") << "no command, but an id";
+}
+
+TEST_F(CtlCommandLineTest, Backups) {
+  const auto file = ParseAs<ExportCommand>({"dlq", "export", "x.jsonl", "--chain", "c"});
+  EXPECT_EQ(file.path, "x.jsonl");
+  EXPECT_EQ(file.filter.chain(), "c");
+  EXPECT_EQ(ParseAs<ImportCommand>({"dlq", "import", "x.jsonl"}).path, "x.jsonl");
+}
+
+TEST_F(CtlCommandLineTest, SessionsAreNamedByReplicaOrClientId) {
+  const auto end = ParseAs<EndSessionCommand>({"session", "end", "sluice-2", "--connection", "plant", "--yes"});
+  EXPECT_EQ(end.request.gateway(), "sluice-2");
+  EXPECT_EQ(end.request.client_id(), "");
+  EXPECT_EQ(end.request.connection(), "plant");
+  EXPECT_TRUE(end.yes);
+  EXPECT_EQ(ParseAs<EndSessionCommand>({"session", "end", "x", "--client-id"}).request.client_id(), "x");
 }
 
 TEST_F(CtlCommandLineTest, HelpAndVersionAreNoMistakes) {

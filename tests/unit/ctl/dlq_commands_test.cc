@@ -43,7 +43,28 @@ class FakeAdminClient final : public AdminClient {
     return response;
   }
 
+  absl::StatusOr<v1::ImportDeadLettersResponse> Import(const NextLetter& next) override {
+    v1::ImportDeadLettersResponse response;
+    for (v1::DeadLetter letter; next(letter);) imported.push_back(letter.id());
+    response.set_imported(imported.size());
+    return response;
+  }
+  absl::StatusOr<v1::EndSessionResponse> EndSession(const v1::EndSessionRequest& request) override {
+    ++acted;
+    v1::EndSessionResponse response;
+    for (const char* connection : {"plant", "office"}) {
+      v1::EndedSession& session = *response.add_sessions();
+      session.set_connection(connection);
+      session.set_client_id("sluice-" + request.gateway() + request.client_id());
+      session.set_ended(connection != broken);
+      if (connection == broken) session.set_detail("not authorized");
+    }
+    return response;
+  }
+
   uint64_t letters = 3;
+  std::vector<std::string> imported;
+  std::string broken;
   int acted = 0;
   absl::StatusOr<v1::GetStatusResponse> status = v1::GetStatusResponse();
   v1::ReplayDeadLettersResponse replay_response;
@@ -57,6 +78,8 @@ class DlqCommandsTest : public testing::Test {
     return act;
   }
   int Act(const ActCommand& command) { return RunAct(client_, command, false, fake_.console()); }
+
+  DlqCommandsTest() { client_.status->add_chains()->set_name("c"); }
 
   FakeAdminClient client_;
   FakeConsole fake_;
@@ -100,6 +123,44 @@ TEST_F(DlqCommandsTest, WhereThereIsNoneNobodyIsAsked) {
   EXPECT_EQ(Act(Filtered(ActCommand::Verb::kPurge)), kOk);
   EXPECT_EQ(fake_.out.str(), "there is none\n");
   EXPECT_EQ(client_.acted, 0);
+}
+
+TEST_F(DlqCommandsTest, AChainThatIsNotThereIsSaidWhereNothingIsFound) {
+  client_.letters = 0;
+  client_.status->mutable_chains(0)->set_name("temperature");
+  const std::string expected = "sluicectl: there is no chain 'temprature' (did you mean 'temperature'?)\n";
+  ListCommand list;
+  list.filter.set_chain("temprature");
+  for (const bool json : {false, true}) {
+    fake_.err.str("");
+    EXPECT_EQ(RunList(client_, list, json, fake_.console()), kFailure);
+    EXPECT_EQ(fake_.err.str(), expected);
+  }
+  ActCommand act{.verb = ActCommand::Verb::kPurge, .selection = {}, .yes = true};
+  act.selection.mutable_filter()->set_chain("temprature");
+  fake_.err.str("");
+  EXPECT_EQ(Act(act), kFailure);
+  EXPECT_EQ(fake_.err.str(), expected);
+  list.filter.set_chain("temperature");
+  EXPECT_EQ(RunList(client_, list, false, fake_.console()), kOk);
+  EXPECT_EQ(fake_.out.str(), "there is none\n");
+}
+
+TEST_F(DlqCommandsTest, EndingSessionsAsksFirstAndSaysWhatBecameOfEach) {
+  EndSessionCommand command;
+  command.request.set_gateway("2");
+  EXPECT_EQ(RunEndSession(client_, command, false, fake_.console()), kUsage) << "nobody to ask";
+  fake_.WillAnswer("n");
+  EXPECT_EQ(RunEndSession(client_, command, false, fake_.console()), kFailure);
+  EXPECT_EQ(client_.acted, 0);
+  fake_.out.str("");
+  command.yes = true;
+  EXPECT_EQ(RunEndSession(client_, command, false, fake_.console()), kOk);
+  EXPECT_EQ(fake_.out.str(), "plant: sluice-2: ended\noffice: sluice-2: ended\n");
+  client_.broken = "office";
+  fake_.err.str("");
+  EXPECT_EQ(RunEndSession(client_, command, false, fake_.console()), kFailure);
+  EXPECT_EQ(fake_.err.str(), "office: sluice-2: NOT ENDED: not authorized\n");
 }
 
 TEST_F(DlqCommandsTest, AReplayThatFailedInPartSaysWhatAndFails) {

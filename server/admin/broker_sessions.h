@@ -1,0 +1,53 @@
+// Ends sessions at brokers by connecting as their client, with a clean start (MQTT 5.0 §3.1.2.4), and leaving again.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/admin/session_ender.h"
+#include "server/mqtt/driver.h"
+#include "server/runtime/clock.h"
+#include "server/runtime/mutex.h"
+#include "server/telemetry/metrics.h"
+
+namespace sluice {
+
+// Thread-safe; one call at a time.
+class BrokerSessions final : public SessionEnder {
+ public:
+  // Makes a connection without subscriptions.
+  using Connect = std::function<std::unique_ptr<IntakeConnection>(const MqttOptions& options, InboundSink& sink,
+                                                                  MetricsRegistry& metrics)>;
+  // How long a broker may take.
+  static constexpr Millis kTimeout{10'000};
+
+  // `gateway` is the name of this replica. `own` are all connections that it has, with the client ids that it uses;
+  // `name` is that of the configuration. `clock` outlives it.
+  BrokerSessions(std::string gateway, std::vector<MqttOptions> own, Connect connect, const Clock& clock);
+  ~BrokerSessions() override;
+  BrokerSessions(const BrokerSessions&) = delete;
+  BrokerSessions& operator=(const BrokerSessions&) = delete;
+
+  absl::StatusOr<std::vector<EndedSession>> EndSessions(const std::string& gateway, const std::string& client_id,
+                                                        const std::string& connection) override;
+
+ private:
+  struct Visit;
+
+  // Whom to connect as, and to which brokers.
+  absl::StatusOr<std::vector<MqttOptions>> Targets(const std::string& gateway, const std::string& client_id,
+                                                   const std::string& connection) const;
+
+  const std::string gateway_;
+  const std::vector<MqttOptions> own_;
+  const Connect connect_;
+  const Clock& clock_;
+
+  Mutex mutex_;
+  // Of the last call: a connection that could not be closed in time uses what it was made with until it ends.
+  std::vector<std::unique_ptr<Visit>> visits_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace sluice

@@ -1,0 +1,158 @@
+#include "server/certificates/pem.h"
+
+#include <fcntl.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <ctime>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace sluice {
+namespace {
+
+template <typename T, void (*kFree)(T*)>
+struct Freer {
+  void operator()(T* object) const { kFree(object); }
+};
+void FreeBio(BIO* bio) { BIO_free(bio); }
+using BioPtr = std::unique_ptr<BIO, Freer<BIO, FreeBio>>;
+using X509Ptr = std::unique_ptr<X509, Freer<X509, X509_free>>;
+using KeyPtr = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY, EVP_PKEY_free>>;
+using ContextPtr = std::unique_ptr<SSL_CTX, Freer<SSL_CTX, SSL_CTX_free>>;
+
+// OpenSSL's errors are the thread's: none is left to whoever asks next.
+struct NoErrorsLeft {
+  NoErrorsLeft() { ERR_clear_error(); }
+  ~NoErrorsLeft() { ERR_clear_error(); }
+};
+
+BioPtr Open(const std::string& pem) { return BioPtr(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))); }
+
+bool Holds(const std::string& pem, std::string_view what) { return pem.find(what) != std::string::npos; }
+
+// What a text is that was to be something else; empty: nothing that is known.
+std::string_view WhatItIs(const std::string& pem) {
+  if (pem.empty()) return " (it is empty)";
+  if (Holds(pem, "PRIVATE KEY-----")) return " (it holds a private key)";
+  if (Holds(pem, "-----BEGIN CERTIFICATE REQUEST")) return " (it holds a request for a certificate)";
+  if (Holds(pem, "-----BEGIN CERTIFICATE-----") || Holds(pem, "-----BEGIN TRUSTED CERTIFICATE-----")) {
+    return " (it holds a certificate)";
+  }
+  if (Holds(pem, "-----BEGIN PUBLIC KEY")) return " (it holds a public key)";
+  if (pem.starts_with("\x30\x82") || pem.starts_with("\x30\x81")) return " (it looks like DER, which openssl converts)";
+  return "";
+}
+
+absl::Status Unusable(std::string_view problem, std::string_view more = "") {
+  std::string text(problem);
+  text += more;
+  return absl::InvalidArgumentError(text);
+}
+
+// An encrypted key would ask for its pass phrase on the terminal.
+int NoPassPhrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*data*/) { return -1; }
+
+std::string SubjectOf(const X509* cert) {
+  const BioPtr text(BIO_new(BIO_s_mem()));
+  X509_NAME_print_ex(text.get(), X509_get_subject_name(cert), 0, XN_FLAG_ONELINE);
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(text.get(), &data);
+  std::string subject(data, static_cast<size_t>(size));
+  for (char& c : subject) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return subject;
+}
+
+std::optional<int64_t> NotAfter(const X509* cert) {
+  std::tm parts{};
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(cert), &parts) != 1) return std::nullopt;
+  return timegm(&parts);
+}
+
+std::string Reason() {
+  const char* reason = ERR_reason_error_string(ERR_peek_last_error());
+  return reason == nullptr ? "OpenSSL does not say why" : reason;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadPemFile(const std::string& path) {
+  constexpr size_t kLargest = 16u << 20;
+  std::string content;
+  std::array<char, 16384> buffer{};
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  ssize_t got = fd < 0 ? -1 : 1;
+  while (got > 0 && content.size() <= kLargest) {
+    got = read(fd, buffer.data(), buffer.size());
+    if (got > 0) content.append(buffer.data(), static_cast<size_t>(got));
+  }
+  const int error = errno;
+  if (fd >= 0) close(fd);
+  if (got < 0) return Unusable("cannot be read: ", std::generic_category().message(error));
+  if (content.size() > kLargest) return Unusable("cannot be read: it has more than 16 MiB");
+  return content;
+}
+
+absl::StatusOr<Expiry> CheckCertificates(const std::string& pem) {
+  const NoErrorsLeft no_errors_left;
+  const BioPtr bio = Open(pem);
+  std::optional<Expiry> first;
+  while (const X509Ptr cert{PEM_read_bio_X509_AUX(bio.get(), nullptr, NoPassPhrase, nullptr)}) {
+    const std::optional<int64_t> not_after = NotAfter(cert.get());
+    if (!not_after) return Unusable("holds a certificate whose end cannot be read");
+    if (!first || *not_after < first->unix_s) first = Expiry{.unix_s = *not_after, .subject = SubjectOf(cert.get())};
+  }
+  if (ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE && first) return *std::move(first);
+  if (first || Holds(pem, "-----BEGIN CERTIFICATE-----")) return Unusable("holds a PEM certificate that is damaged");
+  return Unusable("holds no PEM certificate", WhatItIs(pem));
+}
+
+absl::Status CheckPrivateKey(const std::string& pem) {
+  const NoErrorsLeft no_errors_left;
+  if (const KeyPtr key{PEM_read_bio_PrivateKey(Open(pem).get(), nullptr, NoPassPhrase, nullptr)}) {
+    return absl::OkStatus();
+  }
+  if (Holds(pem, "-----BEGIN ENCRYPTED PRIVATE KEY-----") || Holds(pem, "Proc-Type: 4,ENCRYPTED")) {
+    return Unusable("is encrypted, and nobody is there to be asked for its pass phrase (openssl pkey decrypts it)");
+  }
+  if (Holds(pem, "PRIVATE KEY-----")) return Unusable("holds a PEM private key that is damaged");
+  return Unusable("holds no PEM private key", WhatItIs(pem));
+}
+
+absl::Status CheckPair(const std::string& cert_pem, const std::string& key_pem) {
+  const NoErrorsLeft no_errors_left;
+  const X509Ptr cert(PEM_read_bio_X509_AUX(Open(cert_pem).get(), nullptr, NoPassPhrase, nullptr));
+  const KeyPtr key(PEM_read_bio_PrivateKey(Open(key_pem).get(), nullptr, NoPassPhrase, nullptr));
+  if (cert == nullptr || key == nullptr) return Unusable("is not the key of the certificate");
+  if (X509_check_private_key(cert.get(), key.get()) != 1) return Unusable("is not the key of the certificate");
+  const ContextPtr context(SSL_CTX_new(TLS_method()));
+  if (context == nullptr) return absl::InternalError("OpenSSL has no TLS");
+  ERR_clear_error();
+  if (SSL_CTX_use_certificate(context.get(), cert.get()) != 1 ||
+      SSL_CTX_use_PrivateKey(context.get(), key.get()) != 1) {
+    return Unusable("is refused by OpenSSL with its certificate: ", Reason());
+  }
+  return absl::OkStatus();
+}
+
+std::string UtcSeconds(int64_t unix_s) {
+  const std::time_t seconds = unix_s;
+  std::tm parts{};
+  if (gmtime_r(&seconds, &parts) == nullptr) return std::to_string(unix_s);
+  std::array<char, 64> buffer{};
+  std::strftime(buffer.data(), buffer.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return buffer.data();
+}
+
+}  // namespace sluice
