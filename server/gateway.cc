@@ -60,7 +60,7 @@ MqttDrivers MqttDrivers::Real() {
       .publisher = [](const MqttOptions& options, PublishListener& listener, const Clock& clock,
                       MetricsRegistry& metrics) { return MakeWirePublisher(options, listener, clock, metrics); },
       .end_session = [](const MqttOptions& options, std::function<void()> ended,
-                        const Clock& clock) { return MakeWireSessionEnd(options, std::move(ended), clock); },
+                        const Clock& clock) { return MakeWireSessionFarewell(options, std::move(ended), clock); },
   };
 }
 
@@ -99,15 +99,14 @@ absl::Status Gateway::Stages::Start() {
   // Replies: check, outbox, egress.
   permissions_ = std::make_unique<ReplyPermissions>(config_.replies.allow, config_.replies.allow_loops, all_routes,
                                                     BrokerOfEachConnection(config_));
-  settler_ = std::make_unique<Settler>(
-      dispatcher_, journal_, outbox_,
-      ReplyRules{.permits = [this](const Route& route, std::string_view topic,
-                                   std::string& why) { return permissions_->Permits(route, topic, why); },
-                 .max_payload_bytes = config_.replies.max_payload_bytes},
-      metrics_);
+  settler_ = std::make_unique<Settler>(clock_, dispatcher_, journal_, outbox_, Rules(), metrics_,
+                                       Settler::HeldLimits{.max_messages = config_.replies.max_outstanding_messages,
+                                                           .max_bytes = config_.replies.max_outstanding_bytes},
+                                       [this](bool full) { OnRepliesFull(full); });
   if (absl::Status status = BuildDeadLetters(); !status.ok()) return status;
   if (config_.replies.on_refused == OnRefused::kDeadLetter) outbox_.HandRefusedTo(*dead_letters_);
   if (config_.replies.on_refused == OnRefused::kDrop) outbox_.HandRefusedTo(dropped_replies_);
+  if (config_.replies.on_denied == OnDenied::kDeadLetter) outbox_.HandDeniedTo(*dead_letters_);
   for (const auto& [name, options] : config_.connections) {
     publishers_.push_back(drivers_.publisher(options, outbox_, clock_, metrics_));
     client_ids_.push_back(options);
@@ -125,7 +124,7 @@ absl::Status Gateway::Stages::Start() {
           .admission = {.chains = chains_, .may_create = [this](std::string_view chain) { return MayName(chain); }},
           .wake_by = [this](SteadyTime deadline) { ticker_.WakeBy(deadline); },
           .seed = std::random_device{}()},
-      clock_, metrics_, static_cast<DeliverySource&>(*this), *settler_);
+      clock_, metrics_, static_cast<DeliverySource&>(*this), *settler_, read_gate_);
 
   // Intake.
   BuildBacklog();
@@ -158,6 +157,14 @@ absl::Status Gateway::Stages::Start() {
   session_leaver_.Start();
   for (const Intake& intake : intakes_) intake.connection->Start();
   return absl::OkStatus();
+}
+
+ReplyRules Gateway::Stages::Rules() const {
+  return {.permits = [this](const Route& route, std::string_view topic,
+                            std::string& why) { return permissions_->Permits(route, topic, why); },
+          .max_payload_bytes = config_.replies.max_payload_bytes,
+          .allow_control_characters = config_.replies.allow_control_characters,
+          .keep_denied = config_.replies.on_denied == OnDenied::kDeadLetter};
 }
 
 void Gateway::Stages::BuildOutboxRecovery() {
@@ -209,15 +216,21 @@ absl::Status Gateway::Stages::StartAdmin() {
   const std::string beside_journal = on_disk ? absl::StrCat("unix:", config_.journal.path, "/admin.sock") : "";
   const std::string listen = config_.admin.listen.value_or(beside_journal);
   if (listen.empty()) return absl::OkStatus();
-  replayer_ = std::make_unique<Replayer>(Replayer::Parts{.clock = clock_,
-                                                         .restorer = *restorer_,
-                                                         .chains = chains_,
-                                                         .routes = routes_,
-                                                         .may_name = [this](auto chain) { return MayName(chain); },
-                                                         .journal = journal_,
-                                                         .next = backlog_ ? static_cast<RoutedSink&>(*backlog_) : *this,
-                                                         .outbox = outbox_,
-                                                         .draining = [this] { return draining_.load(); }});
+  replayer_ = std::make_unique<Replayer>(Replayer::Parts{
+      .clock = clock_,
+      .restorer = *restorer_,
+      .chains = chains_,
+      .routes = routes_,
+      .may_name = [this](auto chain) { return MayName(chain); },
+      .journal = journal_,
+      .next = backlog_ ? static_cast<RoutedSink&>(*backlog_) : *this,
+      .outbox = outbox_,
+      .check_reply =
+          [rules = Rules()](const OutboundMessage& reply, const Route& route) {
+            const auto refused = CheckReply(reply, route, rules);
+            return refused ? absl::FailedPreconditionError("refused again: " + refused->message) : absl::OkStatus();
+          },
+      .draining = [this] { return draining_.load(); }});
   broker_sessions_ = std::make_unique<BrokerSessions>(
       config_.name, client_ids_,
       [this](const MqttOptions& options, InboundSink& sink, MetricsRegistry& metrics) {

@@ -23,7 +23,7 @@ struct MqttDrivers {
   std::function<std::unique_ptr<Publisher>(const MqttOptions&, PublishListener&, const Clock&, MetricsRegistry&)>
       publisher;
   // May be null: sessions that no configuration uses are left alone.
-  std::function<std::unique_ptr<SessionEnd>(const MqttOptions&, std::function<void()> ended, const Clock&)>
+  std::function<std::unique_ptr<SessionFarewell>(const MqttOptions&, std::function<void()> ended, const Clock&)>
       end_session = nullptr;
 
   // Sluice's own client for replies, and for intake the one that each connection's options name.

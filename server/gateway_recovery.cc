@@ -23,6 +23,7 @@ class SeamSink final : public DeliverySink {
     for (const Delivery& delivery : batch) look_(*delivery.message);
     inner_->Deliver(std::move(batch));
   }
+  void Revoke(std::vector<Revocation> revocations) override { inner_->Revoke(std::move(revocations)); }
 
  private:
   const std::shared_ptr<DeliverySink> inner_;

@@ -105,7 +105,8 @@ bool Gateway::Stages::Shutdown(Millis drain) {
 void Gateway::Stages::SettleInFlight(SteadyTime start, SteadyTime deadline, SteadyTime intake_deadline) {
   // Intake and delivery go on beside what is still at work, until time is short: only chains that are slow, or have no
   // worker, get nothing more.
-  const SteadyTime intake_ends = deadline - std::min<Millis>((deadline - start) / kIntakeShare, kAfterDrain);
+  const SteadyTime intake_ends =
+      deadline - std::min<SteadyTime::duration>((deadline - start) / kIntakeShare, kAfterDrain);
   while (dispatcher_.HoldSlow(start, kSlow).in_flight > 0 && clock_.Now() < intake_ends) {
     dispatcher_.WaitUntilIdle(std::min(intake_ends, clock_.Now() + kLook));
   }

@@ -72,6 +72,8 @@ class Gateway::Stages final : private RoutedSink,
     std::unique_ptr<IntakeConnection> connection;
   };
 
+  // What workers may publish. After permissions_.
+  ReplyRules Rules() const;
   void BuildOutboxRecovery();
   absl::Status BuildDeadLetters();
   void StartDeadLetters();
@@ -138,6 +140,16 @@ class Gateway::Stages final : private RoutedSink,
   void OnAttempts(std::span<const AttemptsNote> notes) override { journal_.NoteAttempts(notes); }
   // The arrows outbox → queue and dead letters → queue: what is full asks nothing more of workers.
   void OnFull(bool full) { full ? dispatcher_.Pause() : dispatcher_.Resume(); }
+  // The arrow back to the worker streams: what workers send of their own accord is not read while it has no place.
+  void OnRepliesFull(bool full) {
+    if (full) {
+      read_gate_.Close();
+      dispatcher_.HoldLeases();
+    } else {
+      dispatcher_.ReleaseLeases();
+      read_gate_.Open();
+    }
+  }
 
   const GatewayConfig config_;
   const MqttDrivers drivers_;
@@ -158,6 +170,7 @@ class Gateway::Stages final : private RoutedSink,
   IntakeControl intake_control_;
   std::unique_ptr<Restorer> restorer_;
   std::unique_ptr<Backlog> backlog_;  // Null: the journal is in memory, and so is all that waits.
+  ReadGate read_gate_;
   Dispatcher dispatcher_{clock_,
                          metrics_,
                          *this,
@@ -170,7 +183,10 @@ class Gateway::Stages final : private RoutedSink,
                  {.max_messages = config_.replies.max_outstanding_messages,
                   .max_bytes = config_.replies.max_outstanding_bytes,
                   .result_timeout = config_.replies.result_timeout},
-                 [this](bool full) { OnFull(full); }};
+                 [this](bool full) {
+                   OnFull(full);
+                   OnRepliesFull(full);
+                 }};
   DroppedReplies dropped_replies_{clock_, journal_, metrics_};
   std::unique_ptr<DeadLetterStore> dead_letter_store_;
   std::unique_ptr<DeadLetters> dead_letters_;

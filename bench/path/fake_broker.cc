@@ -56,6 +56,7 @@ class FakeBroker::FakePublisher final : public Publisher {
       std::ranges::move(batch, std::back_inserter(broker_.published_));
     }
   }
+  void DropExpired() override {}
   size_t Flush(SteadyTime /*deadline*/) override {
     broker_.Confirm();
     return 0;

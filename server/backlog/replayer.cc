@@ -168,6 +168,9 @@ absl::Status Replayer::Prepare(const StoredLetter& letter, OutboxItem& out) cons
   outbound->qos = letter.message->qos;
   outbound->retain = letter.message->retain;
   if (letter.message->properties != nullptr) outbound->properties = WithoutExpiry(*letter.message->properties);
+  if (parts_.check_reply) {
+    if (absl::Status status = parts_.check_reply(*outbound, *out.route); !status.ok()) return status;
+  }
   out.entry = {.message = std::move(outbound), .record = 0, .connection = out.route->connection};
   out.wait_for_connection = true;
   return absl::OkStatus();

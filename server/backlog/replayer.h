@@ -31,6 +31,8 @@ class Replayer final : public ReplaySink {
     Journal& journal;
     RoutedSink& next;
     Outbox& outbox;
+    // Why a reply may not be published; none: every one may.
+    std::function<absl::Status(const OutboundMessage& reply, const Route& route)> check_reply;
     std::function<bool()> draining;  // Then nothing is taken any more.
   };
   explicit Replayer(Parts parts) : parts_(std::move(parts)) {}

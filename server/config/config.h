@@ -28,19 +28,30 @@ enum class OnRefused : uint8_t {
   kDrop,        // Counted and logged.
 };
 
+// What becomes of a reply that the gateway itself refuses.
+enum class OnDenied : uint8_t {
+  kDeadLetter,  // Kept with the dead letters.
+  kDrop,        // Counted and logged.
+};
+
 struct RepliesConfig {
   // Topic filters a reply's topic must match one of. Empty: everything but topics that begin with `$`.
   std::vector<std::string> allow;
   // Lets replies go to topics that one of the gateway's own routes on the same broker takes in again.
   bool allow_loops = false;
   // Largest payload of a reply, in bytes.
-  size_t max_payload_bytes = 256u << 20;
+  size_t max_payload_bytes = 32u << 20;
   // How long a worker that asked waits for an outcome before it is told TIMEOUT.
   Millis result_timeout{30'000};
-  // Replies not yet confirmed by a broker, over all connections. At a bound no more is delivered to workers.
+  // Replies not yet confirmed by a broker, over all connections. At a bound no more is delivered to workers, and no
+  // more is read of them.
   size_t max_outstanding_messages = 10'000;
   size_t max_outstanding_bytes = 64u << 20;
   OnRefused on_refused = OnRefused::kDeadLetter;
+  OnDenied on_denied = OnDenied::kDeadLetter;
+  // Lets replies have control characters and non-characters in topics and properties, over which a broker may close the
+  // connection (MQTT 5.0 §1.5.4).
+  bool allow_control_characters = false;
 
   friend bool operator==(const RepliesConfig&, const RepliesConfig&) = default;
 };
@@ -61,10 +72,10 @@ struct WorkersConfig {
   bool insecure = false;  // Plain text. Exactly one of tls and insecure.
   Millis heartbeat{10'000};
   // Largest frame of the worker stream, in bytes; holds the largest MQTT packet.
-  size_t max_frame_bytes = 260u << 20;
+  size_t max_frame_bytes = 40u << 20;
   // The most a worker gets of what its window asks for.
   uint32_t max_window_messages = 10'000;
-  uint64_t max_window_bytes = 256u << 20;
+  uint64_t max_window_bytes = 64u << 20;
   size_t max_streams = 1'000;
   // Age, give or take 20 %, at which a stream is asked to drain and connect again, so that streams spread over replicas
   // that came later. 0: never.

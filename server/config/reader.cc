@@ -215,8 +215,10 @@ absl::Status MapReader::CheckText(const Key& key, const std::string& text) const
       if (text.empty()) return absl::InvalidArgumentError("is empty");
       return reading_.surroundings().check_file(text);
     }
-    case KeyType::kTopic:
-      return CheckTopicName(text);
+    case KeyType::kTopic: {
+      const absl::Status status = CheckTopicName(text);
+      return status.ok() ? CheckNoControlCharacters(text) : status;
+    }
     case KeyType::kFilter:
       return ParseSubscription(text).status();
     case KeyType::kFilterList:

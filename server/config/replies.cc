@@ -44,6 +44,10 @@ void ReadReplies(Reading& reading, MapReader& top, Draft& draft) {
   replies.on_refused = on_refused == "retry"  ? OnRefused::kRetry
                        : on_refused == "drop" ? OnRefused::kDrop
                                               : OnRefused::kDeadLetter;
+  std::string on_denied = "deadLetter";
+  map.Read("onDenied", on_denied);
+  replies.on_denied = on_denied == "drop" ? OnDenied::kDrop : OnDenied::kDeadLetter;
+  map.Read("allowControlCharacters", replies.allow_control_characters);
 }
 
 }  // namespace sluice

@@ -77,9 +77,9 @@ constexpr Key kConnectionKeys[] = {
     {"publishWindow", kNumber, "100", "1..65535",
      "How many replies of QoS 1 and 2 wait for the broker's acknowledgement; the broker's Receive Maximum holds "
      "besides."},
-    {"maxPacketBytes", kBytes, "256MiB", "1KiB..256MiB",
+    {"maxPacketBytes", kBytes, "32MiB", "1KiB..256MiB",
      "MQTT 5: the largest packet the broker may send; it drops larger messages. Must fit into "
-     "`workers.maxFrameBytes`."},
+     "`workers.maxFrameBytes`. A large message is in memory several times; docs/operations.md adds it up."},
     {"driver", kChoice, "wire", "wire|paho",
      "The MQTT client that takes messages in: `wire`, Sluice's own, or `paho`, Eclipse Paho C++, which is slower by an "
      "order of magnitude. Replies always go out through `wire`."},
@@ -149,7 +149,8 @@ constexpr Key kChainKeys[] = {
     {"deadLetterFormat", kChoice, "auto", "auto|payload|envelope",
      "How they are published. payload: the message's own, and with MQTT 5 user properties that say why "
      "(`sluice-reason` "
-     "and others). envelope: a JSON object that holds all of it, the payload in base64. auto: payload with MQTT 5, "
+     "and others; a control character in any of them becomes `?`). envelope: a JSON object that holds all of it, the "
+     "payload in base64. auto: payload with MQTT 5, "
      "envelope with 3.1.1, which has no user properties."},
 };
 
@@ -158,7 +159,8 @@ constexpr Key kChainQueueKeys[] = {
      "Messages that wait in memory. QoS 1 and 2 above it wait in the journal (without one intake rests); the oldest of "
      "QoS 0 are dropped and "
      "counted."},
-    {"maxBytes", kBytes, "64MiB", "1KiB..1024GiB", "The same in bytes: topic, payload and properties."},
+    {"maxBytes", kBytes, "64MiB", "1KiB..1024GiB",
+     "The same in bytes: topic, payload and properties, and 64 for each user property."},
 };
 
 constexpr Key kRepliesKeys[] = {
@@ -167,12 +169,15 @@ constexpr Key kRepliesKeys[] = {
     {"allowLoops", kFlag, "false", "",
      "true: replies may go to topics that a route of the gateway takes in again. Beware of messages that go round for "
      "ever."},
-    {"maxPayloadBytes", kBytes, "256MiB", "1..256MiB", "The largest payload of a reply."},
+    {"maxPayloadBytes", kBytes, "32MiB", "1..256MiB", "The largest payload of a reply."},
     {"resultTimeout", kDuration, "30s", "1s..1h",
      "How long a worker that asked for a reply's outcome waits before it is told TIMEOUT. The reply is not given up."},
     {"maxOutstandingMessages", kNumber, "10000", "1..100000000",
-     "Replies that no broker has confirmed yet, over all connections. At the bound workers get nothing more."},
-    {"maxOutstandingBytes", kBytes, "64MiB", "1KiB..1024GiB", "The same in bytes."},
+     "Replies that no broker has confirmed yet, over all connections. At the bound workers get nothing more, and "
+     "nothing more is read of them, until half of it is confirmed; no lease ends meanwhile."},
+    {"maxOutstandingBytes", kBytes, "64MiB", "1KiB..1024GiB",
+     "The same in bytes: topic, payload, properties, 512 for each, and 96 for each user property. What has been read "
+     "by then may be above it: at most a frame of each worker."},
     {"onRefused", kChoice, "deadLetter", "deadLetter|retry|drop",
      "What becomes of a reply that the broker refuses (a reason code from 0x80 on; larger or of a higher QoS than it "
      "takes; five connections broke over it). The worker is told at once, whichever it is. `deadLetter`: it goes to "
@@ -180,6 +185,15 @@ constexpr Key kRepliesKeys[] = {
      "dead letters with the reason. `retry`: it is published again after a second, then after twice as long each time, "
      "at most a minute, behind later replies of its topic; it counts as outstanding meanwhile. `drop`: it is counted "
      "and logged. With MQTT 3.1.1 a broker cannot refuse, it loses the reply or closes the connection."},
+    {"onDenied", kChoice, "deadLetter", "deadLetter|drop",
+     "What becomes of a reply that the gateway itself refuses: its topic is not allowed or not valid, its QoS or a "
+     "property is not valid, or its payload is too large. The worker is told, a warning says so, and it is counted "
+     "(`sluice_replies_denied_total`), whichever it is. `deadLetter`: it goes to the dead letters with the reason. "
+     "`drop`: it is gone."},
+    {"allowControlCharacters", kFlag, "false", "",
+     "true: topics and properties of replies may have the characters that MQTT 5 lets a broker refuse (U+0001 to "
+     "U+001F, U+007F to U+009F, and non-characters such as U+FFFF; §1.5.4). Some brokers close the connection over "
+     "them, which holds up all replies."},
 };
 
 constexpr Key kDeadLettersKeys[] = {
@@ -199,7 +213,7 @@ constexpr Key kWorkersKeys[] = {
      "start."},
     {"heartbeat", kDuration, "10s", "1s..1h",
      "Each side sends something at least this often; a stream that is silent for two of them is ended."},
-    {"maxFrameBytes", kBytes, "260MiB", "64KiB..1GiB",
+    {"maxFrameBytes", kBytes, "40MiB", "64KiB..1GiB",
      "The largest frame of the stream; must hold the largest MQTT packet and 64 KiB more."},
     {"maxWindow", kMap, "", "", "The most one worker gets of what its window asks for."},
     {"maxStreams", kNumber, "1000", "1..100000", "Workers connected at once; one more is refused."},
@@ -217,7 +231,7 @@ constexpr Key kWorkersTlsKeys[] = {
 
 constexpr Key kWorkersWindowKeys[] = {
     {"messages", kNumber, "10000", "1..1000000", "Messages in flight."},
-    {"bytes", kBytes, "256MiB", "1KiB..1024GiB", "Bytes in flight: topic, payload and properties."},
+    {"bytes", kBytes, "64MiB", "1KiB..1024GiB", "Bytes in flight: topic, payload and properties."},
 };
 
 constexpr Key kPressureKeys[] = {
@@ -319,7 +333,7 @@ constinit const Section kChainSection{"chains.NAME",
 constinit const Section kChainQueueSection{"chains.NAME.queue", "Also `chainDefaults.queue`.", kChainQueueKeys};
 constinit const Section kRepliesSection{"replies", "What workers may publish.", kRepliesKeys};
 constinit const Section kDeadLettersSection{"deadLetters",
-                                            "Messages that no worker could settle, and replies that a broker refused, "
+                                            "Messages that no worker could settle, and replies that a broker or the gateway refused, "
                                             "are kept in an SQLite database beside the "
                                             "journal, until `sluicectl dlq` replays or purges them.",
                                             kDeadLettersKeys};

@@ -161,8 +161,10 @@ void DeadLetters::TakeUnroutable(std::vector<Unroutable> letters) {
 
 void DeadLetters::Take(std::vector<RefusedReply> replies) {
   if (replies.empty()) return;
-  refused_.Add(replies.size());
-  LogRefused(log_limit_, replies.front(), replies.size(), "dead_letter");
+  if (!replies.front().by_gateway) {
+    refused_.Add(replies.size());
+    LogRefused(log_limit_, replies.front(), replies.size(), "dead_letter");
+  }
   const int64_t unix_ms = clock_.UnixMillis();
   std::vector<Pending> pending;
   pending.reserve(replies.size());
@@ -180,6 +182,7 @@ void DeadLetters::Take(std::vector<RefusedReply> replies) {
     one.letter.died_unix_ms = unix_ms;
     one.letter.attempts = 1;
     one.letter.reason = std::move(reply.reason);
+    one.letter.worker = std::move(reply.worker);
     one.place = std::move(reply.place);
   }
   Add(std::move(pending));

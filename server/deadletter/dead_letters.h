@@ -1,7 +1,6 @@
-// Where messages go that no worker could settle or no chain take, and replies that their broker refused: noted in the
-// journal at once,
-// written to the store by a thread of its own, and only then let go by the journal and, where the chain has a
-// dead-letter topic, published.
+// Where messages go that no worker could settle or no chain take, and replies that their broker or the gateway refused:
+// noted in the journal at once, written to the store by a thread of its own, and only then let go by the journal and,
+// where the chain has a dead-letter topic, published.
 #pragma once
 
 #include <functional>

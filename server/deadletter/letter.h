@@ -1,4 +1,5 @@
-// A dead letter as it is kept: a message that no worker could settle, or a reply that its broker refused.
+// A dead letter as it is kept: a message that no worker could settle, or a reply that its broker or the gateway
+// refused.
 #pragma once
 
 #include <cstdint>

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/escaping.h"
+#include "server/message/topic.h"
 #include "server/telemetry/json_string.h"
 
 namespace sluice {
@@ -71,6 +72,19 @@ std::string Envelope(const StoredLetter& letter) {
   return json.Text("payload", Base64(message.payload)).Take();
 }
 
+// What a broker may disconnect over must not stand in a dead letter, or all replies would wait for it; a worker's
+// reason has a line break now and then.
+void Mend(Properties& properties) {
+  MendControlCharacters(properties.content_type);
+  if (!CheckTopicName(properties.response_topic).ok() || !CheckNoControlCharacters(properties.response_topic).ok()) {
+    properties.response_topic.clear();
+  }
+  for (auto& [name, value] : properties.user) {
+    MendControlCharacters(name);
+    MendControlCharacters(value);
+  }
+}
+
 std::unique_ptr<Properties> PropertiesWithReason(const StoredLetter& letter) {
   const Message& message = *letter.message;
   auto properties = std::make_unique<Properties>();
@@ -88,6 +102,7 @@ std::unique_ptr<Properties> PropertiesWithReason(const StoredLetter& letter) {
   user.emplace_back("sluice-route", letter.route);
   user.emplace_back("sluice-message-id", letter.id.ToString());
   if (!letter.worker.empty()) user.emplace_back("sluice-worker", letter.worker);
+  Mend(*properties);
   return properties;
 }
 

@@ -11,7 +11,8 @@ namespace sluice {
 
 // To `options.dead_letter_topic`, which is set. As payload: the message's own, with MQTT 5 the properties too and why
 // it died as the user properties sluice-reason, sluice-attempts, sluice-topic, sluice-chain, sluice-route,
-// sluice-message-id and sluice-worker. As envelope: a JSON object with all of that, the payload in base64.
+// sluice-message-id and sluice-worker; control characters in any property are replaced. As envelope: a JSON object with
+// all of that, the payload in base64.
 std::shared_ptr<const OutboundMessage> PublicationOf(const StoredLetter& letter, const ChainOptions& options,
                                                      bool mqtt5);
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "server/journal/reply_refusal.h"
 #include "server/message/message.h"
 #include "server/route/route.h"
 #include "server/route/unroutable.h"
@@ -21,6 +22,8 @@ struct OutboxEntry {
   std::shared_ptr<const OutboundMessage> message;
   RecordId record = 0;          // Set by Settle().
   std::string_view connection;  // Where it is to be published; read by Settle() only.
+  // Set: it is not to be published but kept with the dead letters; read by Settle() only.
+  const ReplyRefusal* refusal = nullptr;
 };
 
 // A packet of QoS 2 that was taken in and not released (PUBREL) yet: its id must not be taken for a new message.

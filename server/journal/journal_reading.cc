@@ -30,13 +30,16 @@ class PlaceReader {
   std::optional<WindowReader> reader_;
 };
 
-// When a message arrived, by the clock of this process.
-void SetReceived(Message& message, const Clock& clock) {
+// A time of the wall clock, by the steady clock of this process.
+SteadyTime Steady(int64_t unix_ms, const Clock& clock) {
   // A clock that was set, or a damaged time, is held to what can be reckoned with.
   constexpr int64_t kMostAge = int64_t{1000} * 60 * 60 * 24 * 365 * 10;
   const int64_t now = clock.UnixMillis();
-  message.received = clock.Now() - Millis(now - std::clamp(message.received_unix_ms, now - kMostAge, now));
+  return clock.Now() - Millis(now - std::clamp(unix_ms, now - kMostAge, now));
 }
+
+// When a message arrived.
+void SetReceived(Message& message, const Clock& clock) { message.received = Steady(message.received_unix_ms, clock); }
 
 std::string Unreadable(const std::shared_ptr<JournalSegment>& segment, RecordLocation at, RecordId record) {
   return absl::StrCat(segment->path, " at ", at.offset, ": record ", record, " of ", at.size,
@@ -162,6 +165,8 @@ absl::StatusOr<std::vector<RecoveredReply>> SegmentJournal::ReadReplies(RecordId
         options_.on_warning(Unreadable(place.segment, place.at, place.record));
         continue;
       }
+      OutboundMessage& message = *reply.message;
+      message.made = message.made_unix_ms == 0 ? options_.clock->Now() : Steady(message.made_unix_ms, *options_.clock);
       replies.push_back(std::move(reply));
     }
   }

@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kKeptCapacity = 4u << 20;
 
-enum MessageBits : uint8_t { kQosMask = 3, kRetain = 4, kDup = 8, kHasProperties = 16 };
+enum MessageBits : uint8_t { kQosMask = 3, kRetain = 4, kDup = 8, kHasProperties = 16, kMade = 32, kRefused = 64 };
 enum PropertyBits : uint8_t { kContentType = 1, kResponseTopic = 2, kCorrelationData = 4, kExpiry = 8 };
 
 char* PutBytes(char* out, std::string_view bytes) {
@@ -62,6 +62,31 @@ std::unique_ptr<const Properties> GetProperties(BodyReader& body) {
     properties->user.emplace_back(std::move(name), std::move(value));
   }
   return properties;
+}
+
+size_t MostOf(const ReplyRefusal* refusal) {
+  if (refusal == nullptr) return 0;
+  return 16 + 4 * kMaxVarintSize + refusal->reason.size() + refusal->route.size() + refusal->chain.size() +
+         refusal->worker.size();
+}
+
+char* PutRefusal(char* out, const ReplyRefusal* refusal) {
+  if (refusal == nullptr) return out;
+  PutFixed<uint64_t>(out, refusal->message_id.high);
+  PutFixed<uint64_t>(out + 8, refusal->message_id.low);
+  out = PutText(PutText(out + 16, refusal->reason), refusal->route);
+  return PutText(PutText(out, refusal->chain), refusal->worker);
+}
+
+ReplyRefusal GetRefusal(BodyReader& body) {
+  ReplyRefusal refusal;
+  refusal.message_id.high = body.Fixed64();
+  refusal.message_id.low = body.Fixed64();
+  refusal.reason = body.Text();
+  refusal.route = body.Text();
+  refusal.chain = body.Text();
+  refusal.worker = body.Text();
+  return refusal;
 }
 
 uint8_t BitsOf(Qos qos, bool retain, bool dup, bool properties) {
@@ -135,13 +160,19 @@ void BatchEncoder::AddMessage(RecordId record, const RoutedMessage& routed) {
   if (routed.attempts > 0) AddAttempts(record, routed.attempts);
 }
 
-void BatchEncoder::AddReply(RecordId record, std::string_view connection, const OutboundMessage& message) {
+void BatchEncoder::AddReply(RecordId record, const OutboxEntry& entry) {
+  const OutboundMessage& message = *entry.message;
   const Properties* properties = message.properties.get();
-  char* out = Begin(3 * kMaxVarintSize + 1 + connection.size() + message.topic.size() + MostOf(properties) +
-                    message.payload.size());
+  // Counted from when it was made, over a restart, too.
+  const bool expires = properties != nullptr && properties->expiry_s;
+  char* out = Begin(4 * kMaxVarintSize + 1 + MostOf(entry.refusal) + entry.connection.size() + message.topic.size() +
+                    MostOf(properties) + message.payload.size());
   out = PutVarint(out, record);
-  *out++ = static_cast<char>(BitsOf(message.qos, message.retain, false, properties != nullptr));
-  out = PutText(PutText(out, connection), message.topic);
+  *out++ = static_cast<char>(BitsOf(message.qos, message.retain, false, properties != nullptr) | (expires ? kMade : 0) |
+                             (entry.refusal != nullptr ? kRefused : 0));
+  if (expires) out = PutVarint(out, ZigZag(message.made_unix_ms));
+  out = PutRefusal(out, entry.refusal);
+  out = PutText(PutText(out, entry.connection), message.topic);
   out = PutBytes(PutProperties(out, properties), message.payload);
   End(RecordKind::kReply, record, out);
 }
@@ -228,8 +259,10 @@ bool DecodeReply(std::string_view bytes, RecoveredReply& out) {
   BodyReader body(bytes);
   out.record = body.Varint();
   const uint8_t bits = body.Byte();
-  out.connection = body.Text();
   out.message = std::make_shared<OutboundMessage>();
+  if ((bits & kMade) != 0) out.message->made_unix_ms = UnZigZag(body.Varint());
+  if ((bits & kRefused) != 0) out.refusal = GetRefusal(body);
+  out.connection = body.Text();
   out.message->topic = body.Text();
   if ((bits & kHasProperties) != 0) out.message->properties = GetProperties(body);
   out.message->qos = GetQos(bits, body);

@@ -25,7 +25,7 @@ class BatchEncoder {
   void Clear();
 
   void AddMessage(RecordId record, const RoutedMessage& routed);
-  void AddReply(RecordId record, std::string_view connection, const OutboundMessage& message);
+  void AddReply(RecordId record, const OutboxEntry& entry);
   // kEnd or kConfirm; 0 is skipped. Nothing, if none is left.
   void AddIds(RecordKind kind, std::span<const RecordId> records);
   void AddAttempts(RecordId record, uint32_t attempts);

@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "server/journal/reply_refusal.h"
 #include "server/message/message.h"
 #include "server/message/message_id.h"
 #include "server/route/route.h"
@@ -29,6 +31,7 @@ struct RecoveredReply {
   RecordId record = 0;
   std::string connection;
   std::shared_ptr<OutboundMessage> message;
+  std::optional<ReplyRefusal> refusal;  // See OutboxEntry.
 };
 
 struct RecoveredDeadLetter {

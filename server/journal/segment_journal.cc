@@ -229,7 +229,7 @@ absl::Status SegmentJournal::Settle(std::span<const RecordId> records, std::span
       [&] {
         mutex_.AssertHeld();
         first = next_record_;
-        for (const OutboxEntry& reply : replies) encoder_.AddReply(next_record_++, reply.connection, *reply.message);
+        for (const OutboxEntry& reply : replies) encoder_.AddReply(next_record_++, reply);
         encoder_.AddIds(RecordKind::kEnd, records);
         return absl::OkStatus();
       },

@@ -59,7 +59,12 @@ std::shared_ptr<Message> MakeMessage(std::string_view topic, std::string_view pa
   return message;
 }
 
-size_t Message::bytes() const { return topic.size() + payload.size() + BytesOf(properties.get()); }
+size_t Message::bytes() const {
+  // Of two strings beside their bytes: else properties without any would count as nothing.
+  constexpr size_t kUserProperty = 64;
+  const size_t user_properties = properties == nullptr ? 0 : properties->user.size();
+  return topic.size() + payload.size() + BytesOf(properties.get()) + kUserProperty * user_properties;
+}
 
 SteadyTime Message::expires() const {
   if (properties == nullptr || !properties->expiry_s) return kNever;
@@ -67,5 +72,24 @@ SteadyTime Message::expires() const {
 }
 
 size_t OutboundMessage::bytes() const { return topic.size() + payload.size() + BytesOf(properties.get()); }
+
+size_t OutboundMessage::footprint() const {
+  // The message, its place in the outbox and in the connection's queue, and what the allocator adds.
+  constexpr size_t kMessage = 512;
+  // Two strings, which lie outside of themselves when they are long.
+  constexpr size_t kUserProperty = 96;
+  return kMessage + bytes() + (properties == nullptr ? 0 : kUserProperty * properties->user.size());
+}
+
+SteadyTime OutboundMessage::expires() const {
+  if (properties == nullptr || !properties->expiry_s) return kNever;
+  return made + std::chrono::seconds(std::max<uint32_t>(1, *properties->expiry_s));
+}
+
+std::optional<uint32_t> OutboundMessage::ExpiryLeft(SteadyTime now) const {
+  if (properties == nullptr || !properties->expiry_s) return std::nullopt;
+  const int64_t waited_s = std::chrono::duration_cast<std::chrono::seconds>(std::max(now, made) - made).count();
+  return static_cast<uint32_t>(std::max<int64_t>(0, int64_t{*properties->expiry_s} - waited_s));
+}
 
 }  // namespace sluice

@@ -40,7 +40,7 @@ struct Message {
   // Keeps the bytes behind topic and payload alive.
   std::shared_ptr<const void> storage;
 
-  // What the bounds on bytes count: topic, payload and properties.
+  // What the bounds on bytes count: topic, payload and properties, and 64 for each user property.
   size_t bytes() const;
   // When it expires (MQTT 5.0 §3.3.2.3.3): kNever without an expiry interval.
   SteadyTime expires() const;
@@ -58,8 +58,18 @@ struct OutboundMessage {
   Qos qos = Qos::kAtMostOnce;
   bool retain = false;
   std::unique_ptr<const Properties> properties;  // Null when there are none.
+  // When it was made, from which its expiry counts. Of no meaning without one.
+  SteadyTime made{};
+  int64_t made_unix_ms = 0;
 
+  // Topic, payload and properties.
   size_t bytes() const;
+  // What it takes of memory until a broker has confirmed it, about: what the bounds of replies count.
+  size_t footprint() const;
+  // When it is not to be published any more: kNever without an expiry interval. An interval of 0 counts as a second.
+  SteadyTime expires() const;
+  // The Message Expiry Interval that is left at `now` (MQTT 5.0 §3.3.2.3.3). Nothing without one.
+  std::optional<uint32_t> ExpiryLeft(SteadyTime now) const;
 };
 
 }  // namespace sluice

@@ -1,5 +1,6 @@
 #include "server/message/topic.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -19,6 +20,11 @@ constexpr uint64_t NotPlain(uint64_t word) { return (word | Lowered(word)) & kHi
 // As above, or a wildcard.
 constexpr uint64_t NotPlainName(uint64_t word) {
   return (word | Lowered(word) | Lowered(Without(word, '+')) | Lowered(Without(word, '#'))) & kHighBits;
+}
+
+// Non-zero when a byte is above ASCII or a control character.
+constexpr uint64_t NotPrintable(uint64_t word) {
+  return (word | (word - kLowBits * ' ') | Lowered(Without(word, '\x7F'))) & kHighBits;
 }
 
 // Whether `suspicious` is zero for each eight bytes of `text`: the fast path of nearly every topic.
@@ -75,6 +81,18 @@ size_t SequenceLength(std::string_view text, size_t i) {
   return length;
 }
 
+// Of the sequence of `length` bytes that starts at `i`.
+uint32_t CharacterAt(std::string_view text, size_t i, size_t length) {
+  uint32_t character = ByteAt(text, i);
+  if (length > 1) character &= 0x7Fu >> length;
+  for (size_t k = 1; k < length; ++k) character = character << 6 | (ByteAt(text, i + k) & 0x3Fu);
+  return character;
+}
+bool IsControl(uint32_t character) { return character < 0x20 || (character >= 0x7F && character <= 0x9F); }
+bool IsNonCharacter(uint32_t character) {
+  return (character >= 0xFDD0 && character <= 0xFDEF) || (character & 0xFFFE) == 0xFFFE;
+}
+
 absl::Status CheckLength(std::string_view text) {
   if (text.size() <= kMaxMqttStringBytes) return absl::OkStatus();
   return Refuse("has " + std::to_string(text.size()) + " bytes, more than the 65,535 that MQTT allows");
@@ -97,6 +115,29 @@ absl::Status CheckNotEmpty(std::string_view text) { return text.empty() ? Refuse
 absl::Status CheckMqttString(std::string_view text) {
   if (absl::Status status = CheckLength(text); !status.ok()) return status;
   return AllPlain(text, NotPlain) ? absl::OkStatus() : CheckUtf8(text);
+}
+
+absl::Status CheckNoControlCharacters(std::string_view text) {
+  if (AllPlain(text, NotPrintable)) return absl::OkStatus();
+  for (size_t i = 0; i < text.size();) {
+    const size_t length = std::max<size_t>(1, SequenceLength(text, i));
+    const uint32_t character = CharacterAt(text, i, length);
+    if (IsControl(character)) return RefuseAt("has a control character", i);
+    if (IsNonCharacter(character)) return RefuseAt("has a non-character of Unicode", i);
+    i += length;
+  }
+  return absl::OkStatus();
+}
+
+void MendControlCharacters(std::string& text) {
+  if (AllPlain(text, NotPrintable)) return;
+  for (size_t i = 0; i < text.size();) {
+    const size_t valid = SequenceLength(text, i);
+    const size_t length = std::max<size_t>(1, valid);
+    const uint32_t character = CharacterAt(text, i, length);
+    if (valid == 0 || IsControl(character) || IsNonCharacter(character)) text.replace(i, length, length, '?');
+    i += length;
+  }
 }
 
 absl::Status CheckTopicName(std::string_view topic) {

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -21,6 +22,12 @@ inline constexpr size_t kMaxMqttStringBytes = 65'535;
 // Valid UTF-8 as §1.5.4 wants it: no surrogates, no overlong forms, nothing above U+10FFFF, no U+0000, at most 65,535
 // bytes. Control characters and non-characters are taken: a receiver may, and the broker did.
 absl::Status CheckMqttString(std::string_view text);
+
+// What MQTT 5 lets a receiver refuse as malformed though it is valid (§1.5.4): control characters, U+0001 to U+001F and
+// U+007F to U+009F, and non-characters such as U+FFFE. For text that is valid as above.
+absl::Status CheckNoControlCharacters(std::string_view text);
+// Overwrites the bytes of what CheckNoControlCharacters() refuses, and what is not valid UTF-8, with '?'.
+void MendControlCharacters(std::string& text);
 
 // A topic name (§4.7.3): a string as above, not empty, no wildcards.
 absl::Status CheckTopicName(std::string_view topic);

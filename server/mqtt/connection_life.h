@@ -27,6 +27,9 @@ class ConnectionLife {
   // another client of the same id waits for long, so that the two do not throw each other out in a hot loop.
   SteadyTime Lost(const std::string& why, uint8_t reason);
 
+  // It does what it is for: the back-off starts over.
+  void Proven() { backoff_.Reset(); }
+
   // On purpose: a pause, or the end.
   void Disconnecting(const std::string& why);
   void Down();

@@ -103,9 +103,9 @@ class IntakeConnection {
 };
 
 // Ends a session that no configuration uses any more, once the broker is there. Thread-safe.
-class SessionEnd {
+class SessionFarewell {
  public:
-  virtual ~SessionEnd() = default;
+  virtual ~SessionFarewell() = default;
   virtual void Start() = 0;
   // Gives up, at the latest at `deadline`, what has not been done. Idempotent.
   virtual void Stop(SteadyTime deadline) = 0;
@@ -120,7 +120,8 @@ struct Outgoing {
 };
 
 struct PublishOutcome {
-  enum class Code : uint8_t { kOk, kNotConnected, kRefused, kTooLarge, kInvalidQos };
+  // kExpired: its expiry was over before it could be published.
+  enum class Code : uint8_t { kOk, kNotConnected, kRefused, kTooLarge, kInvalidQos, kExpired };
   uint64_t token = 0;
   Code code = Code::kOk;
   uint8_t mqtt_reason_code = 0;  // With kRefused (MQTT 5.0 §2.4).
@@ -145,6 +146,8 @@ class Publisher {
   virtual void Start() = 0;
   // Returns at once.
   virtual void Publish(std::vector<Outgoing> batch) = 0;
+  // What waits and whose expiry is over gets its outcome soon, not only when its turn comes. Returns at once.
+  virtual void DropExpired() = 0;
   // Waits until everything handed over has had its outcome, or `deadline`; returns what is still open.
   virtual size_t Flush(SteadyTime deadline) = 0;
   // Disconnects, at the latest at `deadline`; no OnOutcomes follows. Idempotent.
@@ -183,7 +186,7 @@ struct MqttOptions {
   uint32_t keep_alive_s = 30;
   Millis connect_timeout{10'000};
   Millis max_reconnect_interval{60'000};
-  uint32_t max_packet_bytes = 256u << 20;
+  uint32_t max_packet_bytes = 32u << 20;
   uint16_t receive_maximum = 1'000;  // Intake: how much the broker may send unacknowledged.
   uint16_t publish_window = 100;     // Egress: own bound, further held below the broker's Receive Maximum.
 

@@ -1,6 +1,8 @@
 #include "server/mqtt/publish_queue.h"
 
 #include <algorithm>
+#include <limits>
+#include <tuple>
 #include <utility>
 
 #include "server/mqtt/packet_size.h"
@@ -11,10 +13,6 @@ namespace {
 
 // MQTT 3.1.1 has no Receive Maximum, but brokers have a bound all the same (mosquitto: 20).
 constexpr size_t kUnannouncedReceiveMaximum = 20;
-
-// See the class: fruitless connections before messages go out one at a time, and after that before one is given up.
-constexpr int kFruitlessConnections = 2;
-constexpr uint8_t kStrikes = 5;
 
 // Whether it is kept while there is no connection.
 bool Waits(const Outgoing& outgoing) {
@@ -41,19 +39,28 @@ void PublishQueue::Add(std::vector<Outgoing> batch, std::vector<PublishOutcome>&
   }
 }
 
-void PublishQueue::Connected(const BrokerLimits& limits) {
+void PublishQueue::Connected(const BrokerLimits& limits, SteadyTime now) {
   connected_ = true;
   confirmed_any_ = false;
-  limits_ = limits;
+  proven_ = false;
+  announced_ = limits;
+  limits_ = lessons_.Apply(announced_, now);
   acknowledged_window_ = std::min<size_t>(window_, mqtt5_ ? limits.receive_maximum : kUnannouncedReceiveMaximum);
+  others_turn_ = true;
 }
 
-void PublishQueue::Disconnected(uint8_t reason, std::vector<PublishOutcome>& outcomes) {
-  if (connected_) Suspect(reason, outcomes);
+void PublishQueue::Disconnected(uint8_t reason, SteadyTime now, std::vector<PublishOutcome>& outcomes) {
+  if (connected_) Strike(reason, now, outcomes);
+  UnsendStuck(now);
   connected_ = false;
+  ping_wanted_ = false;
+  ping_patience_ = kNever;
   for (Entry& entry : entries_) {
     if (entry.state == State::kSettled) continue;
-    if (entry.state == State::kSent) Unsend(entry);
+    if (entry.state == State::kSent) {
+      Unsend(entry);
+      entry.sent_once = true;
+    }
     if (!Waits(entry.outgoing)) {
       SettleEntry(entry, PublishOutcome::Code::kNotConnected, 0, outcomes);
     }
@@ -62,74 +69,120 @@ void PublishQueue::Disconnected(uint8_t reason, std::vector<PublishOutcome>& out
   DropSettledFront();
 }
 
-void PublishQueue::Suspect(uint8_t reason, std::vector<PublishOutcome>& outcomes) {
-  if (confirmed_any_) fruitless_connections_ = 0;
-  if (sent_ == 0) return;
-  if (sent_ == 1) {
-    auto alone = std::find_if(entries_.begin(), entries_.end(), [](const Entry& e) { return e.state == State::kSent; });
-    if (++alone->strikes >= kStrikes) {
-      Unsend(*alone);
-      SettleEntry(*alone, PublishOutcome::Code::kRefused, reason == 0 ? reason::kUnspecifiedError : reason, outcomes);
-      return;
-    }
-  }
-  if (!confirmed_any_ && ++fruitless_connections_ >= kFruitlessConnections) {
-    suspects_end_ = std::max(suspects_end_, first_sequence_ + next_);
-  }
-}
-
 bool PublishQueue::HasRoomFor(const OutboundMessage& message) const {
-  // While suspects are under way nothing else is.
-  if (first_sequence_ < suspects_end_ && sent_ > 0) return false;
   if (message.qos != Qos::kAtMostOnce && sent_acknowledged_ >= acknowledged_window_) return false;
   return sent_ == 0 || sent_bytes_ + message.bytes() <= window_bytes_;
 }
 
-void PublishQueue::Take(std::vector<Sent>& sent, std::vector<PublishOutcome>& outcomes) {
+void PublishQueue::Take(SteadyTime now, std::vector<Sent>& sent, std::vector<PublishOutcome>& outcomes) {
   if (!connected_) return;
-  for (; next_ < entries_.size(); ++next_) {
-    Entry& entry = entries_[next_];
-    if (entry.state != State::kWaiting) continue;
-    const OutboundMessage& message = *entry.outgoing.message;
-    if (message.qos > limits_.maximum_qos) {
-      SettleEntry(entry, PublishOutcome::Code::kInvalidQos, reason::kQosNotSupported, outcomes);
-      continue;
+  if (trial_ && now >= trial_until_) GiveUpWaiting();
+  if (trial_) return;  // It is alone.
+  if (suspects_.empty() || NextSuspect(now) == suspects_.end()) {
+    TakeOthers(std::numeric_limits<uint64_t>::max(), now, sent, outcomes);
+    return;
+  }
+  if (std::exchange(others_turn_, false)) others_end_ = first_sequence_ + entries_.size();
+  if (TakeOthers(others_end_, now, sent, outcomes) && sent_ == stuck_) TakeSuspect(now, sent, outcomes);
+}
+
+bool PublishQueue::TakeOthers(uint64_t end, SteadyTime now, std::vector<Sent>& sent,
+                              std::vector<PublishOutcome>& outcomes) {
+  bool all = true;
+  bool passed_over = false;  // Something that waits stays behind: next_ must not pass it.
+  for (size_t i = next_; i < entries_.size() && first_sequence_ + i < end; ++i) {
+    Entry& entry = entries_[i];
+    if (entry.state == State::kWaiting && !SettleUnfit(entry, now, outcomes)) {
+      const OutboundMessage& message = *entry.outgoing.message;
+      if (!held_topics_.empty() && held_topics_.contains({message.topic, message.qos})) {
+        passed_over = true;
+        continue;
+      }
+      if (!HasRoomFor(message)) {
+        all = false;
+        break;
+      }
+      Send(first_sequence_ + i, entry, now, sent);
     }
-    if (message.retain && !limits_.retain_available) {
-      SettleEntry(entry, PublishOutcome::Code::kRefused, reason::kRetainNotSupported, outcomes);
-      continue;
-    }
-    if (PublishPacketBytes(message, mqtt5_) > std::min(limits_.maximum_packet_bytes, kLargestPacketBytes)) {
-      SettleEntry(entry, PublishOutcome::Code::kTooLarge, reason::kPacketTooLarge, outcomes);
-      continue;
-    }
-    if (!HasRoomFor(message)) break;
-    entry.state = State::kSent;
-    ++sent_;
-    sent_bytes_ += message.bytes();
-    if (message.qos != Qos::kAtMostOnce) ++sent_acknowledged_;
-    sent.push_back(Sent{first_sequence_ + next_, entry.outgoing.message});
+    if (!passed_over) next_ = i + 1;
   }
   DropSettledFront();
+  return all;
+}
+
+bool PublishQueue::SettleUnfit(Entry& entry, SteadyTime now, std::vector<PublishOutcome>& outcomes) {
+  const OutboundMessage& message = *entry.outgoing.message;
+  if (message.qos > limits_.maximum_qos) {
+    SettleEntry(entry, PublishOutcome::Code::kInvalidQos, reason::kQosNotSupported, outcomes);
+  } else if (message.retain && !limits_.retain_available) {
+    SettleEntry(entry, PublishOutcome::Code::kRefused, reason::kRetainNotSupported, outcomes);
+  } else if (PublishPacketBytes(message, mqtt5_) > std::min(limits_.maximum_packet_bytes, kLargestPacketBytes)) {
+    SettleEntry(entry, PublishOutcome::Code::kTooLarge, reason::kPacketTooLarge, outcomes);
+  } else if (message.properties != nullptr && message.expires() <= now) {
+    SettleEntry(entry, PublishOutcome::Code::kExpired, 0, outcomes);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void PublishQueue::Send(uint64_t sequence, Entry& entry, SteadyTime now, std::vector<Sent>& sent) {
+  const OutboundMessage& message = *entry.outgoing.message;
+  entry.state = State::kSent;
+  ++sent_;
+  sent_bytes_ += message.bytes();
+  if (message.qos == Qos::kAtMostOnce) {
+    proven_ = false;
+  } else {
+    ++sent_acknowledged_;
+  }
+  sent.push_back(Sent{sequence, entry.outgoing.message, message.ExpiryLeft(now)});
 }
 
 void PublishQueue::Return(uint64_t sequence) {
-  if (sequence < first_sequence_ || sequence - first_sequence_ >= entries_.size()) return;
-  size_t index = sequence - first_sequence_;
-  if (entries_[index].state != State::kSent) return;
-  Unsend(entries_[index]);
-  next_ = std::min(next_, index);
+  Entry* entry = Find(sequence);
+  if (entry == nullptr || entry->state != State::kSent) return;
+  Unsend(*entry);
+  if (trial_ == sequence) {
+    trial_.reset();
+  } else {
+    next_ = std::min<size_t>(next_, sequence - first_sequence_);
+  }
 }
 
 void PublishQueue::Settle(uint64_t sequence, PublishOutcome::Code code, uint8_t reason,
                           std::vector<PublishOutcome>& outcomes) {
-  if (sequence < first_sequence_ || sequence - first_sequence_ >= entries_.size()) return;
-  Entry& entry = entries_[sequence - first_sequence_];
-  if (entry.state == State::kSettled) return;
-  if (entry.state == State::kSent) Unsend(entry);
+  Entry* entry = Find(sequence);
+  if (entry == nullptr) return;
+  if (entry->state == State::kSent) Unsend(*entry);
   confirmed_any_ = true;
-  SettleEntry(entry, code, reason, outcomes);
+  lessons_.Confirmed(*entry->outgoing.message);
+  entry->sent_once = false;  // The broker has no more of it.
+  SettleEntry(*entry, code, reason, outcomes);
+  Forget(sequence);
+}
+
+void PublishQueue::Written(uint64_t sequence, std::vector<PublishOutcome>& outcomes) {
+  Entry* entry = Find(sequence);
+  if (entry == nullptr) return;
+  if (entry->state == State::kSent) Unsend(*entry);
+  SettleEntry(*entry, PublishOutcome::Code::kOk, 0, outcomes);
+  Forget(sequence);
+}
+
+void PublishQueue::DropExpired(SteadyTime now, std::vector<PublishOutcome>& outcomes) {
+  const auto expire = [&](Entry& entry) {
+    if (entry.state != State::kWaiting || entry.outgoing.message->expires() > now) return false;
+    SettleEntry(entry, PublishOutcome::Code::kExpired, 0, outcomes);
+    return true;
+  };
+  for (Entry& entry : entries_) expire(entry);
   DropSettledFront();
+  for (auto suspect = suspects_.begin(); suspect != suspects_.end();) {
+    const auto next = std::next(suspect);
+    if (expire(suspect->second.entry)) ClearSuspect(suspect);
+    suspect = next;
+  }
 }
 
 void PublishQueue::Unsend(Entry& entry) {
@@ -144,12 +197,29 @@ void PublishQueue::SettleEntry(Entry& entry, PublishOutcome::Code code, uint8_t 
                                std::vector<PublishOutcome>& outcomes) {
   entry.state = State::kSettled;
   --open_;
+  if (entry.sent_once && entry.outgoing.message->qos != Qos::kAtMostOnce) ++abandoned_;
   if (code == PublishOutcome::Code::kOk) {
     outcomes.push_back({.token = entry.outgoing.token});
     entry.outgoing.message.reset();
   } else {
     outcomes.push_back(Failed(entry.outgoing, code, reason));
   }
+}
+
+PublishQueue::Entry* PublishQueue::Find(uint64_t sequence) {
+  if (!suspects_.empty()) {
+    if (const auto suspect = suspects_.find(sequence); suspect != suspects_.end()) return &suspect->second.entry;
+  }
+  if (sequence < first_sequence_ || sequence - first_sequence_ >= entries_.size()) return nullptr;
+  Entry& entry = entries_[sequence - first_sequence_];
+  return entry.state == State::kSettled ? nullptr : &entry;
+}
+
+void PublishQueue::Forget(uint64_t sequence) {
+  if (!suspects_.empty()) {
+    if (const auto suspect = suspects_.find(sequence); suspect != suspects_.end()) return ClearSuspect(suspect);
+  }
+  DropSettledFront();
 }
 
 void PublishQueue::DropSettledFront() {

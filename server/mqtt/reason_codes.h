@@ -19,6 +19,7 @@ inline constexpr uint8_t kPacketIdentifierNotFound = 0x92;
 inline constexpr uint8_t kReceiveMaximumExceeded = 0x93;
 inline constexpr uint8_t kTopicAliasInvalid = 0x94;
 inline constexpr uint8_t kPacketTooLarge = 0x95;
+inline constexpr uint8_t kPayloadFormat = 0x99;
 inline constexpr uint8_t kRetainNotSupported = 0x9A;
 inline constexpr uint8_t kQosNotSupported = 0x9B;
 inline constexpr uint8_t kSharedSubscriptionsNotSupported = 0x9E;

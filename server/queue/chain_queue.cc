@@ -15,8 +15,8 @@ void ChainQueue::Add(QueueEntry& entry) {
       return;
     }
   }
-  entry.place = Place::kReady;
-  ready_.PushBack(entry);
+  entry.place = entry.suspect ? Place::kSuspect : Place::kReady;
+  (entry.suspect ? suspects_ : ready_).PushBack(entry);
 }
 
 void ChainQueue::PutBack(std::vector<QueueEntry*>& entries) {
@@ -126,8 +126,12 @@ void ChainQueue::PassTurn(KeyState& key, QueueEntry* position) {
     return;
   }
   key.behind.Remove(*next);
-  next->place = Place::kReady;
-  ready_.InsertBefore(position, *next);
+  next->place = next->suspect ? Place::kSuspect : Place::kReady;
+  if (next->suspect) {
+    suspects_.PushBack(*next);
+  } else {
+    ready_.InsertBefore(position, *next);
+  }
 }
 
 }  // namespace sluice

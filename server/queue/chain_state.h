@@ -43,7 +43,7 @@ struct ChainState {
 
   bool pressed = false;    // See ChainQueue::PressureChange().
   bool told_high = false;  // What the listener knows of it.
-  bool held = false;                 // See Dispatcher::HoldSlow().
+  bool on_hold = false;    // See Dispatcher::HoldSlow().
 
   // ---- within one batch
   bool touched = false;

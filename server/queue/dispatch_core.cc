@@ -36,6 +36,7 @@ void DispatchCore::Enqueue(std::span<RoutedMessage> batch, SteadyTime now, Effec
     entry.bytes = bytes;
     entry.expires = entry.message.message->expires();
     entry.qos0 = qos0;
+    entry.suspect = in_hand_ != nullptr && in_hand_->Suspected(entry.message.record);
     chain->queue.Add(entry);
     ++waiting_;
   }
@@ -106,16 +107,16 @@ Dispatcher::Undone DispatchCore::HoldSlow(SteadyTime since, Millis age, SteadyTi
     }
   };
   for_each_in_flight([&](const InFlightTable::Slot& slot, ChainState& chain) {
-    if (now - slot.delivered >= age) chain.held = true;
+    if (now - slot.delivered >= age) chain.on_hold = true;
   });
   Dispatcher::Undone undone;
   for (const std::unique_ptr<ChainState>& chain : chains_) {
     if (chain == nullptr) continue;
-    if (!Served(*chain)) chain->held = true;
-    if (!chain->held) undone.waiting += chain->queue.messages();
+    if (!Served(*chain)) chain->on_hold = true;
+    if (!chain->on_hold) undone.waiting += chain->queue.messages();
   }
   for_each_in_flight([&](const InFlightTable::Slot& slot, const ChainState& chain) {
-    if (chain.held || slot.delivered < since) ++undone.in_flight;
+    if (chain.on_hold || slot.delivered < since) ++undone.in_flight;
   });
   return undone;
 }
@@ -161,8 +162,8 @@ void DispatchCore::Commit() {
       chain->queue.PutBack(chain->returning);
       chain->returning.clear();
       MarkReady(*chain);
-      if (chain->queue.FrontSuspect() != nullptr && !std::exchange(chain->suspected, true)) suspected_.push_back(chain);
     }
+    LookAfterSuspects(*chain);
     if (chain->reserved != nullptr) TryReserved(*chain);
   }
   // Before others fill the room that a session has got. Twice: one chain may give up the session that another needs.
@@ -254,7 +255,7 @@ void DispatchCore::TryReserved(ChainState& chain) {
 }
 
 bool DispatchCore::DeliverNext(ChainState& chain) {
-  if (chain.held) return false;
+  if (chain.on_hold) return false;
   QueueEntry* entry = chain.queue.Front();
   if (entry->expires <= now_) {
     Touch(chain);
@@ -267,6 +268,10 @@ bool DispatchCore::DeliverNext(ChainState& chain) {
   Assign(*entry, *session);
   if (chain.reserved != nullptr) MarkDirty(SessionTable::Unreserve(chain)->group);
   return true;
+}
+
+void DispatchCore::LookAfterSuspects(ChainState& chain) {
+  if (chain.queue.FrontSuspect() != nullptr && !std::exchange(chain.suspected, true)) suspected_.push_back(&chain);
 }
 
 bool DispatchCore::DeliverSuspect(ChainState& chain) {
@@ -288,7 +293,7 @@ bool DispatchCore::DeliverSuspect(ChainState& chain) {
     SessionTable::EndIsolation(chain);
   }
   SessionState* session = chain.isolated != nullptr ? chain.isolated : SessionTable::Isolate(chain);
-  if (session != nullptr && session->in_flight.size() == 0 && paused_ == 0) {
+  if (session != nullptr && session->in_flight.size() == 0 && paused_ == 0 && !chain.on_hold) {
     Touch(chain);
     session->alone = true;
     Assign(*suspect, *session);
@@ -352,6 +357,7 @@ void DispatchCore::DropWaiting(QueueEntry& entry, Loss loss) {
   --waiting_;
   chain.metrics.CountLoss(loss);
   MarkReady(chain);
+  LookAfterSuspects(chain);
   if (was_next && chain.reserved != nullptr) MarkDirty(SessionTable::Unreserve(chain)->group);
   Forget(entry);
 }

@@ -58,8 +58,13 @@ class DispatchCore {
   std::vector<std::optional<Dispatcher::InFlightInfo>> Peek(SessionId id, std::span<const uint64_t> ids) const;
   std::optional<Dispatcher::Extended> Extend(SessionId id, uint64_t delivery_id, Millis lease, SteadyTime now,
                                              Effects& effects);
+  std::string WorkerOf(SessionId id) const;
   void Pause() { ++paused_; }
   void Resume(SteadyTime now, Effects& effects);
+  void HoldLeases(SteadyTime now) {
+    if (leases_held_++ == 0) leases_held_since_ = now;
+  }
+  void ReleaseLeases(SteadyTime now, Effects& effects);
   SteadyTime Tick(SteadyTime now, Effects& effects);
 
   void SetOnDisk(const Chain& chain, size_t messages);
@@ -101,6 +106,7 @@ class DispatchCore {
   // Looks again whether the session that is kept for the chain's next message has room, before others get it.
   void TryReserved(ChainState& chain);
   void Assign(QueueEntry& entry, SessionState& session);
+  void LookAfterSuspects(ChainState& chain);
   // Delivers the chain's next suspect if a session is, or can be, alone with it. False: the chain has none any more.
   bool DeliverSuspect(ChainState& chain);
 
@@ -149,6 +155,8 @@ class DispatchCore {
   bool shared_full_ = false;
   std::vector<ChainState*> held_back_;  // Those that may have been told so because of it.
   int paused_ = 0;
+  int leases_held_ = 0;
+  SteadyTime leases_held_since_{};
   SteadyTime announced_ = kNever;  // When the next Tick comes at the latest.
 
   // ---- within one event

@@ -126,6 +126,11 @@ std::vector<std::optional<Dispatcher::InFlightInfo>> DispatchCore::Peek(SessionI
   return results;
 }
 
+std::string DispatchCore::WorkerOf(SessionId id) const {
+  const SessionState* session = sessions_.Find(id);
+  return session == nullptr ? std::string() : session->worker;
+}
+
 void DispatchCore::FreeSlot(SessionState& session, InFlightTable::Slot& slot) {
   QueueEntry& entry = *slot.entry;
   if (in_hand_ != nullptr) in_hand_->Drop(slot.in_hand);

@@ -58,7 +58,7 @@ std::optional<Dispatcher::Extended> DispatchCore::Extend(SessionId id, uint64_t 
 SteadyTime DispatchCore::Tick(SteadyTime now, Effects& effects) {
   Begin(now, effects);
   for (const auto& [id, session] : sessions_.all()) {
-    if (session->next_lease <= now && !session->removed) ExpireLeases(*session);
+    if (session->next_lease <= now && !session->removed && leases_held_ == 0) ExpireLeases(*session);
   }
   size_t work = 0;
   for (; !timers_.due.empty() && timers_.due.top_key() <= now && work < kMostPerTick; ++work) {
@@ -76,13 +76,35 @@ SteadyTime DispatchCore::Tick(SteadyTime now, Effects& effects) {
   Commit();
 
   SteadyTime next = kNever;
-  for (const auto& [id, session] : sessions_.all()) next = std::min(next, session->next_lease);
+  if (leases_held_ == 0) {
+    for (const auto& [id, session] : sessions_.all()) next = std::min(next, session->next_lease);
+  }
   if (!timers_.due.empty()) next = std::min(next, timers_.due.top_key());
   if (!timers_.expiry.empty()) next = std::min(next, timers_.expiry.top_key());
   if (next != kNever) next = std::max(next, work < kMostPerTick ? now + kShortestTick : now);
   announced_ = next;
   effects.wake = kNever;
   return next;
+}
+
+void DispatchCore::ReleaseLeases(SteadyTime now, Effects& effects) {
+  if (--leases_held_ > 0) return;
+  effects_ = &effects;
+  SteadyTime next = kNever;
+  for (const auto& [id, session] : sessions_.all()) {
+    if (session->removed) continue;
+    session->next_lease = kNever;
+    for (InFlightTable::Slot& slot : session->in_flight.slots()) {
+      if (slot.id == 0 || slot.claimed) continue;
+      // As if the time had not passed.
+      const SteadyTime::duration held = now - std::max(leases_held_since_, std::min(slot.delivered, now));
+      slot.delivered += held;
+      slot.lease_end += held;
+      session->next_lease = std::min(session->next_lease, slot.lease_end);
+    }
+    next = std::min(next, session->next_lease);
+  }
+  if (next != kNever) Announce(next);
 }
 
 void DispatchCore::ExpireLeases(SessionState& session) {

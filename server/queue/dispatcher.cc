@@ -174,6 +174,10 @@ std::vector<std::optional<Dispatcher::InFlightInfo>> Dispatcher::Peek(SessionId 
   return impl_->Ask([&](DispatchCore& core) { return core.Peek(session, ids); });
 }
 
+std::string Dispatcher::WorkerOf(SessionId session) const {
+  return impl_->Ask([&](DispatchCore& core) { return core.WorkerOf(session); });
+}
+
 std::optional<Dispatcher::Extended> Dispatcher::Extend(SessionId session, uint64_t delivery_id, Millis lease) {
   return impl_->Run([&, now = impl_->Now()](DispatchCore& core, Effects& effects) {
     return core.Extend(session, delivery_id, lease, now, effects);
@@ -186,6 +190,14 @@ void Dispatcher::Pause() {
 
 void Dispatcher::Resume() {
   impl_->Run([now = impl_->Now()](DispatchCore& core, Effects& effects) { core.Resume(now, effects); });
+}
+
+void Dispatcher::HoldLeases() {
+  impl_->Ask([now = impl_->Now()](DispatchCore& core) { core.HoldLeases(now); });
+}
+
+void Dispatcher::ReleaseLeases() {
+  impl_->Run([now = impl_->Now()](DispatchCore& core, Effects& effects) { core.ReleaseLeases(now, effects); });
 }
 
 bool Dispatcher::Idle() const {

@@ -184,12 +184,17 @@ class Dispatcher final : public Tickable {
     bool clipped = false;  // Shorter than asked for; it cannot be extended any further.
   };
   std::optional<Extended> Extend(SessionId session, uint64_t delivery_id, Millis lease);
+  // Its SessionOptions::worker; empty when it is not known any more.
+  std::string WorkerOf(SessionId session) const;
 
   // ---- from the gateway
   // While paused nothing is delivered (the outbox is full, or the gateway drains). Reasons are counted: as many
   // Resume as Pause.
   void Pause();
   void Resume();
+  // Meanwhile no lease ends: nobody hears workers that settle or extend. Reasons are counted, as above.
+  void HoldLeases();
+  void ReleaseLeases();
   // Nothing in flight anywhere.
   bool Idle() const;
   // Somebody works; those that drain do not count.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "server/mqtt/backoff.h"
@@ -31,9 +32,9 @@ Outbox::Outbox(const Clock& clock, Journal& journal, MetricsRegistry& metrics, O
     : clock_(clock),
       journal_(journal),
       result_timeout_(limits.result_timeout),
-      outcome_counters_{OutcomeCounterOf(metrics, "ok"), OutcomeCounterOf(metrics, "not_connected"),
-                        OutcomeCounterOf(metrics, "refused"), OutcomeCounterOf(metrics, "too_large"),
-                        OutcomeCounterOf(metrics, "invalid_qos")},
+      outcome_counters_{OutcomeCounterOf(metrics, "ok"),          OutcomeCounterOf(metrics, "not_connected"),
+                        OutcomeCounterOf(metrics, "refused"),     OutcomeCounterOf(metrics, "too_large"),
+                        OutcomeCounterOf(metrics, "invalid_qos"), OutcomeCounterOf(metrics, "expired")},
       timeouts_(metrics.GetCounter("sluice_reply_results_timed_out_total",
                                    "Replies whose worker was told TIMEOUT; they stay in the outbox")),
       retries_(RefusedCounter(metrics, "retry")),
@@ -86,8 +87,9 @@ void Outbox::Send(std::vector<OutboxItem> items) {
       slot.used = true;
       slot.wait_for_connection = item.wait_for_connection;
       slot.record = item.entry.record;
-      slot.bytes = item.entry.message->bytes();
+      slot.bytes = item.entry.message->footprint();
       slot.deadline = deadline;
+      slot.expires = item.entry.message->expires();
       slot.connection = connection;
       slot.route = item.route;
       slot.origin = std::move(item.origin);
@@ -103,8 +105,15 @@ void Outbox::Recover(std::vector<RecoveredReply> replies) {
   std::vector<OutboxItem> items;
   items.reserve(replies.size());
   std::vector<RefusedReply> refused;
+  std::vector<DeniedReply> denied;
   Fill places;
   for (RecoveredReply& reply : replies) {
+    if (reply.refusal) {
+      denied.push_back({.entry = {std::move(reply.message), reply.record, reply.connection},
+                        .refusal = *std::move(reply.refusal),
+                        .journaled = true});
+      continue;
+    }
     if (auto known = connections_.find(reply.connection); known != connections_.end()) {
       items.push_back({.route = nullptr,
                        .entry = {std::move(reply.message), reply.record, known->first},
@@ -113,7 +122,7 @@ void Outbox::Recover(std::vector<RecoveredReply> replies) {
       continue;
     }
     ++places.messages;
-    places.bytes += reply.message->bytes();
+    places.bytes += reply.message->footprint();
     std::string reason = "connection '" + reply.connection + "' is not configured any more";
     refused.push_back({.record = reply.record,
                        .connection = std::move(reply.connection),
@@ -122,16 +131,47 @@ void Outbox::Recover(std::vector<RecoveredReply> replies) {
                        .message_id = {},
                        .route = {},
                        .chain = {},
+                       .worker = {},
                        .place = nullptr});
   }
   if (!items.empty()) Send(std::move(items));
+  if (!denied.empty()) KeepDenied(std::move(denied));
   if (refused.empty()) return;
   if (refused_ == nullptr) {
     LogRefused(log_limit_, refused.front(), refused.size(), "left in the journal");
     return;
   }
   level_.Add(places);
-  HandOver(std::move(refused));
+  HandOver(std::move(refused), *refused_);
+}
+
+void Outbox::KeepDenied(std::vector<DeniedReply> replies) {
+  if (denied_ == nullptr) {
+    std::vector<RecordId> records;
+    for (const DeniedReply& reply : replies) {
+      if (reply.entry.record != 0) records.push_back(reply.entry.record);
+    }
+    if (!records.empty()) journal_.Confirm(records);
+    return;
+  }
+  std::vector<RefusedReply> kept;
+  kept.reserve(replies.size());
+  Fill places{.messages = replies.size()};
+  for (DeniedReply& reply : replies) {
+    places.bytes += reply.entry.message->footprint();
+    kept.push_back({.record = reply.entry.record,
+                    .connection = std::string(reply.entry.connection),
+                    .message = std::move(reply.entry.message),
+                    .reason = std::move(reply.refusal.reason),
+                    .message_id = reply.refusal.message_id,
+                    .route = std::move(reply.refusal.route),
+                    .chain = std::move(reply.refusal.chain),
+                    .worker = std::move(reply.refusal.worker),
+                    .by_gateway = true,
+                    .place = nullptr});
+  }
+  level_.Add(places);
+  HandOver(std::move(kept), *denied_);
 }
 
 void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
@@ -175,7 +215,7 @@ void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
   if (!confirmed.empty()) journal_.Confirm(confirmed);
   results.Send();
   level_.Remove(done);
-  if (!refused.empty()) HandOver(std::move(refused));
+  if (!refused.empty()) HandOver(std::move(refused), *refused_);
 }
 
 // ------------------------------------------------------------------------------------------------ refused
@@ -188,17 +228,18 @@ RefusedReply Outbox::Describe(const Slot& slot, const PublishOutcome& outcome) {
           .message_id = slot.origin.message_id,
           .route = slot.route == nullptr ? "" : slot.route->id,
           .chain = slot.origin.chain == nullptr ? "" : slot.origin.chain->name,
+          .worker = {},
           .place = nullptr};
 }
 
-void Outbox::HandOver(std::vector<RefusedReply> refused) {
+void Outbox::HandOver(std::vector<RefusedReply> refused, RefusedReplies& to) {
   Fill held{.messages = refused.size()};
-  for (const RefusedReply& reply : refused) held.bytes += reply.message->bytes();
+  for (const RefusedReply& reply : refused) held.bytes += reply.message->footprint();
   // Owns nothing: the deleter is what counts.
   std::shared_ptr<const void> places(this, [this, held](const void*) { level_.Remove(held); });
   for (RefusedReply& reply : refused) reply.place = places;
   places.reset();
-  refused_->Take(std::move(refused));
+  to.Take(std::move(refused));
 }
 
 void Outbox::RetryLater(Slot& slot, const PublishOutcome& outcome) {
@@ -239,10 +280,15 @@ SteadyTime Outbox::Tick(SteadyTime now) {
 
 SteadyTime Outbox::TellTimeouts(SteadyTime now) {
   ResultBatches results;
+  std::set<Publisher*> with_expired;
   SteadyTime next = kNever;
   {
     MutexLock lock(mutex_);
     for (Slot& slot : slots_) {
+      if (slot.used && slot.expires <= now) {
+        slot.expires = kNever;
+        with_expired.insert(slot.connection->second);
+      }
       if (!slot.used || slot.told || slot.origin.reply_id == 0) continue;
       if (slot.deadline > now) {
         next = std::min(next, slot.deadline);
@@ -257,6 +303,8 @@ SteadyTime Outbox::TellTimeouts(SteadyTime now) {
     }
   }
   results.Send();
+  // What has not been sent yet has its outcome then.
+  for (Publisher* publisher : with_expired) publisher->DropExpired();
   // New replies come without waking the ticker: look again soon enough to be fair to them.
   return std::min(next, now + kGranularity);
 }

@@ -48,6 +48,13 @@ struct OutboxItem {
   ReplyOrigin origin;
 };
 
+// A reply that the gateway does not publish, on its way to the dead letters.
+struct DeniedReply {
+  OutboxEntry entry;  // Record 0: not journaled, as above.
+  ReplyRefusal refusal;
+  bool journaled = false;  // Is to be.
+};
+
 // A reply keeps its place, which counts against the bounds, until the broker has confirmed it, or it has failed for
 // good. A refusal (PUBACK or PUBREC of 0x80 and above; larger, or of a higher QoS, than the broker takes; the last of
 // five connections broke over it) is told to the worker at once. Then the reply goes to RefusedReplies, which keeps
@@ -69,9 +76,15 @@ class Outbox final : public PublishListener, public Tickable {
   // Set-up: `refused` takes what a broker refuses. Without, it is tried again.
   void HandRefusedTo(RefusedReplies& refused) { refused_ = &refused; }
 
+  // Set-up: `denied` takes what the gateway refuses. Without, none is kept: of what an earlier process kept the records
+  // end.
+  void HandDeniedTo(RefusedReplies& denied) { denied_ = &denied; }
+
   // Takes all of them, also over a bound: on_full is what holds it.
   void Send(std::vector<OutboxItem> items);
-  // The same for what an earlier process left, in order, before anything new of the same topics is sent. QoS 0 waits
+  // They keep their places until they stand in the dead letters. After HandDeniedTo().
+  void KeepDenied(std::vector<DeniedReply> replies);
+  // As Send() for what an earlier process left, in order, before anything new of the same topics is sent. QoS 0 waits
   // for the connection: only what waits stands in a journal. A connection that is not there counts as a refusal;
   // where refusals are tried again the reply stays in the journal for a start that has the connection.
   void Recover(std::vector<RecoveredReply> replies);
@@ -92,7 +105,8 @@ class Outbox final : public PublishListener, public Tickable {
     uint8_t refusals = 0;  // Held at 255.
     RecordId record = 0;
     size_t bytes = 0;
-    SteadyTime deadline;  // Of the result.
+    SteadyTime deadline;          // Of the result.
+    SteadyTime expires = kNever;  // Of the message. kNever from when its publisher was asked to drop it, too.
     const Connections::value_type* connection = nullptr;
     const Route* route = nullptr;
     ReplyOrigin origin;
@@ -109,8 +123,8 @@ class Outbox final : public PublishListener, public Tickable {
   void RetryLater(Slot& slot, const PublishOutcome& outcome) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Millis Pause(uint8_t refusals) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PublishAgain(SteadyTime now);
-  // Hands them to RefusedReplies, with their places.
-  void HandOver(std::vector<RefusedReply> refused);
+  // Hands them over with their places, which are counted already.
+  void HandOver(std::vector<RefusedReply> refused, RefusedReplies& to);
   SteadyTime TellTimeouts(SteadyTime now);
 
   Counter& OutcomeCounter(PublishOutcome::Code code) { return *outcome_counters_[static_cast<size_t>(code)]; }
@@ -121,7 +135,8 @@ class Outbox final : public PublishListener, public Tickable {
   const Millis result_timeout_;
   Connections connections_;
   RefusedReplies* refused_ = nullptr;
-  std::array<Counter*, 5> outcome_counters_;
+  RefusedReplies* denied_ = nullptr;
+  std::array<Counter*, 6> outcome_counters_;
   Counter& timeouts_;
   Counter& retries_;
   log::Limiter log_limit_;

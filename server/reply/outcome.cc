@@ -5,7 +5,8 @@
 namespace sluice {
 
 bool IsRefusal(PublishOutcome::Code code) {
-  return code != PublishOutcome::Code::kOk && code != PublishOutcome::Code::kNotConnected;
+  return code == PublishOutcome::Code::kRefused || code == PublishOutcome::Code::kTooLarge ||
+         code == PublishOutcome::Code::kInvalidQos;
 }
 
 ItemResult::Code ToResultCode(PublishOutcome::Code code) {
@@ -20,6 +21,8 @@ ItemResult::Code ToResultCode(PublishOutcome::Code code) {
       return ItemResult::Code::kTooLarge;
     case PublishOutcome::Code::kInvalidQos:
       return ItemResult::Code::kInvalidQos;
+    case PublishOutcome::Code::kExpired:
+      return ItemResult::Code::kExpired;
   }
   return ItemResult::Code::kInvalid;
 }
@@ -31,6 +34,8 @@ std::string Explain(const PublishOutcome& outcome) {
       return text;
     case PublishOutcome::Code::kNotConnected:
       return "the broker is not connected; a reply of QoS 0 is not kept";
+    case PublishOutcome::Code::kExpired:
+      return "the reply's expiry was over before it could be published";
     case PublishOutcome::Code::kRefused:
       text = "the broker refused the reply";
       break;

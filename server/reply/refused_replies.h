@@ -1,4 +1,4 @@
-// Replies that no broker takes: what the outbox hands over instead of trying again.
+// Replies that no broker takes, or that the gateway does not publish: what the outbox hands over instead.
 #pragma once
 
 #include <memory>
@@ -23,6 +23,8 @@ struct RefusedReply {
   MessageId message_id;
   std::string route;
   std::string chain;
+  std::string worker;       // Of what the gateway refuses: who sent it.
+  bool by_gateway = false;  // It was the gateway that refused it, who has logged and counted that.
   // Holds its place in the outbox, whose bound so holds what is refused and not stored yet, too. Shared by a batch. To
   // be let go of before the outbox ends.
   std::shared_ptr<const void> place;

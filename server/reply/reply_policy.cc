@@ -31,28 +31,43 @@ int64_t MetadataQos(const WorkerReply& reply) {
   return error == std::errc() && rest == end ? value : 0;
 }
 
-std::optional<std::string> InvalidString(std::string_view what, std::string_view value) {
-  absl::Status status = CheckMqttString(value);
+// Why a string of MQTT cannot be sent; empty: it can.
+class StringCheck {
+ public:
+  explicit StringCheck(const ReplyRules& rules) : allow_control_characters_(rules.allow_control_characters) {}
+
+  absl::Status Text(std::string_view text) const { return Further(CheckMqttString(text), text); }
+  absl::Status TopicName(std::string_view topic) const { return Further(CheckTopicName(topic), topic); }
+
+ private:
+  absl::Status Further(absl::Status status, std::string_view text) const {
+    if (!status.ok() || allow_control_characters_) return status;
+    status = CheckNoControlCharacters(text);
+    if (status.ok()) return status;
+    return absl::InvalidArgumentError(absl::StrCat(
+        status.message(), ", over which a broker may disconnect; replies.allowControlCharacters allows it"));
+  }
+
+  const bool allow_control_characters_;
+};
+
+std::optional<std::string> Invalid(std::string_view what, const absl::Status& status) {
   if (status.ok()) return std::nullopt;
   return std::string(what) + " " + std::string(status.message());
 }
 
-std::optional<std::string> InvalidProperty(const Properties& properties) {
-  if (auto why = InvalidString("content_type", properties.content_type)) return why;
+std::optional<std::string> InvalidProperty(const Properties& properties, const StringCheck& check) {
+  if (auto why = Invalid("content_type", check.Text(properties.content_type))) return why;
   for (const auto& [name, value] : properties.user) {
-    if (auto why = InvalidString("a user property's name", name)) return why;
-    if (auto why = InvalidString("a user property's value", value)) return why;
+    if (auto why = Invalid("a user property's name", check.Text(name))) return why;
+    if (auto why = Invalid("a user property's value", check.Text(value))) return why;
   }
   // Binary data (MQTT 5.0 §1.5.6): any bytes, as many as a string may have.
   if (properties.correlation_data && properties.correlation_data->size() > kMaxMqttStringBytes) {
     return absl::StrCat("correlation_data has ", properties.correlation_data->size(), " bytes; MQTT allows 65,535");
   }
-  if (!properties.response_topic.empty()) {
-    if (absl::Status status = CheckTopicName(properties.response_topic); !status.ok()) {
-      return "response_topic " + std::string(status.message());
-    }
-  }
-  return std::nullopt;
+  if (properties.response_topic.empty()) return std::nullopt;
+  return Invalid("response_topic", check.TopicName(properties.response_topic));
 }
 
 void AddMetadataAsUserProperties(WorkerReply& reply) {
@@ -77,39 +92,47 @@ ReplyDecision DecideReply(WorkerReply& reply, const Message& message, const Rout
   if (topic.empty()) topic = request_topic;
   if (topic.empty()) return NothingToPublish{};
 
-  if (absl::Status status = CheckTopicName(topic); !status.ok()) {
-    return ReplyRefused{ItemResult::Code::kInvalidTopic, "the topic " + std::string(status.message())};
-  }
-  int64_t qos = reply.qos ? static_cast<int64_t>(*reply.qos) : MetadataQos(reply);
-  if (qos < 0 || qos > 2) {
-    return ReplyRefused{ItemResult::Code::kInvalidQos, absl::StrCat("QoS ", qos, " is not 0, 1 or 2")};
-  }
-  if (reply.payload.size() > rules.max_payload_bytes) {
-    return ReplyRefused{ItemResult::Code::kTooLarge, absl::StrCat("payload of ", reply.payload.size(), " bytes; ",
-                                                                  rules.max_payload_bytes, " are allowed")};
-  }
-  std::string why;
-  if (!rules.permits(route, topic, why)) return ReplyRefused{ItemResult::Code::kDenied, std::move(why)};
-
+  const int64_t qos = reply.qos ? static_cast<int64_t>(*reply.qos) : MetadataQos(reply);
   if (route.metadata_to_headers && !reply.metadata.empty()) AddMetadataAsUserProperties(reply);
   if (topic == request_topic && message.properties->correlation_data &&
       !(reply.properties && reply.properties->correlation_data)) {
     if (!reply.properties) reply.properties = std::make_unique<Properties>();
     reply.properties->correlation_data = message.properties->correlation_data;
   }
-  if (reply.properties) {
-    if (auto invalid = InvalidProperty(*reply.properties)) {
-      return ReplyRefused{ItemResult::Code::kInvalid, std::move(*invalid)};
-    }
-  }
 
   auto outbound = std::make_unique<OutboundMessage>();
   outbound->topic = std::move(topic);
   outbound->payload = std::move(reply.payload);
-  outbound->qos = static_cast<Qos>(qos);
+  outbound->qos = qos < 0 || qos > 2 ? Qos::kExactlyOnce : static_cast<Qos>(qos);
   outbound->retain = reply.retain;
   outbound->properties = std::move(reply.properties);
-  return outbound;
+  std::optional<ReplyRefused> refused = CheckReply(*outbound, route, rules);
+  if ((!refused || refused->code != ItemResult::Code::kInvalidTopic) && (qos < 0 || qos > 2)) {
+    refused = ReplyRefused{ItemResult::Code::kInvalidQos, absl::StrCat("QoS ", qos, " is not 0, 1 or 2"), nullptr};
+  }
+  if (!refused) return outbound;
+  refused->reply = std::move(outbound);
+  return *std::move(refused);
+}
+
+std::optional<ReplyRefused> CheckReply(const OutboundMessage& reply, const Route& route, const ReplyRules& rules) {
+  const StringCheck check(rules);
+  if (auto why = Invalid("the topic", check.TopicName(reply.topic))) {
+    return ReplyRefused{ItemResult::Code::kInvalidTopic, *std::move(why), nullptr};
+  }
+  if (reply.payload.size() > rules.max_payload_bytes) {
+    return ReplyRefused{
+        ItemResult::Code::kTooLarge,
+        absl::StrCat("payload of ", reply.payload.size(), " bytes; ", rules.max_payload_bytes, " are allowed"),
+        nullptr};
+  }
+  std::string why;
+  if (!rules.permits(route, reply.topic, why)) return ReplyRefused{ItemResult::Code::kDenied, std::move(why), nullptr};
+  if (reply.properties == nullptr) return std::nullopt;
+  if (auto invalid = InvalidProperty(*reply.properties, check)) {
+    return ReplyRefused{ItemResult::Code::kInvalid, *std::move(invalid), nullptr};
+  }
+  return std::nullopt;
 }
 
 }  // namespace sluice

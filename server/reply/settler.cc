@@ -13,8 +13,8 @@ namespace {
 
 constexpr char kStaleMessage[] =
     "the delivery is not in flight on this stream: unknown, settled, or its lease was lost";
-constexpr char kNotJournaledMessage[] =
-    "the gateway cannot write its journal, and too many replies wait for it; send it again before the settle";
+constexpr char kWithRetryMessage[] =
+    "its settle is a RETRY: its replies are not published, the next attempt makes its own";
 
 // How often the journal is tried while it cannot be written, and looked after while it can.
 constexpr Millis kRetryPause{200};
@@ -27,12 +27,6 @@ constexpr size_t kJoinedBytes = 1u << 20;
 bool NeedsJournal(const OutboxItem& item) {
   // QoS 0 in, QoS 0 out: at most once, never journaled.
   return item.entry.message->qos != Qos::kAtMostOnce || item.wait_for_connection;
-}
-
-size_t BytesOf(const std::vector<OutboxItem>& replies) {
-  size_t bytes = 0;
-  for (const OutboxItem& item : replies) bytes += item.entry.message->bytes();
-  return bytes;
 }
 
 template <typename T>
@@ -55,19 +49,21 @@ Counter& NotSent(MetricsRegistry& metrics, const char* reason) {
 
 }  // namespace
 
-Settler::Settler(Dispatcher& dispatcher, Journal& journal, Outbox& outbox, ReplyRules rules, MetricsRegistry& metrics,
-                 HeldLimits limits)
-    : dispatcher_(dispatcher),
+Settler::Settler(const Clock& clock, Dispatcher& dispatcher, Journal& journal, Outbox& outbox, ReplyRules rules,
+                 MetricsRegistry& metrics, HeldLimits limits, std::function<void(bool)> on_full)
+    : clock_(clock),
+      dispatcher_(dispatcher),
       journal_(journal),
       outbox_(outbox),
       rules_(std::move(rules)),
-      limits_(limits),
+      denied_(clock, metrics, rules_.keep_denied ? "dead_letter" : "drop"),
       refused_(NotSent(metrics, "refused")),
       without_topic_(NotSent(metrics, "no_topic")),
       stale_(NotSent(metrics, "stale")),
-      not_journaled_(NotSent(metrics, "not_journaled")),
+      with_retry_(NotSent(metrics, "retry")),
       held_settles_(metrics.GetGauge("sluice_settles_held",
-                                     "Settled deliveries that wait until the journal can be written again")) {}
+                                     "Settled deliveries that wait until the journal can be written again")),
+      held_replies_({.messages = limits.max_messages, .bytes = limits.max_bytes}, std::move(on_full)) {}
 
 void Settler::OnReplies(SessionId session, std::vector<WorkerReply> replies,
                         const std::shared_ptr<ResultSink>& results) {
@@ -82,7 +78,7 @@ void Settler::OnReplies(SessionId session, std::vector<WorkerReply> replies,
       batch.results.push_back(Stale(replies[i].reply_id, replies[i].delivery_id));
       continue;
     }
-    Decide(replies[i], replies[i].delivery_id, *infos[i], results, batch);
+    Decide(replies[i], {session, replies[i].delivery_id, results}, *infos[i], batch);
   }
   Process(std::move(batch), results);
 }
@@ -111,7 +107,14 @@ void Settler::OnSettles(SessionId session, std::vector<WorkerSettle> settles,
     Dispatcher::Claimed& claimed = *claims[i];
     const RoutedMessage& message = claimed.message;
     for (WorkerReply& reply : settle.replies) {
-      Decide(reply, settle.delivery_id, {message.message, message.route, message.chain, message.id}, results, batch);
+      if (settle.verdict == Verdict::kRetry) {
+        with_retry_.Add();
+        batch.results.push_back(
+            {reply.reply_id, settle.delivery_id, ItemResult::Code::kNotPublished, 0, kWithRetryMessage});
+        continue;
+      }
+      Decide(reply, {session, settle.delivery_id, results}, {message.message, message.route, message.chain, message.id},
+             batch);
     }
     // RETRY keeps the record; REJECT's ends with the dead letter.
     if (settle.verdict == Verdict::kAck || settle.verdict == Verdict::kDrop) {
@@ -123,45 +126,82 @@ void Settler::OnSettles(SessionId session, std::vector<WorkerSettle> settles,
   Process(std::move(batch), results);
 }
 
-void Settler::Decide(WorkerReply& reply, uint64_t delivery_id, const Dispatcher::InFlightInfo& about,
-                     const std::shared_ptr<ResultSink>& sink, Batch& batch) {
+void Settler::Decide(WorkerReply& reply, const Sender& sender, const Dispatcher::InFlightInfo& about, Batch& batch) {
   ReplyDecision decision = DecideReply(reply, *about.message, *about.route, rules_);
   if (auto* refused = std::get_if<ReplyRefused>(&decision)) {
-    refused_.Add();
-    batch.results.push_back({reply.reply_id, delivery_id, refused->code, 0, std::move(refused->message)});
+    batch.results.push_back({reply.reply_id, sender.delivery_id, refused->code, 0, refused->message});
+    Deny(std::move(*refused), sender, about, batch);
     return;
   }
   if (std::holds_alternative<NothingToPublish>(decision)) {
     without_topic_.Add();
-    if (reply.reply_id != 0) batch.results.push_back({reply.reply_id, delivery_id, ItemResult::Code::kOk, 0, {}});
+    if (reply.reply_id != 0) {
+      batch.results.push_back({reply.reply_id, sender.delivery_id, ItemResult::Code::kOk, 0, {}});
+    }
     return;
   }
   auto& outbound = std::get<std::unique_ptr<OutboundMessage>>(decision);
+  if (outbound->properties != nullptr && outbound->properties->expiry_s) {
+    outbound->made = clock_.Now();
+    outbound->made_unix_ms = clock_.UnixMillis();
+  }
   // A reply of QoS 0 to a message the gateway answers for waits like the others; to one of QoS 0 it may be lost.
   bool wait = about.message->qos != Qos::kAtMostOnce;
   batch.replies.push_back({about.route,
                            {std::move(outbound), 0, about.route->connection},
                            wait,
-                           {delivery_id, reply.reply_id, sink, about.chain, about.id}});
+                           {sender.delivery_id, reply.reply_id, sender.results, about.chain, about.id}});
+}
+
+void Settler::Deny(ReplyRefused refused, const Sender& sender, const Dispatcher::InFlightInfo& about, Batch& batch) {
+  refused_.Add();
+  const std::string worker = dispatcher_.WorkerOf(sender.session);
+  denied_.Note({.chain = about.chain->name,
+                .worker = worker,
+                .topic = refused.reply->topic,
+                .code = refused.code,
+                .why = refused.message});
+  if (!rules_.keep_denied) return;
+  const bool at_most_once = about.message->qos == Qos::kAtMostOnce && refused.reply->qos == Qos::kAtMostOnce;
+  batch.denied.push_back({.entry = {std::move(refused.reply), 0, about.route->connection},
+                          .refusal = {.reason = std::string(DenialName(refused.code)) + ": " + refused.message,
+                                      .message_id = about.id,
+                                      .route = about.route->id,
+                                      .chain = about.chain->name,
+                                      .worker = worker},
+                          .journaled = !at_most_once});
+}
+
+Fill Settler::RepliesOf(const Batch& batch) {
+  Fill fill{.messages = batch.replies.size() + batch.denied.size()};
+  for (const OutboxItem& item : batch.replies) fill.bytes += item.entry.message->footprint();
+  for (const DeniedReply& reply : batch.denied) fill.bytes += reply.entry.message->footprint();
+  return fill;
 }
 
 void Settler::Process(Batch batch, const std::shared_ptr<ResultSink>& sink) {
   if (!batch.results.empty()) sink->SendResults(std::exchange(batch.results, {}));
   absl::Status status;
-  if (!batch.ended.empty() || std::ranges::any_of(batch.replies, NeedsJournal)) {
+  if (!batch.ended.empty() || std::ranges::any_of(batch.replies, NeedsJournal) ||
+      std::ranges::any_of(batch.denied, &DeniedReply::journaled)) {
     // Behind what is held, so that a stream's replies keep their order.
-    if (holding()) return Hold(std::move(batch), status, sink);
+    if (holding()) return Hold(std::move(batch), status);
     status = Record(batch);
   }
-  if (!status.ok()) return Hold(std::move(batch), status, sink);
+  if (!status.ok()) return Hold(std::move(batch), status);
   CarryOut(batch);
 }
 
 absl::Status Settler::Record(Batch& batch) {
   std::vector<OutboxEntry> entries;
-  entries.reserve(batch.replies.size());
+  entries.reserve(batch.replies.size() + batch.denied.size());
   for (const OutboxItem& item : batch.replies) {
     if (NeedsJournal(item)) entries.push_back(item.entry);
+  }
+  for (const DeniedReply& reply : batch.denied) {
+    if (!reply.journaled) continue;
+    entries.push_back(reply.entry);
+    entries.back().refusal = &reply.refusal;
   }
   absl::Status status = journal_.Settle(batch.ended, entries);
   if (!status.ok()) return status;
@@ -169,62 +209,49 @@ absl::Status Settler::Record(Batch& batch) {
   for (OutboxItem& item : batch.replies) {
     if (NeedsJournal(item)) item.entry.record = entries[journaled++].record;
   }
+  for (DeniedReply& reply : batch.denied) {
+    if (reply.journaled) reply.entry.record = entries[journaled++].record;
+  }
   return status;
 }
 
 void Settler::CarryOut(Batch& batch) {
   if (!batch.replies.empty()) outbox_.Send(std::move(batch.replies));
+  if (!batch.denied.empty()) outbox_.KeepDenied(std::move(batch.denied));
   for (Ending& ending : batch.endings) dispatcher_.Finish(ending.session, std::move(ending.finished));
 }
 
 // ------------------------------------------------------------------------------------------------ held
 
-void Settler::Hold(Batch batch, const absl::Status& why, const std::shared_ptr<ResultSink>& sink) {
-  const bool ahead = batch.endings.empty();
-  const size_t messages = batch.replies.size();
-  const size_t bytes = BytesOf(batch.replies);
+void Settler::Hold(Batch batch, const absl::Status& why) {
+  const Fill replies = RepliesOf(batch);
+  // Before it can be taken again.
+  held_replies_.Add(replies);
   bool begins = false;
-  bool full = false;
   {
     MutexLock lock(mutex_);
-    full = ahead &&
-           (held_.ahead_messages + messages > limits_.max_messages || held_.ahead_bytes + bytes > limits_.max_bytes);
-    if (!full) {
-      if (ahead) {
-        held_.ahead_messages += messages;
-        held_.ahead_bytes += bytes;
-      }
-      for (const Ending& ending : batch.endings) held_settles_.Add(static_cast<int64_t>(ending.finished.size()));
-      held_.batches.push_back(std::exchange(batch, {}));
-      begins = !holding_.exchange(true, std::memory_order_acq_rel);
-    }
+    for (const Ending& ending : batch.endings) held_settles_.Add(static_cast<int64_t>(ending.finished.size()));
+    held_.push_back(std::move(batch));
+    begins = !holding_.exchange(true, std::memory_order_acq_rel);
   }
   if (begins) {
     log::Error("the journal cannot be written; settles and replies wait until it can", {{"error", why.ToString()}});
   }
-  if (!full) return;
-  not_journaled_.Add(messages);
-  std::vector<ItemResult> results;
-  results.reserve(messages);
-  for (const OutboxItem& item : batch.replies) {
-    results.push_back(
-        {item.origin.reply_id, item.origin.delivery_id, ItemResult::Code::kRefused, 0, kNotJournaledMessage});
-  }
-  sink->SendResults(std::move(results));
 }
 
 Settler::Batch Settler::TakeHeld() {
   Batch joined;
   size_t bytes = 0;
   MutexLock lock(mutex_);
-  while (!held_.batches.empty() && bytes < kJoinedBytes &&
-         joined.ended.size() + joined.replies.size() < kJoinedRecords) {
-    Batch& next = held_.batches.front();
-    bytes += BytesOf(next.replies);
+  while (!held_.empty() && bytes < kJoinedBytes &&
+         joined.ended.size() + joined.replies.size() + joined.denied.size() < kJoinedRecords) {
+    Batch& next = held_.front();
+    bytes += RepliesOf(next).bytes;
     MoveInto(joined.ended, next.ended);
     MoveInto(joined.replies, next.replies);
+    MoveInto(joined.denied, next.denied);
     MoveInto(joined.endings, next.endings);
-    held_.batches.pop_front();
+    held_.pop_front();
   }
   return joined;
 }
@@ -236,22 +263,20 @@ SteadyTime Settler::Tick(SteadyTime now) {
   Batch batch = TakeHeld();
   if (absl::Status status = Record(batch); !status.ok()) {
     MutexLock lock(mutex_);
-    held_.batches.push_front(std::move(batch));
+    held_.push_front(std::move(batch));
     return retry_at_ = now + kRetryPause;
   }
   size_t settled = 0;
   for (const Ending& ending : batch.endings) settled += ending.finished.size();
   held_settles_.Add(-static_cast<int64_t>(settled));
+  const Fill replies = RepliesOf(batch);
   CarryOut(batch);
+  held_replies_.Remove(replies);
   bool over = false;
   {
     MutexLock lock(mutex_);
-    over = held_.batches.empty();
-    if (over) {
-      held_.ahead_messages = 0;
-      held_.ahead_bytes = 0;
-      holding_.store(false, std::memory_order_release);
-    }
+    over = held_.empty();
+    if (over) holding_.store(false, std::memory_order_release);
   }
   if (over) log::Info("the journal can be written again; nothing waits for it any more");
   return over ? now + kIdlePause : now;

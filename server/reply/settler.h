@@ -4,13 +4,16 @@
 
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include "server/journal/journal.h"
 #include "server/queue/dispatcher.h"
+#include "server/reply/denied_replies.h"
 #include "server/reply/outbox.h"
 #include "server/reply/reply_policy.h"
+#include "server/runtime/fill_level.h"
 #include "server/runtime/mutex.h"
 #include "server/runtime/ticker.h"
 #include "server/worker/settle_handler.h"
@@ -19,8 +22,11 @@ namespace sluice {
 
 // When the journal cannot be written, what needs it is held, in order, and tried again until it can: no message ends,
 // nothing is published, no attempt is counted, and nothing goes to the dead letters, because of the disk. A message
-// that is settled but held takes its place in its worker's window, so that workers soon get nothing more. Replies ahead
-// of their settle have no such bound: over one of their own they are refused, which their workers are told.
+// that is settled but held takes its place in its worker's window, so that workers soon get nothing more. What is held
+// of replies is bounded, too: at the bound on_full() says that no more must be read of workers.
+//
+// A reply that the gateway refuses is written to the journal with the rest, as one that is not to be published, and
+// goes to the dead letters.
 //
 // Whatever is published stands in the journal first. So a gateway that dies while it holds settles delivers their
 // messages again, and has published nothing of them.
@@ -28,16 +34,15 @@ namespace sluice {
 // Thread-safe; one session's frames must come in order, one at a time.
 class Settler final : public SettleHandler, public Tickable {
  public:
-  // Of replies ahead of their settle, while the journal cannot be written.
+  // Of replies, while the journal cannot be written.
   struct HeldLimits {
     size_t max_messages = 10'000;
     size_t max_bytes = 64u << 20;
   };
 
-  Settler(Dispatcher& dispatcher, Journal& journal, Outbox& outbox, ReplyRules rules, MetricsRegistry& metrics,
-          HeldLimits limits);
-  Settler(Dispatcher& dispatcher, Journal& journal, Outbox& outbox, ReplyRules rules, MetricsRegistry& metrics)
-      : Settler(dispatcher, journal, outbox, std::move(rules), metrics, HeldLimits{}) {}
+  // `on_full(true)` at a bound of `limits`, `on_full(false)` at half of both; alternating.
+  Settler(const Clock& clock, Dispatcher& dispatcher, Journal& journal, Outbox& outbox, ReplyRules rules,
+          MetricsRegistry& metrics, HeldLimits limits, std::function<void(bool)> on_full);
 
   void OnReplies(SessionId session, std::vector<WorkerReply> replies,
                  const std::shared_ptr<ResultSink>& results) override;
@@ -60,41 +65,45 @@ class Settler final : public SettleHandler, public Tickable {
   struct Batch {
     std::vector<RecordId> ended;
     std::vector<OutboxItem> replies;
+    std::vector<DeniedReply> denied;
     std::vector<Ending> endings;
     std::vector<ItemResult> results;  // Known without the journal.
   };
-  struct Held {
-    std::deque<Batch> batches;
-    // Of batches without an ending, since it began.
-    size_t ahead_messages = 0;
-    size_t ahead_bytes = 0;
+  // Who has sent a reply, to which delivery.
+  struct Sender {
+    SessionId session = 0;
+    uint64_t delivery_id = 0;
+    const std::shared_ptr<ResultSink>& results;
   };
 
-  void Decide(WorkerReply& reply, uint64_t delivery_id, const Dispatcher::InFlightInfo& about,
-              const std::shared_ptr<ResultSink>& sink, Batch& batch);
+  void Decide(WorkerReply& reply, const Sender& sender, const Dispatcher::InFlightInfo& about, Batch& batch);
+  void Deny(ReplyRefused refused, const Sender& sender, const Dispatcher::InFlightInfo& about, Batch& batch);
+  static Fill RepliesOf(const Batch& batch);
   // Journals and carries out, or holds.
   void Process(Batch batch, const std::shared_ptr<ResultSink>& sink);
   // One transaction. On an error nothing has changed.
   absl::Status Record(Batch& batch);
   // Publishes and releases what stands in the journal.
   void CarryOut(Batch& batch);
-  void Hold(Batch batch, const absl::Status& why, const std::shared_ptr<ResultSink>& sink);
+  void Hold(Batch batch, const absl::Status& why);
   // Some of the held batches, joined.
   Batch TakeHeld();
 
+  const Clock& clock_;
   Dispatcher& dispatcher_;
   Journal& journal_;
   Outbox& outbox_;
   const ReplyRules rules_;
-  const HeldLimits limits_;
+  DeniedReplies denied_;
   Counter& refused_;
   Counter& without_topic_;
   Counter& stale_;
-  Counter& not_journaled_;
+  Counter& with_retry_;
   Gauge& held_settles_;
+  FillLevel held_replies_;
 
   Mutex mutex_;
-  Held held_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Batch> held_ ABSL_GUARDED_BY(mutex_);
   std::atomic<bool> holding_ = false;  // Something is held; written under mutex_.
   SteadyTime retry_at_{};              // Of the ticker's thread.
 };

@@ -46,7 +46,7 @@ class SessionLeaver final : public Tickable {
     std::string client_id;
     std::unique_ptr<LeavingSink> sink;
     std::unique_ptr<IntakeConnection> connection;  // Its subscriptions are all remainders.
-    std::function<std::unique_ptr<SessionEnd>()> end;
+    std::function<std::unique_ptr<SessionFarewell>()> end;
   };
 
   explicit SessionLeaver(const Clock& clock) : clock_(clock) {}
@@ -67,7 +67,7 @@ class SessionLeaver final : public Tickable {
     Leaving leaving;
     uint64_t taken = 0;  // When it was last looked at,
     SteadyTime since{};  // and since when it is that, with nothing left to unsubscribe from.
-    std::unique_ptr<SessionEnd> end = nullptr;
+    std::unique_ptr<SessionFarewell> end = nullptr;
   };
 
   const Clock& clock_;

@@ -13,7 +13,7 @@ namespace sluice {
 
 struct SendLimits {
   // No frame is larger, in encoded bytes. At least kMinFrameBytes.
-  size_t max_frame_bytes = 260u << 20;
+  size_t max_frame_bytes = 40u << 20;
   // A frame that has reached one of these is sent, and the rest waits for the next: no worker waits for megabytes to
   // see the first message. One message may be larger.
   size_t frame_deliveries = 512;

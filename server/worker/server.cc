@@ -29,7 +29,7 @@ constexpr Millis kOthersGrace{200};
 constexpr int kStreamsPerConnection = 1'000;
 
 SessionContext MakeContext(const WorkerServer::Options& options, const Clock& clock, MetricsRegistry& metrics,
-                           DeliverySource& source, SettleHandler& settles, log::Limiter& log_limit,
+                           DeliverySource& source, SettleHandler& settles, ReadGate& gate, log::Limiter& log_limit,
                            CrashLoops& crash_loops) {
   const WorkersConfig& config = options.config;
   SessionLimits limits;
@@ -40,6 +40,7 @@ SessionContext MakeContext(const WorkerServer::Options& options, const Clock& cl
   return {.clock = clock,
           .source = source,
           .settles = settles,
+          .gate = gate,
           .log_limit = log_limit,
           .admission = options.admission,
           .metrics = WorkerMetrics(metrics),
@@ -54,12 +55,12 @@ int ToInt(size_t value) { return static_cast<int>(std::min<size_t>(value, INT_MA
 }  // namespace
 
 WorkerServer::WorkerServer(Options options, const Clock& clock, MetricsRegistry& metrics, DeliverySource& source,
-                           SettleHandler& settles)
+                           SettleHandler& settles, ReadGate& gate)
     : options_(std::move(options)),
       clock_(clock),
       log_limit_(clock),
       crash_loops_(clock, metrics),
-      registry_(MakeContext(options_, clock, metrics, source, settles, log_limit_, crash_loops_),
+      registry_(MakeContext(options_, clock, metrics, source, settles, gate, log_limit_, crash_loops_),
                 {.max_streams = options_.config.max_streams, .max_stream_age = options_.config.max_stream_age},
                 options_.seed),
       service_(registry_),

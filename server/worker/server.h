@@ -27,7 +27,7 @@ class WorkerServer final : public Tickable {
     uint64_t seed = 0;                                 // For jitter and session names: another in each process.
   };
   WorkerServer(Options options, const Clock& clock, MetricsRegistry& metrics, DeliverySource& source,
-               SettleHandler& settles);
+               SettleHandler& settles, ReadGate& gate);
   // Stops with a deadline of now.
   ~WorkerServer() override;
 

@@ -90,6 +90,10 @@ class Call final : public Reactor, public Stream {
     writes_.Give();
     StartWrite(frame);
   }
+  void ReadFrame() override {
+    reads_.Give();
+    StartRead(&incoming_);
+  }
   void EndWith(const absl::Status& status) override {
     writes_.Give();
     Finish(ToGrpc(status));

@@ -57,14 +57,39 @@ bool Session::OnRead(grpc::ByteBuffer* buffer) {
     status = Handle(*std::move(frame));
   }
   if (!status.ok()) Close(std::move(status), EndReason::kInvalid);
-  bool more = false;
   {
     MutexLock lock(mutex_);
     corked_ = false;
-    more = state_ < State::kClosing;
   }
   Pump();
-  return more;
+  return MayRead();
+}
+
+bool Session::MayRead() {
+  {
+    MutexLock lock(mutex_);
+    if (state_ >= State::kClosing) return false;
+    held_ = true;  // Before the gate is asked: it may open at once.
+  }
+  if (!context_.gate.Pass(weak_from_this())) return false;
+  MutexLock lock(mutex_);
+  held_ = false;
+  return state_ < State::kClosing;
+}
+
+void Session::ReadOn() {
+  {
+    MutexLock lock(mutex_);
+    if (!std::exchange(held_, false) || state_ >= State::kClosing) return;
+    last_received_ = context_.clock.Now();
+    resuming_ = true;
+  }
+  stream_.ReadFrame();
+  {
+    MutexLock lock(mutex_);
+    resuming_ = false;
+  }
+  Pump();
 }
 
 void Session::OnReadEnd() {
@@ -199,6 +224,7 @@ SteadyTime Session::Tick(SteadyTime now) {
     if (state_ >= State::kClosing) {
       next = TickClosingLocked(now);
     } else {
+      if (held_) last_received_ = now;
       SteadyTime give_up = last_received_ + 2 * beat;
       if (state_ == State::kHello) {
         give_up = created_ + context_.limits.hello_timeout;
@@ -344,7 +370,7 @@ void Session::Pump() {
   const SteadyTime now = context_.clock.Now();
   {
     MutexLock lock(mutex_);
-    if (writing_ || corked_ || state_ >= State::kFinished) return;
+    if (writing_ || corked_ || resuming_ || state_ >= State::kFinished) return;
     if (!outgoing_.empty() && (state_ < State::kClosing || flush_)) {
       outgoing_.Take(now, &frame_);
       write = !frame_.empty();

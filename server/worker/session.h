@@ -16,6 +16,7 @@
 #include "server/worker/crash_loops.h"
 #include "server/worker/delivery_source.h"
 #include "server/worker/frame_encoder.h"
+#include "server/worker/read_gate.h"
 #include "server/worker/send_queue.h"
 #include "server/worker/settle_handler.h"
 #include "server/worker/worker_metrics.h"
@@ -28,6 +29,8 @@ class Stream {
   virtual ~Stream() = default;
   // One at a time, until Session::OnWriteDone; `frame` stays as it is until then.
   virtual void WriteFrame(const grpc::ByteBuffer* frame) = 0;
+  // Goes on reading after Session::OnRead has said no.
+  virtual void ReadFrame() = 0;
   // Once, with no write under way; no WriteFrame after it.
   virtual void EndWith(const absl::Status& status) = 0;
   // Tears the stream down, whatever is under way (a write that the worker does not read); EndWith must still follow.
@@ -37,7 +40,7 @@ class Stream {
 
 struct SessionLimits {
   SendLimits outgoing;
-  Window max_window{.messages = 10'000, .bytes = 256u << 20};  // bytes 0: no limit.
+  Window max_window{.messages = 10'000, .bytes = 64u << 20};  // bytes 0: no limit.
   Millis heartbeat{10'000};
   Millis hello_timeout{10'000};
   Millis result_timeout{30'000};  // Of a reply that asked for its result.
@@ -48,6 +51,7 @@ struct SessionContext {
   const Clock& clock;
   DeliverySource& source;
   SettleHandler& settles;
+  ReadGate& gate;
   log::Limiter& log_limit;  // A worker that connects in a loop must not flood the log.
   AdmissionRules admission;
   WorkerMetrics metrics;
@@ -79,15 +83,19 @@ void NoteRefusal(const SessionContext& context, std::string_view number, std::st
 // OnCancel or OnDone say which it was: what a worker was lost with is delivered with care.
 //
 // Decisions are made under the mutex; the dispatcher, the settle handler, WriteFrame and EndWith are called outside
-// it. At most one read and one write are under way; whoever sets `writing_` owns the frame until OnWriteDone.
+// it. At most one read and one write are under way; whoever sets `writing_` owns the frame until OnWriteDone. While the
+// gate is closed nothing is read, and the worker's silence does not count.
 // Thread-safe; the On* functions are called by the stream's reactions, at most one OnRead at a time.
-class Session final : public DeliverySink, public ResultSink, public std::enable_shared_from_this<Session> {
+class Session final : public DeliverySink,
+                      public ResultSink,
+                      public ReadGate::Reader,
+                      public std::enable_shared_from_this<Session> {
  public:
   // `number` names it in logs and in Welcome. `age_limit`: when it is asked to drain; kNever is allowed.
   Session(const SessionContext& context, Stream& stream, std::string number, std::string peer, SteadyTime age_limit);
 
   // ---- reactions of the stream
-  // Empties `buffer`. False: read no more.
+  // Empties `buffer`. False: read no more, or not before Stream::ReadFrame.
   bool OnRead(grpc::ByteBuffer* buffer);
   // The worker half-closed, or the stream is broken.
   void OnReadEnd();
@@ -100,6 +108,9 @@ class Session final : public DeliverySink, public ResultSink, public std::enable
   void Deliver(std::vector<Delivery> batch) override;
   void Revoke(std::vector<Revocation> revocations) override;
   void SendResults(std::vector<ItemResult> results) override;
+
+  // ---- from the gate
+  void ReadOn() override;
 
   // ---- from the registry
   // Does what is due; returns when it wants to be called next.
@@ -114,6 +125,8 @@ class Session final : public DeliverySink, public ResultSink, public std::enable
  private:
   enum class State : uint8_t { kHello, kOpen, kDraining, kClosing, kFinished, kDone };
 
+  // Whether to read on now.
+  bool MayRead();
   absl::Status Handle(IncomingFrame frame);
   absl::Status HandleHello(const Hello& hello);
   void HandleExtends(const std::vector<LeaseExtension>& extends);
@@ -159,6 +172,8 @@ class Session final : public DeliverySink, public ResultSink, public std::enable
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   // A frame is being handled: what it causes leaves together when it is done.
   bool corked_ ABSL_GUARDED_BY(mutex_) = false;
+  bool held_ ABSL_GUARDED_BY(mutex_) = false;      // Nothing is read: the gate is closed.
+  bool resuming_ ABSL_GUARDED_BY(mutex_) = false;  // Somebody is about to read on: the stream must not end meanwhile.
   SendQueue outgoing_ ABSL_GUARDED_BY(mutex_);
   SessionId session_ ABSL_GUARDED_BY(mutex_) = 0;  // 0: not known to the dispatcher.
   bool left_ ABSL_GUARDED_BY(mutex_) = false;

@@ -49,6 +49,7 @@ struct ItemResult {
     kNotConnected = 9,
     kNotPublished = 10,
     kClipped = 11,
+    kExpired = 12,
   };
   uint64_t reply_id = 0;
   uint64_t delivery_id = 0;

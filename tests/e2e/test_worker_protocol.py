@@ -32,7 +32,7 @@ def test_the_welcome_says_what_is_agreed(site):
     assert not welcome.features
     assert welcome.session_id
     assert welcome.heartbeat_interval_ms == 10_000
-    assert welcome.max_frame_bytes == 260 << 20
+    assert welcome.max_frame_bytes == 40 << 20
     assert welcome.max_window.messages == 10_000
 
 

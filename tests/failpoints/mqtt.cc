@@ -72,6 +72,7 @@ class FailpointPublisher final : public Publisher {
     inner_->Publish(std::move(batch));
     failpoint_.Reach(Point::kPublished);
   }
+  void DropExpired() override { inner_->DropExpired(); }
   size_t Flush(SteadyTime deadline) override { return inner_->Flush(deadline); }
   void Stop(SteadyTime deadline) override { inner_->Stop(deadline); }
   ConnectionState State() const override { return inner_->State(); }

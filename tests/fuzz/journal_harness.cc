@@ -168,7 +168,7 @@ std::vector<std::string> JournalSeeds() {
   reply.topic = "reply";
   BatchEncoder encoder;
   encoder.AddMessage(1, routed);
-  encoder.AddReply(2, "plant", reply);
+  encoder.AddReply(2, {.message = std::make_shared<OutboundMessage>(std::move(reply)), .connection = "plant"});
   encoder.AddMessage(3, routed);
   const std::vector<RecordId> ended{1};
   encoder.AddIds(RecordKind::kEnd, ended);

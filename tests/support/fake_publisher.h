@@ -21,9 +21,12 @@ class FakePublisher final : public Publisher {
     MutexLock lock(mutex_);
     for (Outgoing& outgoing : batch) open_.push_back(std::move(outgoing));
   }
+  void DropExpired() override { ++expiry_calls; }
   size_t Flush(SteadyTime /*deadline*/) override { return open().size(); }
   void Stop(SteadyTime /*deadline*/) override {}
   ConnectionState State() const override { return {"fake (replies)", true, ""}; }
+
+  int expiry_calls = 0;  // Of DropExpired().
 
   // What has been published and not yet had an outcome, in order.
   std::vector<Outgoing> open() const {

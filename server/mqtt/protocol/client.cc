@@ -365,8 +365,8 @@ size_t Client::unacknowledged() const { return state_->inbound.unacknowledged();
 
 // ---------------------------------------------------------------------------------------------- publishing
 
-bool Client::Publish(uint64_t token, const OutboundMessage& message) {
-  return connected() && state_->outbound.Publish(token, message, state_->output);
+bool Client::Publish(uint64_t token, const OutboundMessage& message, std::optional<uint32_t> expiry_s) {
+  return connected() && state_->outbound.Publish(token, message, expiry_s, state_->output);
 }
 size_t Client::unconfirmed() const { return state_->outbound.unconfirmed(); }
 

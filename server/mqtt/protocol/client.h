@@ -130,8 +130,9 @@ class Client {
   // The PUBRELs are appended with the CONNACK already, since they go in the order of their PUBRECs (MQTT-4.6.0-4): for
   // their tokens nothing is appended here. So a broker may confirm a token before this was called for it; then it is
   // not to be. Within connack()'s limits (receive maximum, maximum QoS, packet size, retain), and its strings what MQTT
-  // allows: the caller holds both. The message is not kept. False: no packet id is free.
-  bool Publish(uint64_t token, const OutboundMessage& message);
+  // allows: the caller holds both. The message is not kept. `expiry_s`: goes out instead of the message's own expiry,
+  // which it must have. False: no packet id is free.
+  bool Publish(uint64_t token, const OutboundMessage& message, std::optional<uint32_t> expiry_s = std::nullopt);
   // Publishes of QoS 1 and 2 that have not been confirmed, those of an earlier connection's session too.
   size_t unconfirmed() const;
 

@@ -53,15 +53,16 @@ uint16_t OutboundFlow::TakeResumed(uint64_t token) {
   return std::exchange(found->packet_id, uint16_t{0});
 }
 
-bool OutboundFlow::Publish(uint64_t token, const OutboundMessage& message, std::string& out) {
+bool OutboundFlow::Publish(uint64_t token, const OutboundMessage& message, std::optional<uint32_t> expiry_s,
+                           std::string& out) {
   if (message.qos == Qos::kAtMostOnce) {
-    AppendPublish(out, message, 0, /*dup=*/false, mqtt5_);
+    AppendPublish(out, message, {.expiry_s = expiry_s}, mqtt5_);
     return true;
   }
   if (const uint16_t resumed = TakeResumed(token); resumed != 0) {
     // What the broker has received already went out again as PUBREL.
     if (ids_.Find(resumed)->use != PacketUse::kAwaitsPubcomp) {
-      AppendPublish(out, message, resumed, /*dup=*/true, mqtt5_);
+      AppendPublish(out, message, {.packet_id = resumed, .dup = true, .expiry_s = expiry_s}, mqtt5_);
     }
     return true;
   }
@@ -70,7 +71,7 @@ bool OutboundFlow::Publish(uint64_t token, const OutboundMessage& message, std::
   if (packet_id == 0) return false;
   ids_.Find(packet_id)->token = token;
   ++unconfirmed_;
-  AppendPublish(out, message, packet_id, /*dup=*/false, mqtt5_);
+  AppendPublish(out, message, {.packet_id = packet_id, .expiry_s = expiry_s}, mqtt5_);
   return true;
 }
 

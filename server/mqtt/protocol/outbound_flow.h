@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,7 +32,7 @@ class OutboundFlow {
   void DiscardSession();
 
   // See Client.
-  bool Publish(uint64_t token, const OutboundMessage& message, std::string& out);
+  bool Publish(uint64_t token, const OutboundMessage& message, std::optional<uint32_t> expiry_s, std::string& out);
   size_t unconfirmed() const { return unconfirmed_; }
 
   Fault ReceivePuback(const Ack& puback, ClientEvents& events);

@@ -187,8 +187,10 @@ void AppendText(std::string& out, PropertyId id, std::string_view text) {
   AppendPrefixed(out, text);
 }
 
-void AppendMessageProperties(std::string& out, const Properties& properties) {
-  if (properties.expiry_s) AppendNumber(out, PropertyId::kMessageExpiryInterval, *properties.expiry_s);
+void AppendMessageProperties(std::string& out, const Properties& properties, std::optional<uint32_t> expiry_s) {
+  if (properties.expiry_s) {
+    AppendNumber(out, PropertyId::kMessageExpiryInterval, expiry_s.value_or(*properties.expiry_s));
+  }
   if (!properties.content_type.empty()) AppendText(out, PropertyId::kContentType, properties.content_type);
   if (!properties.response_topic.empty()) AppendText(out, PropertyId::kResponseTopic, properties.response_topic);
   if (properties.correlation_data) AppendText(out, PropertyId::kCorrelationData, *properties.correlation_data);

@@ -77,6 +77,7 @@ Fault SkipProperties(Reader& packet, PacketType type);
 void AppendNumber(std::string& out, PropertyId id, uint32_t number);
 void AppendText(std::string& out, PropertyId id, std::string_view text);
 // Those of a message, in a PUBLISH or a will; sluice::PropertiesBytes() of them.
-void AppendMessageProperties(std::string& out, const Properties& properties);
+void AppendMessageProperties(std::string& out, const Properties& properties,
+                             std::optional<uint32_t> expiry_s = std::nullopt);
 
 }  // namespace sluice::wire

@@ -104,20 +104,20 @@ Fault DecodePublish(const FixedHeader& header, std::string_view body, bool mqtt5
   return CheckTopic("the topic", publish.topic, FaultKind::kTopic);  // MQTT-3.3.2-1 and -2.
 }
 
-void AppendPublish(std::string& out, const OutboundMessage& message, uint16_t packet_id, bool dup, bool mqtt5) {
+void AppendPublish(std::string& out, const OutboundMessage& message, const PublishHead& head, bool mqtt5) {
   const Properties* properties = message.properties.get();
   const size_t properties_bytes = mqtt5 && properties != nullptr ? PropertiesBytes(*properties) : 0;
   size_t body_size = 2 + message.topic.size() + message.payload.size();
-  if (packet_id != 0) body_size += 2;
+  if (head.packet_id != 0) body_size += 2;
   if (mqtt5) body_size += VariableByteIntegerBytes(properties_bytes) + properties_bytes;
 
   const auto flags =
-      static_cast<uint8_t>((dup ? 8 : 0) | static_cast<unsigned>(message.qos) << 1 | (message.retain ? 1 : 0));
+      static_cast<uint8_t>((head.dup ? 8 : 0) | static_cast<unsigned>(message.qos) << 1 | (message.retain ? 1 : 0));
   AppendFixedHeader(out, PacketType::kPublish, flags, body_size);
   AppendPrefixed(out, message.topic);
-  if (packet_id != 0) AppendTwoBytes(out, packet_id);
+  if (head.packet_id != 0) AppendTwoBytes(out, head.packet_id);
   if (mqtt5) AppendVariableByteInteger(out, properties_bytes);
-  if (properties_bytes != 0) AppendMessageProperties(out, *properties);
+  if (properties_bytes != 0) AppendMessageProperties(out, *properties, head.expiry_s);
   out += message.payload;
 }
 

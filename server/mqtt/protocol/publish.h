@@ -18,7 +18,11 @@ namespace sluice::wire {
 Fault DecodePublish(const FixedHeader& header, std::string_view body, bool mqtt5, Publish& publish,
                     std::optional<uint16_t>& topic_alias);
 
-// `packet_id` is 0 with QoS 0.
-void AppendPublish(std::string& out, const OutboundMessage& message, uint16_t packet_id, bool dup, bool mqtt5);
+struct PublishHead {
+  uint16_t packet_id = 0;  // 0 with QoS 0.
+  bool dup = false;
+  std::optional<uint32_t> expiry_s;  // Set: instead of the message's own.
+};
+void AppendPublish(std::string& out, const OutboundMessage& message, const PublishHead& head, bool mqtt5);
 
 }  // namespace sluice::wire

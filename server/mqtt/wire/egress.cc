@@ -1,13 +1,19 @@
 #include "server/mqtt/wire/egress.h"
 
 #include <iterator>
+#include <string>
 #include <utility>
+
+#include "server/telemetry/log.h"
 
 namespace sluice::wire {
 namespace {
 
 // What may be sent and not confirmed, and at most lies in the connection's output.
 constexpr size_t kWindowBytes = 4u << 20;
+// Of 65,535 packet ids: when so many are taken by messages that were given up, the next connection begins a new
+// session.
+constexpr size_t kMostAbandoned = 1'000;
 // For an owner that did not call Stop().
 constexpr Millis kStopInDestructor{5'000};
 
@@ -24,6 +30,7 @@ EgressCore::EgressCore(MqttOptions options, PublishListener& listener, const Clo
     : clock_(clock),
       link_(std::move(options), Link::Role::kReplies, *this, clock, metrics),
       queue_(link_.options().publish_window, kWindowBytes, link_.options().mqtt5),
+      timer_(link_.loop()),
       listener_(&listener) {}
 
 // ------------------------------------------------------------------------------------------------ from other threads
@@ -53,6 +60,14 @@ void EgressCore::Publish(std::vector<Outgoing> batch) {
   });
 }
 
+void EgressCore::DropExpired() {
+  link_.Post([this] {
+    TakeOver();
+    queue_.DropExpired(clock_.Now(), outcomes_);
+    TellOutcomes();
+  });
+}
+
 size_t EgressCore::Flush(SteadyTime deadline) {
   MutexLock lock(mutex_);
   while (open_ > 0 && clock_.Now() < deadline) changed_.WaitUntil(mutex_, deadline);
@@ -75,14 +90,24 @@ ConnectionState EgressCore::State() const {
 // ------------------------------------------------------------------------------------------------ on the loop's thread
 
 void EgressCore::OnUp(const Connack& connack, bool /*session_kept*/) {
-  queue_.Connected(LimitsOf(connack));
+  queue_.Connected(LimitsOf(connack), clock_.Now());
   TakeOver();
 }
 
 void EgressCore::OnDown(uint8_t reason) {
   TakeOver();
   unwritten_.clear();
-  queue_.Disconnected(reason, outcomes_);
+  ping_ = PingState::kNone;
+  timer_.Cancel();
+  queue_.Disconnected(reason, clock_.Now(), outcomes_);
+  if (const std::string news = queue_.TakeNews(); !news.empty()) {
+    log::Warning("mqtt broker disconnects over replies that it does not take; others like them are refused from now on",
+                 {{"connection", link_.options().name}, {"why", news}});
+  }
+  if (queue_.abandoned() - abandoned_ > kMostAbandoned) {
+    abandoned_ = queue_.abandoned();
+    link_.client().options().clean_start = true;
+  }
   TellOutcomes();
 }
 
@@ -97,19 +122,38 @@ void EgressCore::TakeOver() {
 void EgressCore::Produce() {
   TakeOver();
   sending_.clear();
-  queue_.Take(sending_, outcomes_);
+  const SteadyTime now = clock_.Now();
+  if (ping_ == PingState::kSent && !link_.client().ping_outstanding()) {
+    ping_ = PingState::kNone;
+    queue_.Pong();
+    // What the connection may break over from here on is the message that is tried next.
+    link_.Proven();
+  }
+  queue_.Take(now, sending_, outcomes_);
   for (const PublishQueue::Sent& sent : sending_) {
-    if (!link_.client().Publish(sent.sequence, *sent.message)) {
+    if (!link_.client().Publish(sent.sequence, *sent.message, sent.expiry_s)) {
       queue_.Return(sent.sequence);
     } else if (sent.message->qos == Qos::kAtMostOnce) {
       unwritten_.push_back(sent.sequence);
     }
   }
+  if (queue_.suspects() > 0) {
+    Ping();
+    const SteadyTime due = queue_.due(now);
+    due == kNever ? timer_.Cancel() : timer_.Set(due, [this] { link_.Flush(); });
+  }
   TellOutcomes();
 }
 
+void EgressCore::Ping() {
+  if (queue_.TakePingWish()) ping_ = PingState::kWanted;
+  if (ping_ != PingState::kWanted || link_.client().ping_outstanding()) return;
+  link_.client().Ping();
+  ping_ = PingState::kSent;
+}
+
 void EgressCore::OnWritten() {
-  for (uint64_t sequence : unwritten_) queue_.Settle(sequence, PublishOutcome::Code::kOk, 0, outcomes_);
+  for (uint64_t sequence : unwritten_) queue_.Written(sequence, outcomes_);
   unwritten_.clear();
   TellOutcomes();
 }

@@ -22,6 +22,7 @@ class EgressCore final : public Link::User {
 
   Link& link() { return link_; }
   void Publish(std::vector<Outgoing> batch);
+  void DropExpired();
   size_t Flush(SteadyTime deadline);
   // No OnOutcomes runs or follows after it.
   void LetGoOfListener();
@@ -35,6 +36,8 @@ class EgressCore final : public Link::User {
   absl::Status OnBatch() override;
   void Produce() override;
   void OnWritten() override;
+  // Asks the broker for a sign of life when the queue wishes for one, not for the answer to an earlier ping.
+  void Ping();
   // Moves what was handed over into the queue.
   void TakeOver();
   void TellOutcomes();
@@ -48,6 +51,9 @@ class EgressCore final : public Link::User {
   std::vector<PublishQueue::Sent> sending_;
   std::vector<uint64_t> unwritten_;  // Sequences of QoS 0 in the write that is under way.
   std::vector<PublishOutcome> outcomes_;
+  enum class PingState : uint8_t { kNone, kWanted, kSent } ping_ = PingState::kNone;
+  size_t abandoned_ = 0;  // Of queue_, when the session began.
+  Timer timer_;           // For what the queue may give out later.
 
   // Held while the listener is called.
   Mutex listener_mutex_;
@@ -66,6 +72,7 @@ class Egress final : public Publisher {
 
   void Start() override { core_->link().Start(core_); }
   void Publish(std::vector<Outgoing> batch) override { core_->Publish(std::move(batch)); }
+  void DropExpired() override { core_->DropExpired(); }
   size_t Flush(SteadyTime deadline) override { return core_->Flush(deadline); }
   void Stop(SteadyTime deadline) override;
   ConnectionState State() const override { return core_->State(); }

@@ -20,7 +20,7 @@ std::unique_ptr<Publisher> MakeWirePublisher(MqttOptions options, PublishListene
       std::make_shared<wire::EgressCore>(std::move(options), listener, clock, metrics));
 }
 
-std::unique_ptr<SessionEnd> MakeWireSessionEnd(MqttOptions options, std::function<void()> ended, const Clock& clock) {
+std::unique_ptr<SessionFarewell> MakeWireSessionFarewell(MqttOptions options, std::function<void()> ended, const Clock& clock) {
   return std::make_unique<wire::EndOfSession>(
       std::make_shared<wire::SessionEndCore>(std::move(options), std::move(ended), clock));
 }

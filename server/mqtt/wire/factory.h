@@ -30,6 +30,7 @@ std::unique_ptr<Publisher> MakeWirePublisher(MqttOptions options, PublishListene
 
 // Ends the session of this client id at the broker, however long it takes to get there; then `ended` is called, from
 // its thread, and perhaps again. `clock` as above.
-std::unique_ptr<SessionEnd> MakeWireSessionEnd(MqttOptions options, std::function<void()> ended, const Clock& clock);
+std::unique_ptr<SessionFarewell> MakeWireSessionFarewell(MqttOptions options, std::function<void()> ended,
+                                                         const Clock& clock);
 
 }  // namespace sluice

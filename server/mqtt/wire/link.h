@@ -83,6 +83,7 @@ class Link final : private ClientEvents {
   const MqttOptions& options() const { return options_; }
 
   // ---- on the loop's thread
+  EventLoop& loop() { return loop_; }
   Client& client() { return client_; }
   const Client& client() const { return client_; }
   // Sends what is in the client's output and what the user produces, as far as the socket takes it.
@@ -93,6 +94,8 @@ class Link final : private ClientEvents {
   void WakeAt(SteadyTime when);
   // Disconnects for good, as Stop() does; whoever owns it still has to call that.
   void Leave();
+  // The broker serves this connection: if it breaks all the same, the pause before the next one is the shortest.
+  void Proven() { life_.Proven(); }
   // Breaks an unresponsive connection off and connects anew.
   void Drop(const std::string& why);
 

@@ -48,7 +48,7 @@ class SessionEndCore final : public Link::User {
   std::function<void()> ended_ ABSL_GUARDED_BY(mutex_);
 };
 
-class EndOfSession final : public SessionEnd {
+class EndOfSession final : public SessionFarewell {
  public:
   explicit EndOfSession(std::shared_ptr<SessionEndCore> core) : core_(std::move(core)) {}
   ~EndOfSession() override { EndOfSession::Stop(std::chrono::steady_clock::now() + kStopInDestructor); }

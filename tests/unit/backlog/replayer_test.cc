@@ -74,6 +74,11 @@ class ReplayerTest : public testing::Test {
     return letter;
   }
 
+  absl::Status Check(const OutboundMessage& reply) const {
+    return reply.topic == denied_ ? absl::FailedPreconditionError("refused again: denied") : absl::OkStatus();
+  }
+
+  std::string denied_;  // A topic that replies may not go to.
   ManualClock clock_;
   MetricsRegistry metrics_;
   ChainDirectory chains_{ChainOptions{.order_by = {OrderBy::Kind::kTopic}}};
@@ -91,6 +96,7 @@ class ReplayerTest : public testing::Test {
                       .journal = journal_,
                       .next = queue_,
                       .outbox = outbox_,
+                      .check_reply = [this](const OutboundMessage& reply, const Route&) { return Check(reply); },
                       .draining = [this] { return draining_; }}};
 };
 
@@ -167,6 +173,15 @@ TEST_F(ReplayerTest, WhatWasToExpireDoesNotAnyMore) {
   const Message& message = *queue_.messages.at(0).message;
   EXPECT_EQ(message.expires(), kNever);
   EXPECT_EQ(message.properties->content_type, "text/plain");
+}
+
+TEST_F(ReplayerTest, AReplyThatTheGatewayWouldRefuseAgainStays) {
+  denied_ = Reply().message->topic;
+  EXPECT_EQ(ReplayOne(Reply()).message(), "refused again: denied");
+  EXPECT_THAT(publisher_.open(), IsEmpty());
+  denied_.clear();
+  EXPECT_TRUE(ReplayOne(Reply()).ok());
+  EXPECT_THAT(publisher_.open(), SizeIs(1));
 }
 
 TEST_F(ReplayerTest, WhatIsNotConfiguredAnyMoreIsSaidForEach) {

@@ -61,6 +61,24 @@ TEST_F(PublicationTest, WithMqtt5ItIsThePayloadAndUserPropertiesTellWhy) {
   EXPECT_THAT(user, Contains(Pair("sluice-worker", "alarm/1")));
 }
 
+// A broker may close the connection over them (MQTT 5.0 §1.5.4), and all replies would wait.
+TEST_F(PublicationTest, HasNoControlCharactersInItsProperties) {
+  letter_.reason = "Traceback:\n\tline 1";
+  letter_.worker = "alarm/\xEF\xBF\xBE";
+  auto properties = std::make_unique<Properties>();
+  properties->content_type = "text\x01";
+  properties->response_topic = "back/\x7F";
+  properties->user = {{"a\x02", "b\xC2\x85"}};
+  letter_.message = MakeMessage({.properties = std::move(properties)});
+  const auto message = Publish(DeadLetterFormat::kAuto, true);
+  EXPECT_EQ(message->properties->content_type, "text?");
+  EXPECT_EQ(message->properties->response_topic, "");
+  const UserProperties& user = message->properties->user;
+  EXPECT_THAT(user, Contains(Pair("a?", "b??")));
+  EXPECT_THAT(user, Contains(Pair("sluice-reason", "Traceback:??line 1")));
+  EXPECT_THAT(user, Contains(Pair("sluice-worker", "alarm/???")));
+}
+
 TEST_F(PublicationTest, WithMqtt311ItIsAnEnvelope) {
   const auto message = Publish(DeadLetterFormat::kAuto, false);
   EXPECT_EQ(message->payload, envelope_);

@@ -133,6 +133,45 @@ TEST_F(SegmentJournalTest, GivesBackAllThatAReplyHad) {
   EXPECT_THAT(Payloads(AllReplies(*journal_)), ElementsAre("second"));
 }
 
+// Its expiry goes on counting while nobody is there.
+TEST_F(SegmentJournalTest, GivesBackWhenAReplyWithAnExpiryWasMade) {
+  ManualClock clock;
+  auto outbound = std::make_shared<OutboundMessage>();
+  outbound->made_unix_ms = clock.UnixMillis();
+  auto properties = std::make_unique<Properties>();
+  properties->expiry_s = 3;
+  outbound->properties = std::move(properties);
+  std::vector<OutboxEntry> replies{{outbound, 0, "plant"}};
+  ASSERT_TRUE(journal_->Settle({}, replies).ok());
+  journal_.reset();
+  clock.Advance(Millis(12'000));
+  auto options = TestOptions(files_);
+  options.clock = &clock;
+  journal_ = OpenJournal(std::move(options));
+  const auto all = AllReplies(*journal_);
+  ASSERT_THAT(all, SizeIs(1));
+  EXPECT_EQ(all[0].message->made, clock.Now() - Millis(12'000));
+  EXPECT_LE(all[0].message->expires(), clock.Now());
+}
+
+TEST_F(SegmentJournalTest, GivesBackWhyTheGatewayRefusedAReply) {
+  const ReplyRefusal refusal{
+      .reason = "denied: secret", .message_id = {7, 8}, .route = "temperature", .chain = "c", .worker = "w/1"};
+  std::vector<OutboxEntry> replies{scene_.Reply("kept"), scene_.Reply("published")};
+  replies[0].refusal = &refusal;
+  ASSERT_TRUE(journal_->Settle({}, replies).ok());
+  Restart();
+  const auto all = AllReplies(*journal_);
+  ASSERT_THAT(Payloads(all), ElementsAre("kept", "published"));
+  ASSERT_TRUE(all[0].refusal.has_value());
+  EXPECT_EQ(all[0].refusal->reason, "denied: secret");
+  EXPECT_EQ(all[0].refusal->message_id, refusal.message_id);
+  EXPECT_EQ(all[0].refusal->route, "temperature");
+  EXPECT_EQ(all[0].refusal->chain, "c");
+  EXPECT_EQ(all[0].refusal->worker, "w/1");
+  EXPECT_FALSE(all[1].refusal.has_value());
+}
+
 TEST_F(SegmentJournalTest, NeverGivesTheSameRecordTwice) {
   const auto first = Append({"a"});
   ASSERT_TRUE(journal_->Settle(first, {}).ok());

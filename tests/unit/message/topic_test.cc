@@ -175,5 +175,22 @@ TEST(TopicLevels, CountFromOneAndMayBeEmpty) {
   EXPECT_EQ(TopicLevel("/a/", 4), std::nullopt);
 }
 
+TEST(CheckNoControlCharacters, RefusesWhatABrokerMayRefuse) {
+  for (const std::string_view text :
+       {"a/\x01", "\x1F", "long enough for words\tand more", "\x7F", "\xC2\x80", "a\xC2\x9F", "\xEF\xBF\xBE",
+        "\xEF\xBF\xBF", "\xEF\xB7\x90", "\xEF\xB7\xAF", "\xF0\x9F\xBF\xBF", "\xF4\x8F\xBF\xBE"}) {
+    EXPECT_FALSE(CheckNoControlCharacters(text).ok()) << testing::PrintToString(text);
+  }
+  EXPECT_EQ(CheckNoControlCharacters("out/\x01").message(), "has a control character at byte 5");
+  EXPECT_EQ(CheckNoControlCharacters("a\xEF\xBF\xBF").message(), "has a non-character of Unicode at byte 2");
+}
+
+TEST(CheckNoControlCharacters, TakesTheRest) {
+  for (const std::string_view text : {"", " ", "~", "plant/boiler/temp", "Anlage/Öl/温度", "\xC2\xA0", "\xEF\xBF\xBD",
+                                      "\xEF\xB7\x8F", "\xEF\xBB\xBF", "\xF0\x9F\x94\xA5", "\xF4\x8F\xBF\xBD"}) {
+    EXPECT_TRUE(CheckNoControlCharacters(text).ok()) << text;
+  }
+}
+
 }  // namespace
 }  // namespace sluice

@@ -27,12 +27,14 @@ class PublishQueueTest : public testing::Test {
   // What may go out now, by sequence. Sequences count from 0 as messages were added.
   std::vector<uint64_t> Take() {
     std::vector<PublishQueue::Sent> sent;
-    queue_.Take(sent, outcomes_);
+    queue_.Take(now_, sent, outcomes_);
     std::vector<uint64_t> sequences;
     sequences.reserve(sent.size());
     for (const PublishQueue::Sent& one : sent) sequences.push_back(one.sequence);
     return sequences;
   }
+  void Connect(const BrokerLimits& limits) { queue_.Connected(limits, now_); }
+  void Break(uint8_t reason = 0) { queue_.Disconnected(reason, now_, outcomes_); }
   void Confirm(uint64_t sequence) { queue_.Settle(sequence, Code::kOk, 0, outcomes_); }
   std::vector<std::pair<uint64_t, Code>> Outcomes() {
     std::vector<std::pair<uint64_t, Code>> outcomes;
@@ -41,6 +43,7 @@ class PublishQueueTest : public testing::Test {
     return outcomes;
   }
 
+  SteadyTime now_{Millis(1'000'000)};
   PublishQueue queue_{/*window=*/4, /*window_bytes=*/100, /*mqtt5=*/true};
   std::vector<PublishOutcome> outcomes_;
 };
@@ -48,14 +51,14 @@ class PublishQueueTest : public testing::Test {
 TEST_F(PublishQueueTest, GivesNothingOutBeforeThereIsAConnection) {
   Add({Of(1)});
   EXPECT_THAT(Take(), IsEmpty());
-  queue_.Connected({});
+  Connect({});
   EXPECT_THAT(Take(), ElementsAre(0));
   EXPECT_THAT(Take(), IsEmpty());
   EXPECT_EQ(queue_.open(), 1u);
 }
 
 TEST_F(PublishQueueTest, HoldsTheWindowAndOpensItWithEachConfirmation) {
-  queue_.Connected({});
+  Connect({});
   Add({Of(1), Of(2), Of(3), Of(4), Of(5), Of(6)});
   EXPECT_THAT(Take(), ElementsAre(0, 1, 2, 3));
   Confirm(2);
@@ -69,13 +72,13 @@ TEST_F(PublishQueueTest, HoldsTheWindowAndOpensItWithEachConfirmation) {
 }
 
 TEST_F(PublishQueueTest, HoldsTheBrokersReceiveMaximum) {
-  queue_.Connected({.receive_maximum = 2});
+  Connect({.receive_maximum = 2});
   Add({Of(1), Of(2), Of(3)});
   EXPECT_THAT(Take(), ElementsAre(0, 1));
 }
 
 TEST_F(PublishQueueTest, GoesOnWithAReceiveMaximumOfOne) {
-  queue_.Connected({.receive_maximum = 1});
+  Connect({.receive_maximum = 1});
   Add({Of(1), Of(2)});
   EXPECT_THAT(Take(), ElementsAre(0));
   Confirm(0);
@@ -84,18 +87,18 @@ TEST_F(PublishQueueTest, GoesOnWithAReceiveMaximumOfOne) {
 
 TEST(PublishQueueMqtt311, AssumesABoundThatTheBrokerCannotAnnounce) {
   PublishQueue queue(100, 10'000, /*mqtt5=*/false);
-  queue.Connected({});
+  queue.Connected({}, SteadyTime());
   std::vector<Outgoing> batch;
   for (uint64_t i = 0; i < 50; ++i) batch.push_back(Of(i));
   std::vector<PublishQueue::Sent> sent;
   std::vector<PublishOutcome> outcomes;
   queue.Add(std::move(batch), outcomes);
-  queue.Take(sent, outcomes);
+  queue.Take(SteadyTime(), sent, outcomes);
   EXPECT_EQ(sent.size(), 20u);
 }
 
 TEST_F(PublishQueueTest, DoesNotCountQos0AgainstTheReceiveMaximum) {
-  queue_.Connected({.receive_maximum = 1});
+  Connect({.receive_maximum = 1});
   Add({Of(1), Of(2, Qos::kAtMostOnce), Of(3, Qos::kAtMostOnce), Of(4), Of(5, Qos::kAtMostOnce)});
   EXPECT_THAT(Take(), ElementsAre(0, 1, 2));  // The order holds: the last waits behind the fourth.
   Confirm(0);
@@ -103,7 +106,7 @@ TEST_F(PublishQueueTest, DoesNotCountQos0AgainstTheReceiveMaximum) {
 }
 
 TEST_F(PublishQueueTest, HoldsTheWindowInBytesButLetsOneLargeMessageThrough) {
-  queue_.Connected({});
+  Connect({});
   Add({Of(1, Qos::kAtLeastOnce, 500), Of(2, Qos::kAtLeastOnce, 60), Of(3, Qos::kAtLeastOnce, 60)});
   EXPECT_THAT(Take(), ElementsAre(0));
   Confirm(0);
@@ -113,15 +116,15 @@ TEST_F(PublishQueueTest, HoldsTheWindowInBytesButLetsOneLargeMessageThrough) {
 }
 
 TEST_F(PublishQueueTest, SendsAgainInOrderWhatABrokenConnectionLeftUnconfirmed) {
-  queue_.Connected({});
+  Connect({});
   Add({Of(1), Of(2), Of(3), Of(4), Of(5)});
   EXPECT_THAT(Take(), ElementsAre(0, 1, 2, 3));
   Confirm(1);
-  queue_.Disconnected(0, outcomes_);
+  Break();
   EXPECT_EQ(queue_.sent(), 0u);
   EXPECT_EQ(queue_.open(), 4u);
   Add({Of(6)});
-  queue_.Connected({});
+  Connect({});
   EXPECT_THAT(Take(), ElementsAre(0, 2, 3, 4));
   for (uint64_t sequence : {0u, 2u, 3u, 4u}) Confirm(sequence);
   EXPECT_THAT(Take(), ElementsAre(5));
@@ -133,21 +136,21 @@ TEST_F(PublishQueueTest, SendsAgainInOrderWhatABrokenConnectionLeftUnconfirmed) 
 TEST_F(PublishQueueTest, FailsQos0WithoutAConnectionUnlessItWaits) {
   Add({Of(1, Qos::kAtMostOnce), Of(2, Qos::kAtMostOnce, 1, /*wait=*/true), Of(3)});
   EXPECT_THAT(Outcomes(), ElementsAre(std::pair(1u, Code::kNotConnected)));
-  queue_.Connected({});
+  Connect({});
   EXPECT_THAT(Take(), ElementsAre(0, 1));
-  queue_.Disconnected(0, outcomes_);
+  Break();
   EXPECT_THAT(Outcomes(), IsEmpty());
-  queue_.Connected({});
+  Connect({});
   EXPECT_THAT(Take(), ElementsAre(0, 1));
 }
 
 TEST_F(PublishQueueTest, FailsQos0ThatABrokenConnectionLeftUnsentUnlessItWaits) {
-  queue_.Connected({.receive_maximum = 1});
+  Connect({.receive_maximum = 1});
   Add({Of(1), Of(2), Of(3, Qos::kAtMostOnce), Of(4, Qos::kAtMostOnce, 1, /*wait=*/true)});
   EXPECT_THAT(Take(), ElementsAre(0));
-  queue_.Disconnected(0, outcomes_);
+  Break();
   EXPECT_THAT(Outcomes(), ElementsAre(std::pair(3u, Code::kNotConnected)));
-  queue_.Connected({});
+  Connect({});
   EXPECT_THAT(Take(), ElementsAre(0, 1, 3));
 }
 
@@ -166,7 +169,7 @@ TEST_F(PublishQueueTest, TakesInWithoutAConnectionAtACostThatDoesNotGrowWithWhat
 }
 
 TEST_F(PublishQueueTest, GivesAFailedMessageBack) {
-  queue_.Connected({});
+  Connect({});
   Outgoing refused = Of(1);
   const OutboundMessage* message = refused.message.get();
   Add({std::move(refused), Of(2)});
@@ -188,20 +191,20 @@ TEST_F(PublishQueueTest, KeepsTheOrderOverEachOfManyBrokenConnections) {
   }
   std::vector<uint64_t> confirmed;
   while (queue_.open() > 0) {
-    queue_.Connected({});
+    Connect({});
     const std::vector<uint64_t> taken = Take();
     ASSERT_FALSE(taken.empty());
     // Each connection breaks after its first confirmation.
     ASSERT_EQ(taken.front(), confirmed.size());
     Confirm(taken.front());
     confirmed.push_back(taken.front());
-    queue_.Disconnected(0, outcomes_);
+    Break();
   }
   EXPECT_EQ(confirmed, expected);
 }
 
 TEST_F(PublishQueueTest, ReturnsWhatCouldNotBeHandedOver) {
-  queue_.Connected({});
+  Connect({});
   Add({Of(1), Of(2), Of(3)});
   EXPECT_THAT(Take(), ElementsAre(0, 1, 2));
   queue_.Return(1);
@@ -210,8 +213,61 @@ TEST_F(PublishQueueTest, ReturnsWhatCouldNotBeHandedOver) {
   EXPECT_THAT(Take(), ElementsAre(1, 2));
 }
 
+// ------------------------------------------------------------------------------------------------ expiry
+
+Outgoing Expiring(uint64_t token, uint32_t expiry_s, SteadyTime made, Qos qos = Qos::kAtLeastOnce) {
+  auto message = std::make_shared<OutboundMessage>();
+  message->topic = "t";
+  message->qos = qos;
+  message->made = made;
+  auto properties = std::make_unique<Properties>();
+  properties->expiry_s = expiry_s;
+  message->properties = std::move(properties);
+  return Outgoing{.token = token, .message = std::move(message), .wait_for_connection = true};
+}
+
+TEST_F(PublishQueueTest, GivesOutWhatIsLeftOfAnExpiry) {
+  Add({Expiring(1, 10, now_), Of(2)});
+  now_ += Millis(3'900);
+  Connect({});
+  std::vector<PublishQueue::Sent> sent;
+  queue_.Take(now_, sent, outcomes_);
+  ASSERT_EQ(sent.size(), 2u);
+  EXPECT_EQ(sent[0].expiry_s, 7u);
+  EXPECT_EQ(sent[1].expiry_s, std::nullopt);
+  // And again less with the next connection.
+  Break();
+  now_ += Millis(2'000);
+  Connect({});
+  sent.clear();
+  queue_.Take(now_, sent, outcomes_);
+  EXPECT_EQ(sent[0].expiry_s, 5u);
+}
+
+TEST_F(PublishQueueTest, SettlesWhatExpiredWhileItWaited) {
+  Add({Expiring(1, 3, now_), Expiring(2, 4, now_), Expiring(3, 3, now_, Qos::kAtMostOnce)});
+  now_ += Millis(3'000);
+  Connect({});
+  EXPECT_THAT(Take(), ElementsAre(1));
+  EXPECT_THAT(Outcomes(), ElementsAre(std::pair(1u, Code::kExpired), std::pair(3u, Code::kExpired)));
+  EXPECT_EQ(queue_.open(), 1u);
+}
+
+TEST_F(PublishQueueTest, DropsWhatExpiredWithoutAConnectionWhenAsked) {
+  Add({Of(1), Expiring(2, 3, now_), Expiring(3, 30, now_)});
+  now_ += Millis(3'000);
+  queue_.DropExpired(now_, outcomes_);
+  EXPECT_THAT(Outcomes(), ElementsAre(std::pair(2u, Code::kExpired)));
+  Connect({});
+  EXPECT_THAT(Take(), ElementsAre(0, 2));
+  // What is under way is the broker's.
+  now_ += Millis(60'000);
+  queue_.DropExpired(now_, outcomes_);
+  EXPECT_THAT(Outcomes(), IsEmpty());
+}
+
 TEST_F(PublishQueueTest, SettlesWhatTheBrokerCannotTakeWithoutSendingIt) {
-  queue_.Connected({.maximum_qos = Qos::kAtLeastOnce, .retain_available = false, .maximum_packet_bytes = 50});
+  Connect({.maximum_qos = Qos::kAtLeastOnce, .retain_available = false, .maximum_packet_bytes = 50});
   auto retained = std::make_shared<OutboundMessage>();
   retained->topic = "t";
   retained->retain = true;
@@ -225,7 +281,7 @@ TEST_F(PublishQueueTest, SettlesWhatTheBrokerCannotTakeWithoutSendingIt) {
 }
 
 TEST_F(PublishQueueTest, TakesOneOutcomeForAMessageOnly) {
-  queue_.Connected({});
+  Connect({});
   Add({Of(1), Of(2)});
   Take();
   Confirm(1);
@@ -236,65 +292,32 @@ TEST_F(PublishQueueTest, TakesOneOutcomeForAMessageOnly) {
 }
 
 TEST_F(PublishQueueTest, TakesTheOutcomeOfAMessageThatWaitsAgain) {
-  queue_.Connected({});
+  Connect({});
   Add({Of(1)});
   Take();
-  queue_.Disconnected(0, outcomes_);
+  Break();
   Confirm(0);
   EXPECT_THAT(Outcomes(), ElementsAre(std::pair(1u, Code::kOk)));
-  queue_.Connected({});
+  Connect({});
   EXPECT_THAT(Take(), IsEmpty());
-}
-
-TEST_F(PublishQueueTest, FindsTheMessageThatMakesTheBrokerCloseTheConnection) {
-  Add({Of(1), Of(2), Of(3), Of(4), Of(5)});
-  // The broker closes over the third, before it confirms the first two.
-  for (int i = 0; i < 2; ++i) {
-    queue_.Connected({});
-    EXPECT_THAT(Take(), ElementsAre(0, 1, 2, 3));
-    queue_.Disconnected(0, outcomes_);
-  }
-  // One at a time: the first two pass, the third is found out.
-  queue_.Connected({});
-  EXPECT_THAT(Take(), ElementsAre(0));
-  Confirm(0);
-  EXPECT_THAT(Take(), ElementsAre(1));
-  Confirm(1);
-  EXPECT_THAT(Take(), ElementsAre(2));
-  queue_.Disconnected(0x99, outcomes_);
-  for (int i = 0; i < 4; ++i) {
-    EXPECT_EQ(outcomes_.size(), 2u);
-    queue_.Connected({});
-    EXPECT_THAT(Take(), ElementsAre(2));
-    queue_.Disconnected(0x99, outcomes_);
-  }
-  EXPECT_EQ(outcomes_.back().mqtt_reason_code, 0x99);
-  EXPECT_THAT(Outcomes(),
-              ElementsAre(std::pair(1u, Code::kOk), std::pair(2u, Code::kOk), std::pair(3u, Code::kRefused)));
-  // The last suspect alone, then the window is open again.
-  queue_.Connected({});
-  EXPECT_THAT(Take(), ElementsAre(3));
-  Confirm(3);
-  Add({Of(6)});
-  EXPECT_THAT(Take(), ElementsAre(4, 5));
 }
 
 TEST_F(PublishQueueTest, SuspectsNothingWhileThereIsProgress) {
   Add({Of(1), Of(2), Of(3), Of(4), Of(5), Of(6), Of(7), Of(8)});
   for (uint64_t i = 0; i < 5; ++i) {
-    queue_.Connected({});
+    Connect({});
     EXPECT_GT(Take().size(), 1u);
     Confirm(i);
-    queue_.Disconnected(0, outcomes_);
+    Break();
   }
 }
 
 TEST_F(PublishQueueTest, SuspectsNothingWithoutAConnection) {
   Add({Of(1)});
-  for (int i = 0; i < 10; ++i) queue_.Disconnected(0, outcomes_);
+  for (int i = 0; i < 10; ++i) Break();
   for (int i = 0; i < 10; ++i) {
-    queue_.Connected({});
-    queue_.Disconnected(0, outcomes_);
+    Connect({});
+    Break();
   }
   EXPECT_THAT(Outcomes(), IsEmpty());
 }

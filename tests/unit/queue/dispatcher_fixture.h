@@ -78,6 +78,9 @@ struct QueuedSpec {
 };
 
 class DispatcherTest : public ::testing::Test {
+  // Outlives all that holds one.
+  std::vector<std::unique_ptr<Chain>> chains_;
+
  protected:
   // A chain with options; indexes are given in order.
   const Chain& MakeChain(std::string name, ChainOptions options = {}) {
@@ -181,7 +184,6 @@ class DispatcherTest : public ::testing::Test {
 
  private:
   Route route_{.id = "r1", .connection = "c1", .filter = "t"};
-  std::vector<std::unique_ptr<Chain>> chains_;
   RecordId next_record_ = 0;
   int workers_ = 0;
 };

@@ -15,7 +15,12 @@ using ::testing::Not;
 using ::testing::Pair;
 using ::testing::SizeIs;
 
-class BroughtChains : public DispatcherTest {
+// Outlives the dispatcher.
+struct OfADirectory {
+  ChainDirectory directory{{.max_messages = 10, .max_bytes = 1'000'000}};
+};
+
+class BroughtChains : protected OfADirectory, public DispatcherTest {
  protected:
   static constexpr Millis kIdle{60'000};
 
@@ -47,9 +52,6 @@ class BroughtChains : public DispatcherTest {
     for (const std::string& family : families) chains.merge(ChainsIn(family));
     return chains;
   }
-
-  ChainOptions options_{.max_messages = 10, .max_bytes = 1'000'000};
-  ChainDirectory directory{options_};
 };
 
 TEST_F(BroughtChains, AreForgottenWhenNobodyUsesThem) {
@@ -64,7 +66,7 @@ TEST_F(BroughtChains, AreForgottenWhenNobodyUsesThem) {
   EXPECT_TRUE(Settle(*worker, id, Verdict::kAck));
   Sweep();
   EXPECT_TRUE(Known("a")) << "a worker is there";
-  dispatcher.RemoveSession(worker->id, true, 0);
+  dispatcher.RemoveSession(worker->id, SessionEnd::kLost, 0);
   Sweep();
   EXPECT_FALSE(Known("a"));
   EXPECT_THAT(dispatcher.Chains(), IsEmpty());
@@ -91,7 +93,7 @@ TEST_F(BroughtChains, WhatIsConfiguredIsNeverForgotten) {
   EnqueuePayloads(directory.Keep("a"), {"1"});
   auto worker = Connect({&directory.Keep("a")}, {.messages = 10});
   Settle(*worker, worker->Take().id, Verdict::kAck);
-  dispatcher.RemoveSession(worker->id, true, 0);
+  dispatcher.RemoveSession(worker->id, SessionEnd::kLost, 0);
   Sweep();
   EXPECT_THAT(dispatcher.Chains(), SizeIs(1));
   EXPECT_THAT(ChainsIn("sluice_deliveries_total"), ElementsAre("a"));
@@ -109,7 +111,7 @@ TEST_F(BroughtChains, AForgottenChainsPlaceIsAnotherChains) {
       Settle(*worker, delivery.id, Verdict::kAck);
     }
     worker->deliveries.clear();
-    dispatcher.RemoveSession(worker->id, true, 0);
+    dispatcher.RemoveSession(worker->id, SessionEnd::kLost, 0);
     Sweep();
     EXPECT_FALSE(Known(name));
   }
@@ -122,7 +124,7 @@ TEST_F(BroughtChains, AForgottenChainsSeriesAreGone) {
   Settle(*worker, worker->Take().id, Verdict::kReject, Millis(0), "no");
   worker->deliveries.clear();
   listener.dead_letters.clear();
-  dispatcher.RemoveSession(worker->id, true, 0);
+  dispatcher.RemoveSession(worker->id, SessionEnd::kLost, 0);
   Sweep();
   EXPECT_FALSE(Known("a"));
   EXPECT_THAT(ChainsInMetrics(), Not(testing::Contains("a"))) << "of whatever family";

@@ -79,7 +79,7 @@ TEST_F(DispatcherHold, WhatALostWorkerOfAHeldChainGivesBackStays) {
   auto& holder = lost->deliveries.empty() ? other : lost;
   Advance(kSlow);
   dispatcher.HoldSlow(clock.Now(), kSlow);
-  dispatcher.RemoveSession(holder->id, true, holder->deliveries.front().id);
+  dispatcher.RemoveSession(holder->id, SessionEnd::kLost, holder->deliveries.front().id);
   EXPECT_EQ(lost->deliveries.size() + other->deliveries.size(), 1u);
   EXPECT_TRUE(dispatcher.WaitUntilIdle(clock.Now()));
   EXPECT_EQ(dispatcher.Backlog(), 1u);

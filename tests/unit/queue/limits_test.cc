@@ -211,6 +211,31 @@ TEST_F(Leases, CanBeShortened) {
   EXPECT_THAT(worker->deliveries, SizeIs(2));
 }
 
+// While nothing is read of workers nobody hears that they settle.
+TEST_F(Leases, StandStillWhileTheyAreHeld) {
+  const Chain& chain = MakeChain("c");
+  auto worker = Connect({&chain}, {.messages = 2});
+  EnqueuePayloads(chain, {"x"});
+  Advance(Millis(20'000));
+  dispatcher.HoldLeases();
+  dispatcher.HoldLeases();
+  EnqueuePayloads(chain, {"y"});
+  Advance(Millis(3'600'000));
+  dispatcher.ReleaseLeases();
+  Advance(Millis(1));
+  EXPECT_THAT(worker->deliveries, SizeIs(2));
+  dispatcher.ReleaseLeases();
+  EXPECT_THAT(listener.attempts, IsEmpty());
+  // The first has the 10 s that it had left, the second all of its own.
+  EXPECT_EQ(wakes.back(), clock.Now() + Millis(10'000));
+  Advance(Millis(9'999));
+  EXPECT_THAT(worker->deliveries, SizeIs(2));
+  Advance(Millis(1));
+  EXPECT_THAT(worker->deliveries, SizeIs(3));
+  Advance(Millis(20'000));
+  EXPECT_THAT(worker->deliveries, SizeIs(4));
+}
+
 TEST_F(Leases, AskTheTickerOnlyForTheNextOne) {
   const Chain& chain = MakeChain("c");
   auto worker = Connect({&chain}, {.messages = 100});

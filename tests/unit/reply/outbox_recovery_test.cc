@@ -62,7 +62,7 @@ class OutboxRecoveryTest : public ::testing::Test {
       if (reply.record <= after) continue;
       bytes += reply.message->bytes();
       if (page.size() == max_messages || (!page.empty() && bytes > max_bytes)) break;
-      page.push_back({reply.record, reply.connection, reply.message});
+      page.push_back(reply);
     }
     return page;
   }
@@ -71,7 +71,7 @@ class OutboxRecoveryTest : public ::testing::Test {
   MetricsRegistry metrics_;
   MemoryJournal journal_;
   FakePublisher publisher_;
-  Outbox outbox_{clock_, journal_, metrics_, {.max_messages = 10, .max_bytes = 1'000}, [](bool) {}};
+  Outbox outbox_{clock_, journal_, metrics_, {.max_messages = 10, .max_bytes = 100'000}, [](bool) {}};
   std::vector<RecoveredReply> left_;
   absl::Status readable_;
   int done_ = 0;
@@ -113,9 +113,9 @@ TEST_F(OutboxRecoveryTest, HoldsTheOutboxsBoundAndGoesOnAsThereIsRoom) {
 }
 
 TEST_F(OutboxRecoveryTest, HoldsTheBoundOfBytesToWithinOneReply) {
-  Left(5, "plant", Qos::kAtLeastOnce, 400);
+  Left(5, "plant", Qos::kAtLeastOnce, 40'000);
   Tick();
-  EXPECT_EQ(publisher_.open().size(), 3u);  // 803 bytes leave room, so that one more is let in.
+  EXPECT_EQ(publisher_.open().size(), 3u);  // Two leave room, so that one more is let in.
   publisher_.ConfirmAll();
 }
 
@@ -154,6 +154,34 @@ TEST_F(OutboxRecoveryTest, RepliesOfAConnectionThatIsGoneAreRefused) {
   EXPECT_EQ(outbox_.outstanding(), 3u);
   refused.all.clear();
   EXPECT_EQ(outbox_.outstanding(), 2u);
+}
+
+TEST_F(OutboxRecoveryTest, WhatTheGatewayHadRefusedGoesToTheDeadLettersAndNotToTheBroker) {
+  Collected denied;
+  outbox_.HandDeniedTo(denied);
+  Left(2);
+  left_[0].refusal =
+      ReplyRefusal{.reason = "denied: secret", .message_id = {1, 2}, .route = "r", .chain = "c", .worker = "w/1"};
+  EXPECT_EQ(Tick(), kNever);
+  EXPECT_THAT(publisher_.Payloads(), ElementsAre("1"));
+  ASSERT_EQ(denied.all.size(), 1u);
+  EXPECT_EQ(denied.all[0].record, 1u);
+  EXPECT_EQ(denied.all[0].reason, "denied: secret");
+  EXPECT_EQ(denied.all[0].chain, "c");
+  EXPECT_TRUE(denied.all[0].by_gateway);
+  denied.all.clear();
+}
+
+// `replies.onDenied` has been set to drop meanwhile.
+TEST_F(OutboxRecoveryTest, WhatTheGatewayHadRefusedEndsWhereItIsNotKeptAnyMore) {
+  std::vector<OutboxEntry> entries(1);
+  ASSERT_TRUE(journal_.Settle({}, entries).ok());
+  Left(1);
+  left_[0].refusal = ReplyRefusal{.reason = "denied: secret"};
+  EXPECT_EQ(Tick(), kNever);
+  EXPECT_THAT(publisher_.Payloads(), IsEmpty());
+  EXPECT_EQ(journal_.depth().outbox_messages, 0u);
+  EXPECT_EQ(outbox_.outstanding(), 0u);
 }
 
 // There is no broker to try again; a later start may have the connection.

@@ -44,7 +44,7 @@ class OutboxTest : public ::testing::Test {
   Outbox outbox_{clock_,
                  journal_,
                  metrics_,
-                 {.max_messages = 4, .max_bytes = 1'000, .result_timeout = Millis(5'000)},
+                 {.max_messages = 4, .max_bytes = 10'000, .result_timeout = Millis(5'000)},
                  [this](bool full) { full_.push_back(full); }};
 };
 
@@ -74,7 +74,10 @@ TEST_F(OutboxTest, SaysFullAtTheBoundAndRelievedAtHalf) {
 }
 
 TEST_F(OutboxTest, SaysFullAtTheBoundOfBytes) {
-  Send(0, std::string(1'000, 'x'));
+  Send(0, std::string(9'000, 'x'));
+  EXPECT_TRUE(full_.empty());
+  // What a reply takes beside its bytes counts, too.
+  Send(0, "x");
   EXPECT_THAT(full_, ElementsAre(true));
 }
 
@@ -89,6 +92,44 @@ TEST_F(OutboxTest, TellsTimeoutOnceAndKeepsTrying) {
   publisher_.ConfirmAll();
   EXPECT_EQ(sink_->all.size(), 1u);
   EXPECT_EQ(journal_.depth().outbox_messages, 0u);
+}
+
+TEST_F(OutboxTest, CountsUserPropertiesThatHaveHardlyAnyBytes) {
+  auto message = std::make_shared<OutboundMessage>();
+  auto properties = std::make_unique<Properties>();
+  properties->user.resize(1'000);
+  message->properties = std::move(properties);
+  std::vector<OutboxItem> items;
+  items.push_back({&route_, {message, 0, "plant"}, true, {}});
+  outbox_.Send(std::move(items));
+  EXPECT_THAT(full_, ElementsAre(true));
+}
+
+TEST_F(OutboxTest, HasWhatIsTooOldDroppedSoonAndTellsTheWorker) {
+  auto message = std::make_shared<OutboundMessage>();
+  message->qos = Qos::kAtLeastOnce;
+  message->made = clock_.Now();
+  auto properties = std::make_unique<Properties>();
+  properties->expiry_s = 3;
+  message->properties = std::move(properties);
+  OutboxEntry entry{message, 0, "plant"};
+  ASSERT_TRUE(journal_.Settle({}, {&entry, 1}).ok());
+  std::vector<OutboxItem> items;
+  items.push_back({&route_, entry, true, {.delivery_id = 7, .reply_id = 0, .results = sink_}});
+  outbox_.Send(std::move(items));
+  clock_.Advance(Millis(2'900));
+  outbox_.Tick(clock_.Now());
+  EXPECT_EQ(publisher_.expiry_calls, 0);
+  clock_.Advance(Millis(100));
+  outbox_.Tick(clock_.Now());
+  outbox_.Tick(clock_.Now());
+  EXPECT_EQ(publisher_.expiry_calls, 1);
+  publisher_.FailAll(PublishOutcome::Code::kExpired);
+  ASSERT_EQ(sink_->all.size(), 1u);
+  EXPECT_EQ(sink_->all[0].code, ItemResult::Code::kExpired);
+  EXPECT_EQ(journal_.depth().outbox_messages, 0u);
+  EXPECT_EQ(outbox_.outstanding(), 0u);
+  EXPECT_EQ(metrics_.GetCounter("sluice_replies_total", "", {{"outcome", "expired"}}).value(), 1u);
 }
 
 TEST_F(OutboxTest, CountsAReplyOfQos0WithoutAConnectionAsDroppedAndNotAsRefused) {

@@ -163,5 +163,50 @@ TEST_F(ReplyPolicyTest, CarriesRetainAndPayloadAndProperties) {
   EXPECT_EQ(outbound->properties->expiry_s, 9u);
 }
 
+// MQTT 5.0 §1.5.4: a broker may close the connection over them.
+TEST_F(ReplyPolicyTest, RefusesControlCharactersUnlessTheyAreAllowed) {
+  const auto with = [](auto change) {
+    WorkerReply reply = To("t");
+    reply.properties = std::make_unique<Properties>();
+    change(*reply.properties);
+    return reply;
+  };
+  const auto content_type = [](Properties& properties) { properties.content_type = "text\x01"; };
+  const auto response_topic = [](Properties& properties) { properties.response_topic = "a\xEF\xBF\xBE"; };
+  const auto name = [](Properties& properties) { properties.user = {{"a\x7F", "b"}}; };
+  const auto value = [](Properties& properties) { properties.user = {{"a", "\xC2\x85"}}; };
+  EXPECT_EQ(Refused(To("out/\x01")), ItemResult::Code::kInvalidTopic);
+  EXPECT_EQ(Refused(with(content_type)), ItemResult::Code::kInvalid);
+  EXPECT_EQ(Refused(with(response_topic)), ItemResult::Code::kInvalid);
+  EXPECT_EQ(Refused(with(name)), ItemResult::Code::kInvalid);
+  EXPECT_EQ(Refused(with(value)), ItemResult::Code::kInvalid);
+  rules_.allow_control_characters = true;
+  EXPECT_EQ(Refused(To("out/\x01")), ItemResult::Code::kOk);
+  EXPECT_EQ(Refused(with(content_type)), ItemResult::Code::kOk);
+  EXPECT_EQ(Refused(with(response_topic)), ItemResult::Code::kOk);
+  EXPECT_EQ(Refused(with(name)), ItemResult::Code::kOk);
+  EXPECT_EQ(Refused(with(value)), ItemResult::Code::kOk);
+}
+
+TEST_F(ReplyPolicyTest, GivesBackWhatItRefuses) {
+  rules_.permits = [](const Route&, std::string_view, std::string& why) {
+    why = "no";
+    return false;
+  };
+  WorkerReply reply = To("secret");
+  reply.payload = "81.5";
+  reply.qos = 1;
+  reply.retain = true;
+  reply.properties = std::make_unique<Properties>();
+  reply.properties->content_type = "text";
+  ReplyDecision decision = DecideReply(reply, *message_, route_, rules_);
+  const auto& refused = std::get<ReplyRefused>(decision);
+  EXPECT_EQ(refused.reply->topic, "secret");
+  EXPECT_EQ(refused.reply->payload, "81.5");
+  EXPECT_EQ(refused.reply->qos, Qos::kAtLeastOnce);
+  EXPECT_TRUE(refused.reply->retain);
+  EXPECT_EQ(refused.reply->properties->content_type, "text");
+}
+
 }  // namespace
 }  // namespace sluice

@@ -24,6 +24,7 @@ class CollectingSink final : public DeliverySink {
   void Deliver(std::vector<Delivery> batch) override {
     for (Delivery& delivery : batch) deliveries.push_back(std::move(delivery));
   }
+  void Revoke(std::vector<Revocation> /*revocations*/) override {}
   std::vector<Delivery> deliveries;
 };
 
@@ -34,7 +35,10 @@ class FailingJournal final : public Journal {
   absl::Status Settle(std::span<const RecordId> records, std::span<OutboxEntry> replies) override {
     if (full) return absl::ResourceExhaustedError("no space left");
     ++settles;
-    for (const OutboxEntry& reply : replies) connections.emplace_back(reply.connection);
+    for (const OutboxEntry& reply : replies) {
+      connections.emplace_back(reply.connection);
+      if (reply.refusal != nullptr) refusals.push_back(*reply.refusal);
+    }
     return memory_.Settle(records, replies);
   }
   void Confirm(std::span<const RecordId> outbox_records) override { memory_.Confirm(outbox_records); }
@@ -43,9 +47,19 @@ class FailingJournal final : public Journal {
   bool full = false;
   int settles = 0;
   std::vector<std::string> connections;  // Of the replies.
+  std::vector<ReplyRefusal> refusals;    // Of those that are not to be published.
 
  private:
   MemoryJournal memory_;
+};
+
+// The dead letters, as the outbox sees them.
+class CollectingRefusals final : public RefusedReplies {
+ public:
+  void Take(std::vector<RefusedReply> replies) override {
+    for (RefusedReply& reply : replies) all.push_back(std::move(reply));
+  }
+  std::vector<RefusedReply> all;
 };
 
 class SettlerTest : public ::testing::Test, private DispatcherListener {
@@ -55,6 +69,7 @@ class SettlerTest : public ::testing::Test, private DispatcherListener {
     route_.connection = "plant";
     publisher_.ListenWith(outbox_);
     outbox_.AddConnection("plant", publisher_);
+    outbox_.HandDeniedTo(denied_);
     session_ =
         dispatcher_.AddSession({.worker = "w/1", .chains = {&chain_}, .window = {100, 0}, .lease = Millis(0)}, sink_);
   }
@@ -107,10 +122,24 @@ class SettlerTest : public ::testing::Test, private DispatcherListener {
   Outbox outbox_{clock_, journal_, metrics_, {}, [](bool) {}};
   std::vector<DeadLetter> dead_letters_;
   Dispatcher dispatcher_{clock_, metrics_, *this, [](SteadyTime) {}, 1};
-  Settler settler_{
-      dispatcher_, journal_,
-      outbox_,     ReplyRules{.permits = [](const Route&, std::string_view, std::string&) { return true; }},
-      metrics_,    {.max_messages = 3, .max_bytes = 1'000}};
+  // Where replies may not go.
+  static bool Permits(std::string_view topic, std::string& why) {
+    if (!topic.starts_with("secret/")) return true;
+    why = "secret";
+    return false;
+  }
+  ReplyRules rules_{
+      .permits = [](const Route&, std::string_view topic, std::string& why) { return Permits(topic, why); }};
+  std::vector<bool> full_;
+  Settler settler_{clock_,
+                   dispatcher_,
+                   journal_,
+                   outbox_,
+                   rules_,
+                   metrics_,
+                   {.max_messages = 3, .max_bytes = 1u << 20},
+                   [this](bool full) { full_.push_back(full); }};
+  CollectingRefusals denied_;
   void ReplyAhead(uint64_t delivery, const std::string& topic, uint64_t reply_id = 0) {
     std::vector<WorkerReply> replies = ReplyTo(topic, reply_id);
     replies[0].delivery_id = delivery;
@@ -317,23 +346,123 @@ TEST_F(SettlerTest, AHeldSettleOutlivesItsWorkersStream) {
   EXPECT_EQ(dispatcher_.Backlog(), 0u);
 }
 
-TEST_F(SettlerTest, OverABoundRepliesAheadOfTheirSettleAreRefusedAndTold) {
+TEST_F(SettlerTest, AtABoundOfWhatIsHeldNothingMoreIsReadOfWorkers) {
   uint64_t delivery = Deliver();
   journal_.full = true;
-  for (const char* topic : {"1", "2", "3"}) ReplyAhead(delivery, topic);
+  for (const char* topic : {"1", "2"}) ReplyAhead(delivery, topic);
+  EXPECT_TRUE(full_.empty());
+  ReplyAhead(delivery, "3");
+  EXPECT_THAT(full_, ElementsAre(true));
+  // What has been read is taken.
+  Settle(delivery, Verdict::kAck, ReplyTo("4"));
   EXPECT_TRUE(results_->all.empty());
-  ReplyAhead(delivery, "4", 44);
-  ASSERT_EQ(results_->all.size(), 1u);
-  EXPECT_EQ(results_->all[0].reply_id, 44u);
-  EXPECT_EQ(results_->all[0].code, ItemResult::Code::kRefused);
-  EXPECT_EQ(metrics_.GetCounter("sluice_replies_not_sent_total", "", {{"reason", "not_journaled"}}).value(), 1u);
-  // A settle is always taken: its worker's window bounds how many there are.
-  Settle(delivery, Verdict::kAck, ReplyTo("5"));
   Recover();
-  EXPECT_THAT(publisher_.Payloads(), ElementsAre("1", "2", "3", "5"));
+  EXPECT_THAT(full_, ElementsAre(true, false));
+  EXPECT_THAT(publisher_.Payloads(), ElementsAre("1", "2", "3", "4"));
+}
+
+// ------------------------------------------------------------------------------------------------ not published
+
+TEST_F(SettlerTest, ARetryPublishesNoReplyAndSaysSo) {
+  uint64_t delivery = Deliver();
+  Settle(delivery, Verdict::kRetry, ReplyTo("progress", 7));
+  EXPECT_TRUE(publisher_.open().empty());
+  EXPECT_EQ(journal_.settles, 0);
+  ASSERT_EQ(results_->all.size(), 1u);
+  EXPECT_EQ(results_->all[0].reply_id, 7u);
+  EXPECT_EQ(results_->all[0].delivery_id, delivery);
+  EXPECT_EQ(results_->all[0].code, ItemResult::Code::kNotPublished);
+  EXPECT_EQ(metrics_.GetCounter("sluice_replies_not_sent_total", "", {{"reason", "retry"}}).value(), 1u);
+}
+
+TEST_F(SettlerTest, ARejectPublishesItsReplies) {
+  Settle(Deliver(), Verdict::kReject, ReplyTo("sorry"));
+  Settle(Deliver(), Verdict::kDrop, ReplyTo("dropped"));
+  EXPECT_THAT(publisher_.Payloads(), ElementsAre("sorry", "dropped"));
+}
+
+TEST_F(SettlerTest, AReplyThatTheGatewayRefusesGoesToTheDeadLettersInTheWriteThatEndsItsMessage) {
+  uint64_t delivery = Deliver();
+  const MessageId id = sink_->deliveries.back().message_id;
+  Settle(delivery, Verdict::kAck, ReplyTo("secret/1", 9));
+  EXPECT_TRUE(publisher_.open().empty());
+  ASSERT_EQ(results_->all.size(), 1u);
+  EXPECT_EQ(results_->all[0].code, ItemResult::Code::kDenied);
+  // One write, so that neither a kill before it nor one behind it loses the answer.
+  EXPECT_EQ(journal_.settles, 1);
+  ASSERT_EQ(journal_.refusals.size(), 1u);
+  EXPECT_EQ(journal_.refusals[0].reason, "denied: secret");
+  EXPECT_EQ(journal_.refusals[0].worker, "w/1");
+  EXPECT_EQ(journal_.depth().ingress_messages, 0u);
+  EXPECT_EQ(journal_.depth().outbox_messages, 1u);
+  ASSERT_EQ(denied_.all.size(), 1u);
+  const RefusedReply& kept = denied_.all[0];
+  EXPECT_TRUE(kept.by_gateway);
+  EXPECT_NE(kept.record, 0u);
+  EXPECT_EQ(kept.message->topic, "secret/1");
+  EXPECT_EQ(kept.message->payload, "secret/1");
+  EXPECT_EQ(kept.reason, "denied: secret");
+  EXPECT_EQ(kept.worker, "w/1");
+  EXPECT_EQ(kept.chain, "c");
+  EXPECT_EQ(kept.route, "temperature");
+  EXPECT_EQ(kept.message_id, id);
+  EXPECT_EQ(metrics_.GetCounter("sluice_replies_denied_total", "", {{"chain", "c"}, {"reason", "denied"}}).value(), 1u);
+  // It holds its place until the dead letters have it.
+  EXPECT_EQ(outbox_.outstanding(), 1u);
+  denied_.all.clear();
+  EXPECT_EQ(outbox_.outstanding(), 0u);
+}
+
+TEST_F(SettlerTest, EveryKindOfRefusalIsKept) {
+  for (const char* topic : {"a/#", "", "tab\there", "secret/x"}) Settle(Deliver(), Verdict::kAck, ReplyTo(topic));
+  Settle(Deliver(), Verdict::kAck, ReplyTo("answer", 0, 7));
+  std::vector<std::string> reasons;
+  for (const RefusedReply& reply : denied_.all) reasons.push_back(reply.reason.substr(0, reply.reason.find(':')));
+  EXPECT_THAT(reasons, ElementsAre("invalid_topic", "invalid_topic", "denied", "invalid_qos"));
+  EXPECT_EQ(denied_.all.back().message->qos, Qos::kExactlyOnce);
+}
+
+TEST_F(SettlerTest, ARefusedReplyOfQos0ToAMessageOfQos0IsKeptWithoutARecord) {
+  Settle(Deliver({.qos = Qos::kAtMostOnce}), Verdict::kAck, ReplyTo("secret/1", 0, 0));
+  EXPECT_EQ(journal_.settles, 0);
+  ASSERT_EQ(denied_.all.size(), 1u);
+  EXPECT_EQ(denied_.all[0].record, 0u);
+}
+
+TEST_F(SettlerTest, ARefusedReplyIsHeldWithTheRestWhileTheJournalCannotBeWritten) {
+  uint64_t delivery = Deliver();
   journal_.full = true;
-  ReplyAhead(Deliver(), "6");
-  EXPECT_EQ(results_->all.size(), 1u);
+  Settle(delivery, Verdict::kAck, ReplyTo("secret/1"));
+  EXPECT_TRUE(denied_.all.empty());
+  Recover();
+  EXPECT_EQ(denied_.all.size(), 1u);
+}
+
+TEST_F(SettlerTest, WhereRefusedRepliesAreDroppedTheyAreToldAndCountedOnly) {
+  rules_.keep_denied = false;
+  Settler settler(clock_, dispatcher_, journal_, outbox_, rules_, metrics_, {}, [](bool) {});
+  WorkerSettle settle;
+  settle.delivery_id = Deliver();
+  settle.replies.push_back(std::move(ReplyTo("secret/1")[0]));
+  std::vector<WorkerSettle> settles;
+  settles.push_back(std::move(settle));
+  settler.OnSettles(session_, std::move(settles), results_);
+  EXPECT_TRUE(denied_.all.empty());
+  EXPECT_EQ(journal_.depth().outbox_messages, 0u);
+  EXPECT_EQ(metrics_.GetCounter("sluice_replies_denied_total", "", {{"chain", "c"}, {"reason", "denied"}}).value(), 1u);
+}
+
+TEST_F(SettlerTest, AReplysExpiryCountsFromWhenItCame) {
+  std::vector<WorkerReply> replies = ReplyTo("answer");
+  replies[0].properties = std::make_unique<Properties>();
+  replies[0].properties->expiry_s = 3;
+  Settle(Deliver(), Verdict::kAck, std::move(replies));
+  ASSERT_EQ(publisher_.open().size(), 1u);
+  const OutboundMessage& message = *publisher_.open()[0].message;
+  EXPECT_EQ(message.made, clock_.Now());
+  EXPECT_EQ(message.made_unix_ms, clock_.UnixMillis());
+  EXPECT_EQ(message.ExpiryLeft(clock_.Now() + Millis(2'500)), 1u);
+  EXPECT_EQ(message.expires(), clock_.Now() + Millis(3'000));
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ namespace {
 class SilentStream final : public Stream {
  public:
   void WriteFrame(const grpc::ByteBuffer* /*frame*/) override {}
+  void ReadFrame() override {}
   void EndWith(const absl::Status& status) override { ended = status; }
   void Abort(const absl::Status& /*status*/) override {}
 
@@ -28,6 +29,7 @@ class RegistryTest : public testing::Test {
     return SessionRegistry({.clock = clock_,
                             .source = source_,
                             .settles = settles_,
+                            .gate = gate_,
                             .log_limit = log_limit_,
                             .admission = {.chains = chains_, .may_create = nullptr},
                             .metrics = WorkerMetrics(metrics_),
@@ -42,6 +44,7 @@ class RegistryTest : public testing::Test {
   log::Limiter log_limit_{clock_};
   FakeDeliverySource source_;
   FakeSettleHandler settles_{source_};
+  ReadGate gate_;
   ChainDirectory chains_{ChainOptions{}};
   SteadyTime woken_ = kNever;
 };

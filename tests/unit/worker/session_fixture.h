@@ -58,6 +58,7 @@ class FakeStream final : public Stream {
     session_->OnWriteDone(true);
     return frame;
   }
+  void ReadFrame() override { ++reads_asked; }
   void HalfClose() { session_->OnReadEnd(); }
   void Vanish() {
     session_->OnReadEnd();
@@ -71,6 +72,8 @@ class FakeStream final : public Stream {
     done_ = true;
     session_->OnDone();
   }
+
+  int reads_asked = 0;  // Of ReadFrame().
 
   Session& session() { return *session_; }
   const std::shared_ptr<Session>& shared() { return session_; }
@@ -128,11 +131,13 @@ class SessionTest : public testing::Test {
   log::Limiter log_limit_{clock_};
   FakeDeliverySource source_;
   FakeSettleHandler settles_{source_};
+  ReadGate gate_;
   ChainDirectory chains_{ChainOptions{}};
   SteadyTime woken_ = kNever;
   SessionContext context_{.clock = clock_,
                           .source = source_,
                           .settles = settles_,
+                          .gate = gate_,
                           .log_limit = log_limit_,
                           .admission = {.chains = chains_, .may_create = nullptr},
                           .metrics = WorkerMetrics(metrics_),

@@ -210,5 +210,56 @@ TEST_F(SessionTest, AMessageThatFitsNoFrameIsRejectedInsteadOfEndingTheStream) {
   EXPECT_EQ(worker_.Read()->deliveries(0).topic(), "plant/1");
 }
 
+// ------------------------------------------------------------------------------------------------ the gate
+
+TEST_F(SessionTest, IsNotReadWhileTheGateIsClosedAndReadOnWhenItOpens) {
+  EXPECT_TRUE(worker_.SayHello());
+  gate_.Close();
+  v1::WorkerFrame frame;
+  frame.mutable_ping()->set_nonce(1);
+  EXPECT_FALSE(worker_.Say(frame));
+  EXPECT_EQ(worker_.reads_asked, 0);
+  gate_.Open();
+  EXPECT_EQ(worker_.reads_asked, 1);
+  EXPECT_TRUE(worker_.Say(frame));
+}
+
+TEST_F(SessionTest, ASilentWorkerIsNotGivenUpWhileNobodyReadsWhatItSays) {
+  worker_.SayHello();
+  gate_.Close();
+  EXPECT_FALSE(worker_.Say({}));
+  for (int i = 0; i < 100; ++i) {
+    clock_.Advance(Millis(10'000));
+    worker_.session().Tick(clock_.Now());
+    // It is told of the gateway's life all the same.
+    while (worker_.Read()) {
+    }
+  }
+  EXPECT_FALSE(worker_.ended().has_value());
+  gate_.Open();
+  clock_.Advance(Millis(19'000));
+  worker_.session().Tick(clock_.Now());
+  while (worker_.Read()) {
+  }
+  EXPECT_FALSE(worker_.ended().has_value());
+  clock_.Advance(Millis(1'000));
+  worker_.session().Tick(clock_.Now());
+  while (worker_.Read()) {
+  }
+  EXPECT_TRUE(worker_.ended().has_value());
+}
+
+TEST_F(SessionTest, AStreamThatEndsWhileTheGateIsClosedIsNotReadOn) {
+  worker_.SayHello();
+  gate_.Close();
+  EXPECT_FALSE(worker_.Say({}));
+  worker_.session().Shutdown("going");
+  while (worker_.Read()) {
+  }
+  EXPECT_TRUE(worker_.ended().has_value());
+  gate_.Open();
+  EXPECT_EQ(worker_.reads_asked, 0);
+}
+
 }  // namespace
 }  // namespace sluice

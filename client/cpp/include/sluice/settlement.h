@@ -43,7 +43,7 @@ struct Settlement {
   Outcome outcome = Outcome::kAck;
   std::string reason = {};                   // For people and dead letters; the gateway keeps the first 1,024 bytes.
   std::chrono::milliseconds retry_after{0};  // kRetry: 0 leaves the pause to the gateway. At most an hour.
-  std::vector<Reply> replies = {};
+  std::vector<Reply> replies = {};           // Not published with kRetry: the next attempt brings its own.
 
   static Settlement Ack(std::vector<Reply> replies = {}) { return {.replies = std::move(replies)}; }
   static Settlement Retry(std::string reason, std::chrono::milliseconds after = {}) {
@@ -68,6 +68,7 @@ struct ItemResult {
     kNotConnected = 9,
     kNotPublished = 10,  // Its settle was a RETRY.
     kClipped = 11,       // A lease cannot be extended any further. The SDK takes care of it.
+    kExpired = 12,       // Its expiry was over before it could be published.
     kUnknown = 255,      // A code this SDK does not know: a failure.
   };
   std::uint64_t reply_id = 0;

@@ -1,0 +1,51 @@
+// Says and counts which replies the gateway itself refuses.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "server/runtime/mutex.h"
+#include "server/telemetry/log_limit.h"
+#include "server/telemetry/metrics.h"
+#include "server/worker/settle_handler.h"
+
+namespace sluice {
+
+// "denied", "invalid_topic", …: as in metrics and before the reason of a dead letter.
+std::string_view DenialName(ItemResult::Code code);
+
+// Thread-safe.
+class DeniedReplies {
+ public:
+  // `then`: what is done with them, for the log: "dead_letter" or "drop".
+  DeniedReplies(const Clock& clock, MetricsRegistry& metrics, std::string_view then);
+
+  struct Denied {
+    std::string_view chain;
+    std::string_view worker;
+    std::string_view topic;  // Any bytes.
+    ItemResult::Code code;
+    std::string_view why;
+  };
+  // A warning at a bounded rate, and a count by chain and reason.
+  void Note(const Denied& denied);
+
+ private:
+  // Chains with counters of their own; replies of more are counted together, under the chain "(others)".
+  static constexpr size_t kMostChains = 1'000;
+  static constexpr size_t kCodes = 16;
+
+  Counter& CounterOf(std::string_view chain, ItemResult::Code code);
+
+  MetricsRegistry& metrics_;
+  const std::string then_;
+  log::Limiter log_limit_;
+
+  Mutex mutex_;
+  std::map<std::string, std::array<Counter*, kCodes>, std::less<>> counters_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace sluice
