@@ -126,6 +126,7 @@ def test_names_that_nobody_uses_make_room_for_others(world):
     other.hello("c", "d")
     for delivery in other.expect_deliveries(2):
         other.answer(delivery)
+    gateway.wait_metric("sluice_settled_total", lambda settled: settled == 2)
     other.close()
 
     def taken():
