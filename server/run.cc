@@ -33,20 +33,25 @@ void ConfigureLog(const LogConfig& config) {
   log::Configure(level, format);
 }
 
-// SIGTERM and SIGINT are waited for, not handled: blocked here, before the first thread, which the others inherit.
+// SIGTERM, SIGINT and SIGHUP are waited for, not handled: blocked here, before the first thread, which the others
+// inherit.
 sigset_t BlockSignals() {
   std::signal(SIGPIPE, SIG_IGN);
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return signals;
 }
 
+// One that asks for the end.
 const char* WaitForSignal(const sigset_t& signals) {
   int signal = 0;
-  sigwait(&signals, &signal);
+  for (sigwait(&signals, &signal); signal == SIGHUP; sigwait(&signals, &signal)) {
+    log::Warning("SIGHUP is ignored: the configuration is read at the start only; restart the gateway to change it");
+  }
   return signal == SIGTERM ? "SIGTERM" : "SIGINT";
 }
 
@@ -70,11 +75,11 @@ int Run(const GatewayConfig& config, GatewayParts parts) {
   log::Info("stopping", {{"signal", signal}});
   std::thread([signals] {
     log::Warning("stopping at once", {{"signal", WaitForSignal(signals)}});
-    std::_Exit(EXIT_FAILURE);
+    std::_Exit(kExitLeftOver);
   }).detach();
   bool complete = (*gateway)->Shutdown(config.shutdown_drain);
   log::Info("stopped");
-  return complete ? EXIT_SUCCESS : EXIT_FAILURE;
+  return complete ? EXIT_SUCCESS : kExitLeftOver;
 }
 
 }  // namespace

@@ -8,8 +8,12 @@
 
 namespace sluice {
 
-// `arguments` without the program's name; returns the exit status. Blocks SIGTERM and SIGINT, so call it in main,
-// before the first thread. A second signal ends the process at once.
+// Exit status of an end that left something over: the drain overran, or a second signal cut it short. What is wrong
+// before the gateway serves is 1 (the configuration, an address, the journal) or 2 (the command line).
+inline constexpr int kExitLeftOver = 3;
+
+// `arguments` without the program's name; returns the exit status. Blocks SIGTERM, SIGINT and SIGHUP, so call it in
+// main, before the first thread. A second SIGTERM or SIGINT ends the process at once; SIGHUP is said and ignored.
 int RunGateway(const std::vector<std::string>& arguments, GatewayParts parts);
 
 }  // namespace sluice

@@ -54,8 +54,9 @@ With or without a file:
   --version               print the version
   --help                  print this
 
-Signals: SIGTERM and SIGINT drain and end; a second one ends at once.
-Exit status: 0 ended as asked, 1 the configuration is wrong or the gateway cannot run, 2 the command line is wrong.
+Signals: SIGTERM and SIGINT drain and end; a second one ends at once. SIGHUP is ignored.
+Exit status: 0 ended as asked, 1 the configuration is wrong or the gateway cannot run, 2 the command line is wrong,
+3 ended before everything was settled and confirmed (docs/operations.md).
 )";
 
 // The flags as they stand; empty or false where not given.
