@@ -200,6 +200,16 @@ void Client::EndAfterError() {
 
 bool Client::passing_by() const { return state_->oversized.active(); }
 
+std::string Client::Unfinished(std::string_view bytes) {
+  FixedHeader header;
+  if (ReadFixedHeader(bytes, header) || header.size == 0) return "packet";
+  std::string text(PacketName(header.type));
+  Reader reader(bytes.substr(header.size));
+  const std::string_view topic = header.type == PacketType::kPublish ? reader.Prefixed() : std::string_view();
+  if (!topic.empty()) text += " to '" + Readable(topic) + "'";
+  return text + " of " + std::to_string(header.packet_size()) + " bytes";
+}
+
 Fault Client::State::CheckHeader(const FixedHeader& header) const {
   if (Fault fault = CheckFixedHeader(header, options.mqtt5, options.max_packet_bytes)) return fault;
   const bool is_connack = header.type == PacketType::kConnack;

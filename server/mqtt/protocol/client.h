@@ -98,6 +98,8 @@ class Client {
   void EndAfterError();
   // A PUBLISH that is too large is passing by.
   bool passing_by() const;
+  // What the unfinished packet at the front of `bytes` says of itself, for people: "PUBLISH to 'a' of 300 bytes".
+  static std::string Unfinished(std::string_view bytes);
 
   // What is to be sent. The driver takes it away with std::string::swap or clears it.
   std::string& output();

@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kReadBytes = 64u << 10;
 // Answers that wait while a write is under way: a broker that asks and asks and does not read is not read either.
 constexpr size_t kMostUnwrittenBytes = 1u << 20;
-// A packet that is too large, and of which less than this comes in half a keep-alive period, has no end.
+// A packet of which less than this comes in half a keep-alive period, while the broker is to answer pings, has no end.
 constexpr size_t kLeastPassingBytes = 4'096;
 // For the broker's end of a disconnection on purpose.
 constexpr Millis kCloseTimeout{1'000};
@@ -139,6 +139,7 @@ void Link::Opened(const absl::Status& status) {
   refusal_.clear();
   farewell_.clear();
   buffer_.Clear();
+  finished_since_tick_ = true;
   phase_timer_.Set(clock_.Now() + options_.connect_timeout, [this] {
     ConnectFailed("no answer to CONNECT from " + options_.uri + " in time: is it an MQTT broker?", /*refused=*/false);
   });
@@ -189,6 +190,7 @@ void Link::OnRead(const absl::Status& status, size_t bytes) {
   storage_ = buffer_.storage();
   const Client::Progress progress = client_.Receive(buffer_.bytes(), *this);
   storage_.reset();
+  if (progress.consumed > 0 && !client_.passing_by()) finished_since_tick_ = true;
   const absl::Status taken = user_.OnBatch();
   buffer_.Consume(progress.consumed, progress.wanted);
   if (!refusal_.empty()) return ConnectFailed(refusal_, /*refused=*/true);
@@ -239,9 +241,8 @@ void Link::OnKeepAlive() {
   keep_alive_timer_.Set(clock_.Now() + KeepAlive::TickPeriod(keep_alive_s), [this] { OnKeepAlive(); });
   // Nobody hears an answer while nobody reads.
   if (!reading_ && !user_.MayRead()) keep_alive_.Received();
-  const size_t read = std::exchange(read_since_tick_, 0);
-  if (client_.passing_by() && user_.MayRead() && read < kLeastPassingBytes) {
-    return Drop("a PUBLISH that is larger than allowed does not come to its end: is its length wrong?");
+  if (StuckInAPacket()) {
+    return Drop("a " + Client::Unfinished(buffer_.bytes()) + " does not come to its end: is its length wrong?");
   }
   switch (keep_alive_.Tick()) {
     case KeepAlive::Action::kNone:
@@ -252,6 +253,14 @@ void Link::OnKeepAlive() {
     case KeepAlive::Action::kGone:
       return Drop("the broker has not answered a ping in time");
   }
+}
+
+bool Link::StuckInAPacket() {
+  const size_t read = std::exchange(read_since_tick_, 0);
+  const bool unfinished = client_.passing_by() || !buffer_.bytes().empty();
+  const bool finished = std::exchange(finished_since_tick_, !unfinished);
+  // Of a broker that says nothing at all a ping finds out.
+  return unfinished && !finished && reading_ && read > 0 && read < kLeastPassingBytes;
 }
 
 void Link::WakeAt(SteadyTime when) {

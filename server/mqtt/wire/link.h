@@ -117,6 +117,8 @@ class Link final : private ClientEvents {
   void Read();
   void OnRead(const absl::Status& status, size_t bytes);
   void OnKeepAlive();
+  // The packet that is coming in does not come on: its length is wrong, and swallows what the broker says.
+  bool StuckInAPacket();
   void ConnectFailed(const std::string& error, bool refused);
   // The connection is of no use any more, whatever phase it is in. May be called within any of the transport's
   // completions.
@@ -144,6 +146,7 @@ class Link final : private ClientEvents {
   KeepAlive keep_alive_;
   ReadBuffer buffer_;
   size_t read_since_tick_ = 0;           // Bytes, since the last tick of keep_alive_.
+  bool finished_since_tick_ = true;      // A packet came to its end, or none was begun.
   std::shared_ptr<const void> storage_;  // Of the bytes that are being received.
   std::string writing_;
   bool reading_ = false;
