@@ -348,7 +348,6 @@ void Gateway::Stages::EndSession(const SessionMemory::Session& session) {
   for (const std::string& filter : session.filters) remainders.push_back({.filter = filter, .remainder = true});
 
   MqttOptions options = found->second;
-  options.name = absl::StrCat(session.connection, " (leaving ", session.name.client_id, ")");
   options.client_id = session.name.client_id;
   options.clean_session = false;
   const SegmentJournal* disk = opened_journal_.on_disk();
@@ -356,6 +355,8 @@ void Gateway::Stages::EndSession(const SessionMemory::Session& session) {
   auto sink = std::make_unique<LeavingSink>(
       std::make_unique<Router>(options, disk ? disk->ReadReceived() : std::vector<ReceivedPacket>(), still_wanted,
                                chains_, journal_, next, *dead_letters_, metrics_, clock_));
+  // The router's is the connection's: that is what its messages and packet identifiers belong to.
+  options.name = absl::StrCat(session.connection, " (leaving ", session.name.client_id, ")");
   auto connection = drivers_.intake(options, std::move(remainders), *sink, clock_, leaving_metrics_);
   intake_control_.AddConnection(options.name, *connection, still_wanted);
   session_leaver_.Add({.client_id = session.name.client_id,

@@ -28,10 +28,10 @@ constexpr std::string_view kReasons[] = {"invalid topic", "invalid properties", 
 
 std::string ReasonOf(std::string_view kind, std::string_view why) { return std::string(kind).append(": ").append(why); }
 
-// Names the connection of what has no route.
-Route NoRoute(const SubscriptionGroup& group) {
+// Names the connection of what has no route. The group of a session that is being left may be empty.
+Route NoRoute(const std::string& connection, const SubscriptionGroup& group) {
   Route none;
-  none.connection = group.planned.front().routes.front()->connection;
+  none.connection = group.planned.empty() ? connection : group.planned.front().routes.front()->connection;
   return none;
 }
 
@@ -49,7 +49,7 @@ Router::Router(const MqttOptions& connection, std::span<const ReceivedPacket> un
       next_(next),
       unroutable_sink_(unroutable),
       clock_(clock),
-      no_route_(NoRoute(group)) {
+      no_route_(NoRoute(connection.name, group)) {
   for (size_t qos = 0; qos < received_.size(); ++qos) {
     received_[qos] = &metrics.GetCounter("sluice_messages_received_total", "Messages received from MQTT brokers.",
                                          {{"connection", connection_}, {"qos", std::to_string(qos)}});
@@ -173,7 +173,10 @@ void Router::TakeOne(const InboundMessage& inbound) {
   const RouteIndex::FoundBy found_by = index_.Find(inbound, scratch_, found_);
   if (found_by == RouteIndex::FoundBy::kUnknownIdentifier) LookForRemainders(inbound);
   if (found_.empty()) {
-    Refuse(Drop::kNoRoute, nullptr, inbound.message, "no route of the connection takes the topic");
+    Refuse(Drop::kNoRoute, nullptr, inbound.message,
+           found_by == RouteIndex::FoundBy::kUnknownIdentifier
+               ? "it came for a subscription of an earlier configuration"
+               : "no route of the connection takes the topic");
     return;
   }
   hex_.reset();
