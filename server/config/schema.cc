@@ -332,11 +332,12 @@ constinit const Section kChainSection{"chains.NAME",
                                       kChainKeys};
 constinit const Section kChainQueueSection{"chains.NAME.queue", "Also `chainDefaults.queue`.", kChainQueueKeys};
 constinit const Section kRepliesSection{"replies", "What workers may publish.", kRepliesKeys};
-constinit const Section kDeadLettersSection{"deadLetters",
-                                            "Messages that no worker could settle, and replies that a broker or the gateway refused, "
-                                            "are kept in an SQLite database beside the "
-                                            "journal, until `sluicectl dlq` replays or purges them.",
-                                            kDeadLettersKeys};
+constinit const Section kDeadLettersSection{
+    "deadLetters",
+    "Messages that no worker could settle, and replies that a broker or the gateway refused, "
+    "are kept in an SQLite database beside the "
+    "journal, until `sluicectl dlq` replays or purges them.",
+    kDeadLettersKeys};
 constinit const Section kWorkersSection{"workers", "The listener for workers.", kWorkersKeys};
 constinit const Section kWorkersTlsSection{"workers.tls", "", kWorkersTlsKeys};
 constinit const Section kWorkersWindowSection{"workers.maxWindow", "", kWorkersWindowKeys};

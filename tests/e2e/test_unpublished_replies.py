@@ -166,7 +166,7 @@ def test_a_reply_over_which_the_broker_disconnects_holds_up_nobody(scene):
 
 def test_a_broker_without_qos_2_and_without_words_for_it_holds_up_nobody(scene):
     world = scene(connection={"protocol": "3.1.1"}, broker_options=["max_qos 1"])
-    replies = world.subscriber(world.b, "out/#", qos=1)
+    replies = world.subscriber(world.b, "out/#")
     delivery = deliver(world, world.w)
     world.w.settle(delivery, replies=[
         *[pb.Reply(topic=f"out/{i}", qos=2, payload=b"2", reply_id=100 + i) for i in range(3)],
