@@ -26,6 +26,7 @@ class Worker final : public DeliverySink {
   void Deliver(std::vector<Delivery> batch) override {
     for (const Delivery& delivery : batch) ids.push_back(delivery.id);
   }
+  void Revoke(std::vector<Revocation> /*revocations*/) override {}
 
   SessionId id = 0;
   std::vector<uint64_t> ids;

@@ -9,9 +9,6 @@
 namespace sluice {
 namespace {
 
-// How long the end may take before the stream is aborted; with results to flush, and without.
-constexpr Millis kFlushGrace{5'000};
-constexpr Millis kCloseGrace{1'000};
 // A write that takes longer and has deliveries behind it: the worker does not read, others get what comes.
 constexpr Millis kStalledAfter{1'000};
 
@@ -92,41 +89,6 @@ void Session::ReadOn() {
   Pump();
 }
 
-void Session::OnReadEnd() {
-  SteadyTime cancel_at = kNever;
-  SessionId session = 0;
-  {
-    MutexLock lock(mutex_);
-    if (CloseLocked(absl::OkStatus(), EndReason::kDone, /*flush=*/true)) {
-      if (owed_ > 0) {
-        linger_until_ = context_.clock.Now() + context_.limits.result_timeout;
-        cancel_at_ = linger_until_ + kFlushGrace;
-      }
-      session = session_;
-      cancel_at = std::min(cancel_at_, context_.clock.Now() + context_.limits.heartbeat);
-    }
-  }
-  if (session != 0) context_.source.DrainSession(session);
-  if (cancel_at != kNever) context_.wake_by(cancel_at);
-  Pump();
-}
-
-void Session::OnCancel() {
-  const absl::Status lost = absl::CancelledError("the worker cancelled the stream, or its connection broke");
-  {
-    MutexLock lock(mutex_);
-    flush_ = false;
-    linger_until_ = kNever;
-    // A broken connection may first look like a half-close.
-    if (state_ >= State::kClosing && end_reason_ == EndReason::kDone) {
-      end_reason_ = EndReason::kLost;
-      end_status_ = lost;
-    }
-  }
-  Close(lost, EndReason::kLost);
-  Leave();
-}
-
 void Session::OnWriteDone(bool ok) {
   buffer_.Clear();
   bool unstalled = false;
@@ -145,16 +107,6 @@ void Session::OnWriteDone(bool ok) {
   }
   if (unstalled) SyncWindow();
   Pump();
-}
-
-void Session::OnDone() {
-  Leave();
-  {
-    MutexLock lock(mutex_);
-    state_ = State::kDone;
-    outgoing_.ForgetAll();
-  }
-  LogEnd();
 }
 
 void Session::Deliver(std::vector<Delivery> batch) {
@@ -263,23 +215,6 @@ SteadyTime Session::Tick(SteadyTime now) {
   return next;
 }
 
-SteadyTime Session::TickClosingLocked(SteadyTime now) {
-  if (now >= linger_until_) linger_until_ = kNever;
-  if (now >= cancel_at_) {
-    cancel_at_ = kNever;
-    flush_ = false;
-    stream_.Abort(end_status_);
-  }
-  if (!LingersLocked()) return cancel_at_;
-  // The worker listens, and takes silence for the gateway's end.
-  const Millis beat = context_.limits.heartbeat;
-  if (now >= std::max(last_sent_, last_ping_) + beat) {
-    last_ping_ = now;
-    outgoing_.SetPing(++pings_);
-  }
-  return std::min({linger_until_, cancel_at_, std::max(last_sent_, last_ping_) + beat});
-}
-
 void Session::Drain(SteadyTime deadline, const std::string& reason) {
   const SteadyTime now = context_.clock.Now();
   SessionId session = 0;
@@ -305,63 +240,6 @@ void Session::Drain(SteadyTime deadline, const std::string& reason) {
   if (session != 0) context_.source.DrainSession(session);
   context_.wake_by(deadline);
   Pump();
-}
-
-void Session::Shutdown(const std::string& reason) {
-  {
-    MutexLock lock(mutex_);
-    drained_ = true;
-    linger_until_ = kNever;
-  }
-  Close(absl::UnavailableError(reason), EndReason::kShutdown, /*flush=*/true);
-}
-
-bool Session::CloseLocked(absl::Status status, EndReason reason, bool flush) {
-  if (state_ >= State::kClosing) return false;
-  SetWindowLocked({});
-  state_ = State::kClosing;
-  end_status_ = std::move(status);
-  end_reason_ = reason;
-  flush_ = flush;
-  if (flush) {
-    outgoing_.ForgetDeliveries();
-  } else {
-    outgoing_.ForgetAll();
-  }
-  cancel_at_ = context_.clock.Now() + (flush ? kFlushGrace : kCloseGrace);
-  return true;
-}
-
-void Session::Close(absl::Status status, EndReason reason, bool flush) {
-  SteadyTime cancel_at = kNever;
-  {
-    MutexLock lock(mutex_);
-    if (CloseLocked(std::move(status), reason, flush)) cancel_at = cancel_at_;
-  }
-  if (cancel_at != kNever) {
-    Leave();
-    context_.wake_by(cancel_at);
-  }
-  Pump();
-}
-
-void Session::Leave() {
-  SessionId session = 0;
-  SessionEnd how = SessionEnd::kLost;
-  uint64_t written = 0;
-  {
-    MutexLock lock(mutex_);
-    if (session_ == 0 || left_) return;
-    left_ = true;
-    session = session_;
-    written = written_;
-    if (drained_) {
-      how = SessionEnd::kDrained;
-    } else if (end_reason_ == EndReason::kDone) {
-      how = SessionEnd::kLeft;
-    }
-  }
-  context_.source.RemoveSession(session, how, written);
 }
 
 void Session::Pump() {

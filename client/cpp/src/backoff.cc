@@ -6,7 +6,8 @@ namespace sluice::client {
 
 bool IsFatal(StatusCode code) {
   return code == StatusCode::kInvalidArgument || code == StatusCode::kUnauthenticated ||
-         code == StatusCode::kPermissionDenied || code == StatusCode::kFailedPrecondition;
+         code == StatusCode::kPermissionDenied || code == StatusCode::kFailedPrecondition ||
+         code == StatusCode::kUnimplemented;
 }
 
 Millis Backoff::Next(StatusCode code) {

@@ -25,7 +25,8 @@ except ImportError as error:
     sys.exit(f"worker.py: {error}; run client/python/generate, and python3 from Debian's python3-grpcio")
 
 FATAL = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNAUTHENTICATED,
-         grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.FAILED_PRECONDITION)
+         grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.FAILED_PRECONDITION,
+         grpc.StatusCode.UNIMPLEMENTED)
 
 
 def is_number(value):
@@ -132,14 +133,15 @@ def main():
 
     pause = 0.1
     while not stopping.is_set():
-        started, fatal = time.monotonic(), False
+        started, fatal, agreed = time.monotonic(), False, False
         try:
             with grpc.insecure_channel(options.gateway, options=[("grpc.max_receive_message_length", -1)]) as channel:
                 Stream(options, stopping).run(channel)
+                agreed = True
         except grpc.RpcError as error:
             fatal = error.code() in FATAL
             print(f"worker.py: {error.code().name}: {error.details()}", file=sys.stderr, flush=True)
-        pause = 30 if fatal else 0.1 if time.monotonic() - started > 5 else min(pause * 2, 30)
+        pause = 30 if fatal else 0.1 if agreed or time.monotonic() - started > 5 else min(pause * 2, 30)
         stopping.wait(pause * random.uniform(0.5, 1))
 
 

@@ -151,7 +151,7 @@ TEST_F(WorkerStreamAbuseTest, AVanishedWorkersDeliveriesGoToAnotherAtOnce) {
     ASSERT_TRUE(delivery);
     other.Settle(delivery->delivery_id());
   }
-  EXPECT_TRUE(source_.removed()[1].counts);
+  EXPECT_EQ(source_.removed()[1].how, SessionEnd::kLost) << "and has not merely half-closed";
 }
 
 TEST_F(WorkerStreamAbuseTest, AWorkerThatNeverReadsIsHeldToItsWindowAndThenEnded) {

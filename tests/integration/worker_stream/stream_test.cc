@@ -133,7 +133,7 @@ TEST_F(WorkerStreamTest, AWorkerThatDrainsSettlesAndLeavesWithOk) {
   EXPECT_TRUE(worker.Finish().ok());
   EXPECT_EQ(settles_.TakeSettles().size(), 1);
   ASSERT_TRUE(source_.AwaitRemoved(1));
-  EXPECT_FALSE(source_.removed()[1].counts);
+  EXPECT_EQ(source_.removed()[1].how, SessionEnd::kDrained);
 }
 
 TEST_F(WorkerStreamTest, TheGatewaysDrainTakesSettlesUntilItsDeadline) {
@@ -155,7 +155,7 @@ TEST_F(WorkerStreamTest, TheGatewaysDrainTakesSettlesUntilItsDeadline) {
   grpc::Status status = worker.Finish();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(source_.removed()[1].in_flight, 1);
-  EXPECT_FALSE(source_.removed()[1].counts);
+  EXPECT_EQ(source_.removed()[1].how, SessionEnd::kDrained);
 }
 
 TEST_F(WorkerStreamTest, HeartbeatsKeepAQuietStreamOpen) {

@@ -28,7 +28,8 @@ TEST(BackoffTest, BeginsAnewAfterReset) {
 
 TEST(BackoffTest, WaitsLongForWhatWillNotMendByItself) {
   for (const StatusCode code : {StatusCode::kInvalidArgument, StatusCode::kUnauthenticated,
-                                StatusCode::kPermissionDenied, StatusCode::kFailedPrecondition}) {
+                                StatusCode::kPermissionDenied, StatusCode::kFailedPrecondition,
+                                StatusCode::kUnimplemented}) {
     Backoff backoff(Millis(100), Millis(30'000), 7);
     EXPECT_GE(backoff.Next(code), Millis(15'000));
   }

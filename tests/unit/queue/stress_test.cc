@@ -29,6 +29,7 @@ class Mailbox final : public DeliverySink {
     for (Delivery& delivery : batch) waiting_.push_back(std::move(delivery));
     came_.NotifyAll();
   }
+  void Revoke(std::vector<Revocation> /*revocations*/) override {}
   // Empty: closed.
   std::vector<Delivery> Take() {
     MutexLock lock(mutex_);
