@@ -55,8 +55,9 @@ struct Client::State {
   }
 
   Fault CheckHeader(const FixedHeader& header) const;
+  uint32_t packet_limit() const { return options.packet_limit == 0 ? options.max_packet_bytes : options.packet_limit; }
   bool TooLargeAPublish(const FixedHeader& header) const {
-    return header.type == PacketType::kPublish && header.packet_size() > options.max_packet_bytes;
+    return header.type == PacketType::kPublish && header.packet_size() > packet_limit();
   }
   Fault ReceiveOversized(ClientEvents& events);
   // The PUBLISH at hand is wrong inside. `size`: of the packet, of which `bytes` may be the front.
@@ -73,6 +74,7 @@ struct Client::State {
   // Of the connection.
   Phase phase = Phase::kOffline;
   bool accepted = false;  // CONNACK has accepted.
+  bool passing_over = false;
   Connack connack;
   bool ping_outstanding = false;
   TopicAliases aliases;
@@ -84,6 +86,7 @@ struct Client::State {
   // Of the session, and what of it belongs to the connection.
   bool connect_unanswered = false;  // Since the last CONNACK that accepted.
   RepeatedBytes repeated;
+  bool was_connected = false;
   PacketIds ids;
   InboundFlow inbound;
   OutboundFlow outbound;
@@ -109,6 +112,7 @@ ConnectOptions& Client::options() { return state_->options; }
 void Client::ConnectionLost() {
   if (state_->phase == Phase::kConnecting) state_->connect_unanswered = true;
   state_->phase = Phase::kOffline;
+  state_->passing_over = false;
   state_->output.clear();
   state_->ping_outstanding = false;
   state_->inbound.ConnectionLost();
@@ -211,7 +215,7 @@ std::string Client::Unfinished(std::string_view bytes) {
 }
 
 Fault Client::State::CheckHeader(const FixedHeader& header) const {
-  if (Fault fault = CheckFixedHeader(header, options.mqtt5, options.max_packet_bytes)) return fault;
+  if (Fault fault = CheckFixedHeader(header, options.mqtt5, packet_limit())) return fault;
   const bool is_connack = header.type == PacketType::kConnack;
   if (phase == Phase::kConnecting && !is_connack) return Violation("comes before CONNACK");  // MQTT-3.2.0-1.
   if (phase == Phase::kConnected && is_connack) return Violation("comes a second time");     // MQTT-3.2.0-2.
@@ -259,11 +263,13 @@ Fault Client::State::ReceiveConnack(std::string_view body, ClientEvents& events)
     if (connack.session_present) {
       // It may be one that an unanswered CONNECT began: better a message twice than one taken for a duplicate.
       if (connect_unanswered) inbound.DiscardSession();
+      if (options.releases_inherited_ids && (connect_unanswered || !was_connected)) outbound.Inherit();
       outbound.Resume(output);
     } else {
       DiscardSession();
     }
     connect_unanswered = false;
+    was_connected = true;
   }
   events.OnConnack(connack);
   return {};
@@ -273,6 +279,7 @@ Fault Client::State::ReceivePublish(const FixedHeader& header, std::string_view 
   std::optional<uint16_t> alias;
   Fault wrong = DecodePublish(header, body, options.mqtt5, publish, alias);
   if (!wrong && alias) wrong = aliases.Resolve(*alias, publish);
+  if (passing_over) return {};
   if (wrong) {
     // What follows may refer to the alias.
     if (alias && CheckTopicName(publish.topic).ok()) (void)aliases.Resolve(*alias, publish);
@@ -298,6 +305,7 @@ Fault Client::State::ReceiveOversized(ClientEvents& events) {
 }
 
 Fault Client::State::TakeBadPublish(std::string_view bytes, size_t size, const Fault& fault, ClientEvents& events) {
+  if (passing_over) return {};
   bool fresh = true;
   const bool acknowledged = publish.qos != Qos::kAtMostOnce && publish.packet_id != 0;
   if (acknowledged) {
@@ -371,6 +379,7 @@ void Client::AcknowledgeAccepted() {
   const bool may_send = connected() || (state_->phase == Phase::kFailing && state_->accepted);
   if (may_send) state_->inbound.AcknowledgeAccepted(state_->output);
 }
+void Client::PassOver() { state_->passing_over = true; }
 size_t Client::unacknowledged() const { return state_->inbound.unacknowledged(); }
 
 // ---------------------------------------------------------------------------------------------- publishing

@@ -34,10 +34,17 @@ struct ConnectOptions {
   // brokers that miscount: mosquitto 2.0 sends twice as many when acknowledgements reach it together.
   uint16_t receive_limit = 0;
   uint32_t max_packet_bytes = 256u << 20;  // Announced with MQTT 5; a larger packet is an error with both.
-  uint16_t topic_alias_maximum = 0;        // MQTT 5: aliases the broker may use.
+  // A larger packet than this is the error; 0: than max_packet_bytes, as MQTT 5.0 §3.1.2.11.4 has it. For brokers that
+  // do not count the fixed header.
+  uint32_t packet_limit = 0;
+  uint16_t topic_alias_maximum = 0;  // MQTT 5: aliases the broker may use.
   // The first identifier of what this client sends and wants an answer to, 1 … 65,535; the others follow. The broker
   // counts its own (§2.2.1), but not every broker keeps the two apart.
   uint16_t first_packet_id = 1;
+  // An earlier process may have published in the session that this one takes up, and the broker still hold half of a
+  // message of QoS 2: it would take a new one of the same identifier for that (§4.3.3), and drop it. So what a session
+  // of others may hold of an identifier is released before its first use.
+  bool releases_inherited_ids = false;
   struct Will {
     std::shared_ptr<const OutboundMessage> message;
     uint32_t delay_s = 0;  // MQTT 5.
@@ -70,7 +77,8 @@ class Client {
   // ---- the connection
 
   // A new network connection is there: appends CONNECT. `options` may differ from the last time in all but mqtt5 and
-  // the client id (certificates and passwords rotate); they are not to change while the connection lasts.
+  // the client id, unless the broker assigned it (certificates and passwords rotate); they are not to change while the
+  // connection lasts.
   void Connect();
   ConnectOptions& options();
   // The network connection is gone. What belongs to it is forgotten (unsent output, aliases, acknowledgements not
@@ -121,6 +129,9 @@ class Client {
   // (MQTT-4.6.0-2, -3). Not to call it holds the broker's window closed. To be called after a Receive that handed out
   // nothing as well, while unacknowledged() is not 0: a duplicate of QoS 2 is only acknowledged.
   void AcknowledgeAccepted();
+  // From now on, until the connection is lost, what the broker publishes is passed over: no event, no acknowledgement,
+  // so that it sends what is of QoS 1 and 2 again with the next connection. What came before is not concerned.
+  void PassOver();
   // PUBLISHes of QoS 1 and 2, duplicates too, whose PUBACK or PUBREC has not been appended.
   size_t unacknowledged() const;
 

@@ -105,9 +105,9 @@ void ReadProperty(const Property& property, Connack& connack) {
   }
 }
 
-// A broker that knows no MQTT 5 answers as MQTT 3.1.1 §3.1.2.2 says: without properties, with the return code for an
-// unacceptable protocol version.
-bool SaysVersionIsUnknown(std::string_view body) { return body == std::string_view("\0\1", 2); }
+// A broker that knows no MQTT 5 answers as MQTT 3.1.1 §3.1.2.2 says: with the return code for an unacceptable protocol
+// version, which is no reason code of MQTT 5, and without properties; some append a byte or more all the same.
+bool SaysVersionIsUnknown(std::string_view body) { return body.starts_with(std::string_view("\0\1", 2)); }
 
 Fault CheckCode(const Connack& connack, bool mqtt5) {
   const bool known =

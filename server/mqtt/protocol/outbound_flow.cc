@@ -38,6 +38,12 @@ void OutboundFlow::DiscardSession() {
   unconfirmed_ = 0;
   resumed_.clear();
   resumed_left_ = 0;
+  released_.clear();
+}
+
+void OutboundFlow::Inherit() {
+  DiscardSession();
+  released_.resize(size_t{UINT16_MAX} + 1);
 }
 
 uint16_t OutboundFlow::TakeResumed(uint64_t token) {
@@ -61,7 +67,9 @@ bool OutboundFlow::Publish(uint64_t token, const OutboundMessage& message, std::
   }
   if (const uint16_t resumed = TakeResumed(token); resumed != 0) {
     // What the broker has received already went out again as PUBREL.
-    if (ids_.Find(resumed)->use != PacketUse::kAwaitsPubcomp) {
+    if (const PacketIds::Slot& slot = *ids_.Find(resumed); slot.use != PacketUse::kAwaitsPubcomp) {
+      // Whether the last one came is not known. If it did, and the message too, the broker has it twice.
+      if (slot.releasing) AppendAck(out, PacketType::kPubrel, resumed);
       AppendPublish(out, message, {.packet_id = resumed, .dup = true, .expiry_s = expiry_s}, mqtt5_);
     }
     return true;
@@ -69,7 +77,13 @@ bool OutboundFlow::Publish(uint64_t token, const OutboundMessage& message, std::
   const bool once = message.qos == Qos::kExactlyOnce;
   const uint16_t packet_id = ids_.Take(once ? PacketUse::kAwaitsPubrec : PacketUse::kAwaitsPuback);
   if (packet_id == 0) return false;
-  ids_.Find(packet_id)->token = token;
+  PacketIds::Slot& slot = *ids_.Find(packet_id);
+  slot.token = token;
+  if (once && !released_.empty() && !released_[packet_id]) {
+    released_[packet_id] = true;
+    slot.releasing = true;
+    AppendAck(out, PacketType::kPubrel, packet_id);
+  }
   ++unconfirmed_;
   AppendPublish(out, message, {.packet_id = packet_id, .expiry_s = expiry_s}, mqtt5_);
   return true;
@@ -109,6 +123,7 @@ Fault OutboundFlow::ReceivePubrec(const Ack& pubrec, std::string& out, ClientEve
   }
   if (slot->use == PacketUse::kAwaitsPubrec) {
     slot->use = PacketUse::kAwaitsPubcomp;
+    slot->releasing = false;
     slot->order = ++pubrecs_;
   }
   // A PUBREC may come again, when the PUBREL was lost; a refusal may not follow an acceptance.
@@ -118,8 +133,12 @@ Fault OutboundFlow::ReceivePubrec(const Ack& pubrec, std::string& out, ClientEve
 }
 
 Fault OutboundFlow::ReceivePubcomp(const Ack& pubcomp, ClientEvents& events) {
-  const PacketIds::Slot* slot = ids_.Find(pubcomp.packet_id);
+  PacketIds::Slot* slot = ids_.Find(pubcomp.packet_id);
   if (slot == nullptr) return {};
+  if (slot->releasing) {
+    slot->releasing = false;
+    return {};
+  }
   if (slot->use != PacketUse::kAwaitsPubcomp) return IsAnothers(pubcomp.packet_id);
   // The broker has taken the message over with its PUBREC. That it does not know the identifier any more, which is the
   // only reason there is, says that an earlier PUBCOMP was lost (§3.7.2.1).

@@ -30,6 +30,9 @@ class OutboundFlow {
   void Resume(std::string& out);
   // It did not: nothing that was sent is known to it.
   void DiscardSession();
+  // It is a session of others, or may be. As DiscardSession(), and each identifier is released before its first use
+  // with QoS 2: see ConnectOptions::releases_inherited_ids.
+  void Inherit();
 
   // See Client.
   bool Publish(uint64_t token, const OutboundMessage& message, std::optional<uint32_t> expiry_s, std::string& out);
@@ -58,6 +61,9 @@ class OutboundFlow {
   // What the connection before left, by token. Empty once all of it was sent again or confirmed.
   std::vector<Resumed> resumed_;
   size_t resumed_left_ = 0;
+
+  // By identifier: nothing of others stands in its way. Empty: of none.
+  std::vector<bool> released_;
 };
 
 }  // namespace sluice::wire

@@ -25,9 +25,10 @@ class PacketIds {
 
   struct Slot {
     PacketUse use = PacketUse::kFree;
-    uint32_t filters = 0;  // SUBSCRIBE, UNSUBSCRIBE: how many were sent.
-    uint64_t token = 0;    // PUBLISH: the caller's name for the message.
-    uint64_t order = 0;    // PUBLISH: when its PUBREC came, among others.
+    bool releasing = false;  // PUBLISH: behind a PUBREL for what the broker may hold of its identifier.
+    uint32_t filters = 0;    // SUBSCRIBE, UNSUBSCRIBE: how many were sent.
+    uint64_t token = 0;      // PUBLISH: the caller's name for the message.
+    uint64_t order = 0;      // PUBLISH: when its PUBREC came, among others.
   };
 
   // An identifier that nothing uses (MQTT-2.2.1-3), for `use`; 0 when there is none. They go round, so that an answer

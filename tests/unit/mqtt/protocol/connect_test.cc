@@ -133,6 +133,14 @@ TEST(ConnackTest, TellsEveryProperty) {
   EXPECT_EQ(connack.server_reference, "other");
 }
 
+// 3.1.1 §3.1.2.2. Brokers that know no MQTT 5 say so in their own format, or in a mixture.
+TEST(ConnackTest, ABrokerThatKnowsNoMqtt5IsUnderstood) {
+  for (const std::string& tail : {std::string(), std::string(1, '\0'), std::string("\x07rest")}) {
+    const Connack connack = ConnackOf(Packet(0x20, U8(0) + U8(1) + tail), Peer::OptionsOf(true));
+    EXPECT_EQ(connack.code, 0x84) << Hex(tail);
+  }
+}
+
 // MQTT-4.13.2-1; 3.1.1: MQTT-3.2.2-5. The broker closes; nothing more is sent.
 TEST(ConnackTest, ARefusalEndsTheConnectionWithoutADisconnect) {
   Peer peer(true);

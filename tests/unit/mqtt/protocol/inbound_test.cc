@@ -43,6 +43,20 @@ TEST_P(Inbound, Qos1IsANewMessageEachTimeWhateverDupSays) {
   EXPECT_EQ(peer_->unacknowledged(), 1u);
 }
 
+TEST_P(Inbound, WhatIsPassedOverComesAgainWithTheNextConnection) {
+  peer_.Establish();
+  ReceivePublish(1, 7);
+  peer_->PassOver();
+  for (unsigned qos : {0u, 1u, 2u}) EXPECT_THAT(ReceivePublish(qos, 9), IsEmpty());
+  EXPECT_EQ(peer_->unacknowledged(), 1u);
+  peer_.Acknowledge();
+  EXPECT_EQ(peer_.SentHex(), Hex(Puback(7))) << "what came before is not concerned";
+  peer_.Reconnect(/*session_present=*/true);
+  peer_.Sent();
+  EXPECT_THAT(ReceivePublish(1, 9, /*dup=*/true), ElementsAre("publish t '' qos 1 id 9 dup"));
+  EXPECT_THAT(ReceivePublish(2, 10, /*dup=*/true), ElementsAre("publish t '' qos 2 id 10 dup"));
+}
+
 // MQTT-4.3.3-10, -11, -12; 3.1.1: MQTT-4.3.3-2.
 TEST_P(Inbound, Qos2IsHandedOutOnceUntilItIsReleased) {
   peer_.Establish();

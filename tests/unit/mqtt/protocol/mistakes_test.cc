@@ -214,6 +214,17 @@ TEST_P(NoMistake, APacketOfExactlyTheMaximumSize) {
   EXPECT_FALSE(peer.error());
 }
 
+// §3.1.2.11.4: such a packet is an error, and a broker that does not count the fixed header makes it.
+TEST_P(NoMistake, ABrokerMayBeAllowedToMiscountTheSize) {
+  ConnectOptions options = Limited(mqtt5());
+  options.packet_limit = options.max_packet_bytes + 5;
+  Peer peer(options);
+  peer.Establish();
+  const size_t header = PublishPacket(mqtt5(), 0, "t", 0, std::string(500, 'x')).size() - 500;
+  EXPECT_EQ(peer.Receive(PublishPacket(mqtt5(), 0, "t", 0, std::string(1'005 - header, 'x'))).size(), 1u);
+  EXPECT_FALSE(peer.error());
+}
+
 // MQTT 3.1.1 §2.2.3 does not ask for the shortest form, and some brokers leave room for the longest. MQTT 5 does
 // (MQTT-1.5.5-1), but there is no doubt where the packet ends.
 TEST_P(NoMistake, APaddedRemainingLength) {
