@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "server/config/address.h"
 #include "server/grpc/library_log.h"
+#include "server/mqtt/client_ids.h"
 #include "server/mqtt/paho/factory.h"
 #include "server/mqtt/wire/factory.h"
 #include "server/route/subscription_plan.h"
@@ -61,6 +62,8 @@ MqttDrivers MqttDrivers::Real() {
                       MetricsRegistry& metrics) { return MakeWirePublisher(options, listener, clock, metrics); },
       .end_session = [](const MqttOptions& options, std::function<void()> ended,
                         const Clock& clock) { return MakeWireSessionFarewell(options, std::move(ended), clock); },
+      .shared = [](const MqttOptions& options, PublishListener& listener, const Clock& clock,
+                   MetricsRegistry& metrics) { return MakeWireShared(options, listener, clock, metrics); },
   };
 }
 
@@ -108,9 +111,18 @@ absl::Status Gateway::Stages::Start() {
   if (config_.replies.on_refused == OnRefused::kDrop) outbox_.HandRefusedTo(dropped_replies_);
   if (config_.replies.on_denied == OnDenied::kDeadLetter) outbox_.HandDeniedTo(*dead_letters_);
   for (const auto& [name, options] : config_.connections) {
-    publishers_.push_back(drivers_.publisher(options, outbox_, clock_, metrics_));
-    client_ids_.push_back(options);
-    client_ids_.back().client_id += "-replies";
+    if (options.share_connection) {
+      SharedConnection shared = drivers_.shared(options, outbox_, clock_, metrics_);
+      publishers_.push_back(std::move(shared.publisher));
+      shared_intakes_.emplace(name, std::move(shared.intake));
+    } else {
+      publishers_.push_back(drivers_.publisher(options, outbox_, clock_, metrics_));
+    }
+    // Of a shared one intake's says it all, and what the broker chose is nobody's to end.
+    if (const std::string id = RepliesClientId(options); !id.empty() && !options.share_connection) {
+      client_ids_.push_back(options);
+      client_ids_.back().client_id = id;
+    }
     outbox_.AddConnection(name, *publishers_.back());
   }
   BuildOutboxRecovery();
@@ -290,7 +302,10 @@ void Gateway::Stages::BuildIntake() {
       const bool wanted = std::ranges::find(subscriptions, filter, &Subscription::filter) != subscriptions.end();
       if (!wanted) subscriptions.push_back({.filter = std::move(filter), .remainder = true});
     }
-    intake.connection = drivers_.intake(options, std::move(subscriptions), *intake.session, clock_, metrics_);
+    const auto shared = shared_intakes_.find(options.name);
+    intake.connection = shared == shared_intakes_.end()
+                            ? drivers_.intake(options, std::move(subscriptions), *intake.session, clock_, metrics_)
+                            : shared->second(std::move(subscriptions), *intake.session);
     intake_control_.AddConnection(options.name, *intake.connection, group);
     client_ids_.push_back(options);
     intakes_.push_back(std::move(intake));
@@ -304,10 +319,8 @@ std::vector<Gateway::Stages::PlannedIntake> Gateway::Stages::PlanIntake() {
     std::vector<SubscriptionGroup> groups = PlanSubscriptions(routes_.RoutesOf(name), base_options.mqtt5);
     for (size_t i = 0; i < groups.size(); ++i) {
       PlannedIntake& planned = all.emplace_back(PlannedIntake{.options = base_options, .group = std::move(groups[i])});
-      if (i > 0) {
-        planned.options.name = absl::StrCat(name, "#", i + 1);
-        planned.options.client_id = absl::StrCat(base_options.client_id, "-", i + 1);
-      }
+      if (i > 0) planned.options.name = absl::StrCat(name, "#", i + 1);
+      planned.options.client_id = IntakeClientId(base_options, i);
       planned.session = {.client_id = planned.options.client_id, .broker = BrokerOf(base_options.uri)};
       std::vector<std::string> filters;
       // Nothing of a clean session outlives its connection.

@@ -25,6 +25,8 @@ struct MqttDrivers {
   // May be null: sessions that no configuration uses are left alone.
   std::function<std::unique_ptr<SessionFarewell>(const MqttOptions&, std::function<void()> ended, const Clock&)>
       end_session = nullptr;
+  std::function<SharedConnection(const MqttOptions&, PublishListener&, const Clock&, MetricsRegistry&)> shared =
+      nullptr;
 
   // Sluice's own client for replies, and for intake the one that each connection's options name.
   static MqttDrivers Real();

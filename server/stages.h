@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <random>
 #include <set>
@@ -198,6 +199,8 @@ class Gateway::Stages final : private RoutedSink,
   std::unique_ptr<SessionMemory> session_memory_;
   MetricsRegistry leaving_metrics_;  // Nobody's: a connection that is to go is not one that is down.
   SessionLeaver session_leaver_{clock_};
+  // Of connections that share one with their replies, until BuildIntake().
+  std::map<std::string, decltype(SharedConnection::intake)> shared_intakes_;
   std::vector<Intake> intakes_;
   std::vector<MqttOptions> client_ids_;  // Of each connection to a broker, with the client id it uses.
   std::unique_ptr<BrokerSessions> broker_sessions_;

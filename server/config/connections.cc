@@ -11,6 +11,10 @@ namespace sluice {
 namespace {
 
 void ReadTls(Reading& reading, MapReader& map, MqttTls& tls) {
+  if (const Entry* more = map.Find("tls")) {
+    MapReader inner(reading, kConnectionTlsSection, *more, map.PathOf("tls"));
+    inner.Read("alpn", tls.alpn);
+  }
   map.Read("caFile", tls.ca_file);
   const bool cert = map.Read("certFile", tls.cert_file);
   const bool key = map.Read("certKeyFile", tls.key_file);
@@ -24,9 +28,9 @@ void ReadTls(Reading& reading, MapReader& map, MqttTls& tls) {
   CheckPemFiles(reading, map, {"certFile", tls.cert_file}, {"certKeyFile", tls.key_file}, {"caFile", tls.ca_file});
 }
 
-// The first TLS file that is set; empty: none is.
+// The first key of TLS that is set; empty: none is.
 std::string_view TlsKey(MapReader& map) {
-  for (std::string_view key : {"caFile", "certFile", "certKeyFile"}) {
+  for (std::string_view key : {"caFile", "certFile", "certKeyFile", "tls"}) {
     if (map.Find(key) != nullptr) return key;
   }
   return {};
@@ -68,9 +72,7 @@ void ReadPassword(Reading& reading, MapReader& map, MqttOptions& options) {
     if (!content.ok()) {
       map.Error("passwordFile", text::Concat("file ", Quoted(file), ": ", text::Message(content.status())));
     } else {
-      if (content->ends_with('\n')) content->pop_back();
-      if (content->ends_with('\r')) content->pop_back();
-      options.password = *std::move(content);
+      options.password_file = file;
     }
     if (map.Find("password") != nullptr) {
       map.Error("passwordFile", "both password and passwordFile are set; allowed: one of them");
@@ -95,6 +97,41 @@ void ReadSession(Reading& reading, MapReader& map, MqttOptions& options) {
   }
 }
 
+void ReadStatus(Reading& reading, MapReader& map, MqttOptions& options) {
+  const Entry* entry = map.Find("status");
+  if (entry == nullptr) return;
+  MapReader inner(reading, kConnectionStatusSection, *entry, map.PathOf("status"));
+  if (!inner.valid()) return;
+  MqttStatus& status = options.status.emplace();
+  inner.Read("topic", status.topic);
+  inner.Read("online", status.online);
+  inner.Read("offline", status.offline);
+  inner.Read("qos", status.qos);
+  inner.Read("retain", status.retain);
+}
+
+// Which connection replies have, and where the configuration says so.
+void ReadReplies(Reading& reading, MapReader& map, MqttOptions& options, Draft::Connection& draft) {
+  draft.client_id_at = draft.replies_client_id_at = draft.shared_at = draft.at;
+  if (const Entry* id = map.Find("clientId")) draft.client_id_at = id->value.at;
+  const bool named = map.Read("repliesClientId", options.replies_client_id);
+  if (const Entry* id = map.Find("repliesClientId")) draft.replies_client_id_at = id->value.at;
+  const Entry* entry = map.Find("replies");
+  if (entry == nullptr) return;
+  MapReader inner(reading, kConnectionRepliesSection, *entry, map.PathOf("replies"));
+  std::string connection = "own";
+  inner.Read("connection", connection);
+  options.share_connection = connection == "shared";
+  if (!options.share_connection) return;
+  draft.shared_at = inner.Find("connection")->value.at;
+  if (named)
+    map.Error("repliesClientId", "replies.connection is shared, which has clientId only; allowed: one of them");
+  if (options.driver == MqttDriver::kPaho) {
+    inner.Error("connection",
+                "found 'shared' while driver is paho, which only takes in; allowed: own, or driver: wire");
+  }
+}
+
 void ReadConnection(Reading& reading, const Entry& entry, Draft& draft) {
   MapReader map(reading, kConnectionSection, entry, text::Concat("connections.", entry.key));
   if (!map.valid()) return;
@@ -111,6 +148,7 @@ void ReadConnection(Reading& reading, const Entry& entry, Draft& draft) {
     map.Error("username", "a password without a username, which MQTT 3.1.1 does not allow; set username");
   }
   ReadSession(reading, map, options);
+  ReadStatus(reading, map, options);
   map.Read("qos", draft.connections[entry.key].qos);
   map.ReadSeconds("keepAlive", options.keep_alive_s);
   uint32_t connect_timeout_s = 0;
@@ -124,31 +162,7 @@ void ReadConnection(Reading& reading, const Entry& entry, Draft& draft) {
   std::string driver = "wire";
   map.Read("driver", driver);
   options.driver = driver == "paho" ? MqttDriver::kPaho : MqttDriver::kWire;
-}
-
-// Two connections with one client id on one broker throw each other out for ever (MQTT 5.0 §3.1.4).
-void CheckClientIds(Reading& reading, const Draft& draft) {
-  std::map<std::pair<std::string, std::string>, std::string> taken;
-  std::map<std::pair<std::string, std::string>, std::string> taken_on_host;
-  for (const auto& [name, options] : draft.config.connections) {
-    if (options.client_id.empty() || options.uri.empty()) continue;
-    const Position at = draft.connections.find(name)->second.at;
-    const std::string broker = BrokerIdentity(options.uri);
-    auto [other, is_new] = taken.try_emplace({broker, options.client_id}, name);
-    if (!is_new) {
-      reading.Error(
-          at, text::Concat("connections.", name, ": has the clientId and the server of connections.", other->second,
-                           ", so the broker would end one for the other; allowed: a clientId of its own"));
-      continue;
-    }
-    // Often one broker with several listeners.
-    const std::string host = broker.substr(0, broker.rfind(':'));
-    auto [neighbour, first_on_host] = taken_on_host.try_emplace({host, options.client_id}, name);
-    if (first_on_host) continue;
-    reading.Warn(at, text::Concat("connections.", name, ": has the clientId of connections.", neighbour->second,
-                                  " on another port of the same host; if one broker listens on both, it ends one "
-                                  "connection for the other for ever"));
-  }
+  ReadReplies(reading, map, options, draft.connections[entry.key]);
 }
 
 }  // namespace
@@ -176,7 +190,6 @@ void ReadConnections(Reading& reading, MapReader& top, Draft& draft) {
     known->second.at = connection.at;
     ReadConnection(reading, connection, draft);
   }
-  CheckClientIds(reading, draft);
 }
 
 }  // namespace sluice

@@ -55,6 +55,7 @@ LoadResult Load(Entry root, const std::string& file, const Surroundings& surroun
     ReadConnections(reading, top, draft);
     ReadChains(reading, top, draft);
     ReadRoutes(reading, top, draft);
+    CheckClientIds(reading, draft);
     ReadReplies(reading, top, draft);
     ReadDeadLetters(reading, top, draft);
     ReadWorkers(reading, top, draft);

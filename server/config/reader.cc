@@ -226,6 +226,9 @@ absl::Status MapReader::CheckText(const Key& key, const std::string& text) const
       return CheckTopicFilter(text);
     case KeyType::kChainPatterns:
       return CheckChainPattern(text);
+    case KeyType::kAlpnList:
+      if (text.empty() || text.size() > 255) return absl::InvalidArgumentError("is empty or too long");
+      return CheckMqttString(text);
     case KeyType::kListen:
       return text.empty() ? absl::OkStatus() : CheckListenAddress(text, false);
     case KeyType::kListenUnixOrNone:
@@ -326,6 +329,12 @@ bool MapReader::Read(std::string_view key, std::vector<std::string>& out) {
   const Entry* entry = Find(key);
   if (entry == nullptr) return false;
   const Key& known = section_.Find(key);
+  if (known.type == KeyType::kAlpnList && entry->value.kind == Value::Kind::kScalar) {
+    std::string only;
+    if (!Read(key, only)) return false;
+    out = {std::move(only)};
+    return true;
+  }
   if (entry->value.kind != Value::Kind::kList) {
     reading_.Error(entry->value.at,
                    text::Concat(PathOf(key), ": found ", KindName(entry->value.kind), "; allowed: ", Allowed(known)));

@@ -60,6 +60,10 @@ void ReadFrom(MapReader& map, const Draft& draft, RouteConfig& route) {
     route.qos = connection->second.qos;
   }
   map.Read("qos", route.qos);
+  std::string retained = "new";
+  map.Read("retained", retained);
+  if (retained == "all") route.retained = Retained::kAll;
+  if (retained == "none") route.retained = Retained::kNone;
   map.Read("processors", route.from_processors);
 }
 
@@ -121,10 +125,12 @@ void ReadRoute(Reading& reading, const Entry& entry, std::map<std::string, int>&
     }
   }
   auto options = draft.config.connections.find(route.connection);
-  if (route.qos == Qos::kExactlyOnce && options != draft.config.connections.end() && !options->second.mqtt5) {
+  if (route.qos == Qos::kExactlyOnce && options != draft.config.connections.end() && !options->second.mqtt5 &&
+      options->second.driver == MqttDriver::kPaho) {
     reading.Warn(entry.at, text::Concat(entry.key,
-                                        ": QoS 2 over MQTT 3.1.1 is acknowledged before the gateway has the "
-                                        "message, so a crash may lose it; use qos 1 or protocol \"5\""));
+                                        ": with driver: paho, QoS 2 over MQTT 3.1.1 is acknowledged before the "
+                                        "gateway has the message, so a crash may lose it; use driver: wire, qos 1 or "
+                                        "protocol \"5\""));
   }
   draft.config.routes.push_back(std::move(route));
   draft.route_at.push_back(entry.at);

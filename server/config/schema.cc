@@ -46,15 +46,22 @@ constexpr Key kConnectionKeys[] = {
      true},
     {"username", kText, "", "", "Who the gateway is to the broker."},
     {"password", kSecret, "", "", "Better `${NAME}` or `passwordFile` than in plain text. Write `$$` for a `$` in it."},
-    {"passwordFile", kFile, "", "", "A file that holds the password; one line break at its end does not count."},
+    {"passwordFile", kFile, "", "",
+     "A file that holds the password; one line break at its end does not count. Read anew at each attempt to connect, "
+     "so "
+     "that a token that expires may be replaced while the gateway runs."},
     {"clientId", kText, "", "any text; never the same twice on one broker",
      "Names the session at the broker, so it must stay the same over restarts and differ between replicas. Empty with "
      "`cleanSession: false`: `sluice-HOSTNAME-CONNECTION`, with a warning; empty with `cleanSession: true`: the broker "
-     "chooses."},
+     "chooses, for replies too. [What else it names](#client-ids)."},
+    {"repliesClientId", kText, "", "any text; never the same twice on one broker",
+     "Of the connection for replies. None: `clientId` and `-replies`."},
+    {"replies", kMap, "", "", "How replies reach this broker."},
+    {"status", kMap, "", "", "Tells others whether the gateway is there. None: nobody is told."},
     {"protocol", kChoice, "5", "5|3.1.1",
-     "MQTT version. With 3.1.1 there are no user properties, response topics, expiry and subscription identifiers, and "
-     "a QoS 2 message may be "
-     "lost when the gateway is killed."},
+     "MQTT version. With 3.1.1 there are no user properties, response topics, expiry and subscription identifiers; "
+     "with "
+     "`driver: paho` a QoS 2 message may then be lost when the gateway is killed."},
     {"qos", kQos, "0", "", "What `from.qos` is in routes that do not say."},
     {"cleanSession", kFlag, "false", "",
      "true: the broker forgets the session when the connection ends, and with it all messages of an outage."},
@@ -65,6 +72,7 @@ constexpr Key kConnectionKeys[] = {
     {"certKeyFile", kFile, "", "", "The key (PEM, without a passphrase) of `certFile`."},
     {"verifyHostname", kFlag, "true", "",
      "false: any certificate of the CA will do, whatever host it names. Said as a warning at start."},
+    {"tls", kMap, "", "", "More of TLS."},
     {"keepAlive", kDuration, "30s", "1s..18h",
      "Largest silence before the broker is asked for a sign of life; a dead connection is noticed after 1.5 times "
      "this. Whole "
@@ -83,6 +91,29 @@ constexpr Key kConnectionKeys[] = {
     {"driver", kChoice, "wire", "wire|paho",
      "The MQTT client that takes messages in: `wire`, Sluice's own, or `paho`, Eclipse Paho C++, which is slower by an "
      "order of magnitude. Replies always go out through `wire`."},
+};
+
+constexpr Key kConnectionTlsKeys[] = {
+    {"alpn", kAlpnList, "", "a list of protocol names of 1 to 255 bytes, such as x-amzn-mqtt-ca",
+     "What to offer with ALPN, the best first, where one port serves several protocols: AWS IoT Core takes MQTT on "
+     "port "
+     "443 with `x-amzn-mqtt-ca`. For `wss` it is `http/1.1`, if anything. None: nothing is offered."},
+};
+
+constexpr Key kConnectionRepliesKeys[] = {
+    {"connection", kChoice, "own", "own|shared",
+     "own: replies have a connection of their own, so that they and intake never hold each other up. shared: both are "
+     "one MQTT connection under `clientId`, for brokers that allow a user one only; "
+     "[what differs](#client-ids). Needs `driver: wire`."},
+};
+
+constexpr Key kConnectionStatusKeys[] = {
+    {"topic", kTopic, "", "", "Where it is published. Replicas need one each: `gateways/${HOSTNAME}`.", true},
+    {"online", kText, "online", "", "Published when the connection for replies is there, each time."},
+    {"offline", kText, "offline", "any text of up to 65535 bytes",
+     "The last will: the broker publishes it when the connection breaks or the gateway ends."},
+    {"qos", kQos, "1", "", "Of both."},
+    {"retain", kFlag, "true", "", "true: who subscribes later is told, too."},
 };
 
 constexpr std::string_view kFromProcessors =
@@ -107,6 +138,12 @@ constexpr Key kRouteFromKeys[] = {
     {"path", kFilter, "", "a topic filter such as plant/+/temp, or $share/GROUP/FILTER",
      "What to subscribe to (MQTT 5.0 §4.7).", true},
     {"qos", kQos, "", "", "Of the subscription. None: the connection's `qos`."},
+    {"retained", kChoice, "new", "all|new|none",
+     "Which retained messages come. all: those there are at each start of the gateway, and when the broker has lost "
+     "the "
+     "session. new: those there are when the broker's session does not have the subscription yet. none: none. MQTT 5's "
+     "Retain Handling; with 3.1.1 the gateway itself drops what the broker sends and nobody asked for "
+     "(`sluice_mqtt_retained_dropped_total`). Shared subscriptions bring none."},
     {"share", kText, "", "a share name without '/', '+' and '#'",
      "Makes it a shared subscription: each message goes to one gateway of the group. The same as `$share/GROUP/` in "
      "`path`."},
@@ -323,6 +360,15 @@ constinit const Section kConnectionSection{"connections.NAME",
                                            "has one; here, as there, they are found in any case (`clientID`, `qOS`, "
                                            "`cAFile`), and the spelling below wins over another.",
                                            kConnectionKeys, true};
+constinit const Section kConnectionRepliesSection{"connections.NAME.replies", "How replies reach this broker.",
+                                                  kConnectionRepliesKeys};
+constinit const Section kConnectionStatusSection{
+    "connections.NAME.status",
+    "A message that says that the gateway is there, and one that says that it is not: a birth message and a last will. "
+    "They come with the connection for replies, which goes last when the gateway ends.",
+    kConnectionStatusKeys};
+constinit const Section kConnectionTlsSection{"connections.NAME.tls", "TLS, besides the keys above.",
+                                              kConnectionTlsKeys};
 constinit const Section kRouteSection{"routes[]", "One subscription and where it leads.", kRouteKeys};
 constinit const Section kRouteFromSection{"routes[].from", "", kRouteFromKeys};
 constinit const Section kRouteToSection{"routes[].to", "", kRouteToKeys};
@@ -367,10 +413,29 @@ constinit const Section kAdminTlsSection{"admin.tls", "", kAdminTlsKeys};
 
 std::span<const Section* const> AllSections() {
   static constexpr const Section* kAll[] = {
-      &kTopSection,     &kGatewaySection,    &kConnectionSection,    &kRouteSection,    &kRouteFromSection,
-      &kRouteToSection, &kChainSection,      &kChainQueueSection,    &kRepliesSection,  &kDeadLettersSection,
-      &kWorkersSection, &kWorkersTlsSection, &kWorkersWindowSection, &kPressureSection, &kHttpSection,
-      &kLogSection,     &kShutdownSection,   &kJournalSection,       &kAdminSection,    &kAdminTlsSection,
+      &kTopSection,
+      &kGatewaySection,
+      &kConnectionSection,
+      &kConnectionRepliesSection,
+      &kConnectionStatusSection,
+      &kConnectionTlsSection,
+      &kRouteSection,
+      &kRouteFromSection,
+      &kRouteToSection,
+      &kChainSection,
+      &kChainQueueSection,
+      &kRepliesSection,
+      &kDeadLettersSection,
+      &kWorkersSection,
+      &kWorkersTlsSection,
+      &kWorkersWindowSection,
+      &kPressureSection,
+      &kHttpSection,
+      &kLogSection,
+      &kShutdownSection,
+      &kJournalSection,
+      &kAdminSection,
+      &kAdminTlsSection,
   };
   return kAll;
 }

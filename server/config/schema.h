@@ -22,6 +22,7 @@ enum class KeyType {
   kTopic,              // A topic name without wildcards.
   kFilter,             // A topic filter.
   kFilterList,         // A list of topic filters.
+  kAlpnList,           // A list of ALPN's names of protocols, or one.
   kServer,             // A broker's address.
   kListen,             // HOST:PORT
   kListenOrUnix,       // HOST:PORT or unix:PATH
@@ -57,6 +58,9 @@ struct Section {
 extern const Section kTopSection;
 extern const Section kGatewaySection;
 extern const Section kConnectionSection;
+extern const Section kConnectionTlsSection;
+extern const Section kConnectionRepliesSection;
+extern const Section kConnectionStatusSection;
 extern const Section kRouteSection;
 extern const Section kRouteFromSection;
 extern const Section kRouteToSection;

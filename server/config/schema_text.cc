@@ -53,6 +53,7 @@ std::string Allowed(const Key& key) {
     case kChainPatterns:
     case kFilter:
     case kFilterList:
+    case kAlpnList:
     case kTarget:
       return std::string(key.allowed);
     case kMap:

@@ -18,6 +18,10 @@ struct Draft {
   struct Connection {
     Qos qos = Qos::kAtMostOnce;  // Default of its routes.
     Position at;
+    // Of the keys that say which client ids it uses; where they are absent, of the connection.
+    Position client_id_at;
+    Position replies_client_id_at;
+    Position shared_at;
   };
   // All that are named, also those with errors.
   std::map<std::string, Connection, std::less<>> connections;
@@ -34,6 +38,8 @@ struct Draft {
 void ReadConnections(Reading& reading, MapReader& top, Draft& draft);
 void ReadChains(Reading& reading, MapReader& top, Draft& draft);
 void ReadRoutes(Reading& reading, MapReader& top, Draft& draft);
+// No two MQTT connections to one broker may have one client id, whether it was written or derived.
+void CheckClientIds(Reading& reading, const Draft& draft);
 void ReadReplies(Reading& reading, MapReader& top, Draft& draft);
 void ReadDeadLetters(Reading& reading, MapReader& top, Draft& draft);
 void ReadWorkers(Reading& reading, MapReader& top, Draft& draft);

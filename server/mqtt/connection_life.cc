@@ -11,6 +11,8 @@ namespace {
 constexpr Millis kFirstRetry{500};
 // A connection that held this long has its back-off start over.
 constexpr Millis kHeld{5'000};
+// Connections in a row that did not hold, from which on that looks like two clients with one id.
+constexpr int kSuspiciousShortLives = 3;
 // Two clients with one id throw each other out; the one that lost waits at least this long.
 constexpr Millis kAfterTakeover{10'000};
 
@@ -25,6 +27,10 @@ int64_t UntilMs(SteadyTime due, const Clock& clock) {
 
 }  // namespace
 
+std::string VersionHint(const MqttOptions& options) {
+  return options.mqtt5 ? "; if it knows MQTT 3.1.1 only, set protocol to \"3.1.1\"" : "";
+}
+
 ConnectionLife::ConnectionLife(const MqttOptions& options, const char* role, const Clock& clock,
                                MetricsRegistry& metrics)
     : options_(options),
@@ -37,30 +43,65 @@ ConnectionLife::ConnectionLife(const MqttOptions& options, const char* role, con
       connects_failed_(Connects(metrics, options.name, role, "failed")),
       backoff_(kFirstRetry, options.max_reconnect_interval, RandomSeed()) {}
 
-void ConnectionLife::Up(bool session_present) {
+void ConnectionLife::Up(const Accepted& accepted) {
   up_since_ = clock_.Now();
   connects_ok_.Add();
   connected_.Set(1);
-  log::Info(
-      "mqtt connected",
-      {{"connection", options_.name}, {"role", role_}, {"server", options_.uri}, {"session_present", session_present}});
+  assigned_client_id_ = accepted.assigned_client_id;
+  log::Info("mqtt connected", {{"connection", options_.name},
+                               {"role", role_},
+                               {"server", options_.uri},
+                               {"client_id", client_id()},
+                               {"session_present", accepted.session_present}});
+  if (accepted.session_expiry_s) TellShortenedSession(*accepted.session_expiry_s);
+}
+
+std::string_view ConnectionLife::client_id() const {
+  if (!options_.client_id.empty()) return options_.client_id;
+  return assigned_client_id_.empty() ? "(chosen by the broker)" : std::string_view(assigned_client_id_);
+}
+
+void ConnectionLife::TellShortenedSession(uint32_t granted_s) {
+  const bool takes_in = std::string_view(role_) != "replies";
+  if (!takes_in || options_.clean_session || granted_s >= options_.session_expiry_s || told_expiry_s_ == granted_s)
+    return;
+  told_expiry_s_ = granted_s;
+  log::Warning(
+      "the broker keeps the session for less than sessionExpiry: what comes while the gateway is away for longer is "
+      "lost",
+      {{"connection", options_.name},
+       {"asked_s", static_cast<int64_t>(options_.session_expiry_s)},
+       {"granted_s", static_cast<int64_t>(granted_s)}});
 }
 
 SteadyTime ConnectionLife::ConnectFailed(const std::string& error, bool refused) {
   (refused ? connects_refused_ : connects_failed_).Add();
   const SteadyTime due = clock_.Now() + backoff_.Next();
   log::Write(refused ? log::Level::kError : log::Level::kWarning, "mqtt connect failed",
-             {{"connection", options_.name}, {"role", role_}, {"error", error}, {"retry_ms", UntilMs(due, clock_)}});
+             {{"connection", options_.name},
+              {"role", role_},
+              {"client_id", client_id()},
+              {"error", error},
+              {"retry_ms", UntilMs(due, clock_)}});
   return due;
 }
 
 SteadyTime ConnectionLife::Lost(const std::string& why, uint8_t reason) {
-  if (clock_.Now() - up_since_ >= kHeld) backoff_.Reset();
+  const bool held = clock_.Now() - up_since_ >= kHeld;
+  if (held) backoff_.Reset();
+  short_lives_ = held ? 0 : short_lives_ + 1;
   connected_.Set(0);
   const bool takeover = reason == reason::kSessionTakenOver;
+  const char* hint = !takeover && short_lives_ >= kSuspiciousShortLives
+                         ? " (again and again: perhaps another client connects with the same client id)"
+                         : "";
   const SteadyTime due = clock_.Now() + backoff_.Next(takeover ? kAfterTakeover : Millis{0});
   log::Write(takeover ? log::Level::kError : log::Level::kWarning, "mqtt connection lost",
-             {{"connection", options_.name}, {"role", role_}, {"why", why}, {"retry_ms", UntilMs(due, clock_)}});
+             {{"connection", options_.name},
+              {"role", role_},
+              {"client_id", client_id()},
+              {"why", why + hint},
+              {"retry_ms", UntilMs(due, clock_)}});
   return due;
 }
 

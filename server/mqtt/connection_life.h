@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "server/mqtt/backoff.h"
 #include "server/mqtt/driver.h"
@@ -12,13 +14,26 @@
 
 namespace sluice {
 
+// For a CONNECT that had no answer: a broker that knows no MQTT 5 may say nothing to it, or just close. Empty
+// with 3.1.1.
+std::string VersionHint(const MqttOptions& options);
+
 // Not thread-safe.
 class ConnectionLife {
  public:
-  // `role`: "intake" or "replies". `options` must outlive it.
+  // `role`: "intake", "replies" or "shared". `options` are those of this very connection, with its own client id, and
+  // must outlive it.
   ConnectionLife(const MqttOptions& options, const char* role, const Clock& clock, MetricsRegistry& metrics);
 
-  void Up(bool session_present);
+  // What the broker said as it let the client in.
+  struct Accepted {
+    bool session_present = false;
+    // MQTT 5: how long it keeps the session, where that is not what it was asked for (§3.2.2.3.2).
+    std::optional<uint32_t> session_expiry_s;
+    // MQTT 5: the client id it chose; empty: none.
+    std::string_view assigned_client_id;
+  };
+  void Up(const Accepted& accepted);
 
   // The attempt failed; `refused`: the broker said no, rather than there being no broker. When to try again.
   SteadyTime ConnectFailed(const std::string& error, bool refused);
@@ -42,8 +57,16 @@ class ConnectionLife {
   Counter& connects_ok_;
   Counter& connects_refused_;
   Counter& connects_failed_;
+  // For people.
+  std::string_view client_id() const;
+  // Of a session that holds messages for later.
+  void TellShortenedSession(uint32_t granted_s);
+
   Backoff backoff_;
   SteadyTime up_since_{};
+  int short_lives_ = 0;  // Connections in a row that did not hold.
+  std::string assigned_client_id_;
+  std::optional<uint32_t> told_expiry_s_;
 };
 
 }  // namespace sluice

@@ -3,13 +3,16 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "server/message/message.h"
+#include "server/message/retained.h"
 
 namespace sluice {
 
@@ -62,6 +65,7 @@ struct Subscription {
   std::string filter;  // As sent: with $share/GROUP/ where shared.
   Qos qos = Qos::kAtMostOnce;
   uint32_t id = 0;  // MQTT 5 subscription identifier, 1 … 268,435,455.
+  Retained retained = Retained::kNew;
   // Of an earlier configuration, and perhaps still in the broker's session: to be left, never asked for. These come
   // after all others.
   bool remainder = false;
@@ -155,6 +159,15 @@ class Publisher {
   virtual ConnectionState State() const = 0;
 };
 
+// Intake and egress of a connection in one MQTT connection. The two start it together: nothing is connected before the
+// intake is started too, if there is one. Stopping the intake leaves replies going on; stopping the publisher
+// disconnects.
+struct SharedConnection {
+  std::unique_ptr<Publisher> publisher;
+  // Makes the intake. At most once, before either is started.
+  std::function<std::unique_ptr<IntakeConnection>(std::vector<Subscription>, InboundSink&)> intake;
+};
+
 // ---------------------------------------------------------------------------------------------- options
 
 struct MqttTls {
@@ -163,12 +176,25 @@ struct MqttTls {
   std::string cert_file;  // Both or neither.
   std::string key_file;
   bool verify_hostname = true;
+  std::vector<std::string> alpn;  // Protocols to offer, the best first; empty: none. Each 1 … 255 bytes.
 
   friend bool operator==(const MqttTls&, const MqttTls&) = default;
 };
 
 // Which client takes messages in. Replies always go out through wire/.
 enum class MqttDriver : uint8_t { kWire, kPaho };
+
+// What tells others whether the gateway is there: published when the connection for replies comes up, and by the
+// broker, as its will, when it goes.
+struct MqttStatus {
+  std::string topic;
+  std::string online = "online";
+  std::string offline = "offline";  // At most 65,535 bytes.
+  Qos qos = Qos::kAtLeastOnce;
+  bool retain = true;
+
+  friend bool operator==(const MqttStatus&, const MqttStatus&) = default;
+};
 
 // Where and how to connect. Checked when the configuration is read.
 struct MqttOptions {
@@ -178,8 +204,14 @@ struct MqttOptions {
   std::string uri;
   MqttTls tls;
   std::string username;
-  std::string password;  // A secret: never logged.
-  std::string client_id;
+  std::string password;       // A secret: never logged.
+  std::string password_file;  // Read at each attempt to connect; then `password` is empty.
+  std::string client_id;      // Empty: the broker chooses.
+  // Of the connection for replies; empty: see RepliesClientId() in client_id.h.
+  std::string replies_client_id;
+  // Replies go out through the connection that takes in.
+  bool share_connection = false;
+  std::optional<MqttStatus> status;
   bool mqtt5 = true;
   bool clean_session = false;
   uint32_t session_expiry_s = 86'400;

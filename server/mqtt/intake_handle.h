@@ -64,10 +64,7 @@ class IntakeHandle final : public IntakeConnection {
   void Resume() override { core_->Resume(); }
   void StayOut(std::vector<size_t> shared_subscriptions) override { core_->StayOut(std::move(shared_subscriptions)); }
   bool UnsubscribeShared(SteadyTime deadline) override { return core_->UnsubscribeShared(deadline); }
-  void Stop(SteadyTime deadline) override {
-    core_->link().Stop(deadline);
-    core_->LetGoOfSink();
-  }
+  void Stop(SteadyTime deadline) override { core_->Stop(deadline); }
   ConnectionState State() const override { return core_->State(); }
 
  private:

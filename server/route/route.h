@@ -10,6 +10,7 @@
 
 #include "server/message/message.h"
 #include "server/message/message_id.h"
+#include "server/message/retained.h"
 
 namespace sluice {
 
@@ -106,6 +107,7 @@ struct Route {
   std::string filter;  // Without the $share prefix.
   std::string share;   // Group of a shared subscription (MQTT 5.0 §4.8.2); empty: none.
   Qos qos = Qos::kAtMostOnce;
+  Retained retained = Retained::kNew;
   DataType data_type = DataType::kUnspecified;
   bool to_hex = false;
   bool headers_to_metadata = false;

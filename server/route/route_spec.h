@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "server/message/message.h"
+#include "server/message/retained.h"
 
 namespace sluice {
 
@@ -15,6 +16,7 @@ struct RouteSpec {
   std::string filter;  // Without $share/GROUP/.
   std::string share;   // Empty: not shared.
   Qos qos = Qos::kAtMostOnce;
+  Retained retained = Retained::kNew;
   std::vector<std::string> from_processors;
   std::vector<std::string> to_processors;
   bool trust_reply_headers = false;

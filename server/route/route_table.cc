@@ -23,6 +23,7 @@ absl::StatusOr<Route> MakeRoute(const RouteSpec& spec, ChainDirectory& chains) {
   route.share = spec.share;
   route.qos = spec.qos;
   route.trust_reply_headers = spec.trust_reply_headers;
+  route.retained = spec.retained;
   if (absl::Status status = CheckTopicFilter(spec.filter); !status.ok()) return Wrong(spec, "filter", status);
   if (!spec.share.empty()) {
     if (absl::Status status = CheckShareName(spec.share); !status.ok()) return Wrong(spec, "share", status);

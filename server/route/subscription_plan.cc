@@ -19,9 +19,12 @@ std::vector<PlannedSubscription> Distinct(std::span<const Route* const> routes) 
   for (const Route* route : routes) {
     std::string text = route->Subscription();
     auto [it, is_new] = position.try_emplace(text, planned.size());
-    if (is_new) planned.push_back({.subscription = {.filter = std::move(text), .qos = route->qos}, .routes = {}});
+    if (is_new)
+      planned.push_back(
+          {.subscription = {.filter = std::move(text), .qos = route->qos, .retained = route->retained}, .routes = {}});
     PlannedSubscription& mine = planned[it->second];
     mine.subscription.qos = std::max(mine.subscription.qos, route->qos);
+    mine.subscription.retained = std::min(mine.subscription.retained, route->retained);
     mine.routes.push_back(route);
   }
   return planned;

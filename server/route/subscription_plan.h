@@ -16,7 +16,8 @@
 
 namespace sluice {
 
-// Routes with an equal subscription (`$share/GROUP/FILTER` or filter) share it; it asks for the highest of their QoS.
+// Routes with an equal subscription (`$share/GROUP/FILTER` or filter) share it; it asks for the highest of their QoS,
+// and for the most retained messages.
 struct PlannedSubscription {
   Subscription subscription;
   std::vector<const Route*> routes;  // At least one.

@@ -86,9 +86,15 @@ maxstreamage leaveshareafter noworkersafter drain fsyncinterval
   {{- if regexMatch "^([a-z]+://)?[^/@]*:[^/@]*@" $server -}}
     {{- $wrong = append $wrong (printf "config.connections.%s.server holds a password in plain text; use username and brokers.%s.password.existingSecret" $name $name) -}}
   {{- end -}}
-  {{- $client := include "sluice.connectionKey" (dict "connection" $connection "key" "clientId") -}}
-  {{- if and (gt $most 1) $client (not (regexMatch "\\$\\{(POD_NAME|HOSTNAME)\\}" $client)) -}}
-    {{- $wrong = append $wrong (printf "config.connections.%s.clientId is the same in %d replicas, and the broker would end one for the other; leave it out, or put ${POD_NAME} into it" $name $most) -}}
+  {{- range $key := list "clientId" "repliesClientId" -}}
+    {{- $client := include "sluice.connectionKey" (dict "connection" $connection "key" $key) -}}
+    {{- if and (gt $most 1) $client (not (regexMatch "\\$\\{(POD_NAME|HOSTNAME)\\}" $client)) -}}
+      {{- $wrong = append $wrong (printf "config.connections.%s.%s is the same in %d replicas, and the broker would end one for the other; leave it out, or put ${POD_NAME} into it" $name $key $most) -}}
+    {{- end -}}
+  {{- end -}}
+  {{- $topic := dig "topic" "" (get $connection "status" | default dict) -}}
+  {{- if and (gt $most 1) $topic (not (regexMatch "\\$\\{(POD_NAME|HOSTNAME)\\}" $topic)) -}}
+    {{- $wrong = append $wrong (printf "config.connections.%s.status.topic is the same in %d replicas, so that one speaks for the others; put ${POD_NAME} into it" $name $most) -}}
   {{- end -}}
 {{- end -}}
 {{- range $name, $broker := .Values.brokers -}}

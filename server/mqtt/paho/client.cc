@@ -5,7 +5,10 @@
 #include <exception>
 #include <utility>
 
+#include "server/mqtt/connection_life.h"
+#include "server/mqtt/packet_size.h"
 #include "server/mqtt/paho/factory.h"
+#include "server/mqtt/password_file.h"
 #include "server/mqtt/reason_codes.h"
 #include "server/telemetry/log.h"
 
@@ -37,13 +40,28 @@ mqtt::ssl_options TlsOptions(const MqttTls& tls) {
     ssl.set_key_store(tls.cert_file);
     ssl.set_private_key(tls.key_file);
   }
+  if (!tls.alpn.empty()) ssl.set_alpn_protos(tls.alpn);
   return ssl;
 }
 
-bool TakesSubscriptionIdentifiers(const mqtt::properties& properties) {
+// What a CONNACK says of MQTT 5.
+void ReadProperties(const mqtt::properties& properties, ConnectResult& result) {
   using mqtt::property;
-  return !properties.contains(property::SUBSCRIPTION_IDENTIFIERS_AVAILABLE) ||
-         mqtt::get<uint8_t>(properties, property::SUBSCRIPTION_IDENTIFIERS_AVAILABLE) != 0;
+  result.subscription_identifiers = !properties.contains(property::SUBSCRIPTION_IDENTIFIERS_AVAILABLE) ||
+                                    mqtt::get<uint8_t>(properties, property::SUBSCRIPTION_IDENTIFIERS_AVAILABLE) != 0;
+  if (properties.contains(property::SESSION_EXPIRY_INTERVAL)) {
+    result.session_expiry_s = mqtt::get<uint32_t>(properties, property::SESSION_EXPIRY_INTERVAL);
+  }
+  if (properties.contains(property::ASSIGNED_CLIENT_IDENTIFER)) {
+    result.assigned_client_id = mqtt::get<std::string>(properties, property::ASSIGNED_CLIENT_IDENTIFER);
+  }
+}
+
+// Where TLS compares the host's name with the broker's certificate, without the '.' that may end it.
+std::string UriFor(const MqttOptions& options) {
+  std::string uri = options.uri;
+  if (const size_t dot = uri.rfind(".:"); options.tls.enabled && dot != std::string::npos) uri.erase(dot, 1);
+  return uri;
 }
 
 // Paho's own words are few: a refused CONNECT, a timeout, or neither.
@@ -52,16 +70,19 @@ void DescribeFailure(const mqtt::exception& failure, const MqttOptions& options,
   if (message == "CONNACK return code") {
     result.refused = true;
     auto code = static_cast<uint8_t>(failure.get_return_code());
+    // A broker that knows no MQTT 5 answers with the return code of 3.1.1 for that.
+    if (options.mqtt5 && code == 1) code = reason::kUnsupportedProtocolVersion;
     result.error =
         "connection refused by the broker: " + (options.mqtt5 ? DescribeReason(code) : DescribeReturnCode(code));
   } else if (message == "TCP connect timeout") {
-    result.error = "no answer from " + options.uri + " in time";
+    result.error = "no answer from " + options.uri + " in time" + VersionHint(options);
   } else if (options.tls.enabled) {
     result.error = "cannot connect to " + options.uri +
                    ": nothing listens there, or TLS failed (check caFile, the host name in the broker's certificate, "
                    "certFile and certKeyFile)";
   } else {
-    result.error = "cannot connect to " + options.uri + ": nothing listens there, or it is not an MQTT broker";
+    result.error = "cannot connect to " + options.uri + ": nothing listens there, or it is not an MQTT broker" +
+                   VersionHint(options);
   }
 }
 
@@ -85,7 +106,8 @@ Client::Ptr Client::Create(const MqttOptions& options, Receiver& receiver) {
     int version = options.mqtt5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
     // Without a persistence argument Paho persists nothing, which is what we want: its file persistence loses an MQTT
     // 5 message with QoS 2 when killed in the callback.
-    self->client_ = std::make_unique<mqtt::async_client>(options.uri, options.client_id, mqtt::create_options(version));
+    self->client_ =
+        std::make_unique<mqtt::async_client>(UriFor(options), options.client_id, mqtt::create_options(version));
     // All handlers before CONNECT: what a present session sends first would be lost.
     self->client_->set_message_callback(
         [self](const mqtt::const_message_ptr& message) { self->Tell([&](Receiver& to) { to.OnMessage(message); }); });
@@ -137,10 +159,16 @@ absl::Status Client::Connect() {
   } else {
     connect.set_clean_session(clean);
   }
+  std::string password = options_.password;
+  if (!options_.password_file.empty()) {
+    absl::StatusOr<std::string> read = ReadPasswordFile(options_.password_file);
+    if (!read.ok()) return read.status();
+    password = *std::move(read);
+  }
   connect.set_keep_alive_interval(std::chrono::seconds(options_.keep_alive_s));
   connect.set_connect_timeout(std::chrono::ceil<std::chrono::seconds>(options_.connect_timeout));
   if (!options_.username.empty()) connect.set_user_name(options_.username);
-  if (!options_.password.empty()) connect.set_password(options_.password);
+  if (!password.empty()) connect.set_password(password);
   if (options_.tls.enabled) connect.set_ssl(TlsOptions(options_.tls));
 
   // Declared out here: Paho takes the options by value, and the copy points into these.
@@ -151,7 +179,10 @@ absl::Status Client::Connect() {
       properties.add({property::SESSION_EXPIRY_INTERVAL, static_cast<int32_t>(options_.session_expiry_s)});
     }
     properties.add({property::RECEIVE_MAXIMUM, options_.receive_maximum});
-    properties.add({property::MAXIMUM_PACKET_SIZE, static_cast<int32_t>(options_.max_packet_bytes)});
+    // The most there is, is no limit to speak of, and some brokers take it amiss.
+    if (options_.max_packet_bytes < kNoPacketLimit) {
+      properties.add({property::MAXIMUM_PACKET_SIZE, static_cast<int32_t>(options_.max_packet_bytes)});
+    }
     // No Topic Alias Maximum: Paho does not resolve aliases.
     //
     // Last, and on the very object that is passed: a copy's pointer goes on pointing to the original's properties.
@@ -173,7 +204,7 @@ std::optional<ConnectResult> Client::connect_result() const {
     mqtt::connect_response response = connect_token_->get_connect_response();
     result.ok = true;
     result.session_present = response.is_session_present();
-    if (options_.mqtt5) result.subscription_identifiers = TakesSubscriptionIdentifiers(response.get_properties());
+    if (options_.mqtt5) ReadProperties(response.get_properties(), result);
   } catch (const mqtt::exception& failure) {
     DescribeFailure(failure, options_, result);
   }
@@ -192,11 +223,11 @@ bool Client::Disconnect(Millis timeout) {
 
 // ------------------------------------------------------------------------------------------------ requests
 
-mqtt::token_ptr Client::Subscribe(const Subscription& subscription, bool with_identifier, RetainHandling retained) {
+mqtt::token_ptr Client::Subscribe(const Subscription& subscription, bool with_identifier, uint8_t retain_handling) {
   mqtt::subscribe_options options;
   mqtt::properties properties;
   if (options_.mqtt5) {
-    options.set_retain_handling(static_cast<mqtt::subscribe_options::RetainHandling>(retained));
+    options.set_retain_handling(static_cast<mqtt::subscribe_options::RetainHandling>(retain_handling));
     if (with_identifier && subscription.id != 0) {
       properties.add({mqtt::property::SUBSCRIPTION_IDENTIFIER, static_cast<int32_t>(subscription.id)});
     }

@@ -21,9 +21,11 @@ namespace sluice::paho {
 struct ConnectResult {
   bool ok = false;
   bool session_present = false;
-  bool subscription_identifiers = true;  // The broker takes them.
-  bool refused = false;                  // The broker said no (CONNACK), rather than there being no broker.
-  std::string error;                     // Why not, for people.
+  bool subscription_identifiers = true;      // The broker takes them.
+  std::optional<uint32_t> session_expiry_s;  // What the broker grants, where that is not what was asked for.
+  std::string assigned_client_id;            // Empty: none.
+  bool refused = false;                      // The broker said no (CONNACK), rather than there being no broker.
+  std::string error;                         // Why not, for people.
 };
 
 // How a SUBSCRIBE or UNSUBSCRIBE ended.
@@ -32,9 +34,6 @@ struct RequestResult {
   State state = State::kPending;
   uint8_t code = 0;  // The granted QoS; with kRefused why not (0x80 with MQTT 3.1.1).
 };
-
-// Of a SUBSCRIBE: which retained messages it brings (MQTT 5.0 §3.8.3.1). With MQTT 3.1.1 it brings them all.
-enum class RetainHandling : uint8_t { kSend = 0, kSendIfNew = 1, kSendNone = 2 };
 
 class Client;
 
@@ -75,8 +74,9 @@ class Client {
   // nothing to disconnect.
   bool Disconnect(Millis timeout);
 
-  // A request under way, to be asked how it ended. Null: could not be sent, the connection is going.
-  mqtt::token_ptr Subscribe(const Subscription& subscription, bool with_identifier, RetainHandling retained);
+  // `retain_handling`: MQTT 5.0 §3.8.3.1. A request under way, to be asked how it ended. Null: could not be sent, the
+  // connection is going.
+  mqtt::token_ptr Subscribe(const Subscription& subscription, bool with_identifier, uint8_t retain_handling);
   mqtt::token_ptr Unsubscribe(const std::string& filter);
   static RequestResult ResultOf(const mqtt::token_ptr& token);
 

@@ -25,10 +25,16 @@ IntakeCore::IntakeCore(MqttOptions options, std::vector<Subscription> subscripti
       bad_topics_(BadPackets(metrics, options.name, "topic")),
       bad_properties_(BadPackets(metrics, options.name, "property_value")),
       link_(std::move(options), *this, clock, metrics),
+      unwanted_retained_(UnwantedRetained(metrics, link_.options())),
+      retained_(subscriptions, link_.options().mqtt5),
       subscriptions_(std::move(subscriptions), link_.options(), clock, metrics),
       sink_(&sink) {}
 
 void IntakeCore::OnMessage(const mqtt::const_message_ptr& message) {
+  if (message->is_retained()) {
+    MutexLock lock(retained_mutex_);
+    if (retained_.Drops(message->get_topic(), message->is_duplicate())) return unwanted_retained_.Add();
+  }
   InboundMessage inbound = FromPaho(message, clock_);
   if (!inbound.undeliverable.empty()) PassedOver(inbound);
   MutexLock lock(sink_mutex_);
@@ -61,6 +67,10 @@ void IntakeCore::PassedOver(const InboundMessage& inbound) {
 
 void IntakeCore::OnUp(Client& /*client*/, const ConnectResult& result) {
   identifiers_ = result.subscription_identifiers;
+  {
+    MutexLock lock(retained_mutex_);
+    retained_.OnUp(result.session_present);
+  }
   if (!result.session_present) {
     MutexLock lock(sink_mutex_);
     // No packet ids are remembered for this driver, so nothing can fail.
@@ -110,11 +120,13 @@ void IntakeCore::ReadWishes() {
 }
 
 void IntakeCore::Ask(Client& client, size_t index) {
-  // Retained messages were sent when the broker first granted it; a second SUBSCRIBE of this process or an older one is
-  // not to bring them again (MQTT 5.0 §3.8.3.1).
-  RetainHandling retained = link_.options().clean_session ? RetainHandling::kSend : RetainHandling::kSendIfNew;
-  if (subscriptions_.HadRetained(index)) retained = RetainHandling::kSendNone;
-  mqtt::token_ptr token = client.Subscribe(subscriptions_.at(index), identifiers_, retained);
+  {
+    MutexLock lock(retained_mutex_);
+    retained_.Asked(index);
+  }
+  const Subscription& subscription = subscriptions_.at(index);
+  const uint8_t retained = RetainHandling(subscription, link_.options(), subscriptions_.HadRetained(index));
+  mqtt::token_ptr token = client.Subscribe(subscription, identifiers_, retained);
   if (!token) return subscriptions_.Failed(index);
   asked_.push_back({index, std::move(token)});
 }
@@ -134,6 +146,8 @@ void IntakeCore::ReadAnswers() {
       subscriptions_.Failed(request.index);
     } else {
       subscriptions_.Answered(request.index, result.code);
+      MutexLock lock(retained_mutex_);
+      retained_.Answered(request.index, result.state == State::kGranted);
     }
     return true;
   });
@@ -142,9 +156,16 @@ void IntakeCore::ReadAnswers() {
     if (result.state == State::kPending) return false;
     if (result.state == State::kFailed) {
       subscriptions_.Failed(request.index);
-    } else if (subscriptions_.Left(request.index, result.code)) {
-      MutexLock lock(sink_mutex_);
-      if (sink_ != nullptr) sink_->OnRemainderLeft(subscriptions_.at(request.index).filter);
+    } else {
+      const bool remainder_left = subscriptions_.Left(request.index, result.code);
+      {
+        MutexLock lock(retained_mutex_);
+        retained_.Left(request.index);
+      }
+      if (remainder_left) {
+        MutexLock lock(sink_mutex_);
+        if (sink_ != nullptr) sink_->OnRemainderLeft(subscriptions_.at(request.index).filter);
+      }
     }
     return true;
   });
@@ -167,7 +188,8 @@ bool IntakeCore::UnsubscribeShared(SteadyTime deadline) {
   return news_.WaitUntilLeft(clock_, deadline, [this] { return link_.up(); });
 }
 
-void IntakeCore::LetGoOfSink() {
+void IntakeCore::Stop(SteadyTime deadline) {
+  link_.Stop(deadline);
   MutexLock lock(sink_mutex_);
   sink_ = nullptr;
 }

@@ -10,6 +10,7 @@
 #include "server/mqtt/driver.h"
 #include "server/mqtt/intake_handle.h"
 #include "server/mqtt/paho/link.h"
+#include "server/mqtt/retained_gate.h"
 #include "server/mqtt/subscription_set.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
@@ -29,8 +30,8 @@ class IntakeCore final : public Link::User {
   void Resume() { link_.Resume(); }
   void StayOut(std::vector<size_t> shared_subscriptions);
   bool UnsubscribeShared(SteadyTime deadline);
-  // No OnMessages runs or follows after it.
-  void LetGoOfSink();
+  // As IntakeConnection's.
+  void Stop(SteadyTime deadline);
   ConnectionState State() const;
 
  private:
@@ -58,6 +59,11 @@ class IntakeCore final : public Link::User {
   void ReadWishes();
   // Hands the answers that came to the subscription set.
   void ReadAnswers();
+
+  Counter& unwanted_retained_;
+
+  Mutex retained_mutex_;
+  RetainedGate retained_ ABSL_GUARDED_BY(retained_mutex_);
 
   // Control thread only.
   SubscriptionSet subscriptions_;

@@ -181,7 +181,9 @@ bool Link::StepConnecting(Wanted wanted) {
     }
     phase_ = Phase::kUp;
     due_ = kNever;
-    life_.Up(result->session_present);
+    life_.Up({.session_present = result->session_present,
+              .session_expiry_s = result->session_expiry_s,
+              .assigned_client_id = result->assigned_client_id});
     // The user first: its part of the state must not still be that of the last connection when it counts.
     user_.OnUp(*client_, *result);
     SetDetail("");
@@ -195,7 +197,7 @@ bool Link::StepConnecting(Wanted wanted) {
   }
   if (clock_.Now() >= due_) {
     client_.reset();
-    ConnectFailed("no answer from " + options_.uri + " in time", /*refused=*/false);
+    ConnectFailed("no answer from " + options_.uri + " in time" + VersionHint(options_), /*refused=*/false);
   }
   return false;
 }

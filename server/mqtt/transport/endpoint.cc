@@ -16,4 +16,9 @@ absl::StatusOr<Endpoint> ParseEndpoint(std::string_view uri) {
   return endpoint;
 }
 
+std::string_view WithoutRootDot(std::string_view host) {
+  if (host.size() > 1 && host.ends_with('.')) host.remove_suffix(1);
+  return host;
+}
+
 }  // namespace sluice

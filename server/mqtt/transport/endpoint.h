@@ -20,4 +20,8 @@ struct Endpoint {
 // Of MqttOptions::uri. A port that is not written is the scheme's, a WebSocket's path /mqtt.
 absl::StatusOr<Endpoint> ParseEndpoint(std::string_view uri);
 
+// The name without the '.' that ends one that is looked up as it is, without the system's search list: certificates and
+// HTTP have none.
+std::string_view WithoutRootDot(std::string_view host);
+
 }  // namespace sluice

@@ -52,7 +52,20 @@ absl::Status TlsClient::Load() {
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   if (absl::Status status = LoadAuthorities(); !status.ok()) return status;
   if (absl::Status status = LoadOwnCertificate(); !status.ok()) return status;
+  OfferProtocols();
   return CheckHost();
+}
+
+// RFC 7301 §3.1: each behind its length.
+void TlsClient::OfferProtocols() {
+  std::string list;
+  for (const std::string& protocol : tls_.alpn) {
+    list += static_cast<char>(protocol.size());
+    list += protocol;
+  }
+  if (list.empty()) return;
+  SSL_CTX_set_alpn_protos(context_.native_handle(), reinterpret_cast<const unsigned char*>(list.data()),
+                          static_cast<unsigned>(list.size()));
 }
 
 absl::Status TlsClient::LoadAuthorities() {

@@ -37,6 +37,7 @@ class TlsClient : public std::enable_shared_from_this<TlsClient> {
   absl::Status Load();
   absl::Status LoadAuthorities();
   absl::Status LoadOwnCertificate();
+  void OfferProtocols();
   absl::Status CheckHost();
   absl::Status HandshakeError(const error_code& error, long verify_result) const;
   absl::Status CertificateError(long verify_result) const;

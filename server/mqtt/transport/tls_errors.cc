@@ -83,6 +83,9 @@ absl::Status TlsClient::ProtocolError(const error_code& error) const {
     case SSL_R_UNSUPPORTED_PROTOCOL:
     case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
       return absl::UnavailableError("the broker speaks neither TLS 1.2 nor 1.3");
+    case SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL:
+      return absl::UnavailableError(tls_.alpn.empty() ? "the broker wants a protocol by its name: set tls.alpn"
+                                                      : "the broker takes none of the protocols of tls.alpn");
     case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
     case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
     case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:

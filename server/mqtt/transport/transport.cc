@@ -13,7 +13,8 @@ absl::StatusOr<Connection::Plan> MakePlan(const MqttOptions& options) {
   if (!endpoint.ok()) return endpoint.status();
   std::shared_ptr<TlsClient> tls;
   if (endpoint->tls) {
-    absl::StatusOr<std::shared_ptr<TlsClient>> client = TlsClient::Make(options.tls, endpoint->host);
+    absl::StatusOr<std::shared_ptr<TlsClient>> client =
+        TlsClient::Make(options.tls, std::string(WithoutRootDot(endpoint->host)));
     if (!client.ok()) return client.status();
     tls = *std::move(client);
   }

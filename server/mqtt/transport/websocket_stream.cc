@@ -113,7 +113,7 @@ class WebSocketStream final : public ByteStream {
   static constexpr bool kTls = std::is_same_v<Lower, LowerTlsSocket>;
 
   void Upgrade(std::function<void(absl::Status)> done) {
-    stream_.async_handshake(response_, Authority(endpoint_.host, endpoint_.port), endpoint_.path,
+    stream_.async_handshake(response_, Authority(WithoutRootDot(endpoint_.host), endpoint_.port), endpoint_.path,
                             [this, done = std::move(done)](const error_code& error) {
                               done(error ? UpgradeError(error) : CheckResponse());
                             });

@@ -26,9 +26,9 @@ BrokerLimits LimitsOf(const Connack& connack) {
 
 }  // namespace
 
-EgressCore::EgressCore(MqttOptions options, PublishListener& listener, const Clock& clock, MetricsRegistry& metrics)
+EgressCore::EgressCore(Link& link, PublishListener& listener, const Clock& clock)
     : clock_(clock),
-      link_(std::move(options), Link::Role::kReplies, *this, clock, metrics),
+      link_(link),
       queue_(link_.options().publish_window, kWindowBytes, link_.options().mqtt5),
       timer_(link_.loop()),
       listener_(&listener) {}

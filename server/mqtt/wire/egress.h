@@ -18,7 +18,8 @@ namespace sluice::wire {
 // What outlives an Egress whose thread had to be left behind.
 class EgressCore final : public Link::User {
  public:
-  EgressCore(MqttOptions options, PublishListener& listener, const Clock& clock, MetricsRegistry& metrics);
+  // `link` lives as long as this.
+  EgressCore(Link& link, PublishListener& listener, const Clock& clock);
 
   Link& link() { return link_; }
   void Publish(std::vector<Outgoing> batch);
@@ -27,6 +28,8 @@ class EgressCore final : public Link::User {
   // No OnOutcomes runs or follows after it.
   void LetGoOfListener();
   ConnectionState State() const;
+  // On the loop's thread, after anything that may have brought outcomes.
+  void TellOutcomes();
 
  private:
   // On the loop's thread.
@@ -40,10 +43,9 @@ class EgressCore final : public Link::User {
   void Ping();
   // Moves what was handed over into the queue.
   void TakeOver();
-  void TellOutcomes();
 
   const Clock& clock_;
-  Link link_;
+  Link& link_;
 
   // Of the loop's thread.
   PublishQueue queue_;

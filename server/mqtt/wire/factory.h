@@ -24,7 +24,7 @@ namespace sluice {
 std::unique_ptr<IntakeConnection> MakeWireIntake(MqttOptions options, std::vector<Subscription> subscriptions,
                                                  InboundSink& sink, const Clock& clock, MetricsRegistry& metrics);
 
-// Connects as client_id + "-replies", first with a clean session. `listener`, `clock` and `metrics` as above.
+// Connects as RepliesClientId(options), first with a clean session. `listener`, `clock` and `metrics` as above.
 std::unique_ptr<Publisher> MakeWirePublisher(MqttOptions options, PublishListener& listener, const Clock& clock,
                                              MetricsRegistry& metrics);
 
@@ -32,5 +32,9 @@ std::unique_ptr<Publisher> MakeWirePublisher(MqttOptions options, PublishListene
 // its thread, and perhaps again. `clock` as above.
 std::unique_ptr<SessionFarewell> MakeWireSessionFarewell(MqttOptions options, std::function<void()> ended,
                                                          const Clock& clock);
+
+// Both in one connection, under the client id of intake.
+SharedConnection MakeWireShared(MqttOptions options, PublishListener& listener, const Clock& clock,
+                                MetricsRegistry& metrics);
 
 }  // namespace sluice

@@ -10,10 +10,8 @@
 namespace sluice::wire {
 namespace {
 
-// Retain Handling of a SUBSCRIBE (MQTT 5.0 §3.8.3.1).
-constexpr uint8_t kSendRetained = 0;
-constexpr uint8_t kSendRetainedIfNew = 1;
-constexpr uint8_t kSendNoRetained = 2;
+// Of Receive Maximum, what a resting intake takes in before it takes no more: mosquitto 2.0 may send twice that.
+constexpr size_t kWindowsWhileResting = 2;
 
 // Before the sink is offered again what it did not take.
 constexpr Millis kOfferAgain{200};
@@ -41,10 +39,13 @@ size_t TakeIndex(std::vector<std::pair<uint16_t, size_t>>& requests, uint16_t pa
 
 }  // namespace
 
-IntakeCore::IntakeCore(MqttOptions options, std::vector<Subscription> subscriptions, InboundSink& sink,
+IntakeCore::IntakeCore(Link& link, bool shares_link, std::vector<Subscription> subscriptions, InboundSink& sink,
                        const Clock& clock, MetricsRegistry& metrics)
     : clock_(clock),
-      link_(std::move(options), Link::Role::kIntake, *this, clock, metrics),
+      link_(link),
+      shares_link_(shares_link),
+      unwanted_retained_(UnwantedRetained(metrics, link.options())),
+      retained_(subscriptions, link.options().mqtt5),
       subscriptions_(std::move(subscriptions), link_.options(), clock, metrics),
       sink_(&sink) {
   link_.client().Remember(sink.UnreleasedPackets());
@@ -53,6 +54,7 @@ IntakeCore::IntakeCore(MqttOptions options, std::vector<Subscription> subscripti
 // ------------------------------------------------------------------------------------------------ messages
 
 void IntakeCore::OnPublish(const Publish& publish, const std::shared_ptr<const void>& storage) {
+  if (publish.retain && retained_.Drops(publish.topic, publish.dup)) return unwanted_retained_.Add();
   if (batch_.empty()) arrival_ = {.steady = clock_.Now(), .unix_ms = clock_.UnixMillis()};
   batch_.push_back(ToInbound(publish, storage, arrival_));
 }
@@ -67,12 +69,35 @@ void IntakeCore::OnBadPublish(const BadPacket& packet) {
 absl::Status IntakeCore::OnBatch() {
   // First: a packet id that was released may already name one of the batch's messages.
   if (absl::Status told = TellReleased(); !told.ok()) return told;
-  return Offer();
+  if (shares_link_ && offer_again_ > clock_.Now() && offer_again_ != kNever) return absl::OkStatus();
+  if (absl::Status offered = Offer(); !offered.ok()) return offered;
+  if (withholding_ && shares_link_ &&
+      link_.client().unacknowledged() > kWindowsWhileResting * link_.options().receive_maximum) {
+    PassOver();
+  }
+  return absl::OkStatus();
+}
+
+void IntakeCore::PassOver() {
+  passing_over_ = true;
+  link_.client().PassOver();
+}
+
+bool IntakeCore::CatchUp() {
+  if (!passing_over_ || stopped_ || withholding_ || offer_again_ != kNever) return false;
+  link_.Flush();
+  link_.Drop("more came than the window while intake rested: connects anew, so that the broker sends it again");
+  return true;
 }
 
 absl::Status IntakeCore::TellReleased() {
   if (!session_lost_ && released_.empty()) return absl::OkStatus();
   MutexLock lock(sink_mutex_);
+  if (sink_ == nullptr && shares_link_) {
+    // That a packet is released stays unknown to the next start, which takes it for one that may be: see Remember().
+    released_.clear();
+    return absl::OkStatus();
+  }
   if (sink_ == nullptr) return GivenUp();
   if (session_lost_) {
     if (absl::Status status = sink_->OnSessionLost(); !status.ok()) return status;
@@ -86,6 +111,10 @@ absl::Status IntakeCore::TellReleased() {
 absl::Status IntakeCore::Offer() {
   if (!batch_.empty()) {
     MutexLock lock(sink_mutex_);
+    if (sink_ == nullptr && shares_link_) {
+      batch_.clear();
+      return absl::OkStatus();
+    }
     if (sink_ == nullptr) return GivenUp();
     const absl::Status taken = sink_->OnMessages(batch_);
     if (!taken.ok()) {
@@ -110,6 +139,8 @@ void IntakeCore::Refused(const absl::Status& why) {
   }
   offer_again_ = clock_.Now() + kOfferAgain;
   link_.WakeAt(offer_again_);
+  // What comes meanwhile is not to pile up here, and answers to replies are behind it.
+  if (shares_link_) PassOver();
   MutexLock lock(mutex_);
   refusal_ = std::string(why.message());
 }
@@ -131,6 +162,7 @@ void IntakeCore::OnTime() {
 }
 
 bool IntakeCore::MayRead() const {
+  if (shares_link_) return true;
   if (offer_again_ != kNever) return false;
   // A broker that holds to the Receive Maximum sends no more than that, so reading goes on: answers, pings and QoS 0
   // still come. MQTT 3.1.1 has none, and mosquitto 2.0 sends a window more for each acknowledgement: what is past it
@@ -154,9 +186,27 @@ void IntakeCore::Resume() {
   link_.Post([this] {
     withholding_ = false;
     if (offer_again_ == kNever) link_.client().AcknowledgeAccepted();
+    if (CatchUp()) return;
     link_.Flush();
     link_.ReadOn();
   });
+}
+
+void IntakeCore::Stop(SteadyTime deadline) {
+  if (shares_link_) {
+    link_.Post([this] {
+      stopped_ = true;
+      PassOver();
+      batch_.clear();
+      offer_again_ = kNever;
+      link_.WakeAt(kNever);
+    });
+    MutexLock lock(mutex_);
+    stop_shown_ = true;
+  } else {
+    link_.Stop(deadline);
+  }
+  LetGoOfSink();
 }
 
 void IntakeCore::LetGoOfSink() {
@@ -168,13 +218,16 @@ void IntakeCore::LetGoOfSink() {
 
 void IntakeCore::OnUp(const Connack& connack, bool session_kept) {
   session_lost_ = !connack.session_present;
+  retained_.OnUp(connack.session_present);
   subscriptions_.OnUp(session_kept, connack.session_present);
+  if (stopped_) return PassOver();
   Advance();
 }
 
 void IntakeCore::OnDown(uint8_t /*reason*/) {
   // The broker sends them again.
   batch_.clear();
+  passing_over_ = false;
   released_.clear();
   if (offer_again_ != kNever) TakenAgain();
   asked_.clear();
@@ -184,6 +237,7 @@ void IntakeCore::OnDown(uint8_t /*reason*/) {
 }
 
 void IntakeCore::Advance() {
+  if (stopped_ || CatchUp()) return;
   if (!MayRead()) subscriptions_.CannotHear();
   asking_.clear();
   leaving_now_.clear();
@@ -200,20 +254,15 @@ void IntakeCore::Subscribe(size_t index) {
   const Subscription& subscription = subscriptions_.at(index);
   const Connack& connack = link_.client().connack();
   if (uint8_t reason = RefusedBeforehand(connack, subscription)) return subscriptions_.Answered(index, reason);
-  const SubscribeRequest request{.filter = subscription.filter,
-                                 .qos = subscription.qos,
-                                 .id = connack.subscription_ids_available ? subscription.id : 0,
-                                 .retain_handling = RetainHandling(index)};
+  const SubscribeRequest request{
+      .filter = subscription.filter,
+      .qos = subscription.qos,
+      .id = connack.subscription_ids_available ? subscription.id : 0,
+      .retain_handling = RetainHandling(subscription, link_.options(), subscriptions_.HadRetained(index))};
+  retained_.Asked(index);
   const uint16_t packet_id = link_.client().Subscribe({&request, 1});
   if (packet_id == 0) return subscriptions_.Failed(index);
   asked_.emplace_back(packet_id, index);
-}
-
-uint8_t IntakeCore::RetainHandling(size_t index) const {
-  // Retained messages were sent when the broker first granted it; a second SUBSCRIBE of this process or an older one is
-  // not to bring them again (MQTT 5.0 §3.8.3.1).
-  if (subscriptions_.HadRetained(index)) return kSendNoRetained;
-  return link_.options().clean_session ? kSendRetained : kSendRetainedIfNew;
 }
 
 void IntakeCore::Unsubscribe(size_t index) {
@@ -227,6 +276,7 @@ void IntakeCore::OnSuback(uint16_t packet_id, uint8_t code) {
   const size_t index = TakeIndex(asked_, packet_id);
   if (index == std::string::npos) return;
   subscriptions_.Answered(index, code);
+  retained_.Answered(index, code < reason::kUnspecifiedError);
   // For the retry of a refusal, and for the detail, once all of the answers are there.
   if (asked_.empty() || code >= reason::kUnspecifiedError) link_.WakeAt(clock_.Now());
 }
@@ -253,6 +303,7 @@ void IntakeCore::OnUnsuback(uint16_t packet_id, uint8_t code) {
     MutexLock lock(sink_mutex_);
     if (sink_ != nullptr) sink_->OnRemainderLeft(subscriptions_.at(index).filter);
   }
+  retained_.Left(index);
   news_.Tell(subscriptions_);
   // It may be wanted again by now.
   if (leaving_.empty() || code >= reason::kUnspecifiedError) link_.WakeAt(clock_.Now());
@@ -267,6 +318,7 @@ ConnectionState IntakeCore::State() const {
   MutexLock lock(mutex_);
   if (!pause_reason_.empty()) state.detail = "paused: " + pause_reason_;
   if (!refusal_.empty()) state.detail = "messages cannot be taken in: " + refusal_;
+  if (stop_shown_) state.detail = "stopped";
   if (!link_.up() || !state.detail.empty()) return state;
   news_.Show(state);
   return state;

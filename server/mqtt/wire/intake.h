@@ -9,6 +9,7 @@
 
 #include "server/mqtt/driver.h"
 #include "server/mqtt/intake_handle.h"
+#include "server/mqtt/retained_gate.h"
 #include "server/mqtt/subscription_set.h"
 #include "server/mqtt/wire/inbound.h"
 #include "server/mqtt/wire/link.h"
@@ -21,19 +22,23 @@ namespace sluice::wire {
 // What outlives an Intake whose thread had to be left behind.
 class IntakeCore final : public Link::User {
  public:
-  IntakeCore(MqttOptions options, std::vector<Subscription> subscriptions, InboundSink& sink, const Clock& clock,
-             MetricsRegistry& metrics);
+  // `link` lives as long as this. `shares_link`: with egress, which must not wait for intake. So the link is read while
+  // intake rests, too, and goes on when intake stops.
+  IntakeCore(Link& link, bool shares_link, std::vector<Subscription> subscriptions, InboundSink& sink,
+             const Clock& clock, MetricsRegistry& metrics);
 
   Link& link() { return link_; }
   void Pause(std::string reason);
   void Resume();
   void StayOut(std::vector<size_t> shared_subscriptions);
   bool UnsubscribeShared(SteadyTime deadline);
-  // No OnMessages runs or follows after it.
-  void LetGoOfSink();
+  // As IntakeConnection's.
+  void Stop(SteadyTime deadline);
   ConnectionState State() const;
 
  private:
+  // No OnMessages runs or follows after it.
+  void LetGoOfSink();
   // On the loop's thread.
   void OnUp(const Connack& connack, bool session_kept) override;
   void OnDown(uint8_t reason) override;
@@ -55,15 +60,25 @@ class IntakeCore final : public Link::User {
   void Advance();
   void Subscribe(size_t index);
   void Unsubscribe(size_t index);
-  uint8_t RetainHandling(size_t index) const;
+
+  // Of a shared link: from now on what comes is neither taken in nor acknowledged, so that the broker sends it again
+  // with the next connection.
+  void PassOver();
+  // Intake goes on: has the broker send what was passed over. True if the connection is given up for it.
+  bool CatchUp();
 
   const Clock& clock_;
-  Link link_;
+  Link& link_;
+  const bool shares_link_;
+  Counter& unwanted_retained_;
+  RetainedGate retained_;
   SubscriptionSet subscriptions_;
 
   // Of the loop's thread.
   bool withholding_ = false;         // Acknowledgements, while paused.
   bool session_lost_ = false;        // And the sink has not been told.
+  bool passing_over_ = false;        // See PassOver(), until the connection ends.
+  bool stopped_ = false;             // Of a shared link: intake only.
   SteadyTime offer_again_ = kNever;  // When the sink did not take the batch.
   Arrival arrival_;                  // Of the batch.
   std::vector<InboundMessage> batch_;
@@ -80,6 +95,7 @@ class IntakeCore final : public Link::User {
 
   mutable Mutex mutex_;
   std::string pause_reason_ ABSL_GUARDED_BY(mutex_);  // Empty: not paused.
+  bool stop_shown_ ABSL_GUARDED_BY(mutex_) = false;   // Stopped on a link that goes on.
   std::string refusal_ ABSL_GUARDED_BY(mutex_);       // Why the sink does not take the batch; empty: it does.
 };
 

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "server/message/utf8.h"
+#include "server/mqtt/packet_size.h"
+#include "server/mqtt/password_file.h"
 #include "server/mqtt/reason_codes.h"
 #include "server/telemetry/log.h"
 
@@ -18,29 +20,47 @@ constexpr size_t kMostUnwrittenBytes = 1u << 20;
 constexpr size_t kLeastPassingBytes = 4'096;
 // For the broker's end of a disconnection on purpose.
 constexpr Millis kCloseTimeout{1'000};
+// The longest fixed header, which not every broker counts as part of a packet.
+constexpr uint32_t kFixedHeaderBytes = 5;
+// Of a connection that subscribes.
+constexpr uint16_t kFirstPacketId = 0x4000;
 // How long the broker keeps a reply connection's session, so that QoS 2 stays exactly once over a reconnect.
 constexpr uint32_t kRepliesSessionExpirySeconds = 300;
 
-ConnectOptions OptionsOf(const MqttOptions& options, Link::Role role) {
+// From `first` on.
+uint16_t RandomPacketId(uint16_t first) {
+  return static_cast<uint16_t>(first + RandomSeed() % (size_t{UINT16_MAX} - first + 1));
+}
+
+ConnectOptions OptionsOf(const MqttOptions& options, Link::Role role, const Presence& presence) {
   ConnectOptions connect;
   connect.mqtt5 = options.mqtt5;
   connect.client_id = options.client_id;
   if (!options.username.empty()) connect.username = options.username;
   if (!options.password.empty()) connect.password = options.password;
   connect.keep_alive_s = static_cast<uint16_t>(std::min<uint32_t>(options.keep_alive_s, UINT16_MAX));
-  connect.max_packet_bytes = options.max_packet_bytes;
+  // The most there is, is no limit to speak of: some brokers take one just below what MQTT can carry amiss.
+  if (options.max_packet_bytes >= kNoPacketLimit) {
+    connect.max_packet_bytes = UINT32_MAX;
+  } else {
+    connect.max_packet_bytes = options.max_packet_bytes;
+    connect.packet_limit = options.max_packet_bytes + kFixedHeaderBytes;
+  }
   connect.receive_maximum = options.receive_maximum;
   connect.receive_limit = UINT16_MAX;  // See MayRead() of intake, which bounds what is taken in.
-  if (role == Link::Role::kIntake) {
+  connect.will = presence.will();
+  if (role != Link::Role::kReplies) {
     connect.clean_start = options.clean_session;
     connect.session_expiry_s = options.clean_session ? 0 : options.session_expiry_s;
     // Far from the broker's own, which begin at 1: mochi-mqtt takes a SUBSCRIBE for an answer to the PUBLISH of the
     // same identifier, refuses the one and forgets the other.
-    connect.first_packet_id = 0x4000;
+    connect.first_packet_id = role == Link::Role::kShared ? RandomPacketId(kFirstPacketId) : kFirstPacketId;
+    connect.releases_inherited_ids = role == Link::Role::kShared;
     // No topic aliases: mochi-mqtt stores those of one connection with a session's messages and sends them on another,
     // and the session could never be taken up again.
   } else {
-    connect.client_id += "-replies";
+    // Some brokers remember packet identifiers of QoS 2 over a clean start: a restart is not to begin with the same.
+    connect.first_packet_id = RandomPacketId(1);
     // An older process' session means nothing to this one. MQTT 3.1.1 keeps sessions for ever: there each connection
     // has its own.
     connect.clean_start = true;
@@ -64,19 +84,22 @@ std::string Explained(std::string what, std::string_view reason_string, std::str
   return what;
 }
 
-const char* NameOf(Link::Role role) { return role == Link::Role::kIntake ? "intake" : "replies"; }
+const char* NameOf(Link::Role role) {
+  if (role == Link::Role::kShared) return "shared";
+  return role == Link::Role::kIntake ? "intake" : "replies";
+}
 
 }  // namespace
 
-Link::Link(MqttOptions options, Role role, User& user, const Clock& clock, MetricsRegistry& metrics)
+Link::Link(MqttOptions options, Role role, const Clock& clock, MetricsRegistry& metrics)
     : options_(std::move(options)),
       role_(role),
-      user_(user),
       clock_(clock),
       log_limit_(clock),
       loop_("mqtt " + options_.name),
       life_(options_, NameOf(role), clock, metrics),
-      client_(OptionsOf(options_, role)),
+      presence_(role == Role::kIntake ? std::nullopt : options_.status),
+      client_(OptionsOf(options_, role, presence_)),
       phase_timer_(loop_),
       keep_alive_timer_(loop_),
       user_timer_(loop_),
@@ -92,9 +115,15 @@ Link::Link(MqttOptions options, Role role, User& user, const Clock& clock, Metri
 
 // ------------------------------------------------------------------------------------------------ from other threads
 
+void Link::AwaitAnotherStart() {
+  MutexLock lock(mutex_);
+  ++starts_awaited_;
+}
+
 void Link::Start(std::shared_ptr<void> owner) {
   {
     MutexLock lock(mutex_);
+    if (--starts_awaited_ > 0) return;
     started_ = true;
     detail_ = "connecting";
   }
@@ -129,6 +158,12 @@ void Link::SetDetail(std::string detail) {
 
 void Link::Open() {
   phase_ = Phase::kOpening;
+  if (!options_.password_file.empty()) {
+    // Whoever rotates it has replaced the file since the last attempt.
+    absl::StatusOr<std::string> password = ReadPasswordFile(options_.password_file);
+    if (!password.ok()) return ConnectFailed(std::string(password.status().message()), /*refused=*/false);
+    client_.options().password = *std::move(password);
+  }
   transport_ = MakeTransport(loop_, options_);
   transport_->Open([this](const absl::Status& status) { Opened(status); });
 }
@@ -141,7 +176,9 @@ void Link::Opened(const absl::Status& status) {
   buffer_.Clear();
   finished_since_tick_ = true;
   phase_timer_.Set(clock_.Now() + options_.connect_timeout, [this] {
-    ConnectFailed("no answer to CONNECT from " + options_.uri + " in time: is it an MQTT broker?", /*refused=*/false);
+    ConnectFailed(
+        "no answer to CONNECT from " + options_.uri + " in time: is it an MQTT broker?" + VersionHint(options_),
+        /*refused=*/false);
   });
   client_.Connect();
   Flush();
@@ -155,8 +192,11 @@ void Link::OnConnack(const Connack& connack) {
                          connack.reason_string, connack.server_reference);
     return;
   }
-  // From now on the sessions of this process follow on each other.
-  if (role_ == Role::kReplies && options_.mqtt5) client_.options().clean_start = false;
+  // From now on the sessions of this process follow on each other, under one name.
+  if (role_ == Role::kReplies && options_.mqtt5) {
+    client_.options().clean_start = false;
+    if (connack.assigned_client_id) client_.options().client_id = *connack.assigned_client_id;
+  }
   phase_ = Phase::kUp;
   const uint16_t keep_alive_s = connack.server_keep_alive_s.value_or(client_.options().keep_alive_s);
   keep_alive_ = KeepAlive();
@@ -164,10 +204,16 @@ void Link::OnConnack(const Connack& connack) {
     keep_alive_timer_.Set(clock_.Now() + KeepAlive::TickPeriod(keep_alive_s), [this] { OnKeepAlive(); });
   }
   phase_timer_.Cancel();
-  life_.Up(connack.session_present);
+  life_.Up({.session_present = connack.session_present,
+            .session_expiry_s = connack.session_expiry_s,
+            .assigned_client_id = connack.assigned_client_id ? *connack.assigned_client_id : std::string_view()});
   // The user first: its part of the state must not still be that of the last connection when it counts.
   const bool session_kept = !std::exchange(unanswered_, false) && connack.session_present;
-  user_.OnUp(connack, session_kept);
+  // Its own first, as what is sent again keeps its order; and what it takes of the broker's window nobody else has.
+  presence_.Announce(client_, connack.session_present);
+  Connack for_user = connack;
+  for_user.receive_maximum = presence_.LeftOf(connack.receive_maximum);
+  user_->OnUp(for_user, session_kept);
   SetDetail("");
   up_.store(true, std::memory_order_release);
 }
@@ -175,7 +221,7 @@ void Link::OnConnack(const Connack& connack) {
 // ------------------------------------------------------------------------------------------------ moving bytes
 
 void Link::Read() {
-  if (reading_ || transport_ == nullptr || !user_.MayRead()) return;
+  if (reading_ || transport_ == nullptr || !user_->MayRead()) return;
   if (write_under_way_ && client_.output().size() > kMostUnwrittenBytes) return;
   reading_ = true;
   transport_->Read(buffer_.Space(), [this](const absl::Status& status, size_t bytes) { OnRead(status, bytes); });
@@ -191,7 +237,7 @@ void Link::OnRead(const absl::Status& status, size_t bytes) {
   const Client::Progress progress = client_.Receive(buffer_.bytes(), *this);
   storage_.reset();
   if (progress.consumed > 0 && !client_.passing_by()) finished_since_tick_ = true;
-  const absl::Status taken = user_.OnBatch();
+  const absl::Status taken = user_->OnBatch();
   buffer_.Consume(progress.consumed, progress.wanted);
   if (!refusal_.empty()) return ConnectFailed(refusal_, /*refused=*/true);
   if (progress.error) {
@@ -209,7 +255,7 @@ void Link::OnRead(const absl::Status& status, size_t bytes) {
 
 void Link::Flush() {
   while (transport_ != nullptr && !write_under_way_) {
-    if (phase_ == Phase::kUp) user_.Produce();
+    if (phase_ == Phase::kUp && !presence_.FillsWindowOf(client_.connack())) user_->Produce();
     if (client_.output().empty()) return;
     // Used again and again, but not what a large message needed.
     writing_.capacity() > kMostUnwrittenBytes ? std::string().swap(writing_) : writing_.clear();
@@ -217,14 +263,14 @@ void Link::Flush() {
     keep_alive_.Sent();
     const size_t written = transport_->TryWrite(writing_);
     if (written == writing_.size()) {
-      user_.OnWritten();
+      user_->OnWritten();
       continue;
     }
     write_under_way_ = true;
     transport_->Write(std::string_view(writing_).substr(written), [this](const absl::Status& status) {
       write_under_way_ = false;
       if (!status.ok()) return Failed(std::string(status.message()), 0);
-      user_.OnWritten();
+      user_->OnWritten();
       Flush();
       if (phase_ == Phase::kClosing && !write_under_way_) return Close();
       ReadOn();
@@ -240,7 +286,7 @@ void Link::OnKeepAlive() {
   const uint16_t keep_alive_s = client_.connack().server_keep_alive_s.value_or(client_.options().keep_alive_s);
   keep_alive_timer_.Set(clock_.Now() + KeepAlive::TickPeriod(keep_alive_s), [this] { OnKeepAlive(); });
   // Nobody hears an answer while nobody reads.
-  if (!reading_ && !user_.MayRead()) keep_alive_.Received();
+  if (!reading_ && !user_->MayRead()) keep_alive_.Received();
   if (StuckInAPacket()) {
     return Drop("a " + Client::Unfinished(buffer_.bytes()) + " does not come to its end: is its length wrong?");
   }
@@ -265,7 +311,14 @@ bool Link::StuckInAPacket() {
 
 void Link::WakeAt(SteadyTime when) {
   if (when == kNever) return user_timer_.Cancel();
-  user_timer_.Set(when, [this] { user_.OnTime(); });
+  user_timer_.Set(when, [this] { user_->OnTime(); });
+}
+
+void Link::OnPublished(uint64_t token, uint8_t reason) {
+  if (!presence_.Owns(token)) return user_->OnPublished(token, reason);
+  if (presence_.OnPublished(token); reason == 0) return;
+  log::Warning("the broker refuses the status message",
+               {{"connection", options_.name}, {"topic", options_.status->topic}, {"reason", DescribeReason(reason)}});
 }
 
 // ------------------------------------------------------------------------------------------------ going down
@@ -283,15 +336,15 @@ void Link::OnBadPacket(const BadPacket& packet) {
                   {"qos", static_cast<int64_t>(packet.qos)},
                   {"bytes", packet.size}});
   }
-  if (packet.is_publish) user_.OnBadPublish(packet);
+  if (packet.is_publish) user_->OnBadPublish(packet);
 }
 
 void Link::OnSuback(uint16_t packet_id, std::span<const uint8_t> codes, std::string_view /*reason_string*/) {
-  user_.OnSuback(packet_id, codes.front());
+  user_->OnSuback(packet_id, codes.front());
 }
 
 void Link::OnUnsuback(uint16_t packet_id, std::span<const uint8_t> codes) {
-  user_.OnUnsuback(packet_id, codes.empty() ? uint8_t{0} : codes.front());
+  user_->OnUnsuback(packet_id, codes.empty() ? uint8_t{0} : codes.front());
 }
 
 void Link::OnDisconnect(const Disconnected& disconnected) {
@@ -322,7 +375,7 @@ void Link::ConnectFailed(const std::string& error, bool refused) {
 }
 
 void Link::Failed(const std::string& why, uint8_t reason) {
-  if (phase_ == Phase::kConnecting) return ConnectFailed(why, /*refused=*/false);
+  if (phase_ == Phase::kConnecting) return ConnectFailed(why + VersionHint(options_), /*refused=*/false);
   if (phase_ != Phase::kUp && phase_ != Phase::kClosing) return;
   const bool wanted = phase_ == Phase::kClosing;
   transport_.reset();
@@ -334,12 +387,12 @@ void Link::Failed(const std::string& why, uint8_t reason) {
   up_.store(false, std::memory_order_release);
   if (wanted) {
     life_.Down();
-    user_.OnDown(0);
+    user_->OnDown(0);
     return Finish();
   }
   SetDetail(why);
   const SteadyTime retry = life_.Lost(why, reason);
-  user_.OnDown(reason);
+  user_->OnDown(reason);
   phase_timer_.Set(retry, [this] { Open(); });
 }
 
@@ -357,7 +410,9 @@ void Link::CloseForGood() {
   keep_alive_timer_.Cancel();
   user_timer_.Cancel();
   // What is in flight has had its time: egress is flushed before it stops, and intake has nothing in flight.
-  client_.Disconnect();
+  // The broker publishes the will where it is told that this is what is wanted (MQTT 5.0 §3.14.2.1), or nothing
+  // (3.1.1).
+  client_.Disconnect(presence_.any() ? reason::kDisconnectWithWill : uint8_t{0});
   phase_ = Phase::kClosing;
   phase_timer_.Set(clock_.Now() + kCloseTimeout, [this] { Failed("stopped", 0); });
   Flush();

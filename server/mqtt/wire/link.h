@@ -19,6 +19,7 @@
 #include "server/mqtt/transport/event_loop.h"
 #include "server/mqtt/transport/transport.h"
 #include "server/mqtt/wire/keep_alive.h"
+#include "server/mqtt/wire/presence.h"
 #include "server/mqtt/wire/read_buffer.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
@@ -64,12 +65,18 @@ class Link final : private ClientEvents {
     virtual bool MayRead() const { return true; }
   };
 
-  enum class Role : uint8_t { kIntake, kReplies };
+  enum class Role : uint8_t { kIntake, kReplies, kShared };
 
-  Link(MqttOptions options, Role role, User& user, const Clock& clock, MetricsRegistry& metrics);
+  Link(MqttOptions options, Role role, const Clock& clock, MetricsRegistry& metrics);
   ~Link() override = default;
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
+
+  // ---- before Start()
+  // Outlives this.
+  void Serve(User& user) { user_ = &user; }
+  // One more Start() is waited for.
+  void AwaitAnotherStart();
 
   // ---- from any thread
   // `owner` holds this link and its user; the loop's thread keeps it alive.
@@ -104,10 +111,10 @@ class Link final : private ClientEvents {
 
   // Of ClientEvents.
   void OnConnack(const Connack& connack) override;
-  void OnPublish(const Publish& publish) override { user_.OnPublish(publish, storage_); }
+  void OnPublish(const Publish& publish) override { user_->OnPublish(publish, storage_); }
   void OnBadPacket(const BadPacket& packet) override;
-  void OnReleased(uint16_t packet_id) override { user_.OnReleased(packet_id); }
-  void OnPublished(uint64_t token, uint8_t reason) override { user_.OnPublished(token, reason); }
+  void OnReleased(uint16_t packet_id) override { user_->OnReleased(packet_id); }
+  void OnPublished(uint64_t token, uint8_t reason) override;
   void OnSuback(uint16_t packet_id, std::span<const uint8_t> codes, std::string_view reason_string) override;
   void OnUnsuback(uint16_t packet_id, std::span<const uint8_t> codes) override;
   void OnDisconnect(const Disconnected& disconnected) override;
@@ -130,7 +137,7 @@ class Link final : private ClientEvents {
 
   const MqttOptions options_;
   const Role role_;
-  User& user_;
+  User* user_ = nullptr;
   const Clock& clock_;
 
   std::array<Counter*, kFaultKinds> bad_packets_{};  // By FaultKind.
@@ -138,6 +145,7 @@ class Link final : private ClientEvents {
 
   EventLoop loop_;
   ConnectionLife life_;
+  Presence presence_;
   Client client_;
   std::unique_ptr<Transport> transport_;
   Timer phase_timer_;  // Retry while down; CONNACK's time-out.
@@ -161,6 +169,7 @@ class Link final : private ClientEvents {
 
   mutable Mutex mutex_;
   CondVar changed_;
+  int starts_awaited_ ABSL_GUARDED_BY(mutex_) = 1;
   bool started_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<bool> stopped_ ABSL_GUARDED_BY(mutex_);  // What Stop() has returned: nothing comes after it.

@@ -17,7 +17,9 @@ namespace sluice::wire {
 class SessionEndCore final : public Link::User {
  public:
   SessionEndCore(MqttOptions options, std::function<void()> ended, const Clock& clock)
-      : link_(Clean(std::move(options)), Link::Role::kIntake, *this, clock, metrics_), ended_(std::move(ended)) {}
+      : link_(Clean(std::move(options)), Link::Role::kIntake, clock, metrics_), ended_(std::move(ended)) {
+    link_.Serve(*this);
+  }
 
   Link& link() { return link_; }
   // `ended` is not called any more.

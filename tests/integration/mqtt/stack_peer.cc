@@ -70,6 +70,8 @@ struct TlsPeer::State {
   std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context{SSL_CTX_new(TLS_server_method()), &SSL_CTX_free};
   std::unique_ptr<SSL, decltype(&SSL_free)> ssl{nullptr, &SSL_free};
   bool connected = false;
+  std::string protocol;  // Of the options.
+  std::string offered;
 };
 
 TlsPeer::TlsPeer(RawPeer raw, const TlsServerOptions& options)
@@ -87,6 +89,21 @@ TlsPeer::TlsPeer(RawPeer raw, const TlsServerOptions& options)
     SSL_CTX_load_verify_locations(context, options.client_ca_file.c_str(), nullptr);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   }
+  state_->protocol = options.protocol;
+  if (!options.protocol.empty()) {
+    SSL_CTX_set_alpn_select_cb(
+        context,
+        [](SSL*, const unsigned char** out, unsigned char* size, const unsigned char* in, unsigned in_size, void* arg) {
+          auto& state = *static_cast<State*>(arg);
+          state.offered.assign(reinterpret_cast<const char*>(in), in_size);
+          const size_t at = state.offered.find(static_cast<char>(state.protocol.size()) + state.protocol);
+          if (at == std::string::npos) return SSL_TLSEXT_ERR_ALERT_FATAL;
+          *out = in + at + 1;
+          *size = static_cast<unsigned char>(state.protocol.size());
+          return SSL_TLSEXT_ERR_OK;
+        },
+        state_.get());
+  }
   state_->ssl.reset(SSL_new(context));
   SSL_set_fd(state_->ssl.get(), raw_.fd());
   state_->connected = SSL_accept(state_->ssl.get()) == 1;
@@ -100,6 +117,8 @@ std::string TlsPeer::server_name() const {
   const char* name = SSL_get_servername(state_->ssl.get(), TLSEXT_NAMETYPE_host_name);
   return name == nullptr ? "" : name;
 }
+
+std::string TlsPeer::offered() const { return state_->offered; }
 
 void TlsPeer::Send(std::string_view bytes) {
   if (SSL_write(state_->ssl.get(), bytes.data(), static_cast<int>(bytes.size())) != static_cast<int>(bytes.size())) {

@@ -30,6 +30,7 @@ class StackPeer {
 struct TlsServerOptions {
   CertificateFiles certificate;
   std::string client_ca_file = {};  // Set: clients must show a certificate of it.
+  std::string protocol = {};        // Set: clients must offer this one with ALPN.
   int max_version = 0;              // OpenSSL's number, e.g. TLS1_2_VERSION; 0: the newest. Old ones are allowed.
 };
 
@@ -44,6 +45,7 @@ class TlsPeer final : public StackPeer {
 
   bool connected() const;           // The handshake succeeded.
   std::string server_name() const;  // That the client asked for; empty: none.
+  std::string offered() const;      // With ALPN, as TLS has it: each behind its length. Where a protocol is set.
 
   void Send(std::string_view bytes) override;
   std::string Receive(size_t size) override;

@@ -43,7 +43,7 @@ TEST(Examples, TheOneWithTlsHasNothingToWarnOf) {
   const LoadResult result = LoadExample(kExamples / "tls.yaml");
   EXPECT_EQ(WarningLines(result), "");
   EXPECT_EQ(result.config.connections.at("plant").client_id, "sluice-edge-7");
-  EXPECT_EQ(result.config.connections.at("plant").password, "swordfish");
+  EXPECT_EQ(result.config.connections.at("plant").password_file, "/etc/sluice/mqtt-password");
   EXPECT_EQ(result.config.workers.tls->client_ca_file, "/etc/sluice/workers-ca.pem");
   EXPECT_EQ(result.config.routes.at(1).target, "${topic}");
 }

@@ -254,13 +254,10 @@ TEST_F(Load, TlsFilesMeanTls) {
   EXPECT_TRUE(Plant("server: 'mqtts://b', clientId: gw").tls.enabled) << "with the system's CAs";
 }
 
-TEST_F(Load, ReadsThePasswordFromAFileWithoutItsLineBreak) {
-  const std::string connection = "server: localhost, clientId: gw, username: u, passwordFile: /etc/sluice/password";
-  EXPECT_EQ(Plant(connection).password, "swordfish");
-  world_.files["/etc/sluice/password"] = " sword fish\n\r\n";
-  EXPECT_EQ(Plant(connection).password, " sword fish\n");
-  world_.files["/etc/sluice/password"] = "swordfish";
-  EXPECT_EQ(Plant(connection).password, "swordfish");
+TEST_F(Load, LeavesAPasswordInItsFile) {
+  const MqttOptions plant = Plant("server: localhost, clientId: gw, username: u, passwordFile: /etc/sluice/password");
+  EXPECT_EQ(plant.password_file, "/etc/sluice/password");
+  EXPECT_EQ(plant.password, "");
 }
 
 TEST_F(Load, DerivesAStableClientIdForAPersistentSession) {
@@ -345,9 +342,10 @@ TEST_F(Load, WarnsOfWhatIsAllowedButUnsafe) {
   EXPECT_EQ(Warnings(WithConnection("server: b, clientId: gw, sessionExpiry: 0")),
             "gw.yaml:2:51: connections.plant.sessionExpiry: 0 ends the session with the connection: messages of an "
             "outage are lost\n");
-  EXPECT_EQ(Warnings(WithConnection("server: b, clientId: gw, protocol: 3.1.1, qos: 2")),
-            "gw.yaml:3:10: routes[0]: QoS 2 over MQTT 3.1.1 is acknowledged before the gateway has the message, so a "
-            "crash may lose it; use qos 1 or protocol \"5\"\n");
+  EXPECT_EQ(Warnings(WithConnection("server: b, clientId: gw, protocol: 3.1.1, qos: 2")), "");
+  EXPECT_EQ(Warnings(WithConnection("server: b, clientId: gw, protocol: 3.1.1, qos: 2, driver: paho")),
+            "gw.yaml:3:10: routes[0]: with driver: paho, QoS 2 over MQTT 3.1.1 is acknowledged before the gateway has "
+            "the message, so a crash may lose it; use driver: wire, qos 1 or protocol \"5\"\n");
   EXPECT_EQ(Warnings(WithRoute("from: {path: a}, to: {path: temprature}") + "chains: {temperature: }\n"),
             "gw.yaml:2:34: routes[0].to.path: chain 'temprature' is not in chains (did you mean 'temperature'?), so it "
             "has the defaults\n");

@@ -16,7 +16,7 @@ namespace {
 
 // A configuration that has every section whose keys have defaults, and none of these keys.
 constexpr std::string_view kBase =
-    "connections: {plant: {server: 'broker:1883', clientId: gw}}\n"
+    "connections: {plant: {server: 'broker:1883', clientId: gw, status: {topic: s}}}\n"
     "routes: [{from: {path: a/b}, to: {path: c}}]\n"
     "workers: {tls: {certFile: /etc/sluice/server.pem, keyFile: /etc/sluice/server.key}}\n"
     "chains: {x: {}}\n";

@@ -1,12 +1,18 @@
 #include "server/mqtt/connection_life.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "server/mqtt/reason_codes.h"
+#include "server/telemetry/log.h"
 #include "tests/support/manual_clock.h"
 
 namespace sluice {
 namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
 
 class ConnectionLifeTest : public testing::Test {
  protected:
@@ -30,28 +36,83 @@ TEST_F(ConnectionLifeTest, WaitsLongerAfterEachFailureUpToTheInterval) {
 
 TEST_F(ConnectionLifeTest, ABackOffStartsOverOnlyAfterAConnectionThatHeld) {
   for (int i = 0; i < 20; ++i) life_.ConnectFailed("no", false);
-  life_.Up(false);
+  life_.Up({});
   clock_.Advance(Millis{100});
   EXPECT_GE(Wait(life_.Lost("closed", 0)), Millis{30'000});
-  life_.Up(false);
+  life_.Up({});
   clock_.Advance(Millis{10'000});
   EXPECT_LE(Wait(life_.Lost("closed", 0)), Millis{500});
 }
 
 TEST_F(ConnectionLifeTest, ATakenOverSessionIsNotFoughtFor) {
-  life_.Up(false);
+  life_.Up({});
   clock_.Advance(Millis{10'000});
   EXPECT_GE(Wait(life_.Lost("taken over", reason::kSessionTakenOver)), Millis{10'000});
 }
 
 TEST_F(ConnectionLifeTest, TheGaugeFollows) {
-  life_.Up(true);
+  life_.Up({.session_present = true});
   EXPECT_EQ(Connected(), 1);
   life_.Lost("closed", 0);
   EXPECT_EQ(Connected(), 0);
-  life_.Up(true);
+  life_.Up({.session_present = true});
   life_.Down();
   EXPECT_EQ(Connected(), 0);
+}
+
+// What stands in the log of it.
+class ConnectionLifeLogTest : public ConnectionLifeTest {
+ protected:
+  ConnectionLifeLogTest() { log::Configure(log::Level::kInfo, log::Format::kJson); }
+  ~ConnectionLifeLogTest() override { log::Configure(log::Level::kInfo, log::Format::kAuto); }
+
+  template <typename Does>
+  static std::string LogOf(Does does) {
+    testing::internal::CaptureStderr();
+    does();
+    return testing::internal::GetCapturedStderr();
+  }
+};
+
+TEST_F(ConnectionLifeLogTest, SaysOnceThatTheBrokerKeepsTheSessionForAShorterTime) {
+  const std::string what = "keeps the session for less than sessionExpiry";
+  const std::string log = LogOf([this] { life_.Up({.session_expiry_s = 60}); });
+  EXPECT_THAT(log, AllOf(HasSubstr(what), HasSubstr("\"asked_s\":86400"), HasSubstr("\"granted_s\":60")));
+  EXPECT_THAT(LogOf([this] { life_.Up({.session_expiry_s = 60}); }), Not(HasSubstr(what)));
+  EXPECT_THAT(LogOf([this] { life_.Up({.session_expiry_s = 30}); }), HasSubstr(what));
+  EXPECT_THAT(LogOf([this] { life_.Up({.session_expiry_s = 86'400}); }), Not(HasSubstr(what)));
+}
+
+TEST_F(ConnectionLifeLogTest, SaysNothingOfASessionThatHoldsNoMessages) {
+  ConnectionLife replies(options_, "replies", clock_, metrics_);
+  EXPECT_THAT(LogOf([&] { replies.Up({.session_expiry_s = 60}); }), Not(HasSubstr("sessionExpiry")));
+  options_.clean_session = true;
+  EXPECT_THAT(LogOf([this] { life_.Up({.session_expiry_s = 0}); }), Not(HasSubstr("sessionExpiry")));
+}
+
+TEST_F(ConnectionLifeLogTest, NamesTheClientIdThatIsRefusedOrTakenOver) {
+  options_.client_id = "sluice-0";
+  EXPECT_THAT(LogOf([this] { life_.ConnectFailed("0x85", true); }), HasSubstr("\"client_id\":\"sluice-0\""));
+  life_.Up({});
+  EXPECT_THAT(LogOf([this] { life_.Lost("0x8E", reason::kSessionTakenOver); }),
+              HasSubstr("\"client_id\":\"sluice-0\""));
+  options_.client_id = "";
+  EXPECT_THAT(LogOf([this] { life_.Up({.assigned_client_id = "auto-17"}); }), HasSubstr("\"client_id\":\"auto-17\""));
+}
+
+TEST_F(ConnectionLifeLogTest, SaysWhatClosesAConnectionAgainAndAgain) {
+  // Without MQTT 5's reasons, or a broker that uses them, a take-over shows as nothing but that.
+  auto closed_soon = [this] {
+    life_.Up({});
+    return LogOf([this] { life_.Lost("closed by the broker", 0); });
+  };
+  EXPECT_THAT(closed_soon(), Not(HasSubstr("another client")));
+  EXPECT_THAT(closed_soon(), Not(HasSubstr("another client")));
+  EXPECT_THAT(closed_soon(), HasSubstr("another client"));
+  life_.Up({});
+  clock_.Advance(Millis{10'000});
+  EXPECT_THAT(LogOf([this] { life_.Lost("closed by the broker", 0); }), Not(HasSubstr("another client")));
+  EXPECT_THAT(closed_soon(), Not(HasSubstr("another client")));
 }
 
 }  // namespace

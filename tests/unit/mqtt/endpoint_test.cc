@@ -25,6 +25,12 @@ TEST(Endpoint, KnowsTheProtocolsOfEachScheme) {
   }
 }
 
+TEST(Endpoint, ARootDotIsNoPartOfTheName) {
+  EXPECT_EQ(WithoutRootDot("broker.example."), "broker.example");
+  EXPECT_EQ(WithoutRootDot("broker.example"), "broker.example");
+  EXPECT_EQ(WithoutRootDot("."), ".");
+}
+
 TEST(Endpoint, TakesTheSchemesPortWhereNoneIsWritten) {
   EXPECT_EQ(ParseEndpoint("tcp://broker")->port, 1883);
   EXPECT_EQ(ParseEndpoint("ssl://broker")->port, 8883);

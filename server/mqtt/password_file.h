@@ -1,0 +1,17 @@
+// A password that stands in a file, which whoever rotates it replaces.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace sluice {
+
+// The password in such a file's `content`: all but one line break at the end.
+std::string PasswordOf(std::string content);
+
+// What the file holds now. Never waits: a pipe holds what lies in it. The error names the file and what is wrong (it
+// may be longer than MQTT can send), and shows nothing of its content.
+absl::StatusOr<std::string> ReadPasswordFile(const std::string& path);
+
+}  // namespace sluice
