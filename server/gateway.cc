@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "server/config/address.h"
 #include "server/grpc/library_log.h"
+#include "server/limit_metrics.h"
 #include "server/mqtt/client_ids.h"
 #include "server/mqtt/paho/factory.h"
 #include "server/mqtt/wire/factory.h"
@@ -81,6 +82,7 @@ Gateway::Stages::Stages(GatewayConfig config, MqttDrivers drivers, GatewaySeams 
       .GetGauge("sluice_gateway_info", "Always 1; the label says what this replica is called (gateway.name).",
                 {{"gateway", config_.name}})
       .Set(1);
+  AddLimitMetrics(config_, metrics_);
   opened_journal_.AddMetrics(metrics_);
 }
 
@@ -97,6 +99,10 @@ absl::Status Gateway::Stages::Start() {
   }
   for (const Route* route : all_routes) {
     if (route->target.pattern != nullptr) templates_.push_back(route->target.pattern);
+  }
+  for (const auto& [name, options] : config_.chains) dispatcher_.Expect(*chains_.Find(name));
+  for (const Route* route : all_routes) {
+    if (route->target.chain != nullptr) dispatcher_.Expect(*route->target.chain);
   }
 
   // Replies: check, outbox, egress.
@@ -141,6 +147,7 @@ absl::Status Gateway::Stages::Start() {
   // Intake.
   BuildBacklog();
   BuildIntake();
+  for (const auto& [name, options] : config_.chains) intake_control_.Expect(*chains_.Find(name));
 
   // Now that every stage is there, workers may come, and people may look.
   StartDeadLetters();

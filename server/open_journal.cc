@@ -1,5 +1,7 @@
 #include "server/open_journal.h"
 
+#include <sys/stat.h>
+
 #include <atomic>
 #include <cstdlib>
 #include <memory>
@@ -7,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "server/journal/memory_journal.h"
 #include "server/telemetry/log.h"
 
@@ -36,6 +39,18 @@ absl::Status WithRemedy(const absl::Status& status, const JournalConfig& config)
   }
   return {status.code(), absl::StrCat("journal.path ", config.path, ": ", status.message(),
                                       absl::string_view(remedy.data(), remedy.size()))};
+}
+
+// Whoever may write there may replace what was acknowledged, the dead letters, and the socket of sluicectl.
+void WarnOfOpenDirectories(const JournalConfig& config) {
+  for (const std::string& directory : {config.path, config.path + kLogDirectory}) {
+    struct stat found{};
+    if (stat(directory.c_str(), &found) != 0 || (found.st_mode & S_IWOTH) == 0) continue;
+    log::Warning("the journal's directory can be written to by every user of this machine",
+                 {{"directory", directory},
+                  {"mode", absl::StrFormat("%04o", found.st_mode & 07777)},
+                  {"what_to_do", absl::StrCat("chmod o-w ", directory)}});
+  }
 }
 
 void LogReport(const JournalReport& report, const std::string& path) {
@@ -70,7 +85,8 @@ absl::StatusOr<OpenJournal> OpenJournal::Open(const JournalConfig& config, const
     options.max_bytes = config.max_bytes;
     options.max_messages = config.max_messages;
     options.salvage = config.salvage;
-    options.files = seams.files;
+    opened.files_ = std::make_unique<MeteredFiles>(*seams.files, Clock::Real());
+    options.files = opened.files_.get();
     // Opened behind the journal, whose lock it is under.
     auto in_hand = std::make_shared<std::atomic<InHand*>>(nullptr);
     options.on_fatal = [in_hand](const std::string& why) { EndProcess(why, *in_hand); };
@@ -82,6 +98,7 @@ absl::StatusOr<OpenJournal> OpenJournal::Open(const JournalConfig& config, const
     LogReport(opened.disk_->report(), config.path);
     opened.OpenInHand(config.path + kInHandFile);
     *in_hand = opened.in_hand_.get();
+    WarnOfOpenDirectories(config);
   } else {
     opened.memory_ = std::make_unique<MemoryJournal>();
     opened.outermost_ = opened.memory_.get();
@@ -123,6 +140,11 @@ void OpenJournal::AddMetrics(MetricsRegistry& metrics) const {
         [&disk] { return disk.depth().live_bytes; });
   gauge("sluice_journal_disk_bytes", "Bytes that the journal takes on disk",
         [&disk] { return disk.depth().disk_bytes; });
+  metrics.AddHistogram("sluice_journal_write_seconds", "Time that one write of a batch to the journal takes", {},
+                       files_->writes());
+  metrics.AddHistogram("sluice_journal_sync_seconds",
+                       "Time that one sync of the journal takes, which journal.fsync: always waits for", {},
+                       files_->syncs());
   gauge("sluice_journal_writable", "1: the last batch could be written; 0: it could not, and acknowledgements wait",
         [&disk] { return disk.health().ok() ? 1 : 0; });
   gauge("sluice_journal_found_messages", "Messages that the last process left in the journal",

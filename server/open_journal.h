@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "server/config/config.h"
 #include "server/journal/in_hand.h"
+#include "server/journal/metered_files.h"
 #include "server/journal/segment_journal.h"
 #include "server/telemetry/metrics.h"
 
@@ -35,7 +36,8 @@ class OpenJournal {
  private:
   void OpenInHand(const std::string& path);
 
-  std::unique_ptr<InHand> in_hand_;  // Outlives the journal, which pardons.
+  std::unique_ptr<InHand> in_hand_;      // Outlives the journal, which pardons.
+  std::unique_ptr<MeteredFiles> files_;  // Null: the journal is in memory. Outlives disk_.
   std::unique_ptr<SegmentJournal> disk_;
   std::unique_ptr<Journal> memory_;
   std::unique_ptr<Journal> wrapped_;

@@ -2,14 +2,12 @@
 
 #include <grpc/grpc.h>
 #include <grpcpp/ext/health_check_service_server_builder_option.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/grpc/listener.h"
 #include "server/grpc/tls_credentials.h"
 #include "server/telemetry/log.h"
 
@@ -38,13 +36,9 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::strin
     if (!tls.ok()) return tls.status();
     admin->credentials_ = *std::move(tls);
   }
-  const bool on_unix = IsUnixAddress(listen);
-  const std::string path = on_unix ? listen.substr(listen.find(':') + 1) : "";
-  if (on_unix) {
-    if (absl::Status cleared = ClearUnixSocket(path); !cleared.ok()) {
-      return CannotListen(listen, std::string(cleared.message()), cleared.code());
-    }
-  }
+  absl::StatusOr<SocketClaim> claim = SocketClaim::Take(listen);
+  if (!claim.ok()) return CannotListen(listen, std::string(claim.status().message()), claim.status().code());
+  admin->claim_ = *std::move(claim);
   int port = 0;
   grpc::ServerBuilder builder;
   builder.AddListeningPort(listen, admin->credentials_, &port);
@@ -57,16 +51,12 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::strin
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 1);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
-  {
-    const PrivateFiles narrow;
-    admin->server_ = builder.BuildAndStart();
-  }
+  admin->server_ = BuildAndStart(builder, listen, 0600);
   if (admin->server_ == nullptr || port == 0) {
     admin->server_.reset();
     return CannotListen(listen, WhyNotBound(listen), absl::StatusCode::kUnavailable);
   }
-  if (on_unix) chmod(path.c_str(), 0600);
-  admin->address_ = on_unix ? listen : absl::StrCat(listen.substr(0, listen.rfind(':')), ":", port);
+  admin->address_ = IsUnixAddress(listen) ? listen : absl::StrCat(listen.substr(0, listen.rfind(':')), ":", port);
   log::Info("administration listens", {{"address", admin->address_}, {"tls", config.tls.has_value()}});
   return admin;
 }
@@ -79,6 +69,7 @@ void AdminServer::Stop(SteadyTime deadline) {
   server_->Shutdown(std::chrono::system_clock::now() + left);
   server_->Wait();
   server_.reset();
+  claim_ = {};
 }
 
 }  // namespace sluice

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "server/admin/admin_service.h"
 #include "server/config/config.h"
+#include "server/grpc/listener.h"
 #include "server/grpc/unknown_methods.h"
 
 namespace sluice {
@@ -42,6 +43,7 @@ class AdminServer {
   AdminServiceImpl service_;
   UnknownMethods unknown_{"sluice.v1.AdminService"};
   std::shared_ptr<grpc::ServerCredentials> credentials_;  // gRPC keeps less than it uses.
+  SocketClaim claim_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };

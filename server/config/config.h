@@ -68,6 +68,7 @@ struct ListenerTls {
 struct WorkersConfig {
   // HOST:PORT, or unix:PATH.
   std::string listen = "127.0.0.1:7443";
+  std::string socket_mode = "0600";  // Octal, of the socket where `listen` is unix:PATH.
   std::optional<ListenerTls> tls;
   bool insecure = false;  // Plain text. Exactly one of tls and insecure.
   Millis heartbeat{10'000};

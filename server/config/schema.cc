@@ -242,7 +242,11 @@ constexpr Key kDeadLettersKeys[] = {
 };
 
 constexpr Key kWorkersKeys[] = {
-    {"listen", kListenOrUnix, "127.0.0.1:7443", "", "Where workers connect to. Port 0 picks a free one."},
+    {"listen", kListenOrUnix, "127.0.0.1:7443", "",
+     "Where workers connect to. Port 0 picks a free one. A socket that a dead process has left is replaced, one in use "
+     "is an error; beside it lies PATH.lock."},
+    {"socketMode", kChoice, "0600", "0600|0660|0666",
+     "Who may connect to a `unix:PATH`: the gateway's user, its group besides, or all of the machine."},
     {"tls", kMap, "", "", "TLS for workers. Exactly one of `tls` and `insecure: true` must be set."},
     {"insecure", kFlag, "false", "",
      "true: plain text, no authentication; whoever reaches the port reads messages and publishes replies. Said as a "

@@ -43,6 +43,10 @@ void ReadWorkers(Reading& reading, MapReader& top, Draft& draft) {
   MapReader map(reading, kWorkersSection, *entry, "workers");
   if (!map.valid()) return;
   map.Read("listen", workers.listen);
+  map.Read("socketMode", workers.socket_mode);
+  if (map.Find("socketMode") != nullptr && !workers.listen.starts_with("unix:")) {
+    map.Warn("socketMode", text::Concat("it is for a unix:PATH only, and workers.listen is ", workers.listen));
+  }
   if (const Entry* tls = map.Find("tls")) {
     ReadListenerTls(reading, kWorkersTlsSection, *tls, "workers.tls",
                     "clientCaFile is not set, so any worker that reaches the port reads messages and publishes replies",

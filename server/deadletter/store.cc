@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/deadletter/tables.h"
+#include "server/runtime/directories.h"
 #include "server/telemetry/log.h"
 
 namespace sluice {
@@ -26,9 +27,7 @@ Counter& EvictedCounter(MetricsRegistry& metrics, const char* bound) {
 absl::StatusOr<std::unique_ptr<DeadLetterStore>> DeadLetterStore::Open(const std::string& path, DeadLetterLimits limits,
                                                                        const Clock& clock, MetricsRegistry& metrics) {
   if (const std::filesystem::path folder = std::filesystem::path(path).parent_path(); !folder.empty()) {
-    std::error_code error;
-    std::filesystem::create_directories(folder, error);
-    if (error) {
+    if (const std::error_code error = MakePrivateDirectories(folder)) {
       return absl::UnavailableError(
           absl::StrCat("the dead letters' folder ", folder.string(), " cannot be made: ", error.message()));
     }

@@ -46,7 +46,7 @@ class JournalFiles {
   virtual absl::StatusOr<std::unique_ptr<JournalFile>> Open(const std::string& path, Mode mode) = 0;
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
   virtual absl::Status Unlink(const std::string& path) = 0;
-  // With its parents; no error when it is there.
+  // With its parents, those that it makes for their owner alone; no error when it is there.
   virtual absl::Status CreateDirectories(const std::string& path) = 0;
   // Names, in no order.
   virtual absl::StatusOr<std::vector<std::string>> List(const std::string& directory) = 0;

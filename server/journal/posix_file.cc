@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/journal/file.h"
+#include "server/runtime/directories.h"
 
 namespace sluice {
 namespace {
@@ -112,9 +113,8 @@ class PosixFiles final : public JournalFiles {
     return absl::OkStatus();
   }
   absl::Status CreateDirectories(const std::string& path) override {
-    std::error_code error;
-    std::filesystem::create_directories(path, error);
-    if (error) return Failed("create the directory", path, error.value());
+    if (const std::error_code error = MakePrivateDirectories(path))
+      return Failed("create the directory", path, error.value());
     return absl::OkStatus();
   }
   absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override {

@@ -66,6 +66,17 @@ void IntakeControl::AddConnection(const std::string& name, IntakeConnection& con
   connections_.push_back(std::move(mine));
 }
 
+void IntakeControl::Expect(const Chain& chain) {
+  MutexLock lock(mutex_);
+  const auto [watched, is_new] = workers_.try_emplace(&chain);
+  if (!is_new) return;
+  Workers& workers = watched->second;
+  workers.gauge =
+      &metrics_.GetGauge("sluice_chain_workers", "Worker streams that serve the chain.", {{"chain", chain.name}});
+  for (const auto& [session, chains] : sessions_) workers.count += std::ranges::count(chains, &chain);
+  workers.gauge->Set(static_cast<int64_t>(workers.count));
+}
+
 void IntakeControl::Stop() {
   MutexLock lock(mutex_);
   connections_.clear();

@@ -36,6 +36,8 @@ class IntakeControl final : public Tickable {
   // ---- set-up; workers may join and leave meanwhile
   // `connection` lives until Stop().
   void AddConnection(const std::string& name, IntakeConnection& connection, const SubscriptionGroup& group);
+  // After the connections: the workers of this chain are counted for metrics, whether or not a filter feeds it alone.
+  void Expect(const Chain& chain);
   // Of a journal with bounds. Called from any thread that calls in here, a few times a second by themselves; they must
   // not call in here.
   struct JournalGauges {

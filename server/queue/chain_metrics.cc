@@ -1,5 +1,7 @@
 #include "server/queue/chain_metrics.h"
 
+#include "server/route/dropped.h"
+
 namespace sluice {
 namespace {
 
@@ -17,7 +19,7 @@ std::array<Counter*, N> PerValue(MetricsRegistry& registry, std::string_view nam
 
 }  // namespace
 
-ChainMetrics::ChainMetrics(MetricsRegistry& registry, const std::string& chain) {
+ChainMetrics::ChainMetrics(MetricsRegistry& registry, const std::string& chain, const ChainOptions& options) {
   deliveries_metric_ = &registry.GetCounter(
       "sluice_deliveries_total", "Deliveries handed to worker streams; each attempt counts.", {{"chain", chain}});
   settled_metric_ = PerValue<4>(registry, "sluice_settled_total", "Deliveries settled by workers, by outcome.", chain,
@@ -27,10 +29,8 @@ ChainMetrics::ChainMetrics(MetricsRegistry& registry, const std::string& chain) 
       "Deliveries that go back into their queue, by reason: the worker's retry, a lease that ended, a stream lost with "
       "the message or before it was sent, the deadline of a drain, or waiting in a worker for too long.",
       chain, "reason", {"retry", "lease_expired", "lost_worker", "undelivered", "drain", "not_begun"});
-  lost_metric_ = PerValue<4>(
-      registry, "sluice_messages_dropped_total",
-      "Messages dropped, by reason; lease_expired and lost_worker are of QoS 0 and may have been acted upon.", chain,
-      "reason", {"queue_full", "expired", "lease_expired", "lost_worker"});
+  lost_metric_ = PerValue<4>(registry, "sluice_messages_dropped_total", kMessagesDroppedHelp, chain, "reason",
+                             {"queue_full", "expired", "lease_expired", "lost_worker"});
   dead_metric_ = PerValue<4>(registry, "sluice_dead_letters_total",
                              "Messages that went to the dead letters, by what ended their last attempt, or "
                              "why no chain could take them (chain is empty then).",
@@ -48,18 +48,34 @@ ChainMetrics::ChainMetrics(MetricsRegistry& registry, const std::string& chain) 
   on_disk_.gauge =
       &registry.GetGauge("sluice_on_disk_messages",
                          "Messages that wait in the journal for room in their chain's queue.", {{"chain", chain}});
-  queue_time_.histogram = &registry.GetHistogram(
-      "sluice_queue_seconds", "Time from receiving a message to its first delivery.", {{"chain", chain}});
-  settle_time_.histogram = &registry.GetHistogram(
+  oldest_ = &registry.GetAgeGauge("sluice_oldest_message_seconds",
+                                  "Age, since it was received, of the oldest message that waits or is in flight; 0: "
+                                  "there is none.",
+                                  {{"chain", chain}});
+  queue_time_ = &registry.GetHistogram("sluice_queue_seconds", "Time from receiving a message to its first delivery.",
+                                       {{"chain", chain}});
+  settle_time_ = &registry.GetHistogram(
       "sluice_settle_seconds", "Time from receiving a message to its acknowledgement by a worker.", {{"chain", chain}});
+  answer_time_ = &registry.GetHistogram(
+      "sluice_end_to_end_seconds",
+      "Time from receiving a message to the broker's confirmation of a reply to it (QoS 0: written to the socket).",
+      {{"chain", chain}});
+  const auto limit = [&](std::string_view name, std::string_view help, size_t value) {
+    registry.GetGauge(name, help, {{"chain", chain}}).Set(static_cast<int64_t>(value));
+  };
+  limit("sluice_queue_limit_messages", "Bound of sluice_queue_messages (queue.maxMessages).", options.max_messages);
+  limit("sluice_queue_limit_bytes", "Bound of sluice_queue_bytes (queue.maxBytes).", options.max_bytes);
 }
 
 void ChainMetrics::Forget(MetricsRegistry& registry, const std::string& chain) {
-  static constexpr std::string_view kFamilies[] = {
-      "sluice_deliveries_total",       "sluice_settled_total",      "sluice_redelivered_total",
-      "sluice_messages_dropped_total", "sluice_dead_letters_total", "sluice_backlog_messages",
-      "sluice_queue_messages",         "sluice_queue_bytes",        "sluice_in_flight_messages",
-      "sluice_on_disk_messages",       "sluice_queue_seconds",      "sluice_settle_seconds"};
+  static constexpr std::string_view kFamilies[] = {"sluice_deliveries_total",     "sluice_settled_total",
+                                                   "sluice_redelivered_total",    "sluice_messages_dropped_total",
+                                                   "sluice_dead_letters_total",   "sluice_backlog_messages",
+                                                   "sluice_queue_messages",       "sluice_queue_bytes",
+                                                   "sluice_in_flight_messages",   "sluice_on_disk_messages",
+                                                   "sluice_queue_seconds",        "sluice_settle_seconds",
+                                                   "sluice_end_to_end_seconds",   "sluice_oldest_message_seconds",
+                                                   "sluice_queue_limit_messages", "sluice_queue_limit_bytes"};
   registry.Remove(kFamilies, "chain", chain);
 }
 
@@ -70,8 +86,8 @@ void ChainMetrics::Publish(size_t waiting, size_t waiting_bytes, size_t in_fligh
     if (settled_[i] != 0) settled_metric_[i]->Add(settled_[i]);
     settled_[i] = 0;
   }
-  queue_time_.Flush();
-  settle_time_.Flush();
+  queue_time_run_.Flush();
+  settle_time_run_.Flush();
   backlog_.Set(on_disk + waiting + in_flight);
   waiting_.Set(waiting);
   waiting_bytes_.Set(waiting_bytes);

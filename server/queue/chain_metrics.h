@@ -7,6 +7,7 @@
 
 #include "server/queue/dispatcher.h"
 #include "server/telemetry/metrics.h"
+#include "server/telemetry/observation_run.h"
 
 namespace sluice {
 
@@ -24,7 +25,7 @@ inline constexpr char kOtherChains[] = "(other)";
 class ChainMetrics {
  public:
   // Looks its series up: set-up, not for the path.
-  ChainMetrics(MetricsRegistry& registry, const std::string& chain);
+  ChainMetrics(MetricsRegistry& registry, const std::string& chain, const ChainOptions& options);
   // Takes them out of the registry. No ChainMetrics of this chain is used any more.
   static void Forget(MetricsRegistry& registry, const std::string& chain);
 
@@ -35,35 +36,24 @@ class ChainMetrics {
   void CountLoss(Loss reason) { lost_metric_[static_cast<size_t>(reason)]->Add(); }
   void CountDeath(Death reason) { dead_metric_[static_cast<size_t>(reason)]->Add(); }
 
-  void ObserveQueueTime(int64_t nanos) { queue_time_.Observe(nanos); }
-  void ObserveSettleTime(int64_t nanos) { settle_time_.Observe(nanos); }
+  void ObserveQueueTime(int64_t nanos) { queue_time_run_.Observe(*queue_time_, nanos); }
+  void ObserveSettleTime(int64_t nanos) { settle_time_run_.Observe(*settle_time_, nanos); }
 
   void Publish(size_t waiting, size_t waiting_bytes, size_t in_flight, size_t on_disk);
+  // When the oldest message that waits in memory or is in flight was received; null: there is none. What is on disk is
+  // younger, and soon in memory.
+  void PublishOldest(const SteadyTime* received, size_t on_disk) {
+    if (received != nullptr) {
+      oldest_->SetSince(*received);
+    } else if (on_disk == 0) {
+      oldest_->Clear();
+    }
+  }
+
+  // Received to the broker's confirmation of a reply. Thread-safe, and valid as long as the registry.
+  Histogram& answer_time() { return *answer_time_; }
 
  private:
-  // Durations in a row that fall into one bucket become one observation of their mean.
-  struct Run {
-    static constexpr uint64_t kMost = 1'024;  // Keeps the sum far from overflow.
-
-    Histogram* histogram = nullptr;
-    size_t bucket = 0;
-    int64_t nanos = 0;  // Their sum.
-    uint64_t times = 0;
-
-    void Observe(int64_t value) {
-      const size_t its_bucket = Histogram::BucketOf(value);
-      if (its_bucket != bucket || times == kMost) Flush();
-      bucket = its_bucket;
-      nanos += value;
-      ++times;
-    }
-    void Flush() {
-      if (times != 0) histogram->ObserveNanos(nanos / static_cast<int64_t>(times), times);
-      nanos = 0;
-      times = 0;
-    }
-  };
-
   // A gauge that is the sum of what those who share it say.
   struct Share {
     Gauge* gauge = nullptr;
@@ -78,8 +68,8 @@ class ChainMetrics {
 
   uint64_t deliveries_ = 0;
   std::array<uint64_t, 4> settled_{};
-  Run queue_time_;
-  Run settle_time_;
+  ObservationRun queue_time_run_;
+  ObservationRun settle_time_run_;
 
   Counter* deliveries_metric_;
   std::array<Counter*, 4> settled_metric_;
@@ -91,6 +81,10 @@ class ChainMetrics {
   Share waiting_bytes_;
   Share in_flight_;
   Share on_disk_;
+  AgeGauge* oldest_;
+  Histogram* queue_time_;
+  Histogram* settle_time_;
+  Histogram* answer_time_;
 };
 
 }  // namespace sluice

@@ -26,6 +26,7 @@ struct ChainState {
   const Chain& chain;
   ChainQueue queue;
   ChainMetrics metrics;
+  IntrusiveList<QueueEntry, &QueueEntry::age_link> by_age;  // By arrival, what came while it had series of its own.
   size_t in_flight = 0;
   size_t on_disk = 0;                // See Dispatcher::SetOnDisk().
   std::vector<Membership*> groups;   // Which sessions serve it.

@@ -24,7 +24,8 @@ ChainState& DispatchCore::StateOf(const Chain& chain) {
   std::unique_ptr<ChainState>& state = chains_[chain.index];
   if (state == nullptr) {
     const bool named = !chain.can_be_forgotten();
-    state = std::make_unique<ChainState>(chain, ChainMetrics(metrics_, named ? chain.name : kOtherChains), timers_);
+    state = std::make_unique<ChainState>(
+        chain, ChainMetrics(metrics_, named ? chain.name : kOtherChains, chain.options), timers_);
     state->named = named;
     NameInMetrics(*state, /*serves_worker=*/false);
   }
@@ -37,8 +38,8 @@ void DispatchCore::NameInMetrics(ChainState& chain, bool serves_worker) {
   ++named_;
   chain.named = true;
   chain.metrics.Publish(0, 0, 0, 0);
-  chain.metrics = ChainMetrics(metrics_, chain.chain.name);
-  chain.metrics.Publish(chain.queue.messages(), chain.queue.bytes(), chain.in_flight, chain.on_disk);
+  chain.metrics = ChainMetrics(metrics_, chain.chain.name, chain.chain.options);
+  PublishMetrics(chain);
 }
 
 void DispatchCore::ForgetIdle(Millis idle, SteadyTime now) {

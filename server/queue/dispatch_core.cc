@@ -36,6 +36,9 @@ void DispatchCore::Enqueue(std::span<RoutedMessage> batch, SteadyTime now, Effec
     entry.bytes = bytes;
     entry.expires = entry.message.message->expires();
     entry.qos0 = qos0;
+    entry.received = entry.message.message->received;
+    entry.age_of_others = !chain->named;
+    (entry.age_of_others ? others_by_age_ : chain->by_age).PushBack(entry);
     entry.suspect = in_hand_ != nullptr && in_hand_->Suspected(entry.message.record);
     chain->queue.Add(entry);
     ++waiting_;
@@ -95,7 +98,13 @@ void DispatchCore::SetOnDisk(const Chain& chain, size_t messages) {
   ChainState& state = StateOf(chain);
   on_disk_ += messages - state.on_disk;
   state.on_disk = messages;
-  state.metrics.Publish(state.queue.messages(), state.queue.bytes(), state.in_flight, state.on_disk);
+  PublishMetrics(state);
+}
+
+void DispatchCore::PublishMetrics(ChainState& chain) {
+  chain.metrics.Publish(chain.queue.messages(), chain.queue.bytes(), chain.in_flight, chain.on_disk);
+  const QueueEntry* oldest = (chain.named ? chain.by_age : others_by_age_).front();
+  chain.metrics.PublishOldest(oldest == nullptr ? nullptr : &oldest->received, chain.on_disk);
 }
 
 Dispatcher::Undone DispatchCore::HoldSlow(SteadyTime since, Millis age, SteadyTime now) {
@@ -182,7 +191,7 @@ void DispatchCore::Commit() {
     chain->touched = false;
     CountShared(*chain);
     TellPressure(*chain);
-    chain->metrics.Publish(chain->queue.messages(), chain->queue.bytes(), chain->in_flight, chain->on_disk);
+    PublishMetrics(*chain);
   }
   touched_.clear();
   for (SessionState* session : outgoing_) {
@@ -365,6 +374,11 @@ void DispatchCore::DropWaiting(QueueEntry& entry, Loss loss) {
 void DispatchCore::Forget(QueueEntry& entry) {
   if (entry.message.record != 0) effects_->forgotten.push_back(entry.message.record);
   effects_->dropped.push_back(std::move(entry.message));
+  Free(entry);
+}
+
+void DispatchCore::Free(QueueEntry& entry) {
+  (entry.age_of_others ? others_by_age_ : entry.chain->by_age).Remove(entry);
   pool_.Free(entry);
 }
 

@@ -67,6 +67,7 @@ class DispatchCore {
   void ReleaseLeases(SteadyTime now, Effects& effects);
   SteadyTime Tick(SteadyTime now, Effects& effects);
 
+  void Expect(const Chain& chain) { StateOf(chain); }
   void SetOnDisk(const Chain& chain, size_t messages);
   void ForgetIdle(Millis idle, SteadyTime now);
   Dispatcher::Undone HoldSlow(SteadyTime since, Millis age, SteadyTime now);
@@ -131,6 +132,9 @@ class DispatchCore {
   // A waiting message leaves the dispatcher.
   void DropWaiting(QueueEntry& entry, Loss loss);
   void HoldBound(ChainState& chain);
+  // The message has left it.
+  void Free(QueueEntry& entry);
+  void PublishMetrics(ChainState& chain);
 
   // ---- time
   void ExpireLeases(SessionState& session);
@@ -149,7 +153,8 @@ class DispatchCore {
   size_t waiting_ = 0;
   size_t on_disk_ = 0;
   // ---- of the chains that can be forgotten
-  size_t named_ = 0;  // Those that have series of their own.
+  size_t named_ = 0;                                                // Those that have series of their own.
+  IntrusiveList<QueueEntry, &QueueEntry::age_link> others_by_age_;  // What is of the rest.
   size_t shared_messages_ = 0;
   size_t shared_bytes_ = 0;
   bool shared_full_ = false;

@@ -22,7 +22,9 @@ std::vector<std::optional<Dispatcher::Claimed>> DispatchCore::Claim(SessionId id
     InFlightTable::Slot* slot = session->in_flight.Find(ids[i]);
     if (slot == nullptr || slot->claimed) continue;
     slot->claimed = true;
-    results[i].emplace(Dispatcher::Claimed{.delivery_id = ids[i], .message = std::move(slot->entry->message)});
+    results[i].emplace(Dispatcher::Claimed{.delivery_id = ids[i],
+                                           .message = std::move(slot->entry->message),
+                                           .answer_time = &slot->entry->chain->metrics.answer_time()});
   }
   return results;
 }
@@ -57,7 +59,7 @@ void DispatchCore::FinishOne(QueueEntry& entry, const SessionState& session, Dis
         chain.queue.Release(entry);
         MarkReady(chain);
       }
-      pool_.Free(entry);
+      Free(entry);
       return;
     case Verdict::kReject:
       entry.message = std::move(finished.claimed.message);
@@ -121,7 +123,11 @@ std::vector<std::optional<Dispatcher::InFlightInfo>> DispatchCore::Peek(SessionI
     const InFlightTable::Slot* slot = session->in_flight.Find(ids[i]);
     if (slot == nullptr || slot->claimed) continue;
     const RoutedMessage& message = slot->entry->message;
-    results[i] = {.message = message.message, .route = message.route, .chain = message.chain, .id = message.id};
+    results[i] = {.message = message.message,
+                  .route = message.route,
+                  .chain = message.chain,
+                  .id = message.id,
+                  .answer_time = &slot->entry->chain->metrics.answer_time()};
   }
   return results;
 }
@@ -200,7 +206,7 @@ void DispatchCore::Bury(QueueEntry& entry, Death death, std::string reason, cons
   MarkReady(chain);
   effects_->dead_letters.push_back(
       {.message = std::move(entry.message), .reason = std::move(reason), .worker = session.worker});
-  pool_.Free(entry);
+  Free(entry);
 }
 
 void DispatchCore::Lose(QueueEntry& entry, Loss loss) {

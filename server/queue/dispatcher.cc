@@ -212,6 +212,10 @@ size_t Dispatcher::Backlog() const {
   return impl_->Ask([](DispatchCore& core) { return core.in_flight() + core.waiting() + core.on_disk(); });
 }
 
+void Dispatcher::Expect(const Chain& chain) {
+  impl_->Ask([&](DispatchCore& core) { core.Expect(chain); });
+}
+
 void Dispatcher::SetOnDisk(const Chain& chain, size_t messages) {
   impl_->Ask([&](DispatchCore& core) { core.SetOnDisk(chain, messages); });
 }

@@ -157,6 +157,7 @@ class Dispatcher final : public Tickable {
   struct Claimed {
     uint64_t delivery_id = 0;
     RoutedMessage message;
+    Histogram* answer_time = nullptr;  // Of its chain: received to the confirmation of a reply.
   };
   // Results in the order of `ids`. The second of two equal ids is stale.
   std::vector<std::optional<Claimed>> Claim(SessionId session, std::span<const uint64_t> ids);
@@ -175,6 +176,7 @@ class Dispatcher final : public Tickable {
     const Route* route = nullptr;
     ChainRef chain{};
     MessageId id;
+    Histogram* answer_time = nullptr;  // As Claimed's.
   };
   std::vector<std::optional<InFlightInfo>> Peek(SessionId session, std::span<const uint64_t> ids) const;
   // The lease ends `lease` (held to 1 s … the chain's max_lease) from now, at the latest max_lease after it started.
@@ -199,9 +201,11 @@ class Dispatcher final : public Tickable {
   bool Idle() const;
   // Somebody works; those that drain do not count.
   bool HasWorkers() const;
+  // The chain is configured: it has metrics and counts also before its first message.
+  void Expect(const Chain& chain);
   // So many messages of the chain wait on disk, and are yet to be enqueued: for metrics, and for Backlog().
   void SetOnDisk(const Chain& chain, size_t messages);
-  // Of each chain that messages came for or sessions serve.
+  // Of each chain that is expected, or that messages came for or sessions serve.
   struct ChainCounts {
     ChainRef chain{};
     size_t waiting = 0;

@@ -33,15 +33,19 @@ struct QueueEntry {
   uint64_t sequence = 0;    // Order of arrival.
   size_t bytes = 0;         // message->bytes(), kept because messages are claimed away.
   SteadyTime expires = kNever;
+  SteadyTime received;             // message->received, kept likewise.
   ListLink<QueueEntry> link;       // Ready, returned, a suspect, or behind a key.
   ListLink<QueueEntry> qos0_link;  // Waiting messages of QoS 0.
+  ListLink<QueueEntry>
+      age_link;  // By arrival, waiting or not: of its chain, or of all that have no series of their own.
   uint32_t due_position = kNotInHeap;
   uint32_t expiry_position = kNotInHeap;
   Place place = Place::kOut;
   bool qos0 = false;
-  bool was_out = false;  // Has been given to a worker before.
-  bool suspect = false;  // May have been the end of a worker: is delivered alone.
-  uint8_t losses = 0;    // Workers that were lost with it, since one has last settled it; held to 255.
+  bool age_of_others = false;  // Which of the two.
+  bool was_out = false;        // Has been given to a worker before.
+  bool suspect = false;        // May have been the end of a worker: is delivered alone.
+  uint8_t losses = 0;          // Workers that were lost with it, since one has last settled it; held to 255.
 };
 
 // Recycles entries, so that the path does not allocate. Addresses are stable. Holds as many as were ever in use

@@ -9,6 +9,7 @@
 #include "server/reply/outcome.h"
 #include "server/reply/result_batches.h"
 #include "server/telemetry/log.h"
+#include "server/telemetry/observation_run.h"
 
 namespace sluice {
 namespace {
@@ -31,6 +32,7 @@ Outbox::Outbox(const Clock& clock, Journal& journal, MetricsRegistry& metrics, O
                std::function<void(bool)> on_full)
     : clock_(clock),
       journal_(journal),
+      metrics_(metrics),
       result_timeout_(limits.result_timeout),
       outcome_counters_{OutcomeCounterOf(metrics, "ok"),          OutcomeCounterOf(metrics, "not_connected"),
                         OutcomeCounterOf(metrics, "refused"),     OutcomeCounterOf(metrics, "too_large"),
@@ -42,11 +44,18 @@ Outbox::Outbox(const Clock& clock, Journal& journal, MetricsRegistry& metrics, O
       level_({.messages = limits.max_messages, .bytes = limits.max_bytes}, std::move(on_full)),
       random_(static_cast<std::minstd_rand::result_type>(RandomSeed())) {
   metrics.AddCallbackGauge("sluice_outbox_messages", "Replies that no broker has confirmed yet", {},
-                           [this] { return static_cast<int64_t>(outstanding()); });
+                           [this] { return static_cast<double>(outstanding()); });
+  metrics.AddCallbackGauge("sluice_outbox_bytes",
+                           "Bytes (topic, payload, properties) of replies that no broker has confirmed yet", {},
+                           [this] { return static_cast<double>(level_.held().bytes); });
 }
 
 void Outbox::AddConnection(const std::string& connection, Publisher& publisher) {
-  connections_.emplace(connection, &publisher);
+  Counter& bytes = metrics_.GetCounter("sluice_published_bytes_total",
+                                       "Bytes (topic, payload, properties) of replies and dead letters that a broker "
+                                       "has confirmed.",
+                                       {{"connection", connection}});
+  connections_.emplace(connection, Target{&publisher, &bytes});
 }
 
 uint64_t Outbox::TakeSlot() {
@@ -79,7 +88,7 @@ void Outbox::Send(std::vector<OutboxItem> items) {
     for (OutboxItem& item : items) {
       if (connection == nullptr || item.entry.connection != connection->first) {
         connection = &*connections_.find(item.entry.connection);
-        runs.push_back({connection->second, {}});
+        runs.push_back({connection->second.publisher, {}});
         runs.back().messages.reserve(items.size());
       }
       const uint64_t token = TakeSlot();
@@ -174,6 +183,10 @@ void Outbox::KeepDenied(std::vector<DeniedReply> replies) {
   HandOver(std::move(kept), *denied_);
 }
 
+void Outbox::CountBytes(const Connections::value_type* connection, uint64_t bytes) {
+  if (connection != nullptr) connection->second.bytes->Add(bytes);
+}
+
 void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
   std::vector<RecordId> confirmed;
   confirmed.reserve(outcomes.size());
@@ -182,10 +195,22 @@ void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
   size_t retries = 0;
   ResultBatches results;
   Fill done;
+  const SteadyTime now = clock_.Now();
+  ObservationRun answer_times;
+  const Connections::value_type* confirmed_by = nullptr;
+  uint64_t bytes = 0;
   {
     MutexLock lock(mutex_);
     for (const PublishOutcome& outcome : outcomes) {
       Slot& slot = slots_[outcome.token - 1];
+      if (outcome.code == PublishOutcome::Code::kOk) {
+        if (slot.connection != confirmed_by)
+          CountBytes(std::exchange(confirmed_by, slot.connection), std::exchange(bytes, 0));
+        bytes += slot.bytes;
+        if (slot.origin.answer_time != nullptr) {
+          answer_times.Observe(*slot.origin.answer_time, (now - slot.origin.received).count());
+        }
+      }
       // A worker that did not ask is told of failures only.
       if (!slot.told && (slot.origin.reply_id != 0 || outcome.code != PublishOutcome::Code::kOk)) {
         if (auto sink = slot.origin.results.lock()) {
@@ -207,6 +232,8 @@ void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
       }
     }
   }
+  answer_times.Flush();
+  CountBytes(confirmed_by, bytes);
   for (const PublishOutcome& outcome : outcomes) OutcomeCounter(outcome.code).Add();
   if (retries > 0) {
     retries_.Add(retries);
@@ -263,7 +290,7 @@ void Outbox::PublishAgain(SteadyTime now) {
     const auto end = retries_due_.upper_bound(now);
     for (auto it = retries_due_.begin(); it != end; ++it) {
       const Slot& slot = slots_[it->second.token - 1];
-      due[slot.connection->second].push_back(
+      due[slot.connection->second.publisher].push_back(
           {it->second.token, std::move(it->second.message), slot.wait_for_connection});
     }
     retries_due_.erase(retries_due_.begin(), end);
@@ -287,7 +314,7 @@ SteadyTime Outbox::TellTimeouts(SteadyTime now) {
     for (Slot& slot : slots_) {
       if (slot.used && slot.expires <= now) {
         slot.expires = kNever;
-        with_expired.insert(slot.connection->second);
+        with_expired.insert(slot.connection->second.publisher);
       }
       if (!slot.used || slot.told || slot.origin.reply_id == 0) continue;
       if (slot.deadline > now) {

@@ -38,6 +38,8 @@ struct ReplyOrigin {
   std::weak_ptr<ResultSink> results;  // Empty for dead letters, and after a restart.
   ChainRef chain{};                   // Null after a restart.
   MessageId message_id;
+  SteadyTime received{};             // The message that it answers.
+  Histogram* answer_time = nullptr;  // Where the time from then to its confirmation goes; null: nowhere.
 };
 
 // A message the journal has taken (record 0: QoS 0 that is not journaled).
@@ -97,7 +99,11 @@ class Outbox final : public PublishListener, public Tickable {
   Fill room() const { return level_.room(); }
 
  private:
-  using Connections = std::map<std::string, Publisher*, std::less<>>;
+  struct Target {
+    Publisher* publisher = nullptr;
+    Counter* bytes = nullptr;  // Confirmed.
+  };
+  using Connections = std::map<std::string, Target, std::less<>>;
   struct Slot {
     bool used = false;
     bool told = false;  // The worker has had its result: no second one.
@@ -118,6 +124,8 @@ class Outbox final : public PublishListener, public Tickable {
 
   uint64_t TakeSlot() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FreeSlot(uint64_t token) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Confirmed on `connection`; null: none.
+  static void CountBytes(const Connections::value_type* connection, uint64_t bytes);
   // Without its place.
   static RefusedReply Describe(const Slot& slot, const PublishOutcome& outcome);
   void RetryLater(Slot& slot, const PublishOutcome& outcome) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -132,6 +140,7 @@ class Outbox final : public PublishListener, public Tickable {
   // Constant after set-up.
   const Clock& clock_;
   Journal& journal_;
+  MetricsRegistry& metrics_;
   const Millis result_timeout_;
   Connections connections_;
   RefusedReplies* refused_ = nullptr;

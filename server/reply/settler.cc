@@ -113,8 +113,8 @@ void Settler::OnSettles(SessionId session, std::vector<WorkerSettle> settles,
             {reply.reply_id, settle.delivery_id, ItemResult::Code::kNotPublished, 0, kWithRetryMessage});
         continue;
       }
-      Decide(reply, {session, settle.delivery_id, results}, {message.message, message.route, message.chain, message.id},
-             batch);
+      Decide(reply, {session, settle.delivery_id, results},
+             {message.message, message.route, message.chain, message.id, claimed.answer_time}, batch);
     }
     // RETRY keeps the record; REJECT's ends with the dead letter.
     if (settle.verdict == Verdict::kAck || settle.verdict == Verdict::kDrop) {
@@ -150,7 +150,8 @@ void Settler::Decide(WorkerReply& reply, const Sender& sender, const Dispatcher:
   batch.replies.push_back({about.route,
                            {std::move(outbound), 0, about.route->connection},
                            wait,
-                           {sender.delivery_id, reply.reply_id, sender.results, about.chain, about.id}});
+                           {sender.delivery_id, reply.reply_id, sender.results, about.chain, about.id,
+                            about.message->received, about.answer_time}});
 }
 
 void Settler::Deny(ReplyRefused refused, const Sender& sender, const Dispatcher::InFlightInfo& about, Batch& batch) {

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/message/topic.h"
+#include "server/route/dropped.h"
 #include "server/route/message_check.h"
 #include "server/route/ordering_key.h"
 #include "server/route/processors.h"
@@ -53,10 +54,13 @@ Router::Router(const MqttOptions& connection, std::span<const ReceivedPacket> un
   for (size_t qos = 0; qos < received_.size(); ++qos) {
     received_[qos] = &metrics.GetCounter("sluice_messages_received_total", "Messages received from MQTT brokers.",
                                          {{"connection", connection_}, {"qos", std::to_string(qos)}});
+    received_bytes_[qos] = &metrics.GetCounter("sluice_received_bytes_total",
+                                               "Bytes (topic, payload, properties) received from MQTT brokers.",
+                                               {{"connection", connection_}, {"qos", std::to_string(qos)}});
   }
   for (size_t reason = 0; reason < kDrops; ++reason) {
-    drops_[reason] = &metrics.GetCounter("sluice_messages_dropped_total", "Messages that no worker will be given.",
-                                         {{"reason", std::string(kDropNames[reason])}});
+    drops_[reason] = &metrics.GetCounter("sluice_messages_dropped_total", kMessagesDroppedHelp,
+                                         {{"chain", ""}, {"reason", std::string(kDropNames[reason])}});
     if (static_cast<Drop>(reason) == Drop::kExpired) continue;
     dead_[reason] = &metrics.GetCounter("sluice_dead_letters_total",
                                         "Messages that went to the dead letters, by what ended their last attempt, or "
@@ -75,6 +79,7 @@ Router::Router(const MqttOptions& connection, std::span<const ReceivedPacket> un
 absl::Status Router::OnMessages(std::span<InboundMessage> batch) {
   now_ = kNotRead;
   taken_ = {};
+  taken_bytes_ = {};
   dropped_ = {};
   died_ = {};
   for (const InboundMessage& inbound : batch) Take(inbound);
@@ -134,7 +139,9 @@ std::span<const ReceivedPacket> Router::PacketsOf(std::span<const uint16_t> pack
 
 void Router::PublishCounts() {
   for (size_t qos = 0; qos < taken_.size(); ++qos) {
-    if (taken_[qos] != 0) received_[qos]->Add(taken_[qos]);
+    if (taken_[qos] == 0) continue;
+    received_[qos]->Add(taken_[qos]);
+    received_bytes_[qos]->Add(taken_bytes_[qos]);
   }
   for (size_t reason = 0; reason < kDrops; ++reason) {
     if (dropped_[reason] != 0) drops_[reason]->Add(dropped_[reason]);
@@ -145,6 +152,7 @@ void Router::PublishCounts() {
 void Router::Take(const InboundMessage& inbound) {
   const Message& message = *inbound.message;
   ++taken_[static_cast<size_t>(message.qos)];
+  taken_bytes_[static_cast<size_t>(message.qos)] += message.bytes();
   const size_t before = routed_.size() + unroutable_.size();
   TakeOne(inbound);
   if (inbound.packet_id != 0 && routed_.size() + unroutable_.size() > before) packet_ids_.push_back(inbound.packet_id);

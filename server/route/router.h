@@ -91,11 +91,12 @@ class Router final : public InboundSink {
   RoutedSink& next_;
   UnroutableSink& unroutable_sink_;
   const Clock& clock_;
-  const Route no_route_;                  // Names the connection, and is none.
-  std::array<Counter*, 3> received_{};    // By QoS.
-  std::array<Counter*, kDrops> drops_{};  // By Drop.
-  std::array<Counter*, kDrops> dead_{};   // By Drop; null: that is dropped at any QoS.
-  std::vector<Counter*> routed_by_;       // As index_.routes().
+  const Route no_route_;                      // Names the connection, and is none.
+  std::array<Counter*, 3> received_{};        // By QoS.
+  std::array<Counter*, 3> received_bytes_{};  // As received_.
+  std::array<Counter*, kDrops> drops_{};      // By Drop.
+  std::array<Counter*, kDrops> dead_{};       // By Drop; null: that is dropped at any QoS.
+  std::vector<Counter*> routed_by_;           // As index_.routes().
 
   // Of the connection's thread. The buffers are empty between batches, with their room kept.
   std::vector<RoutedMessage> routed_;
@@ -105,6 +106,7 @@ class Router final : public InboundSink {
   std::vector<ReceivedPacket> packets_;  // See PacketsOf(): grows only, so that names are not copied again and again.
   std::vector<bool> unreleased_;         // By packet id; empty until there is one.
   std::array<uint64_t, 3> taken_{};      // Of the batch, as received_.
+  std::array<uint64_t, 3> taken_bytes_{};
   std::array<uint64_t, kDrops> dropped_{};     // Of the batch, as drops_.
   std::array<uint64_t, kDrops> died_{};        // Of the batch, as dead_.
   absl::flat_hash_set<uint32_t> unknown_ids_;  // Those that were looked for.

@@ -27,7 +27,7 @@ prometheus::ClientMetric::Histogram Convert(const Histogram& histogram) {
   return out;
 }
 
-prometheus::ClientMetric Convert(MetricsRegistry::Kind kind, const MetricsRegistry::Series& series) {
+prometheus::ClientMetric Convert(MetricsRegistry::Kind kind, const MetricsRegistry::Series& series, SteadyTime now) {
   prometheus::ClientMetric out;
   for (const auto& [name, value] : series.labels) out.label.push_back({.name = name, .value = value});
   switch (kind) {
@@ -43,6 +43,8 @@ prometheus::ClientMetric Convert(MetricsRegistry::Kind kind, const MetricsRegist
         out.gauge.value = series.read();
       } else if (series.gauge != nullptr) {
         out.gauge.value = static_cast<double>(series.gauge->value());
+      } else if (series.age != nullptr) {
+        out.gauge.value = series.age->Seconds(now);
       }
       break;
     case MetricsRegistry::Kind::kHistogram:
@@ -66,17 +68,17 @@ prometheus::MetricType Convert(MetricsRegistry::Kind kind) {
 
 class RegistryCollectable final : public prometheus::Collectable {
  public:
-  explicit RegistryCollectable(const MetricsRegistry& registry) : registry_(registry) {}
+  RegistryCollectable(const MetricsRegistry& registry, SteadyTime now) : registry_(registry), now_(now) {}
 
   std::vector<prometheus::MetricFamily> Collect() const override {
     std::vector<prometheus::MetricFamily> out;
-    registry_.Visit([&out](const std::string& name, const MetricsRegistry::Family& family) {
+    registry_.Visit([this, &out](const std::string& name, const MetricsRegistry::Family& family) {
       prometheus::MetricFamily& converted = out.emplace_back();
       converted.name = name;
       converted.help = family.help;
       converted.type = Convert(family.kind);
       for (const MetricsRegistry::Series& series : family.series) {
-        converted.metric.push_back(Convert(family.kind, series));
+        converted.metric.push_back(Convert(family.kind, series, now_));
       }
     });
     return out;
@@ -84,12 +86,13 @@ class RegistryCollectable final : public prometheus::Collectable {
 
  private:
   const MetricsRegistry& registry_;
+  const SteadyTime now_;
 };
 
 }  // namespace
 
-std::string PrometheusText(const MetricsRegistry& registry) {
-  return prometheus::TextSerializer().Serialize(RegistryCollectable(registry).Collect());
+std::string PrometheusText(const MetricsRegistry& registry, const Clock& clock) {
+  return prometheus::TextSerializer().Serialize(RegistryCollectable(registry, clock.Now()).Collect());
 }
 
 }  // namespace sluice

@@ -1,7 +1,6 @@
 #include "server/telemetry/metrics.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace sluice {
 
@@ -10,8 +9,6 @@ void Histogram::ObserveNanos(int64_t nanos, uint64_t times) {
   buckets_[BucketOf(nanos)].fetch_add(times, std::memory_order_relaxed);
   sum_nanos_.fetch_add(nanos * static_cast<int64_t>(times), std::memory_order_relaxed);
 }
-
-double Histogram::UpperBound(size_t i) { return std::ldexp(1.0, kLowestExponent + static_cast<int>(i)); }
 
 void Histogram::Reset() {
   for (std::atomic<uint64_t>& bucket : buckets_) bucket.store(0, std::memory_order_relaxed);
@@ -53,11 +50,23 @@ Gauge& MetricsRegistry::GetGauge(std::string_view name, std::string_view help, L
   return *series.gauge;
 }
 
+AgeGauge& MetricsRegistry::GetAgeGauge(std::string_view name, std::string_view help, Labels labels) {
+  MutexLock lock(mutex_);
+  Series& series = Find(Kind::kGauge, name, help, std::move(labels));
+  if (series.age == nullptr) series.age = Take(free_ages_, ages_);
+  return *series.age;
+}
+
 Histogram& MetricsRegistry::GetHistogram(std::string_view name, std::string_view help, Labels labels) {
   MutexLock lock(mutex_);
   Series& series = Find(Kind::kHistogram, name, help, std::move(labels));
-  if (series.histogram == nullptr) series.histogram = Take(free_histograms_, histograms_);
-  return *series.histogram;
+  if (series.own_histogram == nullptr) series.histogram = series.own_histogram = Take(free_histograms_, histograms_);
+  return *series.own_histogram;
+}
+
+void MetricsRegistry::AddHistogram(std::string_view name, std::string_view help, Labels labels, const Histogram& kept) {
+  MutexLock lock(mutex_);
+  Find(Kind::kHistogram, name, help, std::move(labels)).histogram = &kept;
 }
 
 void MetricsRegistry::AddCallback(Kind kind, std::string_view name, std::string_view help, Labels labels,
@@ -88,9 +97,13 @@ void MetricsRegistry::Remove(std::span<const std::string_view> families, std::st
         series.gauge->Set(0);
         free_gauges_.push_back(series.gauge);
       }
-      if (series.histogram != nullptr) {
-        series.histogram->Reset();
-        free_histograms_.push_back(series.histogram);
+      if (series.age != nullptr) {
+        series.age->Clear();
+        free_ages_.push_back(series.age);
+      }
+      if (series.own_histogram != nullptr) {
+        series.own_histogram->Reset();
+        free_histograms_.push_back(series.own_histogram);
       }
       family.by_labels.erase(series.labels);
       // The last one takes its place.

@@ -13,9 +13,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
 
 namespace sluice {
@@ -43,37 +45,65 @@ class Gauge {
   std::atomic<int64_t> value_{0};
 };
 
-// Durations in powers of two from 2^-14 s (61 µs) to 2^9 s (512 s), so that finding the bucket is one
-// instruction. Thread-safe; a reader may see an observation's bucket before its sum.
+// Durations in steps of 1, 2.5, 5 from 100 µs to 500 s: bounds that people can read. Finding the bucket costs one look
+// into a table and at most two comparisons. Thread-safe; a reader may see an observation's bucket before its sum.
 class Histogram {
  public:
-  static constexpr int kLowestExponent = -14;
-  static constexpr size_t kBuckets = 24;  // Upper bounds 2^-14 … 2^9 s, then +Inf.
+  static constexpr std::array<int64_t, 21> kBoundNanos = {
+      100'000,       250'000,        500'000,        1'000'000,      2'500'000,       5'000'000,       10'000'000,
+      25'000'000,    50'000'000,     100'000'000,    250'000'000,    500'000'000,     1'000'000'000,   2'500'000'000,
+      5'000'000'000, 10'000'000'000, 25'000'000'000, 50'000'000'000, 100'000'000'000, 250'000'000'000, 500'000'000'000};
+  static constexpr size_t kBuckets = kBoundNanos.size();  // Without +Inf.
 
-  // Negative durations (a clock was set back) count as 0.
+  // Negative durations (a clock was set back) count as 0, those over 52 days as 52 days. `times` is at most 1,024.
   void ObserveNanos(int64_t nanos, uint64_t times = 1);
   // The bucket that a duration falls into, at most kBuckets. Durations of one bucket may be observed together, by
   // their mean.
   static size_t BucketOf(int64_t nanos) {
-    // The first bound, 2^-14 s, is 1953125/32 ns: counting in 32nds of a nanosecond keeps every bound exact.
-    constexpr uint64_t kFirstBound = 1'953'125;
-    if (nanos <= 0) return 0;
-    const uint64_t parts = static_cast<uint64_t>(std::min(nanos, kLargestNanos)) * kParts;
-    return std::min(static_cast<size_t>(std::bit_width((parts - 1) / kFirstBound)), kBuckets);
+    if (nanos <= kBoundNanos[0]) return 0;
+    size_t i = kFirstByWidth[static_cast<size_t>(std::bit_width(static_cast<uint64_t>(nanos)))];
+    while (i < kBuckets && nanos > kBoundNanos[i]) ++i;
+    return i;
   }
   // Upper bound of bucket `i` < kBuckets, in seconds.
-  static double UpperBound(size_t i);
+  static double UpperBound(size_t i) { return static_cast<double>(kBoundNanos[i]) / 1e9; }
   uint64_t bucket(size_t i) const { return buckets_[i].load(std::memory_order_relaxed); }  // i <= kBuckets
   // For a new use.
   void Reset();
   double SumSeconds() const { return 1e-9 * static_cast<double>(sum_nanos_.load(std::memory_order_relaxed)); }
 
  private:
-  static constexpr uint64_t kParts = 32;
-  static constexpr int64_t kLargestNanos = INT64_MAX / static_cast<int64_t>(kParts);  // Longer ones count as this.
+  // By the bits of a number: the first bucket that one of so many bits can be in.
+  static constexpr std::array<uint8_t, 65> kFirstByWidth = [] {
+    std::array<uint8_t, 65> first{};
+    for (size_t width = 1; width < first.size(); ++width) {
+      while (first[width] < kBuckets && static_cast<uint64_t>(kBoundNanos[first[width]]) < uint64_t{1} << (width - 1)) {
+        ++first[width];
+      }
+    }
+    return first;
+  }();
+  static constexpr int64_t kLargestNanos = int64_t{1} << 52;
 
   std::array<std::atomic<uint64_t>, kBuckets + 1> buckets_{};
   std::atomic<int64_t> sum_nanos_{0};
+};
+
+// How long ago something began, as a gauge in seconds: what is read grows by itself. Thread-safe.
+class AgeGauge {
+ public:
+  void SetSince(SteadyTime since) { since_.store(since.time_since_epoch().count(), std::memory_order_relaxed); }
+  // There is nothing: 0.
+  void Clear() { since_.store(kNothing, std::memory_order_relaxed); }
+  double Seconds(SteadyTime now) const {
+    const int64_t since = since_.load(std::memory_order_relaxed);
+    return since == kNothing ? 0 : std::max(0.0, 1e-9 * static_cast<double>(now.time_since_epoch().count() - since));
+  }
+
+ private:
+  static constexpr int64_t kNothing = INT64_MIN;
+  static_assert(std::is_same_v<SteadyTime::period, std::nano>);
+  std::atomic<int64_t> since_{kNothing};
 };
 
 // Label names and values, in the order they are shown.
@@ -91,10 +121,13 @@ class MetricsRegistry {
   MetricsRegistry& operator=(const MetricsRegistry&) = delete;
 
   // `name` as Prometheus wants it: sluice_…_total for counters, …_seconds for histograms. The first call for a
-  // name fixes its help text.
+  // name fixes its help text. All series of a name have the same label names: where one does not apply its value is "".
   Counter& GetCounter(std::string_view name, std::string_view help, Labels labels = {});
   Gauge& GetGauge(std::string_view name, std::string_view help, Labels labels = {});
+  AgeGauge& GetAgeGauge(std::string_view name, std::string_view help, Labels labels = {});
   Histogram& GetHistogram(std::string_view name, std::string_view help, Labels labels = {});
+  // One that somebody else keeps, until the last exposition.
+  void AddHistogram(std::string_view name, std::string_view help, Labels labels, const Histogram& kept);
 
   // A gauge, or a counter that something else keeps, whose value is asked for at exposition. `read` is called from any
   // thread and without the registry's lock, so it may take locks of its own; it must stay callable until the last
@@ -114,8 +147,10 @@ class MetricsRegistry {
     Labels labels;
     Counter* counter = nullptr;
     Gauge* gauge = nullptr;
-    Histogram* histogram = nullptr;
-    std::function<double()> read;  // Set: the value comes from here.
+    AgeGauge* age = nullptr;
+    const Histogram* histogram = nullptr;
+    Histogram* own_histogram = nullptr;  // The same, unless somebody else keeps it.
+    std::function<double()> read;        // Set: the value comes from here.
   };
   struct Family {
     Kind kind;
@@ -139,10 +174,12 @@ class MetricsRegistry {
   std::map<std::string, IndexedFamily, std::less<>> families_ ABSL_GUARDED_BY(mutex_);
   std::deque<Counter> counters_ ABSL_GUARDED_BY(mutex_);
   std::deque<Gauge> gauges_ ABSL_GUARDED_BY(mutex_);
+  std::deque<AgeGauge> ages_ ABSL_GUARDED_BY(mutex_);
   std::deque<Histogram> histograms_ ABSL_GUARDED_BY(mutex_);
   // Of series that were removed.
   std::vector<Counter*> free_counters_ ABSL_GUARDED_BY(mutex_);
   std::vector<Gauge*> free_gauges_ ABSL_GUARDED_BY(mutex_);
+  std::vector<AgeGauge*> free_ages_ ABSL_GUARDED_BY(mutex_);
   std::vector<Histogram*> free_histograms_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/grpc/listener.h"
 #include "server/grpc/tls_credentials.h"
 #include "server/telemetry/log.h"
 
@@ -50,6 +49,10 @@ SessionContext MakeContext(const WorkerServer::Options& options, const Clock& cl
           .crash_loops = &crash_loops};
 }
 
+absl::Status CannotListen(const std::string& listen, const std::string& why, absl::StatusCode code) {
+  return absl::Status(code, absl::StrCat("workers.listen: cannot listen on '", listen, "': ", why));
+}
+
 int ToInt(size_t value) { return static_cast<int>(std::min<size_t>(value, INT_MAX)); }
 
 }  // namespace
@@ -83,6 +86,9 @@ absl::Status WorkerServer::Start() {
   }
   // Of the process: every server that is built from now on has it.
   grpc::EnableDefaultHealthCheckService(true);
+  absl::StatusOr<SocketClaim> claim = SocketClaim::Take(config.listen);
+  if (!claim.ok()) return CannotListen(config.listen, std::string(claim.status().message()), claim.status().code());
+  claim_ = *std::move(claim);
   grpc::ServerBuilder builder;
   builder.AddListeningPort(config.listen, credentials_, &port_);
   builder.RegisterService(&service_);
@@ -98,11 +104,10 @@ absl::Status WorkerServer::Start() {
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kConnectionIdleMs);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnection);
-  server_ = builder.BuildAndStart();
+  server_ = BuildAndStart(builder, config.listen, static_cast<mode_t>(std::stoul(config.socket_mode, nullptr, 8)));
   if (server_ == nullptr || port_ == 0) {
     server_.reset();
-    return absl::UnavailableError(
-        absl::StrCat("workers.listen: cannot listen on '", config.listen, "': ", WhyNotBound(config.listen)));
+    return CannotListen(config.listen, WhyNotBound(config.listen), absl::StatusCode::kUnavailable);
   }
   server_->GetHealthCheckService()->SetServingStatus(v1::WorkerService::service_full_name(), true);
   address_ = IsUnixAddress(config.listen) ? config.listen
@@ -125,6 +130,7 @@ void WorkerServer::Stop(SteadyTime deadline) {
   server_->Shutdown(std::chrono::system_clock::now() + left);
   registry_.WaitEmpty(kNever);
   server_.reset();
+  claim_ = {};
 }
 
 }  // namespace sluice

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "server/config/config.h"
+#include "server/grpc/listener.h"
 #include "server/grpc/unknown_methods.h"
 #include "server/worker/registry.h"
 #include "server/worker/service.h"
@@ -31,7 +32,8 @@ class WorkerServer final : public Tickable {
   // Stops with a deadline of now.
   ~WorkerServer() override;
 
-  // Listens. InvalidArgument: a setting or a TLS file; Unavailable: the address cannot be bound, and why.
+  // Listens. InvalidArgument: a setting, a TLS file, or what lies at a socket's path; FailedPrecondition: another process
+  // listens at that socket; Unavailable: the address cannot be bound, and why.
   absl::Status Start();
   // "HOST:PORT" with the port that was chosen where 0 was asked for; or "unix:PATH". After Start().
   const std::string& address() const { return address_; }
@@ -63,6 +65,7 @@ class WorkerServer final : public Tickable {
   WorkerStreamService service_;
   UnknownMethods unknown_;
   std::shared_ptr<grpc::ServerCredentials> credentials_;  // gRPC keeps less than it uses.
+  SocketClaim claim_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
   int port_ = 0;

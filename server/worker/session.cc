@@ -44,6 +44,7 @@ bool Session::OnRead(grpc::ByteBuffer* buffer) {
     first = state_ == State::kHello;
   }
   context_.metrics.frames_in.Add();
+  context_.metrics.bytes_in.Add(buffer->Length());
   absl::StatusOr<IncomingFrame> frame = DecodeFrame(buffer);
   absl::Status status = frame.status();
   if (status.ok() && first && !frame->hello) {
@@ -273,6 +274,7 @@ void Session::Pump() {
   encoder_.Encode(frame_, now, &buffer_);
   frame_.Clear();
   context_.metrics.frames_out.Add();
+  context_.metrics.bytes_out.Add(buffer_.Length());
   stream_.WriteFrame(&buffer_);
 }
 

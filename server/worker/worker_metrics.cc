@@ -3,6 +3,7 @@
 namespace sluice {
 namespace {
 
+constexpr const char* kBytesHelp = "Bytes of the frames of worker streams; in: from workers, out: to workers.";
 constexpr const char* kFramesHelp = "Frames of worker streams; in: from workers, out: to workers.";
 
 }  // namespace
@@ -37,6 +38,8 @@ WorkerMetrics::WorkerMetrics(MetricsRegistry& registry)
                                         "Messages that open worker streams may have in flight, by their windows.")),
       frames_in(registry.GetCounter("sluice_worker_frames_total", kFramesHelp, {{"direction", "in"}})),
       frames_out(registry.GetCounter("sluice_worker_frames_total", kFramesHelp, {{"direction", "out"}})),
+      bytes_in(registry.GetCounter("sluice_worker_bytes_total", kBytesHelp, {{"direction", "in"}})),
+      bytes_out(registry.GetCounter("sluice_worker_bytes_total", kBytesHelp, {{"direction", "out"}})),
       oversized(registry.GetCounter("sluice_worker_oversized_total",
                                     "Messages rejected because they fit no frame (workers.maxFrameBytes).")) {
   for (size_t i = 0; i < kEndReasons; ++i) {

@@ -31,6 +31,8 @@ struct WorkerMetrics {
   Gauge& window_messages;
   Counter& frames_in;
   Counter& frames_out;
+  Counter& bytes_in;
+  Counter& bytes_out;
   Counter& oversized;  // Messages that fit no frame.
 };
 

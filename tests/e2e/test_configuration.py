@@ -76,6 +76,41 @@ def test_a_port_that_is_taken_is_named(world):
         assert taken in done.stderr + done.stdout
 
 
+def test_a_journal_that_everybody_may_write_to_is_a_warning_and_one_that_is_made_is_private(world, tmp_path):
+    broker = world.broker()
+    open_to_all = tmp_path / "open"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    gateway = world.gateway(broker, {"in": "c"}, journal={"path": str(open_to_all)})
+    warnings = gateway.events("the journal's directory can be written to by every user of this machine")
+    assert [(warning["directory"], warning["mode"]) for warning in warnings] == [(str(open_to_all), "0777")]
+    assert (open_to_all / "journal").stat().st_mode & 0o777 == 0o700
+
+    private = tmp_path / "not" / "there"
+    gateway = world.gateway(broker, {"in": "c"}, journal={"path": str(private)})
+    assert not gateway.events("the journal's directory can be written to by every user of this machine")
+    assert private.stat().st_mode & 0o777 == 0o700
+    assert private.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_socket_for_workers_is_one_gateways_and_its_users(world):
+    broker = world.broker()
+    socket = world.folder / "workers.sock"
+    first = world.gateway(broker, {"in": "c"}, workers={"listen": f"unix:{socket}"})
+    assert socket.stat().st_mode & 0o777 == 0o600
+
+    config = config_for(broker, {"in": "c"}, workers={"listen": f"unix:{socket}"}, journal={"path": str(world.folder / "second")})
+    path = world.folder / "second.yaml"
+    path.write_text(yaml.safe_dump(config))
+    done = run("--config", path)
+    assert done.returncode == 1
+    assert "a running process listens there already" in done.stderr + done.stdout
+    worker = world.answering_worker(first)
+    world.client(broker).publish("in", b"x")
+    worker.expect_deliveries(1)
+    assert worker.alive()
+
+
 def test_a_first_try_needs_no_file(world):
     broker = world.broker()
 

@@ -17,11 +17,11 @@ TEST(AttemptTest, SaysWhatALongHandlerHasBegunAndNotWhatWaits) {
   const RunningWorker worker(For(gateway), [&gate](const Message&) { gate.Pass(); });
   const auto hello = gateway.ExpectHello();
   ASSERT_TRUE(hello);
-  EXPECT_THAT(hello->features(), testing::ElementsAre("began"));
+  EXPECT_THAT(hello->features(), ::testing::ElementsAre("began"));
   const uint64_t first = gateway.Deliver(5);  // For two threads.
   std::set<uint64_t> begun;
   for (int i = 0; i < 2; ++i) begun.insert(gateway.ExpectBegan().value_or(0));
-  EXPECT_THAT(begun, testing::ElementsAre(first, first + 1));
+  EXPECT_THAT(begun, ::testing::ElementsAre(first, first + 1));
   gate.Open();
   EXPECT_EQ(gateway.ExpectSettles(5).size(), 5U);
 }

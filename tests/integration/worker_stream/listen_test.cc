@@ -1,9 +1,15 @@
 // Where and how the gateway listens for workers: ports, sockets, TLS.
 #include <gmock/gmock.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
+#include "server/grpc/listener.h"
 #include "tests/integration/worker_stream/fixture.h"
 #include "tests/support/certificates.h"
 #include "tests/support/temp_dir.h"
@@ -16,6 +22,11 @@ using testing::HasSubstr;
 std::string ReadAll(const std::filesystem::path& path) {
   std::ifstream file(path);
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+mode_t ModeOf(const std::string& path) {
+  struct stat found{};
+  return stat(path.c_str(), &found) == 0 && S_ISSOCK(found.st_mode) ? found.st_mode & 0777 : 0;
 }
 
 class WorkerListenTest : public WorkerStreamTest {
@@ -77,6 +88,63 @@ TEST_F(WorkerListenTest, ListensOnAUnixSocketEvenWhenAStaleOneIsThere) {
     EXPECT_TRUE(TryToConnect(grpc::InsecureChannelCredentials()).ok());
     server_->Stop(Clock::Real().Now() + std::chrono::seconds(10));
   }
+}
+
+TEST_F(WorkerListenTest, ASocketIsItsOwnersAloneWhateverTheUmask) {
+  config_.listen = "unix:" + (folder_ / "workers.sock");
+  const mode_t before = umask(0);
+  Start();
+  EXPECT_EQ(umask(before), 0u) << "left as it was";
+  EXPECT_EQ(ModeOf(folder_ / "workers.sock"), 0600u);
+  EXPECT_TRUE(TryToConnect(grpc::InsecureChannelCredentials()).ok());
+}
+
+TEST_F(WorkerListenTest, ASocketHasTheModeThatIsAskedFor) {
+  config_.listen = "unix:" + (folder_ / "workers.sock");
+  config_.socket_mode = "0660";
+  Start();
+  EXPECT_EQ(ModeOf(folder_ / "workers.sock"), 0660u);
+}
+
+TEST_F(WorkerListenTest, ASocketInUseIsAnErrorAndStaysInUse) {
+  config_.listen = "unix:" + (folder_ / "workers.sock");
+  Start();
+  const absl::Status status = StartError();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("workers.listen: cannot listen on"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("a running process listens there already"));
+  EXPECT_TRUE(TryToConnect(grpc::InsecureChannelCredentials()).ok()) << "the first one still serves";
+}
+
+TEST_F(WorkerListenTest, AGatewayThatIsAboutToListenAtASocketHasItAlready) {
+  config_.listen = "unix:" + (folder_ / "workers.sock");
+  {
+    const absl::StatusOr<SocketClaim> other = SocketClaim::Take(config_.listen);
+    ASSERT_TRUE(other.ok()) << other.status();
+    EXPECT_EQ(StartError().code(), absl::StatusCode::kFailedPrecondition);
+  }
+  EXPECT_TRUE(StartError().ok()) << "and no more when it has gone";
+}
+
+TEST_F(WorkerListenTest, ASocketOfAProcessThatTakesNoLockIsNotTakenOverEither) {
+  const std::string path = folder_ / "workers.sock";
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(listen(fd, 1), 0);
+  config_.listen = "unix:" + path;
+  EXPECT_EQ(StartError().code(), absl::StatusCode::kFailedPrecondition);
+  close(fd);
+  EXPECT_TRUE(StartError().ok()) << "once it is dead, its socket is replaced";
+}
+
+TEST_F(WorkerListenTest, AFileThatIsNoSocketIsLeftAlone) {
+  const std::string path = folder_.Write("workers.sock", "precious");
+  config_.listen = "unix:" + path;
+  EXPECT_EQ(StartError().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ReadAll(path), "precious");
 }
 
 TEST_F(WorkerListenTest, PlainTextMustBeAskedFor) {

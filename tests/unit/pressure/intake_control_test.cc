@@ -171,6 +171,22 @@ TEST_F(IntakeControlTest, CountsTheStreamsOfAChain) {
   EXPECT_EQ(workers("b"), 0);
 }
 
+TEST_F(IntakeControlTest, CountsTheStreamsOfAnExpectedChainThatNoFilterFeedsAlone) {
+  const Chain& chain = world_.ChainOf("of templates");
+  const auto workers = [this] {
+    return metrics_.GetGauge("sluice_chain_workers", "", {{"chain", "of templates"}}).value();
+  };
+  control_.OnWorkerJoined(1, {&chain});
+  control_.Expect(chain);
+  EXPECT_EQ(workers(), 1);
+  control_.OnWorkerJoined(2, {&chain});
+  control_.Expect(chain);
+  EXPECT_EQ(workers(), 2);
+  control_.OnWorkerLeft(1);
+  control_.OnWorkerLeft(2);
+  EXPECT_EQ(workers(), 0);
+}
+
 TEST_F(IntakeControlTest, ShowsEachRung) {
   control_.OnWorkerJoined(1, {&a(), &b()});
   EXPECT_THAT(Readiness(), IsEmpty());

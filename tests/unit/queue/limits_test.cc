@@ -372,6 +372,63 @@ TEST_F(Metrics, TimeTheFirstDeliveryAndTheAcknowledgement) {
   EXPECT_DOUBLE_EQ(settle.SumSeconds(), 3.0);
 }
 
+TEST_F(Metrics, TellTheAgeOfTheOldestMessageWhereverItIs) {
+  const Chain& chain = MakeChain("c");
+  const auto oldest = [&] {
+    return metrics.GetAgeGauge("sluice_oldest_message_seconds", "", {{"chain", "c"}}).Seconds(clock.Now());
+  };
+  EnqueuePayloads(chain, {"first"});
+  clock.Advance(Millis(1'000));
+  EnqueuePayloads(chain, {"second"});
+  clock.Advance(Millis(1'000));
+  EXPECT_DOUBLE_EQ(oldest(), 2.0) << "waiting";
+  auto worker = Connect({&chain}, {.messages = 10});
+  const uint64_t first = worker->Take().id;
+  const uint64_t second = worker->Take().id;
+  EXPECT_DOUBLE_EQ(oldest(), 2.0) << "in flight";
+  Settle(*worker, first, Verdict::kRetry, Millis(60'000));
+  EXPECT_DOUBLE_EQ(oldest(), 2.0) << "waiting for its retry";
+  Settle(*worker, second, Verdict::kAck);
+  EXPECT_DOUBLE_EQ(oldest(), 2.0);
+  Advance(Millis(60'000));
+  EXPECT_DOUBLE_EQ(oldest(), 62.0);
+  Settle(*worker, worker->Take().id, Verdict::kAck);
+  EXPECT_DOUBLE_EQ(oldest(), 0.0) << "there is none";
+}
+
+TEST_F(Metrics, KeepTheAgeWhileWhatIsOnDiskIsYetToCome) {
+  const Chain& chain = MakeChain("c");
+  const auto oldest = [&] {
+    return metrics.GetAgeGauge("sluice_oldest_message_seconds", "", {{"chain", "c"}}).Seconds(clock.Now());
+  };
+  auto worker = Connect({&chain}, {.messages = 10});
+  EnqueuePayloads(chain, {"x"});
+  dispatcher.SetOnDisk(chain, 1);
+  clock.Advance(Millis(1'000));
+  Settle(*worker, worker->Take().id, Verdict::kAck);
+  EXPECT_DOUBLE_EQ(oldest(), 1.0);
+  dispatcher.SetOnDisk(chain, 0);
+  EXPECT_DOUBLE_EQ(oldest(), 0.0);
+}
+
+TEST_F(Metrics, OfAnExpectedChainAreThereBeforeItsFirstMessage) {
+  dispatcher.Expect(MakeChain("c", {.max_messages = 7, .max_bytes = 4'096}));
+  const auto series_of = [&](const std::string& wanted) {
+    size_t series = 0;
+    metrics.Visit([&](const std::string& name, const MetricsRegistry::Family& family) {
+      if (name == wanted) series = family.series.size();
+    });
+    return series;
+  };
+  EXPECT_EQ(series_of("sluice_deliveries_total"), 1u);
+  EXPECT_EQ(series_of("sluice_settled_total"), 4u);
+  EXPECT_EQ(series_of("sluice_end_to_end_seconds"), 1u);
+  EXPECT_EQ(GaugeOf("sluice_queue_limit_messages", "c"), 7);
+  EXPECT_EQ(GaugeOf("sluice_queue_limit_bytes", "c"), 4'096);
+  ASSERT_EQ(dispatcher.Chains().size(), 1u);
+  EXPECT_EQ(dispatcher.Chains()[0].chain->name, "c");
+}
+
 TEST_F(Metrics, HaveHelpTexts) {
   MakeChain("c");
   EnqueuePayloads(MakeChain("d"), {"x"});
@@ -380,7 +437,7 @@ TEST_F(Metrics, HaveHelpTexts) {
     ++families;
     EXPECT_FALSE(family.help.empty()) << name;
   });
-  EXPECT_EQ(families, 12u);
+  EXPECT_EQ(families, 16u);
 }
 
 }  // namespace

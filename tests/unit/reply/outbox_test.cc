@@ -145,6 +145,31 @@ TEST_F(OutboxTest, CountsAReplyOfQos0WithoutAConnectionAsDroppedAndNotAsRefused)
   EXPECT_EQ(metrics_.GetCounter("sluice_replies_total", "", {{"outcome", "not_connected"}}).value(), 1u);
 }
 
+TEST_F(OutboxTest, ObservesTheTimeFromAMessageToTheConfirmationOfItsReplyAndTheBytesOfIt) {
+  Histogram answers;
+  auto message = std::make_shared<OutboundMessage>();
+  message->topic = "reply";
+  message->payload = "12345";
+  const auto send = [&](SteadyTime received) {
+    std::vector<OutboxItem> items;
+    items.push_back({&route_, {message, 0, "plant"}, true, {.received = received, .answer_time = &answers}});
+    items.push_back({&route_, {message, 0, "plant"}, true, {}});  // As after a restart.
+    outbox_.Send(std::move(items));
+  };
+  send(clock_.Now() - Millis(40));
+  clock_.Advance(Millis(60));
+  publisher_.ConfirmAll();
+  EXPECT_EQ(answers.bucket(Histogram::BucketOf(100'000'000)), 1u);
+  EXPECT_DOUBLE_EQ(answers.SumSeconds(), 0.1);
+  Counter& bytes = metrics_.GetCounter("sluice_published_bytes_total", "", {{"connection", "plant"}});
+  EXPECT_EQ(bytes.value(), 20u);
+
+  send(clock_.Now());
+  publisher_.FailAll(PublishOutcome::Code::kNotConnected);
+  EXPECT_DOUBLE_EQ(answers.SumSeconds(), 0.1) << "only what the broker has confirmed";
+  EXPECT_EQ(bytes.value(), 20u);
+}
+
 TEST_F(OutboxTest, HandsARunOfEachConnectionToItsPublisherInOrder) {
   FakePublisher other(&outbox_);
   outbox_.AddConnection("other", other);

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/manual_clock.h"
+
 namespace sluice {
 namespace {
 
@@ -32,11 +34,29 @@ TEST(PrometheusText, ShowsHistogramsCumulatively) {
   std::string text = PrometheusText(registry);
   EXPECT_THAT(text, HasSubstr("# TYPE sluice_wait_seconds histogram\n"));
   EXPECT_THAT(text, HasSubstr("sluice_wait_seconds_count{chain=\"t\"} 4\n"));
-  EXPECT_THAT(text, HasSubstr("sluice_wait_seconds_bucket{chain=\"t\",le=\"6.103515625e-05\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("sluice_wait_seconds_bucket{chain=\"t\",le=\"0.0001\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("sluice_wait_seconds_bucket{chain=\"t\",le=\"0.5\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("sluice_wait_seconds_bucket{chain=\"t\",le=\"1\"} 3\n"));
-  EXPECT_THAT(text, HasSubstr("sluice_wait_seconds_bucket{chain=\"t\",le=\"512\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("sluice_wait_seconds_bucket{chain=\"t\",le=\"500\"} 3\n"));
   EXPECT_THAT(text, HasSubstr("sluice_wait_seconds_bucket{chain=\"t\",le=\"+Inf\"} 4\n"));
+  EXPECT_EQ(text.find("e-"), std::string::npos) << "bounds are for people, too: " << text;
+}
+
+TEST(PrometheusText, ShowsAnAgeAtTheTimeOfReading) {
+  MetricsRegistry registry;
+  ManualClock clock;
+  registry.GetAgeGauge("sluice_oldest_seconds", "The oldest.", {{"chain", "t"}}).SetSince(clock.Now());
+  clock.Advance(Millis(2'500));
+  EXPECT_THAT(PrometheusText(registry, clock),
+              HasSubstr("# TYPE sluice_oldest_seconds gauge\nsluice_oldest_seconds{chain=\"t\"} 2.5\n"));
+}
+
+TEST(PrometheusText, ShowsAHistogramThatSomebodyElseKeeps) {
+  Histogram kept;
+  MetricsRegistry registry;
+  registry.AddHistogram("sluice_write_seconds", "Writing.", {}, kept);
+  kept.ObserveNanos(1);
+  EXPECT_THAT(PrometheusText(registry), HasSubstr("sluice_write_seconds_count 1\n"));
 }
 
 }  // namespace

@@ -2,11 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <map>
 #include <string>
+
+#include "server/telemetry/observation_run.h"
 
 namespace sluice {
 namespace {
@@ -21,15 +22,16 @@ size_t BucketOf(int64_t nanos) {
   return SIZE_MAX;
 }
 
-TEST(Histogram, BoundsArePowersOfTwoFrom61MicrosecondsTo512Seconds) {
-  EXPECT_DOUBLE_EQ(Histogram::UpperBound(0), 1.0 / 16'384);
-  EXPECT_DOUBLE_EQ(Histogram::UpperBound(14), 1.0);
-  EXPECT_DOUBLE_EQ(Histogram::UpperBound(Histogram::kBuckets - 1), 512.0);
+TEST(Histogram, BoundsAreReadableFrom100MicrosecondsTo500Seconds) {
+  EXPECT_EQ(Histogram::UpperBound(0), 0.0001);
+  EXPECT_EQ(Histogram::UpperBound(1), 0.00025);
+  EXPECT_EQ(Histogram::UpperBound(12), 1.0);
+  EXPECT_EQ(Histogram::UpperBound(Histogram::kBuckets - 1), 500.0);
 }
 
 TEST(Histogram, PutsADurationIntoTheFirstBucketWhoseBoundHoldsIt) {
   for (size_t i = 0; i < Histogram::kBuckets; ++i) {
-    auto last = static_cast<int64_t>(std::floor(Histogram::UpperBound(i) * 1e9));
+    const int64_t last = Histogram::kBoundNanos[i];
     EXPECT_EQ(BucketOf(last), i);
     EXPECT_EQ(BucketOf(last + 1), i + 1);
   }
@@ -48,7 +50,35 @@ TEST(Histogram, SumsAndCountsBatches) {
   histogram.ObserveNanos(500'000'000);
   histogram.ObserveNanos(-1);
   EXPECT_DOUBLE_EQ(histogram.SumSeconds(), 3.5);
-  EXPECT_EQ(histogram.bucket(14), 3u);
+  EXPECT_EQ(histogram.bucket(12), 3u);
+}
+
+TEST(AgeGauge, GrowsByItselfUntilThereIsNothing) {
+  AgeGauge age;
+  const SteadyTime begun{Millis(5'000)};
+  EXPECT_EQ(age.Seconds(begun), 0);
+  age.SetSince(begun);
+  EXPECT_EQ(age.Seconds(begun + Millis(1'500)), 1.5);
+  EXPECT_EQ(age.Seconds(begun - Millis(1)), 0) << "what began in the meantime";
+  age.Clear();
+  EXPECT_EQ(age.Seconds(begun + Millis(1'500)), 0);
+}
+
+TEST(ObservationRun, JoinsWhatFallsIntoOneBucketOfOneHistogram) {
+  Histogram one;
+  Histogram other;
+  ObservationRun run;
+  run.Observe(one, 1'500'000);
+  run.Observe(one, 2'000'000);
+  run.Observe(other, 2'000'000);
+  run.Observe(one, 50'000);
+  EXPECT_EQ(one.bucket(0), 0u) << "the last run is still open";
+  run.Flush();
+  run.Flush();
+  EXPECT_EQ(one.bucket(Histogram::BucketOf(2'000'000)), 2u);
+  EXPECT_EQ(one.bucket(0), 1u);
+  EXPECT_EQ(other.bucket(Histogram::BucketOf(2'000'000)), 1u);
+  EXPECT_DOUBLE_EQ(one.SumSeconds(), 0.00355);
 }
 
 TEST(MetricsRegistry, GivesTheSameObjectForTheSameNameAndLabels) {

@@ -69,7 +69,9 @@ TEST(BadToInbound, IsUndeliverableWithThePacketsBytes) {
                       .qos = Qos::kExactlyOnce,
                       .packet_id = 7};
   const InboundMessage inbound = ToInbound(bad, {.unix_ms = 5});
-  EXPECT_EQ(inbound.undeliverable, "malformed PUBLISH to 'a/??': has a flaw; the payload is the packet as it came");
+  EXPECT_EQ(inbound.undeliverable,
+            "malformed PUBLISH to 'a/?"
+            "?': has a flaw; the payload is the packet as it came");
   EXPECT_EQ(inbound.message->topic, "");
   EXPECT_EQ(inbound.message->payload, bytes);
   EXPECT_EQ(inbound.message->qos, Qos::kExactlyOnce);

@@ -1,0 +1,123 @@
+"""What /metrics shows, and that docs/metrics.md names all of it."""
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from harness.gateway import config_for
+from harness.process import SOURCE
+
+sys.path.insert(0, str(SOURCE / "scripts"))
+import metrics_reference  # noqa: E402
+
+PAGE = SOURCE / "docs" / "metrics.md"
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "90",
+               "-subj", "/CN=test", "-keyout", tmp_path / "tls.key", "-out", tmp_path / "tls.crt"]
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    return {"certFile": str(tmp_path / "tls.crt"), "keyFile": str(tmp_path / "tls.key")}
+
+
+def config_with_everything(broker, certificate):
+    """Each way to take in, and all that has metrics of its own."""
+    config = config_for(broker, {"in": "c"}, chains={"configured": {}})
+    config["workers"] = {"listen": "127.0.0.1:0", "tls": {**certificate, "clientCaFile": certificate["certFile"]}}
+    config["connections"]["other"] = {"server": broker.url, "clientId": "sluice-e2e-paho", "driver": "paho"}
+    config["routes"].append({"id": "other", "connection": "other", "from": {"path": "other"}, "to": {"path": "chain:c"}})
+    return config
+
+
+def metrics_of(gateway):
+    status, text = gateway.get("/metrics")
+    assert status == 200
+    return text
+
+
+def test_the_page_names_every_metric_of_a_gateway(world, certificate):
+    gateway = world.gateway_with(config_with_everything(world.broker(), certificate))
+
+    before = PAGE.read_text()
+    after = metrics_reference.page(before, metrics_of(gateway))
+    if os.environ.get("SLUICE_UPDATE_DOCS"):
+        PAGE.write_text(after)
+    else:
+        assert after == before, "run this test with SLUICE_UPDATE_DOCS=1"
+
+
+def test_a_gateway_without_much_has_no_metric_that_the_page_does_not_name(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in": "c"}, journal={"enabled": False})
+    world.client(broker).publish("in", b"x")
+
+    named = set(re.findall(r"^\| `(\w+)` \|", PAGE.read_text(), re.MULTILINE))
+    assert set(metrics_reference.families(metrics_of(gateway))) <= named
+
+
+def test_all_series_of_a_metric_have_the_same_labels(world, certificate):
+    broker = world.broker()
+    gateway = world.gateway_with(config_with_everything(broker, certificate))
+    world.client(broker).publish("in", b"x")
+    gateway.wait_metric("sluice_backlog_messages", lambda backlog: backlog == 1)
+
+    for family in metrics_reference.families(metrics_of(gateway)).values():
+        assert len(family.label_sets) == 1, f"{family.name}: {family.label_sets}"
+        assert family.help and family.type, family.name
+
+
+def test_the_bounds_of_buckets_are_numbers_that_one_can_read(world):
+    gateway = world.gateway(world.broker(), {"in": "c"})
+
+    bounds = {bound for family in metrics_reference.families(metrics_of(gateway)).values() for bound in family.values.get("le", ())}
+    assert {"0.0001", "0.0025", "1", "500", "+Inf"} <= bounds
+    assert not [bound for bound in bounds if "e" in bound or len(bound) > len("0.00025")]
+
+
+def test_a_chain_that_is_configured_has_its_series_before_any_message(world):
+    gateway = world.gateway(world.broker(), {"in": "routed"}, chains={"named": {"queue": {"maxMessages": 77}}})
+
+    text = metrics_of(gateway)
+    for chain in ("routed", "named"):
+        for name in ("sluice_backlog_messages", "sluice_deliveries_total", "sluice_oldest_message_seconds", "sluice_end_to_end_seconds_count",
+                     "sluice_chain_workers", "sluice_queue_limit_messages"):
+            assert f'{name}{{chain="{chain}"}}' in text, name
+    assert gateway.metric("sluice_queue_limit_messages", chain="named") == 77
+
+
+def test_a_reply_is_timed_and_measured_up_to_the_broker(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in": "c"})
+    answers = world.subscriber(broker, "out")
+    client = world.client(broker)
+    client.publish("in", b"waits")
+    gateway.wait_metric("sluice_oldest_message_seconds", lambda age: age > 0.05, chain="c")
+    assert gateway.metric("sluice_end_to_end_seconds_count") == 0
+    world.answering_worker(gateway, chain="c", topic="out")
+    answers.expect(1)
+
+    gateway.wait_metric("sluice_end_to_end_seconds_count", lambda count: count == 1, chain="c")
+    assert gateway.metric("sluice_end_to_end_seconds_sum", chain="c") > 0.05
+    gateway.wait_metric("sluice_oldest_message_seconds", lambda age: age == 0, chain="c")
+    assert gateway.metric("sluice_received_bytes_total", connection="plant") == len(b"in" + b"waits")
+    assert gateway.metric("sluice_published_bytes_total", connection="plant") > len(b"out" + b"waits")
+    for direction in ("in", "out"):
+        assert gateway.metric("sluice_worker_bytes_total", direction=direction) > 0
+    assert gateway.metric("sluice_journal_write_seconds_count") > 0
+
+
+def test_the_configured_bounds_stand_beside_what_they_bound(world):
+    gateway = world.gateway(
+        world.broker(), {"in": "c"}, replies={"maxOutstandingMessages": 11, "maxOutstandingBytes": "2KiB"},
+        deadLetters={"maxMessages": 12, "maxBytes": "3MiB"}, workers={"maxStreams": 13})
+
+    assert gateway.metric("sluice_outbox_limit_messages") == 11
+    assert gateway.metric("sluice_outbox_limit_bytes") == 2048
+    assert gateway.metric("sluice_dead_letters_limit_messages") == 12
+    assert gateway.metric("sluice_dead_letters_limit_bytes") == 3 << 20
+    assert gateway.metric("sluice_worker_streams_limit") == 13
+    assert gateway.metric("sluice_journal_limit_messages") == 5_000_000
+    assert gateway.metric("sluice_journal_limit_bytes") == 4 << 30
