@@ -35,7 +35,7 @@ def deaths(world, gateway, until, most=12):
             try:
                 world.answering_worker(gateway, topic="out")
             except AssertionError:
-                assert not gateway.process.running(), "the worker is refused"
+                gateway.process.wait()  # Its death ended the stream.
         wait_until(lambda: not gateway.process.running() or until(), "its death, or that all is done", 20)
         if gateway.process.running():
             return count
@@ -65,8 +65,7 @@ def test_a_message_that_kills_the_gateway_when_it_is_read_is_left_out(world):
     gateway.kill()
     replies = world.subscriber(broker, "out")
 
-    assert not start(gateway)
-    killed = 1 + deaths(world, gateway, lambda: gateway.metric("sluice_journal_messages") == 1)
+    killed = deaths(world, gateway, lambda: gateway.metric("sluice_journal_messages") == 1)
 
     assert killed <= 5
     wait_until(lambda: answered(replies) == set(INNOCENT), "all innocents are answered")

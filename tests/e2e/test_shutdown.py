@@ -143,29 +143,23 @@ def test_a_worker_that_never_settles_holds_up_the_end_no_longer_than_the_drain(w
 
 
 def test_what_no_worker_can_take_is_not_waited_for(world):
-    """One chain has no worker, the worker of another is at its window: what waits stays in the journal."""
+    """One chain has no worker, while that of another is connected: what waits stays in the journal."""
     broker = world.broker()
-    gateway = world.gateway(broker, {"alone": "alone", "full": "full"})
-    worker = world.raw_worker(gateway)
-    worker.hello("full", messages=1)
-    client = world.client(broker)
-    client.publish_all([("alone", b"a"), ("full", b"1"), ("full", b"2")])
-    gateway.wait_metric("sluice_journal_messages", lambda messages: messages == 3)
+    gateway = world.gateway(broker, {"alone": "alone", "served": "served"}, shutdown={"drain": "10m"})
+    world.answering_worker(gateway, chain="served", topic="out")
+    replies = world.subscriber(broker, "out")
+    world.client(broker).publish_all([("alone", b"a"), ("served", b"1")])
+    replies.expect(1)
+    gateway.wait_metric("sluice_journal_messages", lambda messages: messages == 1)
     assert gateway.metric("sluice_journal_found_messages") == 0
-    [held] = worker.expect_deliveries(1)
 
-    began = time.monotonic()
-    gateway.process.signal(signal.SIGTERM)
-    gateway.wait_not_ready("draining")
-    worker.settle(held)
-    assert gateway.process.wait() == 0, "nothing is lost"
-    assert time.monotonic() - began < 6 * TIME_FACTOR, "far less than shutdown.drain"
+    assert gateway.stop() == 0, "nothing is lost"
 
     gateway.restart()
-    assert gateway.metric("sluice_journal_found_messages") == 2
+    assert gateway.metric("sluice_journal_found_messages") == 1
     heir = world.raw_worker(gateway)
-    heir.hello("alone", "full")
-    assert {delivery.payload for delivery in heir.expect_deliveries(2)} == {b"a", b"2"}
+    heir.hello("alone")
+    assert heir.expect_deliveries(1)[0].payload == b"a"
 
 
 def test_without_a_journal_the_end_waits_for_what_no_worker_takes(world):
@@ -196,8 +190,10 @@ def test_chains_that_flow_are_answered_while_a_slow_one_comes_to_its_end(world):
 
     gateway.process.signal(signal.SIGTERM)
     gateway.wait_not_ready("draining")
-    for count in range(1, 21):
+    count, until = 0, time.monotonic() + 1
+    while time.monotonic() < until:  # The snail's chain is a slow one by then.
         began = time.monotonic()
+        count += 1
         client.publish("quick", b"%d" % count)
         replies.expect(count)
         assert time.monotonic() - began < 2 * TIME_FACTOR
