@@ -44,7 +44,7 @@ void ReadWorkers(Reading& reading, MapReader& top, Draft& draft) {
   if (!map.valid()) return;
   map.Read("listen", workers.listen);
   map.Read("socketMode", workers.socket_mode);
-  if (map.Find("socketMode") != nullptr && !workers.listen.starts_with("unix:")) {
+  if (workers.socket_mode != "0600" && !workers.listen.starts_with("unix:")) {
     map.Warn("socketMode", text::Concat("it is for a unix:PATH only, and workers.listen is ", workers.listen));
   }
   if (const Entry* tls = map.Find("tls")) {

@@ -106,7 +106,7 @@ class InHand {
   std::atomic<bool> any_suspects_ = false;
   mutable Mutex mutex_;
   absl::flat_hash_set<RecordId> suspects_ ABSL_GUARDED_BY(mutex_);
-  std::vector<Place> free_;          // The last to be used first: it is in the cache.
+  std::vector<Place> free_;  // The last to be used first: it is in the cache.
 };
 
 }  // namespace sluice

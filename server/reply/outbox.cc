@@ -97,6 +97,7 @@ void Outbox::Send(std::vector<OutboxItem> items) {
       slot.wait_for_connection = item.wait_for_connection;
       slot.record = item.entry.record;
       slot.bytes = item.entry.message->footprint();
+      slot.published_bytes = item.entry.message->bytes();
       slot.deadline = deadline;
       slot.expires = item.entry.message->expires();
       slot.connection = connection;
@@ -206,7 +207,7 @@ void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
       if (outcome.code == PublishOutcome::Code::kOk) {
         if (slot.connection != confirmed_by)
           CountBytes(std::exchange(confirmed_by, slot.connection), std::exchange(bytes, 0));
-        bytes += slot.bytes;
+        bytes += slot.published_bytes;
         if (slot.origin.answer_time != nullptr) {
           answer_times.Observe(*slot.origin.answer_time, (now - slot.origin.received).count());
         }

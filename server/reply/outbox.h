@@ -110,7 +110,8 @@ class Outbox final : public PublishListener, public Tickable {
     bool wait_for_connection = false;
     uint8_t refusals = 0;  // Held at 255.
     RecordId record = 0;
-    size_t bytes = 0;
+    size_t bytes = 0;             // Its footprint, as the bound counts.
+    size_t published_bytes = 0;   // Of topic, payload and properties.
     SteadyTime deadline;          // Of the result.
     SteadyTime expires = kNever;  // Of the message. kNever from when its publisher was asked to drop it, too.
     const Connections::value_type* connection = nullptr;

@@ -87,6 +87,7 @@ class ConfirmingPublisher final : public Publisher {
     script_.confirmed += outcomes.size();
     listener_.OnOutcomes(outcomes);
   }
+  void DropExpired() override {}
   size_t Flush(SteadyTime /*deadline*/) override { return 0; }
   void Stop(SteadyTime /*deadline*/) override {
     if (!std::exchange(stopped_, true)) script_.Add("replies stop");

@@ -180,7 +180,8 @@ TEST_P(ShareWireTest, ASessionThatIsEndedHoldsNothing) {
     ASSERT_TRUE(older.Ready());
   }
   std::atomic<bool> ended{false};
-  const std::unique_ptr<SessionFarewell> end = MakeWireSessionFarewell(Options("one"), [&ended] { ended = true; }, Clock::Real());
+  const std::unique_ptr<SessionFarewell> end =
+      MakeWireSessionFarewell(Options("one"), [&ended] { ended = true; }, Clock::Real());
   end->Start();
   ASSERT_TRUE(Eventually([&] { return ended.load(); }));
   ASSERT_TRUE(Eventually([&] { return broker_.Logged("Received DISCONNECT from one"); }));

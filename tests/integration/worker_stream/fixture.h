@@ -104,7 +104,7 @@ class WorkerStreamTest : public testing::Test {
                                                                 .admission = {.chains = chains_, .may_create = nullptr},
                                                                 .wake_by = [](SteadyTime) {},
                                                                 .seed = 1},
-                                          clock_, metrics_, source_, settles_);
+                                          clock_, metrics_, source_, settles_, gate_);
   }
   void Start() {
     server_ = NewServer();
@@ -129,6 +129,7 @@ class WorkerStreamTest : public testing::Test {
   MetricsRegistry metrics_;
   FakeDeliverySource source_;
   FakeSettleHandler settles_{source_};
+  ReadGate gate_;
   ChainDirectory chains_{ChainOptions{}};
   WorkersConfig config_;
   std::unique_ptr<WorkerServer> server_;

@@ -27,9 +27,9 @@ TEST(BackoffTest, BeginsAnewAfterReset) {
 }
 
 TEST(BackoffTest, WaitsLongForWhatWillNotMendByItself) {
-  for (const StatusCode code : {StatusCode::kInvalidArgument, StatusCode::kUnauthenticated,
-                                StatusCode::kPermissionDenied, StatusCode::kFailedPrecondition,
-                                StatusCode::kUnimplemented}) {
+  for (const StatusCode code :
+       {StatusCode::kInvalidArgument, StatusCode::kUnauthenticated, StatusCode::kPermissionDenied,
+        StatusCode::kFailedPrecondition, StatusCode::kUnimplemented}) {
     Backoff backoff(Millis(100), Millis(30'000), 7);
     EXPECT_GE(backoff.Next(code), Millis(15'000));
   }

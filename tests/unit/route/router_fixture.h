@@ -119,7 +119,7 @@ class RouterTest : public ::testing::Test {
   }
 
   uint64_t Dropped(const char* reason) {
-    return metrics_.GetCounter("sluice_messages_dropped_total", "", {{"reason", reason}}).value();
+    return metrics_.GetCounter("sluice_messages_dropped_total", "", {{"chain", ""}, {"reason", reason}}).value();
   }
   uint64_t Died(const char* reason) {
     return metrics_.GetCounter("sluice_dead_letters_total", "", {{"chain", ""}, {"reason_kind", reason}}).value();
