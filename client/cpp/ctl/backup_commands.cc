@@ -103,9 +103,9 @@ class LetterFile {
   // Before Next(), and again to begin anew.
   absl::Status Open() {
     if (is_standard()) return absl::OkStatus();
-    file_ = std::ifstream(path_, std::ios::binary);
     line_ = 0;
     errno = 0;
+    file_ = std::ifstream(path_, std::ios::binary);
     if (!file_.is_open()) return FileError(path_, "cannot be read", errno);
     return absl::OkStatus();
   }
