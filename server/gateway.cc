@@ -365,6 +365,7 @@ void Gateway::Stages::EndSession(const SessionMemory::Session& session) {
     }
   }
   std::vector<Subscription> remainders;
+  remainders.reserve(session.filters.size());
   for (const std::string& filter : session.filters) remainders.push_back({.filter = filter, .remainder = true});
 
   MqttOptions options = found->second;

@@ -114,7 +114,7 @@ def test_what_waited_for_an_earlier_filter_is_nobody_elses(world):
     world.client(broker).publish_all([("plant/7/temp", b"late")])
 
     assert "earlier configuration" in letter["reason"]
-    assert (letter["topic"], letter["payload_bytes"]) == ("plant/7/temp", "5")
+    assert (letter["topic"], letter["payload_bytes"]) == ("plant/7/temp", 5)
     wait_payloads(worker, [b"late"])
 
 
@@ -160,7 +160,7 @@ def test_a_session_that_the_plan_does_not_need_any_more_is_ended(world):
     gateway = world.gateway(broker, [route("r", "a/#"), route("s", "a/+")], connection={"protocol": "3.1.1"})
     restart_with(gateway, route("r", "a/#"))
 
-    [event] = wait_until(lambda: gateway.events("a session that no configuration uses any more is being ended at its broker"),
+    [event] = wait_until(lambda: gateway.events("a session that no configuration uses any more is left and ended at its broker"),
                          "it is told")
     memory = gateway.config_path.parent / "state" / "sessions"
     wait_until(lambda: event["client_id"] not in memory.read_text(), "the session is ended")

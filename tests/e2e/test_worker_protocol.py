@@ -260,9 +260,9 @@ def test_a_gateway_that_shuts_down_says_so_to_those_who_watch_its_health(world):
     with grpc.insecure_channel(gateway.workers) as channel:
         watch = channel.unary_stream("/grpc.health.v1.Health/Watch")(b"", timeout=30)
         assert next(watch) == b"\x08\x01"
-        gateway.signal(signal.SIGTERM)
+        gateway.process.signal(signal.SIGTERM)
         assert next(watch) == b"\x08\x02"
-        assert gateway.wait(10) == 0
+        assert gateway.process.wait(10) == 0
 
 
 @pytest.mark.parametrize("method", ["/sluice.v1.WorkerService/Connect", "/sluice.Worker/Work"])
