@@ -21,26 +21,26 @@ def memory(gateway, kind="VmHWM"):
 def test_a_worker_that_replies_without_end_to_a_frozen_broker_fills_no_memory(world):
     broker = world.broker()
     gateway = world.gateway(broker, {"in": "c"}, connection={"keepAlive": "600s"},
-                            chains={"c": {"lease": "2s", "maxAttempts": 1}},
-                            replies={"maxOutstandingMessages": 10_000, "maxOutstandingBytes": "64MiB"})
+                            chains={"c": {"lease": "10s", "maxAttempts": 1}},
+                            replies={"maxOutstandingMessages": 10_000, "maxOutstandingBytes": "16MiB"})
     worker = world.raw_worker(gateway)
     worker.hello("c")
     world.client(broker).publish("in", b"question", qos=1)
     [delivery] = worker.expect_deliveries(1)
     broker.freeze()
 
-    # 40,000 replies, 800 MB, of one delivery and ahead of its settle.
+    # 8,000 replies, 160 MB, of one delivery and ahead of its settle.
     reply = pb.Reply(delivery_id=delivery.delivery_id, topic="out", qos=1, payload=bytes(20_000))
     frame = pb.WorkerFrame(replies=[reply] * 100).SerializeToString()
-    for _ in range(400):
+    for _ in range(80):
         worker.send_garbage(frame)
     worker.settle(delivery)
 
-    held = 64 * MIB
+    held = 16 * MIB
     gateway.wait_metric("sluice_outbox_messages", lambda count: count >= held / (20_000 + 512 + 3), seconds=60)
     # Nothing more is read, and as nobody hears the worker its lease stands still.
     before = gateway.metric("sluice_outbox_messages")
-    time.sleep(4)  # Twice the lease.
+    time.sleep(11)  # Longer than the lease.
     assert gateway.metric("sluice_outbox_messages") == before
     assert before * 20_000 < held + 3 * MIB
     assert Ctl(gateway).letters() == []
@@ -48,9 +48,10 @@ def test_a_worker_that_replies_without_end_to_a_frozen_broker_fills_no_memory(wo
     assert most < (PROCESS + held + 8 * MIB) * SLACK, f"{most / MIB:.0f} MiB"
 
     broker.thaw()
-    gateway.wait_metric("sluice_replies_total", lambda count: count == 40_000, seconds=120, outcome="ok")
+    gateway.wait_metric("sluice_replies_total", lambda count: count == 8_000, seconds=60, outcome="ok")
     gateway.wait_metric("sluice_journal_messages", lambda count: count == 0)
-    assert memory(gateway) < (PROCESS + held + 8 * MIB) * SLACK
+    # Now frames are read as fast as they come: what workers have just sent (docs/operations.md).
+    assert memory(gateway) < (PROCESS + held + 80 * MIB) * SLACK
 
 
 def test_a_start_with_more_replies_than_the_outbox_may_hold_reads_them_as_there_is_room(world):
