@@ -35,7 +35,7 @@ class BrokerLessons {
   // `limits`, less what was learnt.
   BrokerLimits Apply(BrokerLimits limits, SteadyTime now) const;
   // Whether a message of QoS 2 was ever confirmed.
-  bool qos2_proven() const { return traits_[kQos2].proven; }
+  bool exactly_once_proven() const { return traits_[kQos2].proven; }
   // What was learnt since the last call, for people; empty: nothing.
   std::string TakeNews();
 

@@ -79,7 +79,7 @@ PublishQueue::Suspects::iterator PublishQueue::NextSuspect(SteadyTime now) {
     const OutboundMessage& message = *suspect.entry.outgoing.message;
     if (suspect.alone == 0 && !seen.emplace(message.topic, message.qos).second) continue;
     if (suspect.not_before > now || suspect.stuck) continue;
-    const bool doubted = message.qos == Qos::kExactlyOnce && !lessons_.qos2_proven();
+    const bool doubted = message.qos == Qos::kExactlyOnce && !lessons_.exactly_once_proven();
     const Rank rank(suspect.alone, doubted, UINT64_MAX - sequence);
     if (next != suspects_.end() && rank > best) continue;
     next = it;
