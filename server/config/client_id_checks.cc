@@ -33,6 +33,7 @@ size_t GroupsOf(const std::string& connection, bool mqtt5, const Draft& draft) {
     route.qos = spec.qos;
   }
   std::vector<const Route*> pointers;
+  pointers.reserve(routes.size());
   for (const Route& route : routes) pointers.push_back(&route);
   return PlanSubscriptions(pointers, mqtt5).size();
 }
