@@ -100,10 +100,7 @@ absl::Status Gateway::Stages::Start() {
   for (const Route* route : all_routes) {
     if (route->target.pattern != nullptr) templates_.push_back(route->target.pattern);
   }
-  for (const auto& [name, options] : config_.chains) dispatcher_.Expect(*chains_.Find(name));
-  for (const Route* route : all_routes) {
-    if (route->target.chain != nullptr) dispatcher_.Expect(*route->target.chain);
-  }
+  for (const std::string& name : ConfiguredChains()) dispatcher_.Expect(*chains_.Find(name));
 
   // Replies: check, outbox, egress.
   permissions_ = std::make_unique<ReplyPermissions>(config_.replies.allow, config_.replies.allow_loops, all_routes,
@@ -112,6 +109,7 @@ absl::Status Gateway::Stages::Start() {
                                        Settler::HeldLimits{.max_messages = config_.replies.max_outstanding_messages,
                                                            .max_bytes = config_.replies.max_outstanding_bytes},
                                        [this](bool full) { OnRepliesFull(full); });
+  for (const std::string& name : ConfiguredChains()) settler_->Expect(*chains_.Find(name));
   if (absl::Status status = BuildDeadLetters(); !status.ok()) return status;
   if (config_.replies.on_refused == OnRefused::kDeadLetter) outbox_.HandRefusedTo(*dead_letters_);
   if (config_.replies.on_refused == OnRefused::kDrop) outbox_.HandRefusedTo(dropped_replies_);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/route/dropped.h"
 #include "server/stages.h"
 
 namespace sluice {
@@ -63,8 +64,7 @@ bool Gateway::Stages::Convict(RoutedMessage& message) {
   }
   if (past.alone && (message.attempts >= most || past.crashes >= kMostCrashes)) {
     metrics_
-        .GetCounter("sluice_dead_letters_total",
-                    "Messages that went to the dead letters, by what ended their last attempt.",
+        .GetCounter("sluice_dead_letters_total", kDeadLettersHelp,
                     {{"chain", message.chain->name}, {"reason_kind", "gateway_killed"}})
         .Add();
     std::vector<DeadLetter> letters(1);

@@ -31,10 +31,11 @@ ChainMetrics::ChainMetrics(MetricsRegistry& registry, const std::string& chain, 
       chain, "reason", {"retry", "lease_expired", "lost_worker", "undelivered", "drain", "not_begun"});
   lost_metric_ = PerValue<4>(registry, "sluice_messages_dropped_total", kMessagesDroppedHelp, chain, "reason",
                              {"queue_full", "expired", "lease_expired", "lost_worker"});
-  dead_metric_ = PerValue<4>(registry, "sluice_dead_letters_total",
-                             "Messages that went to the dead letters, by what ended their last attempt, or "
-                             "why no chain could take them (chain is empty then).",
-                             chain, "reason_kind", {"rejected", "retry", "lease_expired", "lost_worker"});
+  dead_metric_ = PerValue<4>(registry, "sluice_dead_letters_total", kDeadLettersHelp, chain, "reason_kind",
+                             {"rejected", "retry", "lease_expired", "lost_worker"});
+  // Counted by the recovery, before anything is delivered.
+  registry.GetCounter("sluice_dead_letters_total", kDeadLettersHelp,
+                      {{"chain", chain}, {"reason_kind", "gateway_killed"}});
   backlog_.gauge = &registry.GetGauge(
       "sluice_backlog_messages", "Messages that wait, in memory or on disk, or are in flight; scale workers on it.",
       {{"chain", chain}});

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "server/message/utf8.h"
+#include "server/queue/chain_metrics.h"
 #include "server/telemetry/log.h"
 
 namespace sluice {
@@ -10,6 +11,11 @@ namespace {
 
 // A topic may have 64 KiB, and be anything.
 constexpr size_t kShownTopicBytes = 256;
+
+// Each that a check of a reply may end with.
+constexpr ItemResult::Code kDenials[] = {ItemResult::Code::kDenied, ItemResult::Code::kInvalidTopic,
+                                         ItemResult::Code::kInvalidQos, ItemResult::Code::kTooLarge,
+                                         ItemResult::Code::kInvalid};
 
 std::string Shown(std::string_view topic) {
   std::string shown(CutUtf8(topic, kShownTopicBytes));
@@ -49,20 +55,32 @@ void DeniedReplies::Note(const Denied& denied) {
                                                 {"then", then_}});
 }
 
+void DeniedReplies::Expect(std::string_view chain) {
+  MutexLock lock(mutex_);
+  Counters& counters = counters_[std::string(chain)];
+  for (const ItemResult::Code code : kDenials) counters[static_cast<size_t>(code)] = &Make(chain, code);
+}
+
 Counter& DeniedReplies::CounterOf(std::string_view chain, ItemResult::Code code) {
   MutexLock lock(mutex_);
   auto found = counters_.find(chain);
   if (found == counters_.end()) {
-    if (counters_.size() >= kMostChains) chain = "(others)";
+    if (named_ < kMostNamed) {
+      ++named_;
+    } else {
+      chain = kOtherChains;
+    }
     found = counters_.try_emplace(std::string(chain)).first;
   }
   Counter*& counter = found->second[static_cast<size_t>(code)];
-  if (counter == nullptr) {
-    counter = &metrics_.GetCounter("sluice_replies_denied_total",
-                                   "Replies that the gateway itself refused, by chain and reason",
-                                   {{"chain", found->first}, {"reason", std::string(DenialName(code))}});
-  }
+  if (counter == nullptr) counter = &Make(found->first, code);
   return *counter;
+}
+
+Counter& DeniedReplies::Make(std::string_view chain, ItemResult::Code code) {
+  return metrics_.GetCounter("sluice_replies_denied_total",
+                             "Replies that the gateway itself refused, by chain and reason",
+                             {{"chain", std::string(chain)}, {"reason", std::string(DenialName(code))}});
 }
 
 }  // namespace sluice

@@ -23,6 +23,9 @@ class DeniedReplies {
   // `then`: what is done with them, for the log: "dead_letter" or "drop".
   DeniedReplies(const Clock& clock, MetricsRegistry& metrics, std::string_view then);
 
+  // A chain of the configuration: its counters are there from now on, whoever asks for them.
+  void Expect(std::string_view chain);
+
   struct Denied {
     std::string_view chain;
     std::string_view worker;
@@ -34,18 +37,21 @@ class DeniedReplies {
   void Note(const Denied& denied);
 
  private:
-  // Chains with counters of their own; replies of more are counted together, under the chain "(others)".
-  static constexpr size_t kMostChains = 1'000;
+  // Of chains that only templates or workers name, with counters of their own; replies of more are counted together.
+  static constexpr size_t kMostNamed = 100;
   static constexpr size_t kCodes = 16;
+  using Counters = std::array<Counter*, kCodes>;
 
   Counter& CounterOf(std::string_view chain, ItemResult::Code code);
+  Counter& Make(std::string_view chain, ItemResult::Code code);
 
   MetricsRegistry& metrics_;
   const std::string then_;
   log::Limiter log_limit_;
 
   Mutex mutex_;
-  std::map<std::string, std::array<Counter*, kCodes>, std::less<>> counters_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Counters, std::less<>> counters_ ABSL_GUARDED_BY(mutex_);
+  size_t named_ ABSL_GUARDED_BY(mutex_) = 0;  // Of counters_, without those that were expected.
 };
 
 }  // namespace sluice

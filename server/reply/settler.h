@@ -44,6 +44,9 @@ class Settler final : public SettleHandler, public Tickable {
   Settler(const Clock& clock, Dispatcher& dispatcher, Journal& journal, Outbox& outbox, ReplyRules rules,
           MetricsRegistry& metrics, HeldLimits limits, std::function<void(bool)> on_full);
 
+  // A chain of the configuration: its metrics are there before its first message.
+  void Expect(const Chain& chain) { denied_.Expect(chain.name); }
+
   void OnReplies(SessionId session, std::vector<WorkerReply> replies,
                  const std::shared_ptr<ResultSink>& results) override;
   void OnSettles(SessionId session, std::vector<WorkerSettle> settles,

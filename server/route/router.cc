@@ -62,9 +62,7 @@ Router::Router(const MqttOptions& connection, std::span<const ReceivedPacket> un
     drops_[reason] = &metrics.GetCounter("sluice_messages_dropped_total", kMessagesDroppedHelp,
                                          {{"chain", ""}, {"reason", std::string(kDropNames[reason])}});
     if (static_cast<Drop>(reason) == Drop::kExpired) continue;
-    dead_[reason] = &metrics.GetCounter("sluice_dead_letters_total",
-                                        "Messages that went to the dead letters, by what ended their last attempt, or "
-                                        "why no chain could take them (chain is empty then).",
+    dead_[reason] = &metrics.GetCounter("sluice_dead_letters_total", kDeadLettersHelp,
                                         {{"chain", ""}, {"reason_kind", std::string(kDropNames[reason])}});
   }
   for (const Route* route : index_.routes()) {

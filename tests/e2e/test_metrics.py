@@ -47,6 +47,7 @@ def test_the_page_names_every_metric_of_a_gateway(world, certificate):
         PAGE.write_text(after)
     else:
         assert after == before, "run this test with SLUICE_UPDATE_DOCS=1"
+    assert "/tmp" not in after and gateway.workers not in after
 
 
 def test_a_gateway_without_much_has_no_metric_that_the_page_does_not_name(world):
@@ -85,6 +86,8 @@ def test_a_chain_that_is_configured_has_its_series_before_any_message(world):
         for name in ("sluice_backlog_messages", "sluice_deliveries_total", "sluice_oldest_message_seconds", "sluice_end_to_end_seconds_count",
                      "sluice_chain_workers", "sluice_queue_limit_messages"):
             assert f'{name}{{chain="{chain}"}}' in text, name
+        for series in ('sluice_replies_denied_total{chain="%s",reason="denied"}', 'sluice_dead_letters_total{chain="%s",reason_kind="gateway_killed"}'):
+            assert f"{series % chain} 0" in text, series
     assert gateway.metric("sluice_queue_limit_messages", chain="named") == 77
 
 

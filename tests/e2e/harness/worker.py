@@ -15,9 +15,9 @@ UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_le
 class EchoWorker(Process):
     """sluice-echo-worker: answers every message with its own payload."""
 
-    def __init__(self, folder, gateway, chain="echo", reply_topic="reply", reply_qos=1, name="echo-worker"):
+    def __init__(self, folder, gateway, chain="echo", reply_topic="reply", reply_qos=1, name="echo-worker", more=()):
         super().__init__(name, [BIN / "sluice-echo-worker", "--gateway", gateway.workers, "--chain", chain,
-                                "--reply-topic", reply_topic, "--reply-qos", reply_qos, "--name", name], folder)
+                                "--reply-topic", reply_topic, "--reply-qos", reply_qos, "--name", name, *more], folder)
 
 
 class RawWorker:
@@ -26,9 +26,10 @@ class RawWorker:
     Frames are sent by verbs; the test waits with expect_…() for what comes.
     """
 
-    def __init__(self, gateway, silent=False, options=UNLIMITED):
+    def __init__(self, gateway, silent=False, options=UNLIMITED, credentials=None):
         self.silent = silent
-        self.channel = grpc.insecure_channel(gateway.workers, options=options)
+        self.channel = (grpc.secure_channel(gateway.workers, credentials, options=options) if credentials
+                        else grpc.insecure_channel(gateway.workers, options=options))
         self.outbox = queue.SimpleQueue()
         self.changed = threading.Condition()
         self.welcome = None

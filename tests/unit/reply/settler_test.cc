@@ -7,7 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "server/journal/memory_journal.h"
+#include "server/telemetry/exposition.h"
 #include "tests/support/fake_publisher.h"
 #include "tests/support/manual_clock.h"
 #include "tests/support/messages.h"
@@ -17,6 +19,7 @@ namespace sluice {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 // A worker's stream that keeps what it is given.
 class CollectingSink final : public DeliverySink {
@@ -411,6 +414,14 @@ TEST_F(SettlerTest, AReplyThatTheGatewayRefusesGoesToTheDeadLettersInTheWriteTha
   EXPECT_EQ(outbox_.outstanding(), 1u);
   denied_.all.clear();
   EXPECT_EQ(outbox_.outstanding(), 0u);
+}
+
+TEST_F(SettlerTest, AChainOfTheConfigurationHasItsCountersBeforeAnyReplyIsRefused) {
+  settler_.Expect(chain_);
+  const std::string text = PrometheusText(metrics_);
+  for (const char* reason : {"denied", "invalid_topic", "invalid_qos", "too_large", "invalid"}) {
+    EXPECT_THAT(text, HasSubstr(absl::StrCat("sluice_replies_denied_total{chain=\"c\",reason=\"", reason, "\"} 0")));
+  }
 }
 
 TEST_F(SettlerTest, EveryKindOfRefusalIsKept) {
