@@ -2,7 +2,6 @@
 import pathlib
 import shutil
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -35,7 +34,6 @@ class Site:
         self.oracle = Oracle()
         self.lock = threading.Lock()  # Over the oracle.
         self.killed = set()           # Names of processes that are down on purpose.
-        self.barriers = 0
         self.parts = []
         mqtt5 = options.protocol == "5"
         self.broker = self._keep(Mosquitto(folder, persistent=True, options=[f"max_inflight_messages {WINDOW}"]))
@@ -124,24 +122,14 @@ class Site:
         self.killed.discard(process.name)
 
     def kill_broker(self):
-        """SIGKILL, once it cannot have forgotten anything that it has accepted.
-
-        mosquitto acknowledges a message and writes its database at the end of the same turn of its loop
-        (autosave_on_changes, autosave_interval 1): a kill in between loses what it had promised, and that is no failure
-        of the gateway. So the publisher pauses, the proxy holds what the gateway and the broker say to each other, and
-        a retained marker is published. The broker is one thread, and replaces its file at once: when the marker stands in the
-        file, so does everything that it had acknowledged before. For the gateway this is a kill at any instant:
-        whatever the proxy holds is lost.
+        """SIGKILL, once it cannot have forgotten anything that it has accepted (see Mosquitto.save()): that would be no
+        failure of the gateway. So the publisher pauses, and the proxy holds what the gateway and the broker say to each
+        other. For the gateway this is a kill at any instant: whatever the proxy holds is lost.
         """
         publishing = self.publisher.running.is_set()
         self.publisher.pause()
         self.proxy.stall()
-        self.barriers += 1
-        marker = f"chaos-barrier-{self.barriers}-end"
-        subprocess.run(["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.broker.port), "-t", "chaos/barrier", "-q", "1",
-                        "-r", "-m", marker], check=True, timeout=20)
-        database = self.folder / "mosquitto.db"
-        wait_until(lambda: database.exists() and marker.encode() in database.read_bytes(), "the broker has saved its state")
+        self.broker.save()
         self.kill(self.broker.process)
         self.proxy.cut()
         self.proxy.resume()

@@ -21,6 +21,7 @@ class Mosquitto:
         self.folder = folder
         self.port = free_port()
         self.conf = folder / "mosquitto.conf"
+        self.saves = 0
         lines = [f"listener {self.port} 127.0.0.1", "log_dest stderr", "log_type error", "log_type warning",
                  "log_type notice", "log_type subscribe", "log_type unsubscribe", "max_queued_messages 0",
                  "set_tcp_nodelay true"]
@@ -60,6 +61,21 @@ class Mosquitto:
 
     def stop(self):
         self.process.stop()
+
+    def save(self):
+        """Returns when all that the broker has acknowledged before stands in its file; for a persistent one.
+
+        It acknowledges a message, and writes its file at the end of that turn of its loop: a kill in between loses what
+        it had promised. So before a kill after which nothing may be missing, keep back what it says from now on
+        (TcpProxy.stall()), and call this. The broker is one thread and replaces its file as a whole: when the marker
+        stands in the file, so does everything that it had acknowledged before.
+        """
+        self.saves += 1
+        marker = f"saved-{self.saves}-end"
+        subprocess.run(["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.port), "-t", "harness/saved", "-q", "1",
+                        "-r", "-m", marker], check=True, timeout=20)
+        file = self.folder / "mosquitto.db"
+        wait_until(lambda: file.exists() and marker.encode() in file.read_bytes(), "the broker has saved its state")
 
     def kill(self):
         self.process.kill()

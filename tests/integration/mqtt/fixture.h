@@ -153,6 +153,7 @@ class TestPublisher {
     message->qos = qos;
     message->retain = retain;
     message->properties = std::move(properties);
+    message->made = Clock::Real().Now();  // From when its expiry counts.
     std::vector<Outgoing> batch;
     batch.push_back(
         Outgoing{.token = ++next_token_, .message = std::move(message), .wait_for_connection = wait_for_connection});
