@@ -9,7 +9,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 #include <type_traits>
 
 #include "absl/strings/str_cat.h"
@@ -39,7 +39,7 @@ void Increment(uint16_t& count) {
 
 absl::Status Failed(const char* what, const std::string& path) {
   const int error = errno;
-  return absl::UnavailableError(absl::StrCat("cannot ", what, " ", path, ": ", std::strerror(error)));
+  return absl::UnavailableError(absl::StrCat("cannot ", what, " ", path, ": ", std::generic_category().message(error)));
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ void PublishQueue::Strike(uint8_t reason, SteadyTime now, std::vector<PublishOut
       Suspect& suspect = suspects_[first_sequence_ + i];
       suspect.entry = std::move(entry);
       suspect.entry.sent_once = true;
-      entry.state = State::kSettled;
+      entries_[i].state = State::kSettled;
     }
     if (confirmed_any_) break;  // Brokers work in order: over the first that was not confirmed.
   }

@@ -58,7 +58,9 @@ void IntakeControl::AddConnection(const std::string& name, IntakeConnection& con
       workers.gauge =
           &metrics_.GetGauge("sluice_chain_workers", "Worker streams that serve the chain.", {{"chain", chain->name}});
       // Workers may have come first: their listener is there before intake is.
-      for (const auto& [session, chains] : sessions_) workers.count += std::ranges::count(chains, chain);
+      for (const auto& [session, chains] : sessions_) {
+        workers.count += static_cast<size_t>(std::ranges::count(chains, chain));
+      }
       workers.gauge->Set(static_cast<int64_t>(workers.count));
       ladder_.SetWorkers(*chain, workers.count, now);
     }
@@ -73,7 +75,9 @@ void IntakeControl::Expect(const Chain& chain) {
   Workers& workers = watched->second;
   workers.gauge =
       &metrics_.GetGauge("sluice_chain_workers", "Worker streams that serve the chain.", {{"chain", chain.name}});
-  for (const auto& [session, chains] : sessions_) workers.count += std::ranges::count(chains, &chain);
+  for (const auto& [session, chains] : sessions_) {
+    workers.count += static_cast<size_t>(std::ranges::count(chains, &chain));
+  }
   workers.gauge->Set(static_cast<int64_t>(workers.count));
 }
 

@@ -46,8 +46,8 @@ bool SendQueue::AddResults(std::vector<ItemResult> results) {
   return true;
 }
 
-void SendQueue::AddRevocations(std::vector<Revocation> revocations) {
-  for (Revocation& revocation : revocations) revocations_.push_back(std::move(revocation));
+void SendQueue::AddRevocations(std::span<const Revocation> revocations) {
+  for (const Revocation& revocation : revocations) revocations_.push_back(Revocation(revocation));
 }
 
 void SendQueue::ForgetAll() {
@@ -81,7 +81,7 @@ void SendQueue::Take(SteadyTime now, OutgoingFrame* frame) {
     results_.pop_front();
   }
   for (size_t i = 0; !revocations_.empty() && i < kRevocationsPerFrame; ++i) {
-    frame->revokes.push_back(std::move(revocations_.front()));
+    frame->revokes.push_back(revocations_.front());
     revocations_.pop_front();
   }
   size_t soft_limit = std::min(limits_.frame_bytes, limits_.max_frame_bytes);

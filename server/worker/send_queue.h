@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,7 +35,7 @@ class SendQueue {
   // False: more results are unread than max_results or max_result_bytes allow; they were not taken.
   bool AddResults(std::vector<ItemResult> results);
   // No more than the window of messages at once.
-  void AddRevocations(std::vector<Revocation> revocations);
+  void AddRevocations(std::span<const Revocation> revocations);
   void SetWelcome(std::string welcome) { welcome_ = std::move(welcome); }
   void SetPing(uint64_t nonce) { ping_ = nonce; }
   // Answers this Ping and all before it.

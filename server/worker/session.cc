@@ -138,7 +138,7 @@ void Session::Revoke(std::vector<Revocation> revocations) {
   {
     MutexLock lock(mutex_);
     if (!OpenLocked()) return;
-    outgoing_.AddRevocations(std::move(revocations));
+    outgoing_.AddRevocations(revocations);
   }
   Pump();
 }

@@ -95,7 +95,7 @@ absl::StatusOr<uint64_t> Export(AdminClient& client, const ExportCommand& comman
 class LetterFile {
  public:
   // `standard` is read where the path is "-".
-  LetterFile(const std::string& path, std::istream& standard) : path_(path), standard_(standard) {}
+  LetterFile(std::string path, std::istream& standard) : path_(std::move(path)), standard_(standard) {}
 
   // It can be read only once.
   bool is_standard() const { return path_ == kStandard; }
