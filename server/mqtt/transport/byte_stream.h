@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "server/mqtt/transport/loop.h"
+#include "server/net/loop.h"
 
 namespace sluice {
 

@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/mqtt/transport/endpoint.h"
-#include "server/mqtt/transport/loop.h"
+#include "server/net/loop.h"
 
 namespace sluice {
 

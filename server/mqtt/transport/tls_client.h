@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/mqtt/driver.h"
-#include "server/mqtt/transport/loop.h"
+#include "server/net/loop.h"
 
 namespace sluice {
 

@@ -11,7 +11,7 @@
 
 #include "absl/status/status.h"
 #include "server/mqtt/driver.h"
-#include "server/mqtt/transport/event_loop.h"
+#include "server/net/event_loop.h"
 
 namespace sluice {
 

@@ -16,7 +16,7 @@
 #include "server/mqtt/connection_life.h"
 #include "server/mqtt/driver.h"
 #include "server/mqtt/protocol/client.h"
-#include "server/mqtt/transport/event_loop.h"
+#include "server/net/event_loop.h"
 #include "server/mqtt/transport/transport.h"
 #include "server/mqtt/wire/keep_alive.h"
 #include "server/mqtt/wire/presence.h"

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <utility>
 
-#include "server/mqtt/transport/event_loop.h"
+#include "server/net/event_loop.h"
 #include "server/mqtt/transport/transport.h"
 #include "tests/support/eventually.h"
 #include "tests/support/recorder.h"

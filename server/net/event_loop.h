@@ -1,5 +1,5 @@
 // A thread that waits for sockets, timers, and what others post to it. Boost.Asio behind it is known in this folder
-// only.
+// and mqtt/transport only.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,7 @@ namespace sluice {
 
 class EventLoop {
  public:
-  struct Impl;  // Of this folder.
+  struct Impl;  // loop.h.
 
   // `name` of the thread, at most 15 bytes are shown. Throws std::system_error when the process has no descriptors
   // left.

@@ -1,4 +1,4 @@
-// What an EventLoop is made of, for this folder.
+// What an EventLoop is made of, for those who put sockets on it.
 #pragma once
 
 #include <atomic>
@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "server/mqtt/transport/event_loop.h"
+#include "server/net/event_loop.h"
 #include "server/runtime/mutex.h"
 
 namespace sluice {

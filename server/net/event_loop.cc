@@ -1,4 +1,4 @@
-#include "server/mqtt/transport/event_loop.h"
+#include "server/net/event_loop.h"
 
 #include <pthread.h>
 
@@ -7,7 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <utility>
 
-#include "server/mqtt/transport/loop.h"
+#include "server/net/loop.h"
 
 namespace sluice {
 namespace {

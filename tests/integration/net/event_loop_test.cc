@@ -1,5 +1,5 @@
 // The loop's thread, its tasks and its timers.
-#include "server/mqtt/transport/event_loop.h"
+#include "server/net/event_loop.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
