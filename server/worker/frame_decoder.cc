@@ -366,14 +366,4 @@ absl::StatusOr<IncomingFrame> Decoder::Frame(std::string_view bytes) {
 
 absl::StatusOr<IncomingFrame> DecodeFrame(std::string_view bytes) { return Decoder().Frame(bytes); }
 
-absl::StatusOr<IncomingFrame> DecodeFrame(grpc::ByteBuffer* buffer) {
-  if (buffer->Length() == 0) return IncomingFrame{};
-  grpc::Slice slice;
-  if (!buffer->TrySingleSlice(&slice).ok() && !buffer->DumpToSingleSlice(&slice).ok()) {
-    return absl::InvalidArgumentError("the frame cannot be decompressed");
-  }
-  buffer->Clear();
-  return DecodeFrame({reinterpret_cast<const char*>(slice.begin()), slice.size()});
-}
-
 }  // namespace sluice

@@ -3,8 +3,6 @@
 // instead of ending the stream.
 #pragma once
 
-#include <grpcpp/support/byte_buffer.h>
-
 #include <string_view>
 
 #include "absl/status/statusor.h"
@@ -24,7 +22,5 @@ inline constexpr size_t kMaxFrameItems = 100'000;
 // bad item does not fail the frame: a settle with an unknown outcome is left out and answered in `invalid`; a reply's
 // topic and QoS are checked later (its topic may be no UTF-8 here; all other text is). Thread-safe.
 absl::StatusOr<IncomingFrame> DecodeFrame(std::string_view bytes);
-// Empties `buffer`.
-absl::StatusOr<IncomingFrame> DecodeFrame(grpc::ByteBuffer* buffer);
 
 }  // namespace sluice

@@ -1,6 +1,6 @@
 #include "server/worker/frame_encoder.h"
 
-#include <algorithm>
+#include <memory>
 
 #include "server/route/processors.h"
 #include "server/worker/wire_writer.h"
@@ -131,15 +131,6 @@ void DescribeRest(Out& out, const OutgoingFrame& frame) {
   }
 }
 
-void ReleaseMessage(void* message) { delete static_cast<MessagePtr*>(message); }
-
-// A slice over the payload that keeps the message alive.
-grpc::Slice SharePayload(const MessagePtr& message) {
-  // gRPC takes a mutable pointer and never writes through it.
-  void* bytes = const_cast<char*>(message->payload.data());
-  return {bytes, message->payload.size(), ReleaseMessage, new MessagePtr(message)};
-}
-
 }  // namespace
 
 void OutgoingFrame::Clear() {
@@ -175,7 +166,7 @@ size_t ResultSizeBound(const ItemResult& result) {
   return sizer.size();
 }
 
-void FrameEncoder::Encode(const OutgoingFrame& frame, SteadyTime now, grpc::ByteBuffer* out) {
+rpc::Payload FrameEncoder::Encode(const OutgoingFrame& frame, SteadyTime now) {
   sizes_.clear();
   cuts_.clear();
   WireSizer rest;
@@ -188,8 +179,8 @@ void FrameEncoder::Encode(const OutgoingFrame& frame, SteadyTime now, grpc::Byte
     inline_bytes += WireSizer::TagSize(F::kDeliveriesFieldNumber) + VarintSize(sizer.size()) + sizer.inline_size();
   }
 
-  grpc_slice raw = grpc_slice_malloc(inline_bytes);
-  uint8_t* begin = GRPC_SLICE_START_PTR(raw);
+  const std::shared_ptr<char[]> whole = std::make_shared_for_overwrite<char[]>(inline_bytes);
+  auto* const begin = reinterpret_cast<uint8_t*>(whole.get());
   WireWriter writer(begin);
   for (size_t i = 0; i < frame.deliveries.size(); ++i) {
     const PendingDelivery& pending = frame.deliveries[i];
@@ -202,20 +193,15 @@ void FrameEncoder::Encode(const OutgoingFrame& frame, SteadyTime now, grpc::Byte
   }
   DescribeRest(writer, frame);
 
-  grpc::Slice whole(raw, grpc::Slice::STEAL_REF);
-  if (cuts_.empty()) {
-    grpc::ByteBuffer(&whole, 1).Swap(out);
-    return;
-  }
+  rpc::Payload out;
   size_t from = 0;
   for (const Cut& cut : cuts_) {
-    slices_.push_back(whole.sub(from, cut.offset));
-    slices_.push_back(SharePayload(*cut.message));
+    out.AppendShared({whole.get() + from, cut.offset - from}, whole);
+    out.AppendShared((*cut.message)->payload, *cut.message);
     from = cut.offset;
   }
-  if (from < inline_bytes) slices_.push_back(whole.sub(from, inline_bytes));
-  grpc::ByteBuffer(slices_.data(), slices_.size()).Swap(out);
-  slices_.clear();
+  if (from < inline_bytes) out.AppendShared({whole.get() + from, inline_bytes - from}, whole);
+  return out;
 }
 
 }  // namespace sluice

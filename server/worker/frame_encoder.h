@@ -2,16 +2,15 @@
 // frame's single buffer, a large payload none.
 #pragma once
 
-#include <grpcpp/support/byte_buffer.h>
-
 #include <vector>
 
+#include "server/rpc/payload.h"
 #include "server/runtime/clock.h"
 #include "server/worker/frame.h"
 
 namespace sluice {
 
-// Payloads of at least this many bytes become slices of their own that share the Message.
+// Payloads of at least this many bytes become pieces of their own that share the Message.
 inline constexpr size_t kSharedPayloadBytes = 16u << 10;
 
 // No GatewayFrame with this delivery alone is larger, whenever it is made.
@@ -21,8 +20,8 @@ size_t ResultSizeBound(const ItemResult& result);
 // Not thread-safe: one per stream, used by whoever writes. Keeps scratch memory between frames.
 class FrameEncoder {
  public:
-  // Replaces `out`. Ages, leases and expiries are those of `now`. Text that is not UTF-8 is mended (MendUtf8).
-  void Encode(const OutgoingFrame& frame, SteadyTime now, grpc::ByteBuffer* out);
+  // Ages, leases and expiries are those of `now`. Text that is not UTF-8 is mended (MendUtf8).
+  rpc::Payload Encode(const OutgoingFrame& frame, SteadyTime now);
 
  private:
   struct Cut {
@@ -31,7 +30,6 @@ class FrameEncoder {
   };
   std::vector<size_t> sizes_;
   std::vector<Cut> cuts_;
-  std::vector<grpc::Slice> slices_;
 };
 
 }  // namespace sluice

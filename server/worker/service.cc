@@ -3,7 +3,10 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
+
+#include "absl/container/inlined_vector.h"
 
 namespace sluice {
 namespace {
@@ -14,6 +17,22 @@ grpc::Status ToGrpc(const absl::Status& status) {
 }
 
 using Reactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
+
+// What the session answers as no WorkerFrame: no field has the number 0.
+constexpr std::string_view kNoFrame("\0", 1);
+
+void Release(void* owner) { delete static_cast<std::shared_ptr<rpc::Payload>*>(owner); }
+
+grpc::ByteBuffer ToBuffer(rpc::Payload payload) {
+  const auto owner = std::make_shared<rpc::Payload>(std::move(payload));
+  absl::InlinedVector<grpc::Slice, 1> slices;
+  for (size_t i = 0; i < owner->pieces(); ++i) {
+    // gRPC takes a mutable pointer and never writes through it.
+    void* bytes = const_cast<char*>(owner->piece(i).data());
+    slices.emplace_back(bytes, owner->piece(i).size(), Release, new std::shared_ptr<rpc::Payload>(owner));
+  }
+  return {slices.data(), slices.size()};
+}
 
 // gRPC orders the reactions of a call, but is built without ThreadSanitizer, which so cannot see it. This says it again
 // (a plain store and load on x86), so that everything else under a reaction is checked.
@@ -61,7 +80,8 @@ class Call final : public Reactor, public Stream {
   void OnReadDone(bool ok) override {
     begun_.Take();
     reads_.Take();
-    bool more = ok && session_->OnRead(&incoming_);
+    bool more = ok && session_->OnRead(TakeIncoming());
+    incoming_slice_ = grpc::Slice();
     if (!ok) session_->OnReadEnd();
     reads_.Give();
     if (more) StartRead(&incoming_);
@@ -69,6 +89,7 @@ class Call final : public Reactor, public Stream {
   void OnWriteDone(bool ok) override {
     begun_.Take();
     writes_.Take();
+    outgoing_.Clear();
     session_->OnWriteDone(ok);
   }
   void OnCancel() override {
@@ -86,9 +107,11 @@ class Call final : public Reactor, public Stream {
     registry.Remove(*session);
   }
 
-  void WriteFrame(const grpc::ByteBuffer* frame) override {
+  bool Wake() override { return true; }
+  void WriteFrame(rpc::Payload frame) override {
+    outgoing_ = ToBuffer(std::move(frame));
     writes_.Give();
-    StartWrite(frame);
+    StartWrite(&outgoing_);
   }
   void ReadFrame() override {
     reads_.Give();
@@ -106,10 +129,22 @@ class Call final : public Reactor, public Stream {
   }
 
  private:
+  // In one piece; stays until the next read.
+  std::string_view TakeIncoming() {
+    if (incoming_.Length() == 0) return {};
+    if (!incoming_.TrySingleSlice(&incoming_slice_).ok() && !incoming_.DumpToSingleSlice(&incoming_slice_).ok()) {
+      return kNoFrame;
+    }
+    incoming_.Clear();
+    return {reinterpret_cast<const char*>(incoming_slice_.begin()), incoming_slice_.size()};
+  }
+
   grpc::CallbackServerContext& context_;
   SessionRegistry* registry_ = nullptr;
   std::shared_ptr<Session> session_;
   grpc::ByteBuffer incoming_;
+  grpc::Slice incoming_slice_;
+  grpc::ByteBuffer outgoing_;  // Owned by the write under way.
   Handover begun_;
   Handover reads_;
   Handover writes_;  // The end is the last of them.

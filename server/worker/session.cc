@@ -34,7 +34,7 @@ Session::Session(const SessionContext& context, Stream& stream, std::string numb
       last_ping_(created_),
       age_limit_(age_limit) {}
 
-bool Session::OnRead(grpc::ByteBuffer* buffer) {
+bool Session::OnRead(std::string_view bytes) {
   bool first = false;
   {
     MutexLock lock(mutex_);
@@ -44,8 +44,8 @@ bool Session::OnRead(grpc::ByteBuffer* buffer) {
     first = state_ == State::kHello;
   }
   context_.metrics.frames_in.Add();
-  context_.metrics.bytes_in.Add(buffer->Length());
-  absl::StatusOr<IncomingFrame> frame = DecodeFrame(buffer);
+  context_.metrics.bytes_in.Add(bytes.size());
+  absl::StatusOr<IncomingFrame> frame = DecodeFrame(bytes);
   absl::Status status = frame.status();
   if (status.ok() && first && !frame->hello) {
     status = absl::InvalidArgumentError("the first frame must carry hello");
@@ -91,7 +91,6 @@ void Session::ReadOn() {
 }
 
 void Session::OnWriteDone(bool ok) {
-  buffer_.Clear();
   bool unstalled = false;
   {
     MutexLock lock(mutex_);
@@ -244,13 +243,24 @@ void Session::Drain(SteadyTime deadline, const std::string& reason) {
 }
 
 void Session::Pump() {
+  {
+    MutexLock lock(mutex_);
+    if (woken_ || BusyLocked() || !(HasFrameLocked() || MayEndLocked())) return;
+    woken_ = true;
+    if (!stream_.Wake()) return;
+  }
+  OnWake();
+}
+
+void Session::OnWake() {
   absl::Status status;
   bool write = false;
   const SteadyTime now = context_.clock.Now();
   {
     MutexLock lock(mutex_);
-    if (writing_ || corked_ || resuming_ || state_ >= State::kFinished) return;
-    if (!outgoing_.empty() && (state_ < State::kClosing || flush_)) {
+    woken_ = false;
+    if (BusyLocked()) return;
+    if (HasFrameLocked()) {
       outgoing_.Take(now, &frame_);
       write = !frame_.empty();
     }
@@ -260,7 +270,7 @@ void Session::Pump() {
       // Batches may come in another order than their ids.
       for (const PendingDelivery& pending : frame_.deliveries) written_ = std::max(written_, pending.delivery.id);
       delivered_ += frame_.deliveries.size();
-    } else if (state_ == State::kClosing && !LingersLocked()) {
+    } else if (MayEndLocked()) {
       state_ = State::kFinished;
       status = end_status_;
     } else {
@@ -271,11 +281,11 @@ void Session::Pump() {
     stream_.EndWith(status);
     return;
   }
-  encoder_.Encode(frame_, now, &buffer_);
+  rpc::Payload bytes = encoder_.Encode(frame_, now);
   frame_.Clear();
   context_.metrics.frames_out.Add();
-  context_.metrics.bytes_out.Add(buffer_.Length());
-  stream_.WriteFrame(&buffer_);
+  context_.metrics.bytes_out.Add(bytes.size());
+  stream_.WriteFrame(std::move(bytes));
 }
 
 void Session::SetWindowLocked(Window window) {

@@ -1,12 +1,11 @@
 // One worker's stream: what it may do when, and who is told what.
 #pragma once
 
-#include <grpcpp/support/byte_buffer.h>
-
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -27,14 +26,17 @@ namespace sluice {
 class Stream {
  public:
   virtual ~Stream() = default;
-  // One at a time, until Session::OnWriteDone; `frame` stays as it is until then.
-  virtual void WriteFrame(const grpc::ByteBuffer* frame) = 0;
-  // Goes on reading after Session::OnRead has said no.
+  // Asks for Session::OnWake, soon and once for many calls. Thread-safe; called under the session's mutex: must not call
+  // back. True: it has no thread of its own, and the caller is to do it, without the mutex.
+  virtual bool Wake() = 0;
+  // From OnWake. One at a time, until Session::OnWriteDone.
+  virtual void WriteFrame(rpc::Payload frame) = 0;
+  // Goes on reading after Session::OnRead has said no. Thread-safe.
   virtual void ReadFrame() = 0;
-  // Once, with no write under way; no WriteFrame after it.
+  // From OnWake, once, with no write under way; no WriteFrame after it.
   virtual void EndWith(const absl::Status& status) = 0;
   // Tears the stream down, whatever is under way (a write that the worker does not read); EndWith must still follow.
-  // The worker is told `status` if it can be reached. Called under the session's mutex: must not call back.
+  // The worker is told `status` if it can be reached. Thread-safe; called under the session's mutex: must not call back.
   virtual void Abort(const absl::Status& status) = 0;
 };
 
@@ -83,8 +85,9 @@ void NoteRefusal(const SessionContext& context, std::string_view number, std::st
 // OnCancel or OnDone say which it was: what a worker was lost with is delivered with care.
 //
 // Decisions are made under the mutex; the dispatcher, the settle handler, WriteFrame and EndWith are called outside
-// it. At most one read and one write are under way; whoever sets `writing_` owns the frame until OnWriteDone. While the
-// gate is closed nothing is read, and the worker's silence does not count.
+// it. Whoever has something to be written, or to end, wakes the stream; what has come together until OnWake is encoded
+// and written there. At most one read and one write are under way; whoever sets `writing_` owns the frame until
+// OnWriteDone. While the gate is closed nothing is read, and the worker's silence does not count.
 // Thread-safe; the On* functions are called by the stream's reactions, at most one OnRead at a time.
 class Session final : public DeliverySink,
                       public ResultSink,
@@ -95,11 +98,13 @@ class Session final : public DeliverySink,
   Session(const SessionContext& context, Stream& stream, std::string number, std::string peer, SteadyTime age_limit);
 
   // ---- reactions of the stream
-  // Empties `buffer`. False: read no more, or not before Stream::ReadFrame.
-  bool OnRead(grpc::ByteBuffer* buffer);
+  // False: read no more, or not before Stream::ReadFrame.
+  bool OnRead(std::string_view frame);
   // The worker half-closed, or the stream is broken.
   void OnReadEnd();
   void OnWriteDone(bool ok);
+  // After Stream::Wake: starts what may be started now, a write or the end.
+  void OnWake();
   void OnCancel();
   // The last one; the Stream dies.
   void OnDone();
@@ -139,8 +144,18 @@ class Session final : public DeliverySink,
   void Close(absl::Status status, EndReason reason, bool flush = false);
   // After CloseLocked: gives the deliveries back.
   void Leave();
-  // Starts what may be started now: a write, or the end.
+  // Wakes the stream if there is something to start.
   void Pump();
+  // What OnWake would start.
+  bool HasFrameLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return !outgoing_.empty() && (state_ < State::kClosing || flush_);
+  }
+  bool MayEndLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return state_ == State::kClosing && !LingersLocked();
+  }
+  bool BusyLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return writing_ || corked_ || resuming_ || state_ >= State::kFinished;
+  }
   // Tells the dispatcher the window when it is another than it knows.
   void SyncWindow();
   void SetWindowLocked(Window window) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -165,10 +180,10 @@ class Session final : public DeliverySink,
   // Owned by whoever set writing_.
   OutgoingFrame frame_;
   FrameEncoder encoder_;
-  grpc::ByteBuffer buffer_;
 
   Mutex mutex_;
   State state_ ABSL_GUARDED_BY(mutex_) = State::kHello;
+  bool woken_ ABSL_GUARDED_BY(mutex_) = false;  // OnWake is to come.
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   // A frame is being handled: what it causes leaves together when it is done.
   bool corked_ ABSL_GUARDED_BY(mutex_) = false;

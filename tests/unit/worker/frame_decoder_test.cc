@@ -186,19 +186,7 @@ TEST(FrameDecoder, NeverFailsOnGarbageOtherThanByAnError) {
   }
 }
 
-TEST(FrameDecoder, ReadsBuffersOfManySlices) {
-  v1::WorkerFrame frame;
-  frame.add_settles()->add_replies()->set_payload(std::string(100'000, 'p'));
-  std::string bytes = frame.SerializeAsString();
-  std::vector<grpc::Slice> slices;
-  for (size_t at = 0; at < bytes.size(); at += 777) slices.emplace_back(bytes.substr(at, 777));
-  grpc::ByteBuffer buffer(slices.data(), slices.size());
-  absl::StatusOr<IncomingFrame> got = DecodeFrame(&buffer);
-  ASSERT_TRUE(got.ok());
-  ExpectSame(*got, frame);
-  grpc::ByteBuffer empty;
-  EXPECT_TRUE(DecodeFrame(&empty).ok());
-}
+TEST(FrameDecoder, AnEmptyFrameSaysNothing) { EXPECT_TRUE(DecodeFrame("").ok()); }
 
 TEST(FrameDecoder, ReadsHello) {
   v1::WorkerFrame frame;

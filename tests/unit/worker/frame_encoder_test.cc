@@ -3,6 +3,7 @@
 #include <google/protobuf/util/message_differencer.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <random>
 
 #include "sluice/v1/worker.pb.h"
@@ -13,20 +14,10 @@ namespace {
 
 constexpr SteadyTime kNow = SteadyTime(Millis(1'000'000));
 
-std::string Flatten(const grpc::ByteBuffer& buffer) {
-  std::vector<grpc::Slice> slices;
-  EXPECT_TRUE(buffer.Dump(&slices).ok());
-  std::string bytes;
-  for (const grpc::Slice& slice : slices) bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
-  return bytes;
-}
-
 v1::GatewayFrame EncodeAndParse(const OutgoingFrame& frame) {
   FrameEncoder encoder;
-  grpc::ByteBuffer buffer;
-  encoder.Encode(frame, kNow, &buffer);
   v1::GatewayFrame parsed;
-  EXPECT_TRUE(parsed.ParseFromString(Flatten(buffer)));
+  EXPECT_TRUE(parsed.ParseFromString(encoder.Encode(frame, kNow).Flatten()));
   return parsed;
 }
 
@@ -177,10 +168,9 @@ TEST_F(FrameEncoderTest, LargePayloadsAreSharedNotCopied) {
   for (const MessagePtr& message : {large, small, large, small}) frame.deliveries.push_back(Pending(message));
   frame.ping = 5;
   FrameEncoder encoder;
-  grpc::ByteBuffer buffer;
-  encoder.Encode(frame, kNow, &buffer);
+  std::optional<rpc::Payload> payload = encoder.Encode(frame, kNow);
   v1::GatewayFrame parsed;
-  ASSERT_TRUE(parsed.ParseFromString(Flatten(buffer)));
+  ASSERT_TRUE(parsed.ParseFromString(payload->Flatten()));
   ASSERT_EQ(parsed.deliveries_size(), 4);
   for (int i = 0; i < 4; ++i) {
     const MessagePtr& message = frame.deliveries[static_cast<size_t>(i)].delivery.message;
@@ -188,18 +178,15 @@ TEST_F(FrameEncoderTest, LargePayloadsAreSharedNotCopied) {
     EXPECT_EQ(parsed.deliveries(i).topic(), message->topic);
   }
   EXPECT_EQ(parsed.ping().nonce(), 5);
-  std::vector<grpc::Slice> slices;
-  ASSERT_TRUE(buffer.Dump(&slices).ok());
   size_t shared = 0;
-  for (const grpc::Slice& slice : slices) {
-    if (reinterpret_cast<const char*>(slice.begin()) == large->payload.data()) ++shared;
+  for (size_t i = 0; i < payload->pieces(); ++i) {
+    if (payload->piece(i).data() == large->payload.data()) ++shared;
   }
   EXPECT_EQ(shared, 2);
 
   frame.Clear();
-  EXPECT_GT(large.use_count(), 1) << "the buffer keeps the message alive";
-  slices.clear();
-  buffer.Clear();
+  EXPECT_GT(large.use_count(), 1) << "the payload keeps the message alive";
+  payload.reset();
   EXPECT_EQ(large.use_count(), 1);
 }
 
@@ -252,9 +239,8 @@ TEST_F(FrameEncoderTest, NoDeliveryIsLargerThanItsBound) {
     delivery.start_node = text(300);
     std::const_pointer_cast<Message>(delivery.message)->received_unix_ms = -1;
     FrameEncoder encoder;
-    grpc::ByteBuffer buffer;
-    encoder.Encode(frame, kNow + Millis(INT64_MAX / 10'000'000), &buffer);
-    EXPECT_LE(buffer.Length(), DeliverySizeBound(delivery));
+    const rpc::Payload payload = encoder.Encode(frame, kNow + Millis(INT64_MAX / 10'000'000));
+    EXPECT_LE(payload.size(), DeliverySizeBound(delivery));
   }
 }
 

@@ -15,7 +15,8 @@ namespace {
 // Notes how it ended.
 class SilentStream final : public Stream {
  public:
-  void WriteFrame(const grpc::ByteBuffer* /*frame*/) override {}
+  bool Wake() override { return true; }
+  void WriteFrame(rpc::Payload /*frame*/) override {}
   void ReadFrame() override {}
   void EndWith(const absl::Status& status) override { ended = status; }
   void Abort(const absl::Status& /*status*/) override {}

@@ -86,9 +86,7 @@ TEST_F(SendQueueTest, NoFrameExceedsTheLimitWhateverWaits) {
     deliveries += frame.deliveries.size();
     results += frame.results.size();
     EXPECT_TRUE(!frame.drain || deliveries == 200);
-    grpc::ByteBuffer bytes;
-    encoder.Encode(frame, kNow, &bytes);
-    EXPECT_LE(bytes.Length(), limits.max_frame_bytes);
+    EXPECT_LE(encoder.Encode(frame, kNow).size(), limits.max_frame_bytes);
   }
   EXPECT_EQ(deliveries, 200);
   EXPECT_EQ(results, 200);

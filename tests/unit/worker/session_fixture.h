@@ -32,11 +32,7 @@ class FakeStream final : public Stream {
 
   // ---- verbs
   bool Say(const v1::WorkerFrame& frame) { return SayBytes(frame.SerializeAsString()); }
-  bool SayBytes(const std::string& bytes) {
-    grpc::Slice slice(bytes);
-    grpc::ByteBuffer buffer(&slice, 1);
-    return session_->OnRead(&buffer);
-  }
+  bool SayBytes(const std::string& bytes) { return session_->OnRead(bytes); }
   bool SayHello(uint32_t messages = 10, const std::string& chain = "temperature") {
     v1::WorkerFrame frame;
     frame.mutable_hello()->set_worker_name("alarm");
@@ -82,16 +78,13 @@ class FakeStream final : public Stream {
   int writes() const { return writes_; }
 
   // ---- Stream
-  void WriteFrame(const grpc::ByteBuffer* frame) override {
+  bool Wake() override { return true; }
+  void WriteFrame(rpc::Payload frame) override {
     EXPECT_FALSE(writing_) << "one write at a time";
     EXPECT_FALSE(ended_.has_value()) << "no write after the end";
     writing_ = true;
     ++writes_;
-    std::vector<grpc::Slice> slices;
-    EXPECT_TRUE(frame->Dump(&slices).ok());
-    std::string bytes;
-    for (const grpc::Slice& slice : slices) bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
-    EXPECT_TRUE(written_.ParseFromString(bytes));
+    EXPECT_TRUE(written_.ParseFromString(frame.Flatten()));
   }
   void EndWith(const absl::Status& status) override {
     EXPECT_FALSE(ended_.has_value()) << "exactly one end";
