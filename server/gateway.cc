@@ -12,7 +12,6 @@
 #include "server/grpc/library_log.h"
 #include "server/limit_metrics.h"
 #include "server/mqtt/client_ids.h"
-#include "server/mqtt/paho/factory.h"
 #include "server/mqtt/wire/factory.h"
 #include "server/route/subscription_plan.h"
 #include "server/route/target.h"
@@ -50,23 +49,6 @@ Ladder::Options LadderOptions(const PressureConfig& config) {
 }
 
 }  // namespace
-
-MqttDrivers MqttDrivers::Real() {
-  return {
-      .intake =
-          [](const MqttOptions& options, std::vector<Subscription> subscriptions, InboundSink& sink, const Clock& clock,
-             MetricsRegistry& metrics) {
-            const auto make = options.driver == MqttDriver::kPaho ? &MakePahoIntake : &MakeWireIntake;
-            return make(options, std::move(subscriptions), sink, clock, metrics);
-          },
-      .publisher = [](const MqttOptions& options, PublishListener& listener, const Clock& clock,
-                      MetricsRegistry& metrics) { return MakeWirePublisher(options, listener, clock, metrics); },
-      .end_session = [](const MqttOptions& options, std::function<void()> ended,
-                        const Clock& clock) { return MakeWireSessionFarewell(options, std::move(ended), clock); },
-      .shared = [](const MqttOptions& options, PublishListener& listener, const Clock& clock,
-                   MetricsRegistry& metrics) { return MakeWireShared(options, listener, clock, metrics); },
-  };
-}
 
 Gateway::Stages::Stages(GatewayConfig config, MqttDrivers drivers, GatewaySeams seams, OpenJournal journal)
     : config_(std::move(config)),

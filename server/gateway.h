@@ -8,7 +8,10 @@
 
 #include "absl/status/statusor.h"
 #include "server/config/config.h"
-#include "server/mqtt/driver.h"
+#include "server/mqtt/intake.h"
+#include "server/mqtt/options.h"
+#include "server/mqtt/publisher.h"
+#include "server/mqtt/shared_connection.h"
 #include "server/open_journal.h"
 #include "server/runtime/clock.h"
 #include "server/telemetry/metrics.h"

@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "server/config/config.h"
 #include "server/journal/in_hand.h"
+#include "server/journal/journal_config.h"
 #include "server/journal/metered_files.h"
 #include "server/journal/segment_journal.h"
 #include "server/telemetry/metrics.h"

@@ -9,7 +9,8 @@
 
 #include "bench/meter.h"
 #include "server/gateway.h"
-#include "server/mqtt/driver.h"
+#include "server/mqtt/intake.h"
+#include "server/mqtt/publisher.h"
 #include "server/runtime/mutex.h"
 
 namespace sluice::bench {

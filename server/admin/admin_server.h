@@ -7,8 +7,8 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "server/admin/admin_config.h"
 #include "server/admin/admin_service.h"
-#include "server/config/config.h"
 #include "server/grpc/listener.h"
 #include "server/grpc/unknown_methods.h"
 

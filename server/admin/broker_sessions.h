@@ -7,7 +7,8 @@
 #include <vector>
 
 #include "server/admin/session_ender.h"
-#include "server/mqtt/driver.h"
+#include "server/mqtt/intake.h"
+#include "server/mqtt/options.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
 #include "server/telemetry/metrics.h"

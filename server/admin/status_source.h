@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "server/journal/journal.h"
-#include "server/mqtt/driver.h"
+#include "server/mqtt/connection_state.h"
 #include "server/telemetry/http.h"
 
 namespace sluice {

@@ -16,6 +16,7 @@
 #include "server/deadletter/letter_sink.h"
 #include "server/journal/journal.h"
 #include "server/journal/recovered.h"
+#include "server/mqtt/options.h"
 #include "server/queue/dispatcher.h"
 #include "server/reply/outbox.h"
 #include "server/reply/refused_replies.h"

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "server/config/config.h"
+#include "server/certificates/listener_tls.h"
 #include "server/runtime/clock.h"
 
 namespace sluice {

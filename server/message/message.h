@@ -9,12 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "server/message/qos.h"
 #include "server/runtime/clock.h"
 
 namespace sluice {
-
-// MQTT 5.0 §4.3.
-enum class Qos : uint8_t { kAtMostOnce = 0, kAtLeastOnce = 1, kExactlyOnce = 2 };
 
 using UserProperties = std::vector<std::pair<std::string, std::string>>;
 

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string>
 
-#include "server/mqtt/driver.h"
+#include "server/mqtt/options.h"
 
 namespace sluice {
 

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "server/mqtt/backoff.h"
-#include "server/mqtt/driver.h"
+#include "server/mqtt/options.h"
 #include "server/runtime/clock.h"
 #include "server/telemetry/metrics.h"
 

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/mqtt/driver.h"
+#include "server/mqtt/intake.h"
 #include "server/mqtt/subscription_set.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"

@@ -16,7 +16,7 @@
 
 #include "server/message/message.h"
 #include "server/mqtt/broker_lessons.h"
-#include "server/mqtt/driver.h"
+#include "server/mqtt/publisher.h"
 
 namespace sluice {
 

@@ -9,7 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "server/mqtt/driver.h"
+#include "server/mqtt/intake.h"
+#include "server/mqtt/options.h"
 #include "server/telemetry/metrics.h"
 
 namespace sluice {

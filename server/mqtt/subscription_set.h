@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "server/mqtt/backoff.h"
-#include "server/mqtt/driver.h"
+#include "server/mqtt/intake.h"
+#include "server/mqtt/options.h"
 #include "server/runtime/clock.h"
 #include "server/telemetry/metrics.h"
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "server/mqtt/driver.h"
+#include "server/mqtt/intake.h"
 #include "server/pressure/ladder.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"

@@ -13,7 +13,7 @@
 
 #include "server/journal/journal.h"
 #include "server/journal/recovered.h"
-#include "server/mqtt/driver.h"
+#include "server/mqtt/publisher.h"
 #include "server/reply/refused_replies.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/fill_level.h"

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "server/mqtt/driver.h"
+#include "server/mqtt/publisher.h"
 #include "server/worker/settle_handler.h"
 
 namespace sluice {

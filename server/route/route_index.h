@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "server/mqtt/driver.h"
+#include "server/mqtt/intake.h"
 #include "server/route/route.h"
 #include "server/route/subscription_plan.h"
 #include "server/route/topic_trie.h"

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "server/message/message.h"
+#include "server/message/qos.h"
 #include "server/message/retained.h"
 
 namespace sluice {

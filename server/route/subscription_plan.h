@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "server/mqtt/driver.h"
+#include "server/mqtt/intake.h"
 #include "server/route/route.h"
 
 namespace sluice {

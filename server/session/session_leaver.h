@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/mqtt/driver.h"
+#include "server/mqtt/intake.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
 #include "server/runtime/ticker.h"

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/mqtt/driver.h"
+#include "server/mqtt/intake.h"
 #include "server/session/session_memory.h"
 
 namespace sluice {

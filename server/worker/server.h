@@ -8,11 +8,11 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "server/config/config.h"
 #include "server/grpc/listener.h"
 #include "server/grpc/unknown_methods.h"
 #include "server/worker/registry.h"
 #include "server/worker/service.h"
+#include "server/worker/workers_config.h"
 
 namespace sluice {
 

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/mqtt/driver.h"
+#include "server/mqtt/publisher.h"
 #include "server/runtime/mutex.h"
 
 namespace sluice {

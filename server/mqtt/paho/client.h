@@ -12,7 +12,8 @@
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "server/mqtt/driver.h"
+#include "server/mqtt/intake.h"
+#include "server/mqtt/options.h"
 #include "server/runtime/mutex.h"
 
 namespace sluice::paho {

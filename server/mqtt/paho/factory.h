@@ -1,4 +1,4 @@
-// The `paho` driver: Eclipse Paho MQTT C++ behind driver.h, for intake. Replies go out through wire/. No Paho header is
+// The `paho` driver: Eclipse Paho MQTT C++ behind intake.h. Replies go out through wire/. No Paho header is
 // needed to use it.
 //
 // Facts that its users see:
@@ -14,7 +14,8 @@
 #include <memory>
 #include <vector>
 
-#include "server/mqtt/driver.h"
+#include "server/mqtt/intake.h"
+#include "server/mqtt/options.h"
 #include "server/runtime/clock.h"
 #include "server/telemetry/metrics.h"
 

@@ -3,7 +3,7 @@
 
 #include <mqtt/message.h>
 
-#include "server/mqtt/driver.h"
+#include "server/mqtt/intake.h"
 #include "server/runtime/clock.h"
 
 namespace sluice::paho {

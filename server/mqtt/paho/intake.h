@@ -7,8 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "server/mqtt/driver.h"
+#include "server/mqtt/intake.h"
 #include "server/mqtt/intake_handle.h"
+#include "server/mqtt/options.h"
 #include "server/mqtt/paho/link.h"
 #include "server/mqtt/retained_gate.h"
 #include "server/mqtt/subscription_set.h"

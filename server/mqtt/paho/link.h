@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "server/mqtt/connection_life.h"
-#include "server/mqtt/driver.h"
+#include "server/mqtt/options.h"
 #include "server/mqtt/paho/client.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"

@@ -9,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "server/mqtt/driver.h"
+#include "server/mqtt/options.h"
 #include "server/net/loop.h"
 
 namespace sluice {

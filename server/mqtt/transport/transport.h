@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "server/mqtt/driver.h"
+#include "server/mqtt/options.h"
 #include "server/net/event_loop.h"
 
 namespace sluice {

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "server/mqtt/driver.h"
 #include "server/mqtt/publish_queue.h"
+#include "server/mqtt/publisher.h"
 #include "server/mqtt/wire/link.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"

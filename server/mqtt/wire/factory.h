@@ -1,4 +1,4 @@
-// The `wire` driver: Sluice's own MQTT client behind driver.h.
+// The `wire` driver: Sluice's own MQTT client behind intake.h and publisher.h.
 //
 // Facts that its users see:
 //  - A batch is what one read of the socket brought. The broker is sent its acknowledgements when OnMessages returned
@@ -13,7 +13,10 @@
 #include <memory>
 #include <vector>
 
-#include "server/mqtt/driver.h"
+#include "server/mqtt/intake.h"
+#include "server/mqtt/options.h"
+#include "server/mqtt/publisher.h"
+#include "server/mqtt/shared_connection.h"
 #include "server/runtime/clock.h"
 #include "server/telemetry/metrics.h"
 

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "server/mqtt/driver.h"
+#include "server/mqtt/intake.h"
 #include "server/mqtt/protocol/events.h"
 #include "server/runtime/clock.h"
 

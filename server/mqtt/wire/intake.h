@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/mqtt/driver.h"
+#include "server/mqtt/intake.h"
 #include "server/mqtt/intake_handle.h"
 #include "server/mqtt/retained_gate.h"
 #include "server/mqtt/subscription_set.h"

@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "server/message/utf8.h"
-#include "server/mqtt/packet_size.h"
 #include "server/mqtt/password_file.h"
 #include "server/mqtt/reason_codes.h"
+#include "server/mqtt/wire/connect_options.h"
 #include "server/telemetry/log.h"
 
 namespace sluice::wire {
@@ -20,54 +20,6 @@ constexpr size_t kMostUnwrittenBytes = 1u << 20;
 constexpr size_t kLeastPassingBytes = 4'096;
 // For the broker's end of a disconnection on purpose.
 constexpr Millis kCloseTimeout{1'000};
-// The longest fixed header, which not every broker counts as part of a packet.
-constexpr uint32_t kFixedHeaderBytes = 5;
-// Of a connection that subscribes.
-constexpr uint16_t kFirstPacketId = 0x4000;
-// How long the broker keeps a reply connection's session, so that QoS 2 stays exactly once over a reconnect.
-constexpr uint32_t kRepliesSessionExpirySeconds = 300;
-
-// From `first` on.
-uint16_t RandomPacketId(uint16_t first) {
-  return static_cast<uint16_t>(first + RandomSeed() % (size_t{UINT16_MAX} - first + 1));
-}
-
-ConnectOptions OptionsOf(const MqttOptions& options, Link::Role role, const Presence& presence) {
-  ConnectOptions connect;
-  connect.mqtt5 = options.mqtt5;
-  connect.client_id = options.client_id;
-  if (!options.username.empty()) connect.username = options.username;
-  if (!options.password.empty()) connect.password = options.password;
-  connect.keep_alive_s = static_cast<uint16_t>(std::min<uint32_t>(options.keep_alive_s, UINT16_MAX));
-  // The most there is, is no limit to speak of: some brokers take one just below what MQTT can carry amiss.
-  if (options.max_packet_bytes >= kNoPacketLimit) {
-    connect.max_packet_bytes = UINT32_MAX;
-  } else {
-    connect.max_packet_bytes = options.max_packet_bytes;
-    connect.packet_limit = options.max_packet_bytes + kFixedHeaderBytes;
-  }
-  connect.receive_maximum = options.receive_maximum;
-  connect.receive_limit = UINT16_MAX;  // See MayRead() of intake, which bounds what is taken in.
-  connect.will = presence.will();
-  if (role != Link::Role::kReplies) {
-    connect.clean_start = options.clean_session;
-    connect.session_expiry_s = options.clean_session ? 0 : options.session_expiry_s;
-    // Far from the broker's own, which begin at 1: mochi-mqtt takes a SUBSCRIBE for an answer to the PUBLISH of the
-    // same identifier, refuses the one and forgets the other.
-    connect.first_packet_id = role == Link::Role::kShared ? RandomPacketId(kFirstPacketId) : kFirstPacketId;
-    connect.releases_inherited_ids = role == Link::Role::kShared;
-    // No topic aliases: mochi-mqtt stores those of one connection with a session's messages and sends them on another,
-    // and the session could never be taken up again.
-  } else {
-    // Some brokers remember packet identifiers of QoS 2 over a clean start: a restart is not to begin with the same.
-    connect.first_packet_id = RandomPacketId(1);
-    // An older process' session means nothing to this one. MQTT 3.1.1 keeps sessions for ever: there each connection
-    // has its own.
-    connect.clean_start = true;
-    connect.session_expiry_s = kRepliesSessionExpirySeconds;
-  }
-  return connect;
-}
 
 // What a broker says may have 64 KiB, and goes into the log and /readyz.
 std::string Shortened(std::string_view text) {

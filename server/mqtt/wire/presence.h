@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "server/message/message.h"
-#include "server/mqtt/driver.h"
+#include "server/mqtt/options.h"
 #include "server/mqtt/protocol/client.h"
 
 namespace sluice::wire {

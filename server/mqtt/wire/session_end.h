@@ -6,7 +6,8 @@
 #include <memory>
 #include <utility>
 
-#include "server/mqtt/driver.h"
+#include "server/mqtt/intake.h"
+#include "server/mqtt/options.h"
 #include "server/mqtt/wire/link.h"
 #include "server/runtime/mutex.h"
 #include "server/telemetry/metrics.h"

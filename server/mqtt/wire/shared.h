@@ -9,7 +9,9 @@
 #include <optional>
 #include <vector>
 
-#include "server/mqtt/driver.h"
+#include "server/mqtt/intake.h"
+#include "server/mqtt/options.h"
+#include "server/mqtt/publisher.h"
 #include "server/mqtt/wire/egress.h"
 #include "server/mqtt/wire/intake.h"
 #include "server/mqtt/wire/link.h"

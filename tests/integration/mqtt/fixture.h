@@ -11,8 +11,10 @@
 #include <utility>
 #include <vector>
 
-#include "server/mqtt/driver.h"
+#include "server/mqtt/intake.h"
+#include "server/mqtt/options.h"
 #include "server/mqtt/paho/factory.h"
+#include "server/mqtt/publisher.h"
 #include "server/mqtt/wire/factory.h"
 #include "server/runtime/clock.h"
 #include "server/telemetry/metrics.h"

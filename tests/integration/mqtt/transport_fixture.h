@@ -9,8 +9,8 @@
 #include <string_view>
 #include <utility>
 
-#include "server/net/event_loop.h"
 #include "server/mqtt/transport/transport.h"
+#include "server/net/event_loop.h"
 #include "tests/support/eventually.h"
 #include "tests/support/recorder.h"
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "server/message/topic.h"
-#include "server/mqtt/driver.h"
+#include "server/mqtt/intake.h"
 #include "server/route/route_table.h"
 #include "tests/support/messages.h"
 

@@ -1,0 +1,20 @@
+// The listener for sluicectl.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "server/certificates/listener_tls.h"
+
+namespace sluice {
+
+struct AdminConfig {
+  // unix:PATH or HOST:PORT; empty: nobody administers. Nothing: admin.sock beside the journal, where there is one.
+  std::optional<std::string> listen;
+  std::optional<ListenerTls> tls;
+  bool insecure = false;  // Plain text on an address that others can reach.
+
+  friend bool operator==(const AdminConfig&, const AdminConfig&) = default;
+};
+
+}  // namespace sluice

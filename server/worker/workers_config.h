@@ -1,0 +1,34 @@
+// The listener for workers, and its bounds.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "server/certificates/listener_tls.h"
+#include "server/runtime/clock.h"
+
+namespace sluice {
+
+struct WorkersConfig {
+  // HOST:PORT, or unix:PATH.
+  std::string listen = "127.0.0.1:7443";
+  std::string socket_mode = "0600";  // Octal, of the socket where `listen` is unix:PATH.
+  std::optional<ListenerTls> tls;
+  bool insecure = false;  // Plain text. Exactly one of tls and insecure.
+  Millis heartbeat{10'000};
+  // Largest frame of the worker stream, in bytes; holds the largest MQTT packet.
+  size_t max_frame_bytes = 40u << 20;
+  // The most a worker gets of what its window asks for.
+  uint32_t max_window_messages = 10'000;
+  uint64_t max_window_bytes = 64u << 20;
+  size_t max_streams = 1'000;
+  // Age, give or take 20 %, at which a stream is asked to drain and connect again, so that streams spread over replicas
+  // that came later. 0: never.
+  Millis max_stream_age{1'800'000};
+
+  friend bool operator==(const WorkersConfig&, const WorkersConfig&) = default;
+};
+
+}  // namespace sluice
