@@ -87,10 +87,12 @@ absl::Status Gateway::Stages::Start() {
   // Replies: check, outbox, egress.
   permissions_ = std::make_unique<ReplyPermissions>(config_.replies.allow, config_.replies.allow_loops, all_routes,
                                                     BrokerOfEachConnection(config_));
-  settler_ = std::make_unique<Settler>(clock_, dispatcher_, journal_, outbox_, Rules(), metrics_,
-                                       Settler::HeldLimits{.max_messages = config_.replies.max_outstanding_messages,
-                                                           .max_bytes = config_.replies.max_outstanding_bytes},
-                                       [this](bool full) { OnRepliesFull(full); });
+  settler_ = std::make_unique<Settler>(
+      clock_, dispatcher_, journal_, outbox_, Rules(), metrics_,
+      Settler::HeldLimits{.max_messages = config_.replies.max_outstanding_messages,
+                          .max_bytes = config_.replies.max_outstanding_bytes},
+      [this](bool full) { OnRepliesFull(full); },
+      opened_journal_.on_disk() != nullptr ? Settler::Writes::kOnOwnThread : Settler::Writes::kAtOnce);
   for (const std::string& name : ConfiguredChains()) settler_->Expect(*chains_.Find(name));
   if (absl::Status status = BuildDeadLetters(); !status.ok()) return status;
   if (config_.replies.on_refused == OnRefused::kDeadLetter) outbox_.HandRefusedTo(*dead_letters_);

@@ -35,6 +35,7 @@ Gateway::Stages::~Stages() {
   if (http_) http_->Stop();
   if (admin_) admin_->Stop(clock_.Now());
   ticker_.Stop();
+  if (settler_) settler_->Stop();
 }
 
 bool Gateway::Stages::Shutdown(Millis drain) {
@@ -67,6 +68,7 @@ bool Gateway::Stages::Shutdown(Millis drain) {
   const SteadyTime leave_by = clock_.Now() + std::min(drain, backlog_ && held == 0 ? kFarewell : kAfterDrain);
   workers_->Drain(leave_by, "the gateway is shutting down; connect again");
   workers_->WaitUntilEmpty(leave_by);
+  settler_->Flush(leave_by);
   // Streams that are over have given back what they held.
   const bool settled = held == 0 || dispatcher_.Backlog() <= left;
   // Common to all that follow, so that what each may take does not add up. What the journal holds need not wait for
@@ -74,6 +76,7 @@ bool Gateway::Stages::Shutdown(Millis drain) {
   const SteadyTime flush_by = backlog_ ? clock_.Now() + kAfterDrain : std::max(deadline, clock_.Now() + kAfterDrain);
   const SteadyTime stop_by = flush_by + kAfterDrain;
   workers_->Stop(flush_by);
+  settler_->Flush(flush_by);
   // Before egress goes: what is written is published where a chain has a topic for it. And after it: what it refuses.
   dead_letters_->Flush(flush_by);
 
@@ -83,6 +86,7 @@ bool Gateway::Stages::Shutdown(Millis drain) {
   }
   const size_t unsettled = dispatcher_.Backlog() + dead_letters_->Stop(stop_by);
   ticker_.Stop();
+  settler_->Stop();
   // With those that were refused and wait to be published again.
   const size_t unconfirmed = outbox_.outstanding();
   if (http_) http_->Stop();

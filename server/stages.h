@@ -134,11 +134,16 @@ class Gateway::Stages final : private RoutedSink,
   }
   void OnDeadLetters(std::vector<DeadLetter> letters) override { dead_letters_->Take(std::move(letters)); }
   void OnForgotten(std::span<const RecordId> records) override {
-    if (absl::Status status = journal_.Settle(records, {}); !status.ok()) {
-      log::Error("the journal could not end dropped messages", {{"error", status.ToString()}});
-    }
+    settler_->Run([this, ended = std::vector<RecordId>(records.begin(), records.end())] {
+      if (absl::Status status = journal_.Settle(ended, {}); !status.ok()) {
+        log::Error("the journal could not end dropped messages", {{"error", status.ToString()}});
+      }
+    });
   }
-  void OnAttempts(std::span<const AttemptsNote> notes) override { journal_.NoteAttempts(notes); }
+  void OnAttempts(std::span<const AttemptsNote> notes) override {
+    settler_->Run(
+        [this, noted = std::vector<AttemptsNote>(notes.begin(), notes.end())] { journal_.NoteAttempts(noted); });
+  }
   // The arrows outbox → queue and dead letters → queue: what is full asks nothing more of workers.
   void OnFull(bool full) { full ? dispatcher_.Pause() : dispatcher_.Resume(); }
   // The arrow back to the worker streams: what workers send of their own accord is not read while it has no place.

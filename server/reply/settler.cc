@@ -50,7 +50,7 @@ Counter& NotSent(MetricsRegistry& metrics, const char* reason) {
 }  // namespace
 
 Settler::Settler(const Clock& clock, Dispatcher& dispatcher, Journal& journal, Outbox& outbox, ReplyRules rules,
-                 MetricsRegistry& metrics, HeldLimits limits, std::function<void(bool)> on_full)
+                 MetricsRegistry& metrics, HeldLimits limits, std::function<void(bool)> on_full, Writes writes)
     : clock_(clock),
       dispatcher_(dispatcher),
       journal_(journal),
@@ -63,7 +63,12 @@ Settler::Settler(const Clock& clock, Dispatcher& dispatcher, Journal& journal, O
       with_retry_(NotSent(metrics, "retry")),
       held_settles_(metrics.GetGauge("sluice_settles_held",
                                      "Settled deliveries that wait until the journal can be written again")),
-      held_replies_({.messages = limits.max_messages, .bytes = limits.max_bytes}, std::move(on_full)) {}
+      held_replies_({.messages = limits.max_messages, .bytes = limits.max_bytes}, std::move(on_full)),
+      has_thread_(writes == Writes::kOnOwnThread) {
+  if (has_thread_) thread_ = std::thread([this] { Write(); });
+}
+
+Settler::~Settler() { Stop(); }
 
 void Settler::OnReplies(SessionId session, std::vector<WorkerReply> replies,
                         const std::shared_ptr<ResultSink>& results) {
@@ -173,6 +178,12 @@ void Settler::Deny(ReplyRefused refused, const Sender& sender, const Dispatcher:
                           .journaled = !at_most_once});
 }
 
+int64_t Settler::SettlesOf(const Batch& batch) {
+  size_t settles = 0;
+  for (const Ending& ending : batch.endings) settles += ending.finished.size();
+  return static_cast<int64_t>(settles);
+}
+
 Fill Settler::RepliesOf(const Batch& batch) {
   Fill fill{.messages = batch.replies.size() + batch.denied.size()};
   for (const OutboxItem& item : batch.replies) fill.bytes += item.entry.message->footprint();
@@ -182,14 +193,15 @@ Fill Settler::RepliesOf(const Batch& batch) {
 
 void Settler::Process(Batch batch, const std::shared_ptr<ResultSink>& sink) {
   if (!batch.results.empty()) sink->SendResults(std::exchange(batch.results, {}));
-  absl::Status status;
-  if (!batch.ended.empty() || std::ranges::any_of(batch.replies, NeedsJournal) ||
-      std::ranges::any_of(batch.denied, &DeniedReply::journaled)) {
-    // Behind what is held, so that a stream's replies keep their order.
-    if (holding()) return Hold(std::move(batch), status);
-    status = Record(batch);
+  const bool needs_journal = !batch.ended.empty() || std::ranges::any_of(batch.replies, NeedsJournal) ||
+                             std::ranges::any_of(batch.denied, &DeniedReply::journaled);
+  // Behind what is held or queued, so that a stream's replies keep their order. What needs no record does not wait for
+  // a journal that cannot be written.
+  const bool behind = queued_.load(std::memory_order_acquire) > 0 && (needs_journal || !holding());
+  if (behind || (needs_journal && has_thread_)) return Hold(std::move(batch), absl::OkStatus());
+  if (needs_journal) {
+    if (const absl::Status status = Record(batch); !status.ok()) return Hold(std::move(batch), status);
   }
-  if (!status.ok()) return Hold(std::move(batch), status);
   CarryOut(batch);
 }
 
@@ -204,6 +216,7 @@ absl::Status Settler::Record(Batch& batch) {
     entries.push_back(reply.entry);
     entries.back().refusal = &reply.refusal;
   }
+  if (batch.ended.empty() && entries.empty()) return absl::OkStatus();
   absl::Status status = journal_.Settle(batch.ended, entries);
   if (!status.ok()) return status;
   size_t journaled = 0;
@@ -228,20 +241,23 @@ void Settler::Hold(Batch batch, const absl::Status& why) {
   const Fill replies = RepliesOf(batch);
   // Before it can be taken again.
   held_replies_.Add(replies);
-  bool begins = false;
-  {
-    MutexLock lock(mutex_);
-    for (const Ending& ending : batch.endings) held_settles_.Add(static_cast<int64_t>(ending.finished.size()));
-    held_.push_back(std::move(batch));
-    begins = !holding_.exchange(true, std::memory_order_acq_rel);
-  }
-  if (begins) {
-    log::Error("the journal cannot be written; settles and replies wait until it can", {{"error", why.ToString()}});
-  }
+  MutexLock lock(mutex_);
+  queued_.fetch_add(1, std::memory_order_acq_rel);
+  if (holding()) held_settles_.Add(SettlesOf(batch));
+  held_.push_back(std::move(batch));
+  if (!why.ok() || !has_thread_) BeginHolding(why);
+  if (has_thread_) work_.NotifyOne();
+}
+
+void Settler::BeginHolding(const absl::Status& why) {
+  if (holding_.exchange(true, std::memory_order_acq_rel)) return;
+  for (const Batch& batch : held_) held_settles_.Add(SettlesOf(batch));
+  if (why.ok()) return;  // Behind what just went out; the next tick writes it.
+  log::Error("the journal cannot be written; settles and replies wait until it can", {{"error", why.ToString()}});
 }
 
 Settler::Batch Settler::TakeHeld() {
-  Batch joined;
+  Batch joined{.joined = 0};
   size_t bytes = 0;
   MutexLock lock(mutex_);
   while (!held_.empty() && bytes < kJoinedBytes &&
@@ -252,35 +268,106 @@ Settler::Batch Settler::TakeHeld() {
     MoveInto(joined.replies, next.replies);
     MoveInto(joined.denied, next.denied);
     MoveInto(joined.endings, next.endings);
+    joined.joined += next.joined;
     held_.pop_front();
   }
   return joined;
 }
 
-SteadyTime Settler::Tick(SteadyTime now) {
-  if (!holding()) return now + kIdlePause;
-  if (now < retry_at_) return retry_at_;
-  // One write a tick: leases and heartbeats are not to wait for many.
+bool Settler::WriteHeld() {
   Batch batch = TakeHeld();
-  if (absl::Status status = Record(batch); !status.ok()) {
+  if (batch.joined == 0) return true;
+  if (const absl::Status status = Record(batch); !status.ok()) {
     MutexLock lock(mutex_);
     held_.push_front(std::move(batch));
-    return retry_at_ = now + kRetryPause;
+    BeginHolding(status);
+    return false;
   }
-  size_t settled = 0;
-  for (const Ending& ending : batch.endings) settled += ending.finished.size();
-  held_settles_.Add(-static_cast<int64_t>(settled));
+  const bool was_holding = holding();
+  if (was_holding) held_settles_.Add(-SettlesOf(batch));
   const Fill replies = RepliesOf(batch);
+  const size_t joined = batch.joined;
   CarryOut(batch);
   held_replies_.Remove(replies);
   bool over = false;
   {
     MutexLock lock(mutex_);
-    over = held_.empty();
+    queued_.fetch_sub(joined, std::memory_order_acq_rel);
+    over = was_holding && held_.empty();
     if (over) holding_.store(false, std::memory_order_release);
+    if (held_.empty()) written_.NotifyAll();
   }
   if (over) log::Info("the journal can be written again; nothing waits for it any more");
-  return over ? now + kIdlePause : now;
+  return true;
+}
+
+SteadyTime Settler::Tick(SteadyTime now) {
+  if (has_thread_ || !holding()) return now + kIdlePause;
+  if (now < retry_at_) return retry_at_;
+  // One write a tick: leases and heartbeats are not to wait for many.
+  if (!WriteHeld()) return retry_at_ = now + kRetryPause;
+  return holding() ? now : now + kIdlePause;
+}
+
+// ------------------------------------------------------------------------------------------------ the thread
+
+void Settler::Write() {
+  while (true) {
+    std::vector<std::function<void()>> tasks;
+    {
+      MutexLock lock(mutex_);
+      while (held_.empty() && tasks_.empty() && !stopping_) work_.Wait(mutex_);
+      if (held_.empty() && tasks_.empty()) return;
+      tasks.swap(tasks_);
+      running_tasks_ = true;
+    }
+    for (const std::function<void()>& task : tasks) task();
+    {
+      MutexLock lock(mutex_);
+      running_tasks_ = false;
+    }
+    const bool written = WriteHeld();
+    MutexLock lock(mutex_);
+    written_.NotifyAll();
+    if (written) continue;
+    const SteadyTime again = std::chrono::steady_clock::now() + kRetryPause;
+    while (!stopping_ && std::chrono::steady_clock::now() < again) work_.WaitUntil(mutex_, again);
+    if (stopping_) return;
+  }
+}
+
+void Settler::Run(std::function<void()> task) {
+  {
+    MutexLock lock(mutex_);
+    if (has_thread_ && !stopping_) {
+      tasks_.push_back(std::move(task));
+      work_.NotifyOne();
+      return;
+    }
+  }
+  task();
+}
+
+bool Settler::Flush(SteadyTime deadline) {
+  MutexLock lock(mutex_);
+  const auto done = [this] {
+    mutex_.AssertHeld();
+    return queued_.load(std::memory_order_acquire) == 0 && tasks_.empty() && !running_tasks_;
+  };
+  while (has_thread_ && !done() && !holding() && std::chrono::steady_clock::now() < deadline) {
+    written_.WaitUntil(mutex_, deadline);
+  }
+  return done();
+}
+
+void Settler::Stop() {
+  if (!thread_.joinable()) return;
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    work_.NotifyAll();
+  }
+  thread_.join();
 }
 
 }  // namespace sluice

@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "server/journal/journal.h"
@@ -25,6 +26,9 @@ namespace sluice {
 // that is settled but held takes its place in its worker's window, so that workers soon get nothing more. What is held
 // of replies is bounded, too: at the bound on_full() says that no more must be read of workers.
 //
+// Where the journal is on a disk, a thread of its own writes: who reads from workers does not wait. What comes meanwhile
+// is gathered into the next write, in order; a settle's message keeps its place in the window until then.
+//
 // A reply that the gateway refuses is written to the journal with the rest, as one that is not to be published, and
 // goes to the dead letters.
 //
@@ -40,9 +44,13 @@ class Settler final : public SettleHandler, public Tickable {
     size_t max_bytes = 64u << 20;
   };
 
+  enum class Writes : bool { kAtOnce, kOnOwnThread };
+
   // `on_full(true)` at a bound of `limits`, `on_full(false)` at half of both; alternating.
   Settler(const Clock& clock, Dispatcher& dispatcher, Journal& journal, Outbox& outbox, ReplyRules rules,
-          MetricsRegistry& metrics, HeldLimits limits, std::function<void(bool)> on_full);
+          MetricsRegistry& metrics, HeldLimits limits, std::function<void(bool)> on_full,
+          Writes writes = Writes::kAtOnce);
+  ~Settler() override;
 
   // A chain of the configuration: its metrics are there before its first message.
   void Expect(const Chain& chain) { denied_.Expect(chain.name); }
@@ -52,7 +60,15 @@ class Settler final : public SettleHandler, public Tickable {
   void OnSettles(SessionId session, std::vector<WorkerSettle> settles,
                  const std::shared_ptr<ResultSink>& results) override;
 
-  // Tries to journal what is held.
+  // Runs `task`, which may wait for the journal's disk: on the thread that writes, if there is one.
+  void Run(std::function<void()> task);
+  // True: all that has come until now is carried out. Waits for it until `deadline`, or until the journal cannot be
+  // written.
+  bool Flush(SteadyTime deadline);
+  // Writes what is left once more, and ends the thread. Nothing may come any more. Idempotent.
+  void Stop();
+
+  // Tries to journal what is held, where no thread does.
   SteadyTime Tick(SteadyTime now) override;
 
   // Whether the journal could not be written when it was last tried.
@@ -71,6 +87,7 @@ class Settler final : public SettleHandler, public Tickable {
     std::vector<DeniedReply> denied;
     std::vector<Ending> endings;
     std::vector<ItemResult> results;  // Known without the journal.
+    size_t joined = 1;                // Calls that it is of.
   };
   // Who has sent a reply, to which delivery.
   struct Sender {
@@ -82,6 +99,7 @@ class Settler final : public SettleHandler, public Tickable {
   void Decide(WorkerReply& reply, const Sender& sender, const Dispatcher::InFlightInfo& about, Batch& batch);
   void Deny(ReplyRefused refused, const Sender& sender, const Dispatcher::InFlightInfo& about, Batch& batch);
   static Fill RepliesOf(const Batch& batch);
+  static int64_t SettlesOf(const Batch& batch);
   // Journals and carries out, or holds.
   void Process(Batch batch, const std::shared_ptr<ResultSink>& sink);
   // One transaction. On an error nothing has changed.
@@ -91,6 +109,11 @@ class Settler final : public SettleHandler, public Tickable {
   void Hold(Batch batch, const absl::Status& why);
   // Some of the held batches, joined.
   Batch TakeHeld();
+  // Writes some of what is held. False: the journal cannot be written.
+  bool WriteHeld();
+  void BeginHolding(const absl::Status& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The thread.
+  void Write();
 
   const Clock& clock_;
   Dispatcher& dispatcher_;
@@ -105,10 +128,19 @@ class Settler final : public SettleHandler, public Tickable {
   Gauge& held_settles_;
   FillLevel held_replies_;
 
+  const bool has_thread_;
+
   Mutex mutex_;
-  std::deque<Batch> held_ ABSL_GUARDED_BY(mutex_);
-  std::atomic<bool> holding_ = false;  // Something is held; written under mutex_.
+  CondVar work_;                                    // For the thread.
+  CondVar written_;                                 // For Flush().
+  std::deque<Batch> held_ ABSL_GUARDED_BY(mutex_);  // With a thread also what it has not come to yet.
+  std::vector<std::function<void()>> tasks_ ABSL_GUARDED_BY(mutex_);
+  bool running_tasks_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::atomic<bool> holding_ = false;  // What is held waits for the journal; written under mutex_.
+  std::atomic<size_t> queued_ = 0;     // Calls in held_, and those that are being written.
   SteadyTime retry_at_{};              // Of the ticker's thread.
+  std::thread thread_;                 // Last: it uses the rest.
 };
 
 }  // namespace sluice

@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <functional>
+#include <semaphore>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -36,6 +40,7 @@ class FailingJournal final : public Journal {
  public:
   absl::Status Append(std::span<RoutedMessage> batch) override { return memory_.Append(batch); }
   absl::Status Settle(std::span<const RecordId> records, std::span<OutboxEntry> replies) override {
+    if (before_write) before_write();
     if (full) return absl::ResourceExhaustedError("no space left");
     ++settles;
     for (const OutboxEntry& reply : replies) {
@@ -47,7 +52,8 @@ class FailingJournal final : public Journal {
   void Confirm(std::span<const RecordId> outbox_records) override { memory_.Confirm(outbox_records); }
   Depth depth() const override { return memory_.depth(); }
 
-  bool full = false;
+  std::atomic<bool> full = false;
+  std::function<void()> before_write;
   int settles = 0;
   std::vector<std::string> connections;  // Of the replies.
   std::vector<ReplyRefusal> refusals;    // Of those that are not to be published.
@@ -96,7 +102,7 @@ class SettlerTest : public ::testing::Test, private DispatcherListener {
     for (WorkerReply& reply : replies) settle.replies.push_back(std::move(reply));
     std::vector<WorkerSettle> settles;
     settles.push_back(std::move(settle));
-    settler_.OnSettles(session_, std::move(settles), results_);
+    at_->OnSettles(session_, std::move(settles), results_);
   }
   static std::vector<WorkerReply> ReplyTo(const std::string& topic, uint64_t reply_id = 0, uint32_t qos = 1) {
     WorkerReply reply;
@@ -142,11 +148,12 @@ class SettlerTest : public ::testing::Test, private DispatcherListener {
                    metrics_,
                    {.max_messages = 3, .max_bytes = 1u << 20},
                    [this](bool full) { full_.push_back(full); }};
+  Settler* at_ = &settler_;
   CollectingRefusals denied_;
   void ReplyAhead(uint64_t delivery, const std::string& topic, uint64_t reply_id = 0) {
     std::vector<WorkerReply> replies = ReplyTo(topic, reply_id);
     replies[0].delivery_id = delivery;
-    settler_.OnReplies(session_, std::move(replies), results_);
+    at_->OnReplies(session_, std::move(replies), results_);
   }
   // The disk has room again, and the settler has found out.
   void Recover() {
@@ -362,6 +369,106 @@ TEST_F(SettlerTest, AtABoundOfWhatIsHeldNothingMoreIsReadOfWorkers) {
   Recover();
   EXPECT_THAT(full_, ElementsAre(true, false));
   EXPECT_THAT(publisher_.Payloads(), ElementsAre("1", "2", "3", "4"));
+}
+
+// ------------------------------------------------------------------------------------------------ a slow disk
+
+class SettlerThreadTest : public SettlerTest {
+ protected:
+  SettlerThreadTest() { at_ = &own_; }
+  ~SettlerThreadTest() override { own_.Stop(); }
+
+  // The disk is slow: a write that has begun does not end before Go().
+  void Stall() {
+    journal_.before_write = [this] {
+      writing_.release();
+      go_.acquire();
+    };
+  }
+  void AwaitWrite() { writing_.acquire(); }
+  void Go(int writes) { go_.release(writes); }
+  bool Flush() { return own_.Flush(Clock::Real().Now() + Millis(10'000)); }
+
+  std::counting_semaphore<> writing_{0};
+  std::counting_semaphore<> go_{0};
+  Settler own_{clock_,
+               dispatcher_,
+               journal_,
+               outbox_,
+               rules_,
+               metrics_,
+               {.max_messages = 3, .max_bytes = 1u << 20},
+               [this](bool full) { full_.push_back(full); },
+               Settler::Writes::kOnOwnThread};
+};
+
+TEST_F(SettlerThreadTest, WhoSettlesDoesNotWaitAndWhatComesMeanwhileIsOneWrite) {
+  const uint64_t first = Deliver();
+  const uint64_t second = Deliver();
+  const uint64_t third = Deliver();
+  Stall();
+  Settle(first, Verdict::kAck, ReplyTo("1"));
+  AwaitWrite();
+  ReplyAhead(second, "2");
+  Settle(third, Verdict::kAck);
+  Settle(second, Verdict::kAck, ReplyTo("3"));
+  EXPECT_TRUE(publisher_.open().empty());
+  EXPECT_EQ(dispatcher_.Backlog(), 3u) << "each keeps its place in the window";
+  Go(2);
+  EXPECT_TRUE(Flush());
+  EXPECT_THAT(publisher_.Payloads(), ElementsAre("1", "2", "3"));
+  EXPECT_EQ(journal_.settles, 2);
+  EXPECT_EQ(dispatcher_.Backlog(), 0u);
+  EXPECT_FALSE(own_.holding());
+}
+
+TEST_F(SettlerThreadTest, WhatNeedsNoRecordKeepsItsPlaceBehindAWrite) {
+  const uint64_t first = Deliver();
+  const uint64_t qos0 = Deliver({.qos = Qos::kAtMostOnce});
+  Stall();
+  Settle(first, Verdict::kAck, ReplyTo("1"));
+  AwaitWrite();
+  Settle(qos0, Verdict::kAck, ReplyTo("2", 0, 0));
+  EXPECT_TRUE(publisher_.open().empty());
+  Go(2);
+  EXPECT_TRUE(Flush());
+  EXPECT_THAT(publisher_.Payloads(), ElementsAre("1", "2"));
+}
+
+TEST_F(SettlerThreadTest, AtABoundOfRepliesThatWaitForTheDiskNothingMoreIsReadOfWorkers) {
+  const uint64_t delivery = Deliver();
+  Stall();
+  ReplyAhead(delivery, "1");
+  AwaitWrite();
+  for (const char* topic : {"2", "3"}) ReplyAhead(delivery, topic);
+  EXPECT_THAT(full_, ElementsAre(true));
+  Go(2);
+  EXPECT_TRUE(Flush());
+  EXPECT_THAT(full_, ElementsAre(true, false));
+}
+
+TEST_F(SettlerThreadTest, ADiskThatTakesNothingIsTriedAgainUntilItDoes) {
+  const uint64_t delivery = Deliver();
+  journal_.full = true;
+  Settle(delivery, Verdict::kAck, ReplyTo("answer"));
+  EXPECT_FALSE(Flush()) << "waits for no journal that cannot be written";
+  EXPECT_TRUE(own_.holding());
+  EXPECT_EQ(metrics_.GetGauge("sluice_settles_held", "").value(), 1);
+  journal_.full = false;
+  while (own_.holding()) std::this_thread::yield();
+  EXPECT_TRUE(Flush());
+  EXPECT_THAT(publisher_.Payloads(), ElementsAre("answer"));
+  EXPECT_EQ(metrics_.GetGauge("sluice_settles_held", "").value(), 0);
+}
+
+TEST_F(SettlerThreadTest, OtherWorkForTheDiskIsDoneThereToo) {
+  std::atomic<std::thread::id> ran;
+  own_.Run([&ran] { ran = std::this_thread::get_id(); });
+  EXPECT_TRUE(Flush());
+  EXPECT_NE(ran.load(), std::this_thread::get_id());
+  own_.Stop();
+  own_.Run([&ran] { ran = std::this_thread::get_id(); });
+  EXPECT_EQ(ran.load(), std::this_thread::get_id()) << "once it has stopped, nothing is lost";
 }
 
 // ------------------------------------------------------------------------------------------------ not published
