@@ -1,8 +1,8 @@
-# The SDK as a package: headers, the two static libraries, and find_package(SluiceClient). Component sluice-client.
+# The SDK as a package: headers, the static libraries, and find_package(SluiceClient). Component sluice-client.
 include(CMakePackageConfigHelpers)
 set(SLUICE_CLIENT_CMAKE ${CMAKE_INSTALL_LIBDIR}/cmake/SluiceClient)
 
-install(TARGETS sluice_worker_sdk sluice_proto EXPORT SluiceClientTargets
+install(TARGETS sluice_worker_sdk sluice_proto sluice_worker_messages EXPORT SluiceClientTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT sluice-client)
 install(DIRECTORY include/sluice DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT sluice-client)
 install(EXPORT SluiceClientTargets NAMESPACE sluice:: DESTINATION ${SLUICE_CLIENT_CMAKE} COMPONENT sluice-client)
