@@ -1,11 +1,6 @@
 #include "server/certificates/pem.h"
 
 #include <fcntl.h>
-#include <openssl/bio.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <openssl/x509.h>
 #include <unistd.h>
 
 #include <array>
@@ -17,26 +12,10 @@
 #include <system_error>
 #include <utility>
 
+#include "server/certificates/openssl_ptr.h"
+
 namespace sluice {
 namespace {
-
-template <typename T, void (*kFree)(T*)>
-struct Freer {
-  void operator()(T* object) const { kFree(object); }
-};
-void FreeBio(BIO* bio) { BIO_free(bio); }
-using BioPtr = std::unique_ptr<BIO, Freer<BIO, FreeBio>>;
-using X509Ptr = std::unique_ptr<X509, Freer<X509, X509_free>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY, EVP_PKEY_free>>;
-using ContextPtr = std::unique_ptr<SSL_CTX, Freer<SSL_CTX, SSL_CTX_free>>;
-
-// OpenSSL's errors are the thread's: none is left to whoever asks next.
-struct NoErrorsLeft {
-  NoErrorsLeft() { ERR_clear_error(); }
-  ~NoErrorsLeft() { ERR_clear_error(); }
-};
-
-BioPtr Open(const std::string& pem) { return BioPtr(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))); }
 
 bool Holds(const std::string& pem, std::string_view what) { return pem.find(what) != std::string::npos; }
 
@@ -59,33 +38,30 @@ absl::Status Unusable(std::string_view problem, std::string_view more = "") {
   return absl::InvalidArgumentError(text);
 }
 
-// An encrypted key would ask for its pass phrase on the terminal.
-int NoPassPhrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*data*/) { return -1; }
-
-std::string SubjectOf(const X509* cert) {
-  const BioPtr text(BIO_new(BIO_s_mem()));
-  X509_NAME_print_ex(text.get(), X509_get_subject_name(cert), 0, XN_FLAG_ONELINE);
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(text.get(), &data);
-  std::string subject(data, static_cast<size_t>(size));
-  for (char& c : subject) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return subject;
-}
-
-std::optional<int64_t> NotAfter(const X509* cert) {
-  std::tm parts{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(cert), &parts) != 1) return std::nullopt;
-  return timegm(&parts);
-}
-
 std::string Reason() {
   const char* reason = ERR_reason_error_string(ERR_peek_last_error());
   return reason == nullptr ? "OpenSSL does not say why" : reason;
 }
 
 }  // namespace
+
+std::string NameText(const X509_NAME* name) {
+  const BioPtr text(BIO_new(BIO_s_mem()));
+  X509_NAME_print_ex(text.get(), name, 0, XN_FLAG_ONELINE);
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(text.get(), &data);
+  std::string shown(data, static_cast<size_t>(size));
+  for (char& c : shown) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return shown;
+}
+
+std::optional<int64_t> UnixSeconds(const ASN1_TIME* time) {
+  std::tm parts{};
+  if (ASN1_TIME_to_tm(time, &parts) != 1) return std::nullopt;
+  return timegm(&parts);
+}
 
 absl::StatusOr<std::string> ReadPemFile(const std::string& path) {
   constexpr size_t kLargest = 16u << 20;
@@ -105,43 +81,62 @@ absl::StatusOr<std::string> ReadPemFile(const std::string& path) {
 }
 
 absl::StatusOr<Expiry> CheckCertificates(const std::string& pem) {
-  const NoErrorsLeft no_errors_left;
-  const BioPtr bio = Open(pem);
+  const NoOpensslErrorsLeft no_errors_left;
+  const BioPtr bio = ReadingBio(pem);
   std::optional<Expiry> first;
-  while (const X509Ptr cert{PEM_read_bio_X509_AUX(bio.get(), nullptr, NoPassPhrase, nullptr)}) {
-    const std::optional<int64_t> not_after = NotAfter(cert.get());
+  while (const X509Ptr cert{PEM_read_bio_X509_AUX(bio.get(), nullptr, GivePassPhrase, nullptr)}) {
+    const std::optional<int64_t> not_after = UnixSeconds(X509_get0_notAfter(cert.get()));
     if (!not_after) return Unusable("holds a certificate whose end cannot be read");
-    if (!first || *not_after < first->unix_s) first = Expiry{.unix_s = *not_after, .subject = SubjectOf(cert.get())};
+    if (!first || *not_after < first->unix_s)
+      first = Expiry{.unix_s = *not_after, .subject = NameText(X509_get_subject_name(cert.get()))};
   }
   if (ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE && first) return *std::move(first);
   if (first || Holds(pem, "-----BEGIN CERTIFICATE-----")) return Unusable("holds a PEM certificate that is damaged");
   return Unusable("holds no PEM certificate", WhatItIs(pem));
 }
 
-absl::Status CheckPrivateKey(const std::string& pem) {
-  const NoErrorsLeft no_errors_left;
-  if (const KeyPtr key{PEM_read_bio_PrivateKey(Open(pem).get(), nullptr, NoPassPhrase, nullptr)}) {
+absl::StatusOr<std::string> ReadPasswordFile(const std::string& path) {
+  absl::StatusOr<std::string> content = ReadPemFile(path);
+  if (!content.ok()) return content;
+  // What an editor, or echo, puts at the end of a line.
+  if (content->ends_with('\n')) content->pop_back();
+  if (content->ends_with('\r')) content->pop_back();
+  if (content->empty()) return Unusable("holds no password: it is empty");
+  if (content->size() > 1'024) return Unusable("holds no password: it has more than 1,024 bytes");
+  return content;
+}
+
+bool IsEncryptedKey(const std::string& pem) {
+  return Holds(pem, "-----BEGIN ENCRYPTED PRIVATE KEY-----") || Holds(pem, "Proc-Type: 4,ENCRYPTED");
+}
+
+absl::Status CheckPrivateKey(const std::string& pem, std::string_view password) {
+  const NoOpensslErrorsLeft no_errors_left;
+  if (const KeyPtr key{PEM_read_bio_PrivateKey(ReadingBio(pem).get(), nullptr, GivePassPhrase, &password)}) {
     return absl::OkStatus();
   }
-  if (Holds(pem, "-----BEGIN ENCRYPTED PRIVATE KEY-----") || Holds(pem, "Proc-Type: 4,ENCRYPTED")) {
+  if (IsEncryptedKey(pem)) {
+    if (!password.empty()) return Unusable("is encrypted, and the password is not the one that decrypts it");
     return Unusable("is encrypted, and nobody is there to be asked for its pass phrase (openssl pkey decrypts it)");
   }
   if (Holds(pem, "PRIVATE KEY-----")) return Unusable("holds a PEM private key that is damaged");
   return Unusable("holds no PEM private key", WhatItIs(pem));
 }
 
-absl::Status CheckPair(const std::string& cert_pem, const std::string& key_pem) {
-  const NoErrorsLeft no_errors_left;
-  const X509Ptr cert(PEM_read_bio_X509_AUX(Open(cert_pem).get(), nullptr, NoPassPhrase, nullptr));
-  const KeyPtr key(PEM_read_bio_PrivateKey(Open(key_pem).get(), nullptr, NoPassPhrase, nullptr));
+absl::Status CheckPair(const std::string& cert_pem, const std::string& key_pem, std::string_view password) {
+  const NoOpensslErrorsLeft no_errors_left;
+  const X509Ptr cert(PEM_read_bio_X509_AUX(ReadingBio(cert_pem).get(), nullptr, GivePassPhrase, nullptr));
+  const KeyPtr key(PEM_read_bio_PrivateKey(ReadingBio(key_pem).get(), nullptr, GivePassPhrase, &password));
   if (cert == nullptr || key == nullptr) return Unusable("is not the key of the certificate");
   if (X509_check_private_key(cert.get(), key.get()) != 1) return Unusable("is not the key of the certificate");
-  const ContextPtr context(SSL_CTX_new(TLS_method()));
+  const SslContextPtr context(SSL_CTX_new(TLS_method()));
   if (context == nullptr) return absl::InternalError("OpenSSL has no TLS");
   ERR_clear_error();
   if (SSL_CTX_use_certificate(context.get(), cert.get()) != 1 ||
       SSL_CTX_use_PrivateKey(context.get(), key.get()) != 1) {
-    return Unusable("is refused by OpenSSL with its certificate: ", Reason());
+    const bool weak = ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_EE_KEY_TOO_SMALL;
+    return Unusable("is refused by OpenSSL with its certificate: ",
+                    Reason() + (weak ? " (RSA has 2,048 bits or more; or take EC or Ed25519)" : ""));
   }
   return absl::OkStatus();
 }

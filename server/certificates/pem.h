@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -25,12 +26,18 @@ struct Expiry {
 // `pem` holds certificates, all of which can be read.
 absl::StatusOr<Expiry> CheckCertificates(const std::string& pem);
 
-// `pem` holds a private key that no pass phrase is needed for.
-absl::Status CheckPrivateKey(const std::string& pem);
+// The text of a file, without the line's end that an editor puts there.
+absl::StatusOr<std::string> ReadPasswordFile(const std::string& path);
+
+// `pem` holds a private key that `password` decrypts, or, where that is empty, that none is needed for.
+absl::Status CheckPrivateKey(const std::string& pem, std::string_view password = {});
+
+// It needs a pass phrase.
+bool IsEncryptedKey(const std::string& pem);
 
 // The key is that of the first certificate, and OpenSSL would use both: it refuses keys that are too short. Both were
 // checked before.
-absl::Status CheckPair(const std::string& cert_pem, const std::string& key_pem);
+absl::Status CheckPair(const std::string& cert_pem, const std::string& key_pem, std::string_view password = {});
 
 // "2026-12-24T18:00:00Z".
 std::string UtcSeconds(int64_t unix_s);

@@ -36,6 +36,7 @@ struct ListenerOptions {
 // Reasons of sluice_connections_refused_total that are a Listener's:
 //   connections         limits.connections are open
 //   per_address         limits.connections_per_address are open of this address
+//   handshake_rate      limits.handshakes_per_second_per_address were begun by this address
 //   handshake_timeout   limits.handshake_timeout has passed
 //   descriptors         the process has no descriptor left; accept rests until one is free
 //   tls_…               a TLS handshake failed: tls_version (none that both speak), tls_cipher, tls_protocol (ALPN),
@@ -64,12 +65,14 @@ class Listener {
   // `loop` alone), where `accepted` runs. Once, from any thread; the loops outlive it, or are stopped before it goes.
   virtual void Start(EventLoop& loop, std::vector<EventLoop*> serving, Accepted accepted) = 0;
   // Listens no more, and closes what is in its handshake; what was accepted goes on. Nothing is accepted after it
-  // returned, and the address is free. From any thread but a serving loop's, or once the loops are stopped. Idempotent.
+  // returned, and the address is free. From a thread that is none of the loops' and holds no lock that `accepted`
+  // takes. Idempotent.
   virtual void Stop() = 0;
 
-  // Whether it accepts, for /readyz: "rests: the process has no file descriptors left (1024)". Thread-safe.
+  // Whether it accepts, for /readyz: "accepts no connections: the process has no file descriptors left (limit 1024)".
+  // Thread-safe, after Start().
   virtual absl::Status state() const = 0;
-  // Whether its loop still turns, for /healthz: `answer` runs on that loop, with state(). Thread-safe.
+  // Whether its loop still turns, for /healthz: `answer` runs on that loop, with state(). Thread-safe, after Start().
   virtual void Probe(std::function<void(absl::Status)> answer) = 0;
 };
 

@@ -1,0 +1,49 @@
+#include "server/certificates/crl.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+
+#include "server/certificates/openssl_ptr.h"
+
+namespace sluice {
+
+std::vector<X509CrlPtr> ParseCrls(const std::string& text) {
+  const NoOpensslErrorsLeft no_errors_left;
+  std::vector<X509CrlPtr> lists;
+  if (text.starts_with('\x30')) {
+    const auto* der = reinterpret_cast<const unsigned char*>(text.data());
+    if (X509CrlPtr list{d2i_X509_CRL(nullptr, &der, static_cast<long>(text.size()))}) lists.push_back(std::move(list));
+    return lists;
+  }
+  const BioPtr bio = ReadingBio(text);
+  while (X509CrlPtr list{PEM_read_bio_X509_CRL(bio.get(), nullptr, GivePassPhrase, nullptr)}) {
+    lists.push_back(std::move(list));
+  }
+  // A damaged one among others: as if there were none, or what it withdraws would be let in.
+  if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) lists.clear();
+  return lists;
+}
+
+absl::StatusOr<CrlFacts> ReadCrlFacts(const std::string& text) {
+  const std::vector<X509CrlPtr> lists = ParseCrls(text);
+  if (lists.empty()) {
+    return absl::InvalidArgumentError(text.find("-----BEGIN X509 CRL-----") == std::string::npos
+                                          ? "holds no revocation list (CRL), neither as PEM nor as DER"
+                                          : "holds a revocation list (CRL) that is damaged");
+  }
+  CrlFacts facts{.lists = lists.size(), .next_update_unix_s = std::numeric_limits<int64_t>::max(), .issuer = ""};
+  for (const X509CrlPtr& list : lists) {
+    facts.revoked += static_cast<size_t>(std::max(sk_X509_REVOKED_num(X509_CRL_get_REVOKED(list.get())), 0));
+    const ASN1_TIME* next = X509_CRL_get0_nextUpdate(list.get());
+    const std::optional<int64_t> ends = next == nullptr ? std::nullopt : UnixSeconds(next);
+    if (!ends || *ends >= facts.next_update_unix_s) continue;
+    facts.next_update_unix_s = *ends;
+    facts.issuer = NameText(X509_CRL_get_issuer(list.get()));
+  }
+  return facts;
+}
+
+absl::Status CheckCrls(const std::string& text) { return ReadCrlFacts(text).status(); }
+
+}  // namespace sluice
