@@ -22,7 +22,7 @@ using ChainPtr = std::unique_ptr<STACK_OF(X509), OpensslFreer<STACK_OF(X509), Fr
 // Of TLS 1.2. All that HTTP/2 lets be used (RFC 9113, appendix A, forbids the others).
 constexpr char kForwardSecret[] = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20";
 
-absl::Status Refused(const TlsServerOptions& options, std::string_view key, std::string_view problem) {
+absl::Status Refused(const TlsServerSettings& options, std::string_view key, std::string_view problem) {
   return absl::InvalidArgumentError(text::Concat(options.setting, ".", key, ": ", problem));
 }
 
@@ -35,6 +35,9 @@ std::string DateOf(const ASN1_TIME* time) {
 std::string CertificateText(X509_STORE_CTX* context, int error) {
   const X509* certificate = X509_STORE_CTX_get_current_cert(context);
   const std::string subject = certificate == nullptr ? "the certificate" : NameText(X509_get_subject_name(certificate));
+  // An authority that came with it, and is not trusted, says less than whose certificate it is.
+  const X509* leaf = X509_STORE_CTX_get0_cert(context);
+  const std::string own = leaf == nullptr ? subject : NameText(X509_get_subject_name(leaf));
   const std::string issuer = certificate == nullptr ? "" : NameText(X509_get_issuer_name(certificate));
   switch (error) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
@@ -57,7 +60,7 @@ std::string CertificateText(X509_STORE_CTX* context, int error) {
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_CERT_SIGNATURE_FAILURE:
-      return text::Concat(subject, " is not signed by an authority of clientCaFile (by ", issuer, ")");
+      return text::Concat(own, " is not signed by an authority of clientCaFile (but by ", issuer, ")");
     case X509_V_ERR_EE_KEY_TOO_SMALL:
     case X509_V_ERR_CA_KEY_TOO_SMALL:
       return text::Concat("the key of ", subject, " is too weak: RSA has 2,048 bits or more");
@@ -97,7 +100,7 @@ std::string ShownProtocols(const unsigned char* in, unsigned int size) {
 
 int SelectProtocol(SSL* ssl, const unsigned char** out, unsigned char* out_size, const unsigned char* in,
                    unsigned int in_size, void* arg) {
-  const auto& ours = static_cast<const TlsServerOptions*>(arg)->protocols;
+  const auto& ours = static_cast<const TlsServerSettings*>(arg)->protocols;
   for (const std::string& wanted : ours) {
     for (size_t i = 0; i < in_size; i += 1u + in[i]) {
       if (in[i] != wanted.size() || std::memcmp(in + i + 1, wanted.data(), wanted.size()) != 0) continue;
@@ -112,7 +115,7 @@ int SelectProtocol(SSL* ssl, const unsigned char** out, unsigned char* out_size,
 
 // Before anything else of the handshake is done.
 int OnClientHello(SSL* ssl, int* alert, void* arg) {
-  if (!static_cast<const TlsServerOptions*>(arg)->protocol_required) return SSL_CLIENT_HELLO_SUCCESS;
+  if (!static_cast<const TlsServerSettings*>(arg)->protocol_required) return SSL_CLIENT_HELLO_SUCCESS;
   const unsigned char* extension = nullptr;
   size_t size = 0;
   if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation, &extension, &size) == 1) {
@@ -123,7 +126,7 @@ int OnClientHello(SSL* ssl, int* alert, void* arg) {
   return SSL_CLIENT_HELLO_ERROR;
 }
 
-absl::Status SetCiphers(SSL_CTX* context, const TlsServerOptions& options) {
+absl::Status SetCiphers(SSL_CTX* context, const TlsServerSettings& options) {
   std::string of_12;
   std::string of_13;
   for (std::string_view name : text::Split(options.ciphers, ':')) {
@@ -153,7 +156,7 @@ absl::Status SetCiphers(SSL_CTX* context, const TlsServerOptions& options) {
   return absl::OkStatus();
 }
 
-absl::Status SetVersion(SSL_CTX* context, const TlsServerOptions& options) {
+absl::Status SetVersion(SSL_CTX* context, const TlsServerSettings& options) {
   if (options.min_version != "1.2" && options.min_version != "1.3") {
     return Refused(options, "minVersion", text::Concat("'", options.min_version, "' is neither 1.2 nor 1.3"));
   }
@@ -162,7 +165,7 @@ absl::Status SetVersion(SSL_CTX* context, const TlsServerOptions& options) {
 }
 
 // The texts were checked: what fails here is nothing that a message of its own would help with.
-absl::Status UseCertificate(SSL_CTX* context, const TlsServerOptions& options, const TlsTexts& texts) {
+absl::Status UseCertificate(SSL_CTX* context, const TlsServerSettings& options, const TlsTexts& texts) {
   const BioPtr certs = ReadingBio(texts.cert);
   const X509Ptr own(PEM_read_bio_X509_AUX(certs.get(), nullptr, GivePassPhrase, nullptr));
   std::string_view password = texts.key_password;
@@ -177,7 +180,7 @@ absl::Status UseCertificate(SSL_CTX* context, const TlsServerOptions& options, c
   return absl::OkStatus();
 }
 
-absl::Status UseAuthorities(SSL_CTX* context, const TlsServerOptions& options, const TlsTexts& texts) {
+absl::Status UseAuthorities(SSL_CTX* context, const TlsServerSettings& options, const TlsTexts& texts) {
   StorePtr store(X509_STORE_new());
   const BioPtr authorities = ReadingBio(texts.client_ca);
   while (const X509Ptr authority{PEM_read_bio_X509_AUX(authorities.get(), nullptr, GivePassPhrase, nullptr)}) {
@@ -201,7 +204,7 @@ absl::Status UseAuthorities(SSL_CTX* context, const TlsServerOptions& options, c
 
 }  // namespace
 
-absl::StatusOr<SslContextPtr> MakeTlsContext(const TlsServerOptions& options, const TlsTexts& texts) {
+absl::StatusOr<SslContextPtr> MakeTlsContext(const TlsServerSettings& options, const TlsTexts& texts) {
   const NoOpensslErrorsLeft no_errors_left;
   SslContextPtr made(SSL_CTX_new(TLS_server_method()));
   SSL_CTX* context = made.get();
@@ -223,7 +226,7 @@ absl::StatusOr<SslContextPtr> MakeTlsContext(const TlsServerOptions& options, co
     if (absl::Status status = UseAuthorities(context, options, texts); !status.ok()) return status;
   }
   // The options live as long as the TlsServer, which each handshake holds.
-  auto* arg = const_cast<TlsServerOptions*>(&options);  // NOLINT(cppcoreguidelines-pro-type-const-cast): C's void*.
+  auto* arg = const_cast<TlsServerSettings*>(&options);  // NOLINT(cppcoreguidelines-pro-type-const-cast): C's void*.
   if (!options.protocols.empty()) SSL_CTX_set_alpn_select_cb(context, SelectProtocol, arg);
   SSL_CTX_set_client_hello_cb(context, OnClientHello, arg);
   return made;

@@ -25,7 +25,7 @@ struct HandshakeNotes {
 };
 
 // Errors begin with the setting: "workers.tls.ciphers: …".
-absl::StatusOr<SslContextPtr> MakeTlsContext(const TlsServerOptions& options, const TlsTexts& texts);
+absl::StatusOr<SslContextPtr> MakeTlsContext(const TlsServerSettings& options, const TlsTexts& texts);
 
 // OK if the certificates, the own one first, are accepted by the context's authorities and revocation lists at this
 // moment. The error: "CN = pump-7 is withdrawn (…)".

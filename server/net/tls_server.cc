@@ -12,7 +12,7 @@ namespace sluice {
 namespace {
 
 // Said, not refused: it may be the clock that is wrong, or nobody may look at it.
-void WarnOf(const TlsServerOptions& options, const TlsTexts& texts, int64_t now_unix_s) {
+void WarnOf(const TlsServerSettings& options, const TlsTexts& texts, int64_t now_unix_s) {
   for (const std::string& text : texts.client_crls) {
     const absl::StatusOr<CrlFacts> facts = ReadCrlFacts(text);
     if (!facts.ok() || facts->next_update_unix_s > now_unix_s) continue;
@@ -25,13 +25,13 @@ void WarnOf(const TlsServerOptions& options, const TlsTexts& texts, int64_t now_
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<TlsServer>> TlsServer::Load(TlsServerOptions options, const Clock& clock) {
+absl::StatusOr<std::shared_ptr<TlsServer>> TlsServer::Load(TlsServerSettings options, const Clock& clock) {
   std::shared_ptr<TlsServer> server(new TlsServer(std::move(options), clock));
   if (absl::Status status = server->Reload(); !status.ok()) return status;
   return server;
 }
 
-TlsServer::TlsServer(TlsServerOptions options, const Clock& clock) : options_(std::move(options)), clock_(clock) {}
+TlsServer::TlsServer(TlsServerSettings options, const Clock& clock) : options_(std::move(options)), clock_(clock) {}
 
 TlsServer::~TlsServer() = default;
 

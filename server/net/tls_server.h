@@ -18,7 +18,7 @@ struct ssl_ctx_st;
 
 namespace sluice {
 
-struct TlsServerOptions {
+struct TlsServerSettings {
   std::string setting;  // "workers.tls": errors and logs begin with it.
   TlsFiles files;
   // Clients without a certificate are let in, too, where there is files.client_ca_file; one that is shown must be
@@ -41,7 +41,7 @@ class TlsServer final : public Tickable {
   static constexpr Millis kLookEvery{1'000};
 
   // The files are read and checked now: errors name setting, file, cause and remedy. `clock` outlives it.
-  static absl::StatusOr<std::shared_ptr<TlsServer>> Load(TlsServerOptions options, const Clock& clock);
+  static absl::StatusOr<std::shared_ptr<TlsServer>> Load(TlsServerSettings options, const Clock& clock);
   ~TlsServer() override;
 
   // Looks whether the files have changed, and reads them then: new connections use what they hold, those that stand go
@@ -56,18 +56,18 @@ class TlsServer final : public Tickable {
   absl::Status CheckAgain(const PeerCertificate& certificate) const;
 
   bool wants_client_certificate() const { return !options_.files.client_ca_file.empty(); }
-  const TlsServerOptions& options() const { return options_; }
+  const TlsServerSettings& options() const { return options_; }
 
   // For the handshake.
   std::shared_ptr<ssl_ctx_st> context() const;
 
  private:
-  TlsServer(TlsServerOptions options, const Clock& clock);
+  TlsServer(TlsServerSettings options, const Clock& clock);
 
   // OK when nothing has changed, too.
   absl::Status Reload();
 
-  const TlsServerOptions options_;
+  const TlsServerSettings options_;
   const Clock& clock_;
 
   // Of whoever ticks.

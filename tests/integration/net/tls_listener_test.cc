@@ -82,7 +82,7 @@ class TlsListenerTest : public testing::Test {
   TempDir folder_;
   TlsAuthority authority_;
   TlsAuthority clients_{"Clients"};
-  TlsServerOptions tls_;
+  TlsServerSettings tls_;
   TlsClientWishes wishes_;
   std::shared_ptr<TlsServer> tls_server_;
   SteadyTime now_ = Clock::Real().Now();

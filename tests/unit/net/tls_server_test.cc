@@ -36,7 +36,7 @@ class TlsServerTest : public testing::Test {
   ManualClock clock_;
   TempDir folder_;
   TlsAuthority authority_;
-  TlsServerOptions options_;
+  TlsServerSettings options_;
   std::shared_ptr<TlsServer> server_;
 };
 
