@@ -13,6 +13,9 @@ constexpr Millis kFirstRetry{500};
 constexpr Millis kHeld{5'000};
 // Connections in a row that did not hold, from which on that looks like two clients with one id.
 constexpr int kSuspiciousShortLives = 3;
+// After a connection whose end was expected; and how many of these there may be while no connection holds.
+constexpr Millis kAfterExpected{20};
+constexpr int kMostExpected = 32;
 // Two clients with one id throw each other out; the one that lost waits at least this long.
 constexpr Millis kAfterTakeover{10'000};
 
@@ -86,16 +89,23 @@ SteadyTime ConnectionLife::ConnectFailed(const std::string& error, bool refused)
   return due;
 }
 
-SteadyTime ConnectionLife::Lost(const std::string& why, uint8_t reason) {
-  const bool held = clock_.Now() - up_since_ >= kHeld;
-  if (held) backoff_.Reset();
-  short_lives_ = held ? 0 : short_lives_ + 1;
-  connected_.Set(0);
+SteadyTime ConnectionLife::Lost(const std::string& why, uint8_t reason, bool expected) {
   const bool takeover = reason == reason::kSessionTakenOver;
-  const char* hint = !takeover && short_lives_ >= kSuspiciousShortLives
-                         ? " (again and again: perhaps another client connects with the same client id)"
-                         : "";
-  const SteadyTime due = clock_.Now() + backoff_.Next(takeover ? kAfterTakeover : Millis{0});
+  if (clock_.Now() - up_since_ >= kHeld) {
+    backoff_.Reset();
+    short_lives_ = expected_ = 0;
+  }
+  const bool at_once = expected && !takeover && expected_ < kMostExpected;
+  ++(at_once ? expected_ : short_lives_);
+  connected_.Set(0);
+  const char* hint = "";
+  if (at_once) {
+    hint = " (it may be over a reply: those under way are tried again one by one)";
+  } else if (!takeover && short_lives_ >= kSuspiciousShortLives) {
+    hint = " (again and again: perhaps another client connects with the same client id)";
+  }
+  const SteadyTime due =
+      clock_.Now() + (at_once ? kAfterExpected : backoff_.Next(takeover ? kAfterTakeover : Millis{0}));
   log::Write(takeover ? log::Level::kError : log::Level::kWarning, "mqtt connection lost",
              {{"connection", options_.name},
               {"role", role_},

@@ -40,7 +40,9 @@ class ConnectionLife {
   // It broke, or the broker disconnected it with this reason of MQTT 5 (0: none), or the driver gave it up: `why`. When
   // to connect again. The back-off starts over only if the connection had held for a while; a session taken over by
   // another client of the same id waits for long, so that the two do not throw each other out in a hot loop.
-  SteadyTime Lost(const std::string& why, uint8_t reason);
+  // `expected`: the broker was there, and something was sent that may break connections. The next one is made at once
+  // then, so that nobody waits for what another has done; but not for ever so.
+  SteadyTime Lost(const std::string& why, uint8_t reason, bool expected = false);
 
   // It does what it is for: the back-off starts over.
   void Proven() { backoff_.Reset(); }
@@ -65,6 +67,7 @@ class ConnectionLife {
   Backoff backoff_;
   SteadyTime up_since_{};
   int short_lives_ = 0;  // Connections in a row that did not hold.
+  int expected_ = 0;     // And of those whose end was expected.
   std::string assigned_client_id_;
   std::optional<uint32_t> told_expiry_s_;
 };

@@ -14,11 +14,6 @@ namespace {
 // MQTT 3.1.1 has no Receive Maximum, but brokers have a bound all the same (mosquitto: 20).
 constexpr size_t kUnannouncedReceiveMaximum = 20;
 
-// Whether it is kept while there is no connection.
-bool Waits(const Outgoing& outgoing) {
-  return outgoing.message->qos != Qos::kAtMostOnce || outgoing.wait_for_connection;
-}
-
 PublishOutcome Failed(Outgoing& outgoing, PublishOutcome::Code code, uint8_t reason) {
   return {.token = outgoing.token, .code = code, .mqtt_reason_code = reason, .message = std::move(outgoing.message)};
 }
@@ -27,6 +22,10 @@ PublishOutcome Failed(Outgoing& outgoing, PublishOutcome::Code code, uint8_t rea
 
 PublishQueue::PublishQueue(size_t window, size_t window_bytes, bool mqtt5)
     : window_(std::max<size_t>(1, window)), window_bytes_(window_bytes), mqtt5_(mqtt5) {}
+
+bool PublishQueue::Waits(const Outgoing& outgoing) {
+  return outgoing.message->qos != Qos::kAtMostOnce || outgoing.wait_for_connection;
+}
 
 void PublishQueue::Add(std::vector<Outgoing> batch, std::vector<PublishOutcome>& outcomes) {
   for (Outgoing& outgoing : batch) {
@@ -41,17 +40,15 @@ void PublishQueue::Add(std::vector<Outgoing> batch, std::vector<PublishOutcome>&
 
 void PublishQueue::Connected(const BrokerLimits& limits, SteadyTime now) {
   connected_ = true;
-  confirmed_any_ = false;
-  proven_ = false;
+  proven_ = answered_ = silent_ = others_sent_ = confirmed_any_ = false;
   announced_ = limits;
   limits_ = lessons_.Apply(announced_, now);
   acknowledged_window_ = std::min<size_t>(window_, mqtt5_ ? limits.receive_maximum : kUnannouncedReceiveMaximum);
-  others_turn_ = true;
 }
 
 void PublishQueue::Disconnected(uint8_t reason, SteadyTime now, std::vector<PublishOutcome>& outcomes) {
   if (connected_) Strike(reason, now, outcomes);
-  UnsendStuck(now);
+  UnsendSuspects(now);
   connected_ = false;
   ping_wanted_ = false;
   ping_patience_ = kNever;
@@ -76,21 +73,26 @@ bool PublishQueue::HasRoomFor(const OutboundMessage& message) const {
 
 void PublishQueue::Take(SteadyTime now, std::vector<Sent>& sent, std::vector<PublishOutcome>& outcomes) {
   if (!connected_) return;
-  if (trial_ && now >= trial_until_) GiveUpWaiting();
-  if (trial_) return;  // It is alone.
-  if (suspects_.empty() || NextSuspect(now) == suspects_.end()) {
-    TakeOthers(std::numeric_limits<uint64_t>::max(), now, sent, outcomes);
+  if (on_trial_ > 0 && now >= trial_until_) GiveUpWaiting();
+  if (on_trial_ > 0) return;
+  if (!suspects_.empty() && !answered_ && !silent_) {
+    if (AwaitPong(now)) return;
+    silent_ = true;
+  }
+  if (!AnyDue(now)) {
+    size_t all = SIZE_MAX;
+    TakeOthers(all, now, sent, outcomes);
     return;
   }
-  if (std::exchange(others_turn_, false)) others_end_ = first_sequence_ + entries_.size();
-  if (TakeOthers(others_end_, now, sent, outcomes) && sent_ == stuck_) TakeSuspect(now, sent, outcomes);
+  if (std::exchange(others_turn_, false)) others_left_ = window_;
+  if (TakeOthers(others_left_, now, sent, outcomes) && sent_ == stuck_) TakeSuspects(now, sent, outcomes);
 }
 
-bool PublishQueue::TakeOthers(uint64_t end, SteadyTime now, std::vector<Sent>& sent,
+bool PublishQueue::TakeOthers(size_t& most, SteadyTime now, std::vector<Sent>& sent,
                               std::vector<PublishOutcome>& outcomes) {
-  bool all = true;
+  bool over = true;
   bool passed_over = false;  // Something that waits stays behind: next_ must not pass it.
-  for (size_t i = next_; i < entries_.size() && first_sequence_ + i < end; ++i) {
+  for (size_t i = next_; i < entries_.size() && most > 0; ++i) {
     Entry& entry = entries_[i];
     if (entry.state == State::kWaiting && !SettleUnfit(entry, now, outcomes)) {
       const OutboundMessage& message = *entry.outgoing.message;
@@ -99,15 +101,17 @@ bool PublishQueue::TakeOthers(uint64_t end, SteadyTime now, std::vector<Sent>& s
         continue;
       }
       if (!HasRoomFor(message)) {
-        all = false;
+        over = false;
         break;
       }
       Send(first_sequence_ + i, entry, now, sent);
+      --most;
+      others_sent_ = true;
     }
     if (!passed_over) next_ = i + 1;
   }
   DropSettledFront();
-  return all;
+  return over;
 }
 
 bool PublishQueue::SettleUnfit(Entry& entry, SteadyTime now, std::vector<PublishOutcome>& outcomes) {
@@ -143,8 +147,8 @@ void PublishQueue::Return(uint64_t sequence) {
   Entry* entry = Find(sequence);
   if (entry == nullptr || entry->state != State::kSent) return;
   Unsend(*entry);
-  if (trial_ == sequence) {
-    trial_.reset();
+  if (const auto suspect = suspects_.find(sequence); suspect != suspects_.end()) {
+    EndTrial(suspect->second);
   } else {
     next_ = std::min<size_t>(next_, sequence - first_sequence_);
   }
@@ -155,7 +159,7 @@ void PublishQueue::Settle(uint64_t sequence, PublishOutcome::Code code, uint8_t 
   Entry* entry = Find(sequence);
   if (entry == nullptr) return;
   if (entry->state == State::kSent) Unsend(*entry);
-  confirmed_any_ = true;
+  answered_ = confirmed_any_ = true;
   lessons_.Confirmed(*entry->outgoing.message);
   entry->sent_once = false;  // The broker has no more of it.
   SettleEntry(*entry, code, reason, outcomes);

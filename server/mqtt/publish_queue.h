@@ -24,15 +24,18 @@ namespace sluice {
 // sent ones waiting again, in their old order and before all that came later. One whose expiry is over before it was
 // sent for the first time is settled as kExpired.
 //
-// Some brokers answer a message they do not take by closing the connection; sent again first thing, it would
-// do so for ever and hold up all others. So a message that two connections broke over is a suspect. Others go first
-// from then on; then suspects are tried one by one, each alone, with a pause before it is tried again. One that breaks
-// three connections so is settled as kRefused, sooner where the DISCONNECT says what is wrong with it.
-//   - A connection breaks over all that was sent and not confirmed; if something of QoS 1 or 2 was confirmed on it,
-//   over
-//     the first of these only: brokers work in order.
-//   - What is written at QoS 0 says nothing about the broker. Before a suspect is tried the broker is to answer a ping,
-//     so that no earlier message of QoS 0 can be what the connection breaks over.
+// Some brokers answer a message they do not take by closing the connection; sent again first thing, it
+// would do so for ever and hold up all others. So what was sent and not confirmed when a connection broke is suspected.
+// The next one begins with a ping, so that it is known to work; then others go first, a window of them; then
+//   - what no two connections broke over is sent again together, in its old order, and nothing beside it. A connection
+//     broke over all of them, but when some were confirmed: brokers mostly work in order, so over the first that was not;
+//   - what two broke over is tried alone, one after the other, and others have a turn after each;
+//   - what three broke over alone is settled as kRefused, with pauses between these; sooner where the DISCONNECT says
+//     what is wrong with it.
+//   - A DISCONNECT that speaks of something else (the server shuts down) casts no suspicion.
+//   - In the minute after a message broke a connection alone, what the next one breaks over is tried alone at once.
+//   - What is written at QoS 0 says nothing about the broker. Before a suspect is tried alone the broker is to answer a
+//     ping again, so that no earlier message of QoS 0 can be what the connection breaks over.
 //   - Messages of the topic and QoS of a suspect wait for it, so that their order holds, until it has broken a
 //     connection alone.
 class PublishQueue {
@@ -68,7 +71,7 @@ class PublishQueue {
 
   // A ping is to be sent, and its answer told by Pong(). Told once.
   bool TakePingWish() { return std::exchange(ping_wanted_, false); }
-  void Pong() { proven_ = true; }
+  void Pong();
   // When Take() may give more without anything else happening; kNever: it will not.
   SteadyTime due(SteadyTime now) const;
 
@@ -77,6 +80,9 @@ class PublishQueue {
   // Taken and not settled.
   size_t sent() const { return sent_; }
   size_t suspects() const { return suspects_.size(); }
+  // The broker is there, and some message is known or suspected to make it close connections: if this one breaks now,
+  // there is no reason to wait before the next.
+  bool expects_breaks(SteadyTime now) const { return answered_ && (!suspects_.empty() || now < vigilant_until_); }
   // Settled while the broker may know them as under way: each keeps a packet id until the session ends.
   size_t abandoned() const { return abandoned_; }
   // What was learnt about the broker since the last call, for people; empty: nothing.
@@ -94,16 +100,27 @@ class PublishQueue {
     Entry entry;
     uint8_t alone = 0;  // Connections that broke while it alone was sent.
     SteadyTime not_before{};
-    bool stuck = false;  // The broker did not answer in time: it stays sent, and others go on.
+    bool on_trial = false;  // It is sent, and others wait for the answer.
+    bool stuck = false;     // The broker did not answer in time: it stays sent, and others go on.
+    bool slow = false;      // So it was on an earlier connection.
   };
   using Suspects = std::map<uint64_t, Suspect>;  // By sequence.
   using TopicAndQos = std::pair<std::string_view, Qos>;
 
-  // Takes messages before `end` (a sequence), but those that wait for a suspect. True: there is none left that waits.
-  bool TakeOthers(uint64_t end, SteadyTime now, std::vector<Sent>& sent, std::vector<PublishOutcome>& outcomes);
-  // Tries the suspect whose turn it is, or asks for the ping before it.
-  void TakeSuspect(SteadyTime now, std::vector<Sent>& sent, std::vector<PublishOutcome>& outcomes);
-  Suspects::iterator NextSuspect(SteadyTime now);
+  // Whether it is kept while there is no connection.
+  static bool Waits(const Outgoing& outgoing);
+  // Takes at most `most` messages, but those that wait for a suspect. True: no other waits, or that many were taken.
+  bool TakeOthers(size_t& most, SteadyTime now, std::vector<Sent>& sent, std::vector<PublishOutcome>& outcomes);
+  void TakeSuspects(SteadyTime now, std::vector<Sent>& sent, std::vector<PublishOutcome>& outcomes);
+  // Those that no two connections broke over. False: there are none that may go out.
+  bool TakeTogether(SteadyTime now, std::vector<Sent>& sent, std::vector<PublishOutcome>& outcomes);
+  // Tries the one whose turn it is, or asks for the ping before it.
+  void TakeAlone(SteadyTime now, std::vector<Sent>& sent, std::vector<PublishOutcome>& outcomes);
+  // Asks for a ping; true: its answer is to be waited for.
+  bool AwaitPong(SteadyTime now);
+  void Try(Suspects::iterator suspect, SteadyTime now, std::vector<Sent>& sent);
+  bool AnyDue(SteadyTime now) const;
+  Suspects::iterator NextAlone(SteadyTime now);
   // Settles what this broker cannot take, and what is too old; then true.
   bool SettleUnfit(Entry& entry, SteadyTime now, std::vector<PublishOutcome>& outcomes);
   bool HasRoomFor(const OutboundMessage& message) const;
@@ -116,9 +133,10 @@ class PublishQueue {
   void Forget(uint64_t sequence);
   void DropSettledFront();
   void ClearSuspect(Suspects::iterator suspect);
-  // Nothing is to wait for the answer to the suspect that is tried any more.
+  void EndTrial(Suspect& suspect);
+  // Nothing is to wait for the answer to the suspects that are tried any more.
   void GiveUpWaiting();
-  void UnsendStuck(SteadyTime now);
+  void UnsendSuspects(SteadyTime now);
   // A connection broke: over what?
   void Strike(uint8_t reason, SteadyTime now, std::vector<PublishOutcome>& outcomes);
   void StrikeAlone(uint8_t reason, SteadyTime now, std::vector<PublishOutcome>& outcomes);
@@ -133,16 +151,22 @@ class PublishQueue {
   BrokerLimits limits_;
   BrokerLessons lessons_;
   size_t acknowledged_window_ = 0;  // For QoS 1 and 2.
-  bool confirmed_any_ = false;      // QoS 1 or 2, on this connection.
 
   Suspects suspects_;
   std::set<TopicAndQos> held_topics_;  // Of suspects that have not broken a connection alone.
-  std::optional<uint64_t> trial_;      // The suspect that is sent, alone,
-  SteadyTime trial_until_ = kNever;    // until then.
-  size_t stuck_ = 0;                   // Suspects that are.
-  bool others_turn_ = true;            // Before the next trial others have a turn: those that are there by then,
-  uint64_t others_end_ = 0;            // which are those before this sequence.
-  bool proven_ = false;                // The broker has answered a ping since the last QoS 0 was written.
+  size_t on_trial_ = 0;                // Suspects that are.
+  std::optional<uint64_t> alone_;      // The only one of these, tried alone.
+  SteadyTime trial_until_ = kNever;
+  SteadyTime vigilant_until_{};  // A message broke a connection alone a short while ago.
+  size_t stuck_ = 0;             // Suspects that are.
+  bool others_turn_ = true;      // Before the next trial others have a turn,
+  size_t others_left_ = 0;       // in which so many more may go out.
+  bool others_sent_ = false;     // On this connection, since the last trial.
+  int others_broke_ = 0;         // Connections in a row that broke in it.
+  bool confirmed_any_ = false;   // On this connection, or of the suspects that are sent together.
+  bool answered_ = false;        // The broker has, to anything on this connection.
+  bool silent_ = false;          // Or was waited for in vain.
+  bool proven_ = false;          // The broker has answered a ping since the last QoS 0 was written.
   bool ping_wanted_ = false;
   SteadyTime ping_patience_ = kNever;  // A ping was wished for; from then on a suspect is tried without its answer.
 

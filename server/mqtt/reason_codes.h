@@ -14,6 +14,9 @@ inline constexpr uint8_t kUnspecifiedError = 0x80;  // This and above are errors
 inline constexpr uint8_t kMalformedPacket = 0x81;
 inline constexpr uint8_t kProtocolError = 0x82;
 inline constexpr uint8_t kUnsupportedProtocolVersion = 0x84;
+inline constexpr uint8_t kServerBusy = 0x89;
+inline constexpr uint8_t kServerShuttingDown = 0x8B;
+inline constexpr uint8_t kKeepAliveTimeout = 0x8D;
 inline constexpr uint8_t kSessionTakenOver = 0x8E;
 inline constexpr uint8_t kTopicNameInvalid = 0x90;
 inline constexpr uint8_t kPacketIdentifierNotFound = 0x92;
@@ -23,7 +26,10 @@ inline constexpr uint8_t kPacketTooLarge = 0x95;
 inline constexpr uint8_t kPayloadFormat = 0x99;
 inline constexpr uint8_t kRetainNotSupported = 0x9A;
 inline constexpr uint8_t kQosNotSupported = 0x9B;
+inline constexpr uint8_t kUseAnotherServer = 0x9C;
+inline constexpr uint8_t kServerMoved = 0x9D;
 inline constexpr uint8_t kSharedSubscriptionsNotSupported = 0x9E;
+inline constexpr uint8_t kMaximumConnectTime = 0xA0;
 inline constexpr uint8_t kWildcardSubscriptionsNotSupported = 0xA2;
 }  // namespace reason
 

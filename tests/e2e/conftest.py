@@ -6,7 +6,7 @@ import pytest
 from harness.gateway import Gateway, config_for
 from harness.mosquitto import Mosquitto
 from harness.mqtt import MqttClient
-from harness.proxy import TcpProxy
+from harness.proxy import PickyProxy, TcpProxy
 from harness.worker import AnsweringWorker, EchoWorker, RawWorker
 
 
@@ -52,6 +52,9 @@ class World:
 
     def proxy(self, broker):
         return self._keep(TcpProxy(broker.port))
+
+    def picky_proxy(self, broker, hates):
+        return self._keep(PickyProxy(broker.port, hates))
 
     def client(self, broker, protocol="5", **options):
         self.count += 1

@@ -35,6 +35,7 @@ class EgressCore final : public Link::User {
   // On the loop's thread.
   void OnUp(const Connack& connack, bool session_kept) override;
   void OnDown(uint8_t reason) override;
+  bool ExpectsBreak() const override { return queue_.expects_breaks(clock_.Now()); }
   void OnPublished(uint64_t token, uint8_t reason) override;
   absl::Status OnBatch() override;
   void Produce() override;

@@ -343,7 +343,7 @@ void Link::Failed(const std::string& why, uint8_t reason) {
     return Finish();
   }
   SetDetail(why);
-  const SteadyTime retry = life_.Lost(why, reason);
+  const SteadyTime retry = life_.Lost(why, reason, user_->ExpectsBreak());
   user_->OnDown(reason);
   phase_timer_.Set(retry, [this] { Open(); });
 }

@@ -43,6 +43,9 @@ class Link final : private ClientEvents {
     virtual void OnUp(const Connack& connack, bool session_kept) = 0;
     // `reason`: of the broker's DISCONNECT, 0 without one.
     virtual void OnDown(uint8_t reason) = 0;
+    // If the connection breaks now, it is most likely over something that was sent: there is no reason to wait before
+    // the next.
+    virtual bool ExpectsBreak() const { return false; }
     // See ClientEvents. `storage` keeps the publish's views alive; null: copy them.
     virtual void OnPublish(const Publish& /*publish*/, const std::shared_ptr<const void>& /*storage*/) {}
     // Counted and logged already.

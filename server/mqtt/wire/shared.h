@@ -29,6 +29,7 @@ class SharedCore final : public Link::User {
  private:
   void OnUp(const Connack& connack, bool session_kept) override;
   void OnDown(uint8_t reason) override;
+  bool ExpectsBreak() const override { return out_.ExpectsBreak(); }
   void OnPublish(const Publish& publish, const std::shared_ptr<const void>& storage) override;
   void OnBadPublish(const BadPacket& packet) override;
   void OnReleased(uint16_t packet_id) override;

@@ -5,6 +5,7 @@ import struct
 import threading
 
 CHUNK = 64 << 10
+PUBLISH = 3
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER, 0 s: close() sends a reset.
 
 
@@ -112,8 +113,11 @@ class TcpProxy:
                 if left is not None:
                     self.budget[direction] = left - len(data)
                     data = data[:left]
+                data, hated = self._look(link, direction, data)
                 writer.write(data)
                 await writer.drain()
+                if hated:
+                    self._end_link(link, reset=False)
                 if left is not None and self.budget[direction] < 0:
                     del self.budget[direction]
                     self.cuts += 1
@@ -122,6 +126,10 @@ class TcpProxy:
                     self._end_link(link, reset=True)
         except OSError:
             pass  # Either side has gone; so does the link.
+
+    def _look(self, link, direction, data):
+        """What may pass of it, and whether that is the end of the connection."""
+        return data, False
 
     async def _set_budget(self, count, direction):
         self.budget[direction] = count
@@ -167,6 +175,44 @@ class TcpProxy:
         await asyncio.sleep(0)
 
 
+class PickyProxy(TcpProxy):
+    """With the broker behind it, one that closes a connection without a word when a client publishes to a topic for which
+    `hates(topic, qos)` holds. What came before it is taken."""
+
+    def __init__(self, server_port, hates):
+        self.hates = hates
+        super().__init__(server_port)
+
+    def _look(self, link, direction, data):
+        if direction == "down":
+            return data, False
+        link.unfinished += data
+        end = 0
+        while (packet := self._packet(link.unfinished, end)) is not None:
+            kind, flags, body, following = packet
+            if kind == PUBLISH:
+                length = int.from_bytes(body[:2], "big")
+                if self.hates(body[2:2 + length].decode(), flags >> 1 & 3):
+                    return link.unfinished[:end], True
+            end = following
+        passed, link.unfinished = link.unfinished[:end], link.unfinished[end:]
+        return passed, False
+
+    @staticmethod
+    def _packet(data, start):
+        """Type, flags, body and where the next one begins; None: it has not come as a whole."""
+        length, shift, at = 0, 0, start + 1
+        while at < len(data):
+            length |= (data[at] & 127) << shift
+            shift += 7
+            at += 1
+            if data[at - 1] < 128:
+                if at + length > len(data):
+                    return None
+                return data[start] >> 4, data[start] & 15, data[at:at + length], at + length
+        return None
+
+
 class Link:
     """A client's connection and the one to the server that belongs to it."""
 
@@ -174,3 +220,4 @@ class Link:
         self.writers = (client_writer, server_writer)
         self.pumps = []
         self.lost = False
+        self.unfinished = b""  # Of PickyProxy: the beginning of a packet.

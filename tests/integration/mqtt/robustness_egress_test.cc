@@ -2,6 +2,8 @@
 #include <atomic>
 #include <map>
 #include <set>
+#include <string>
+#include <utility>
 
 #include "tests/integration/mqtt/robustness.h"
 
@@ -32,10 +34,11 @@ uint16_t IdentifierOf(const Packet& publish) {
 
 // Each bad connection confirms some PUBLISHes, and does this at a later one.
 Story::Trick AtAPublish(std::function<void(FakeBroker& broker, Peer& peer, const Packet& packet)> act) {
-  auto publishes = std::make_shared<std::map<int, int>>();
+  // A story is told to several brokers.
+  auto publishes = std::make_shared<std::map<std::pair<std::string, int>, int>>();
   return [=](FakeBroker& broker, Peer& peer, const Packet& packet) {
     if (peer.number() > kBadConnections || packet.type() != kPublish) return false;
-    if (++(*publishes)[peer.number()] <= kGoodPublishes) return false;
+    if (++(*publishes)[{broker.uri(), peer.number()}] <= kGoodPublishes) return false;
     act(broker, peer, packet);
     return true;
   };

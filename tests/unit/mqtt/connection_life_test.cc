@@ -44,6 +44,20 @@ TEST_F(ConnectionLifeTest, ABackOffStartsOverOnlyAfterAConnectionThatHeld) {
   EXPECT_LE(Wait(life_.Lost("closed", 0)), Millis{500});
 }
 
+TEST_F(ConnectionLifeTest, AConnectionWhoseEndWasExpectedIsMadeAnewAtOnceButNotForEver) {
+  int at_once = 0;
+  for (int i = 0; i < 100; ++i) {
+    life_.Up({});
+    clock_.Advance(Millis{10});
+    if (Wait(life_.Lost("closed", 0, /*expected=*/true)) <= Millis{20}) ++at_once;
+  }
+  EXPECT_EQ(at_once, 32);
+  life_.Up({});
+  clock_.Advance(Millis{10'000});
+  EXPECT_LE(Wait(life_.Lost("closed", 0, /*expected=*/true)), Millis{20});
+  EXPECT_GE(Wait(life_.Lost("taken over", reason::kSessionTakenOver, /*expected=*/true)), Millis{10'000});
+}
+
 TEST_F(ConnectionLifeTest, ATakenOverSessionIsNotFoughtFor) {
   life_.Up({});
   clock_.Advance(Millis{10'000});
