@@ -15,7 +15,7 @@
 
 namespace sluice {
 
-struct Peer;  // net/channel.h: who is connected.
+struct Peer;  // net/peer.h: who is connected.
 
 namespace rpc {
 
@@ -34,14 +34,15 @@ inline std::string_view Find(const Metadata& metadata, std::string_view name) {
 
 // What an RPC began with. Constant from the handler's making until OnDone.
 struct CallInfo {
-  std::string path;                // "/sluice.v1.WorkerService/Work", a method of this server's.
-  std::string authority;           // What the client calls the server.
-  Metadata metadata;               // "authorization", "user-agent", … Holds secrets: never log it.
-  SteadyTime received{};           // When its headers were there.
-  SteadyTime deadline = kNever;    // By the client's grpc-timeout. The server ends the call at it.
-  std::string peer_name;           // "10.0.0.7:4711", "[::1]:4711" or "unix", for people.
-  const Peer* peer = nullptr;      // The connection's other side, with its certificate; never null on a server.
-  std::shared_ptr<void> identity;  // What Server::Options::admit made of the above; null without it.
+  std::string path;              // "/sluice.v1.WorkerService/Work", a method of this server's.
+  std::string authority;         // What the client calls the server.
+  Metadata metadata;             // "authorization", "user-agent", … Holds secrets: never log it.
+  SteadyTime received{};         // When its headers were there.
+  SteadyTime deadline = kNever;  // By the client's grpc-timeout. The server ends the call at it.
+  std::string peer_name;         // "10.0.0.7:4711", "[::1]:4711" or "unix", for people.
+  // The connection's other side, with its certificate; never null on a server. The same object for all its calls.
+  std::shared_ptr<const Peer> peer;
+  std::shared_ptr<void> identity;  // What ServerOptions::admit made of the above; null without it.
 };
 
 // Wakes a call from other threads, and may outlive it. Thread-safe.
