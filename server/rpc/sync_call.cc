@@ -15,11 +15,7 @@ struct WorkerPool::Impl {
   void Work() {
     MutexLock lock(mutex);
     while (true) {
-      while (tasks.empty() && !stopping) {
-        ++idle;
-        changed.Wait(mutex);
-        --idle;
-      }
+      while (tasks.empty() && !stopping) changed.Wait(mutex);
       if (tasks.empty()) return;
       std::function<void()> task = std::move(tasks.front());
       tasks.pop_front();
@@ -27,6 +23,7 @@ struct WorkerPool::Impl {
       task();
       task = nullptr;  // What it holds goes before the lock is taken again.
       mutex.Lock();
+      --taken;
     }
   }
 
@@ -36,7 +33,7 @@ struct WorkerPool::Impl {
   CondVar changed;
   std::deque<std::function<void()>> tasks ABSL_GUARDED_BY(mutex);
   std::vector<std::thread> threads ABSL_GUARDED_BY(mutex);
-  size_t idle ABSL_GUARDED_BY(mutex) = 0;
+  size_t taken ABSL_GUARDED_BY(mutex) = 0;  // Tasks that run or wait.
   bool stopping ABSL_GUARDED_BY(mutex) = false;
 };
 
@@ -56,11 +53,11 @@ WorkerPool::~WorkerPool() {
 bool WorkerPool::Run(std::function<void()> task) {
   const MutexLock lock(impl_->mutex);
   if (impl_->stopping) return false;
+  if (impl_->taken == impl_->max_threads + impl_->max_waiting) return false;
+  ++impl_->taken;
   // Threads are made as they are needed: most servers never need the second.
-  if (impl_->tasks.size() >= impl_->idle && impl_->threads.size() < impl_->max_threads) {
+  if (impl_->taken > impl_->threads.size() && impl_->threads.size() < impl_->max_threads) {
     impl_->threads.emplace_back([impl = impl_.get()] { impl->Work(); });
-  } else if (impl_->tasks.size() >= impl_->idle + impl_->max_waiting) {
-    return false;
   }
   impl_->tasks.push_back(std::move(task));
   impl_->changed.NotifyOne();

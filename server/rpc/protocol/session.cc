@@ -57,7 +57,10 @@ void Http2Session::Receive(std::string_view bytes, SteadyTime now) {
   now_ = now;
   if (over() || terminated_ || bytes.empty()) return;
   last_received_ = now;
-  ping_sent_ = kNever;
+  if (ping_sent_ != kNever) {
+    ping_sent_ = kNever;
+    Due(now + limits_.keepalive_time);
+  }
   const bool was_within = meter_.within_frame();
   const uint64_t frames_before = counts_.frames_received;
   const size_t allowed = meter_.Scan(bytes, [this](const FrameHead& head) { return AllowFrame(head); });
