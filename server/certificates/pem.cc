@@ -95,7 +95,7 @@ absl::StatusOr<Expiry> CheckCertificates(const std::string& pem) {
   return Unusable("holds no PEM certificate", WhatItIs(pem));
 }
 
-absl::StatusOr<std::string> ReadPasswordFile(const std::string& path) {
+absl::StatusOr<std::string> ReadKeyPassword(const std::string& path) {
   absl::StatusOr<std::string> content = ReadPemFile(path);
   if (!content.ok()) return content;
   // What an editor, or echo, puts at the end of a line.

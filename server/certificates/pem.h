@@ -27,7 +27,7 @@ struct Expiry {
 absl::StatusOr<Expiry> CheckCertificates(const std::string& pem);
 
 // The text of a file, without the line's end that an editor puts there.
-absl::StatusOr<std::string> ReadPasswordFile(const std::string& path);
+absl::StatusOr<std::string> ReadKeyPassword(const std::string& path);
 
 // `pem` holds a private key that `password` decrypts, or, where that is empty, that none is needed for.
 absl::Status CheckPrivateKey(const std::string& pem, std::string_view password = {});

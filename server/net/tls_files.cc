@@ -65,7 +65,7 @@ absl::Status ReadKey(const Settings& settings, const TlsFiles& files, TlsTexts& 
   if (!key.ok()) return key.status();
   texts.key = *std::move(key);
   if (!files.key_password_file.empty()) {
-    absl::StatusOr<std::string> password = ReadPasswordFile(files.key_password_file);
+    absl::StatusOr<std::string> password = ReadKeyPassword(files.key_password_file);
     if (!password.ok()) return settings.Unusable("keyPasswordFile", files.key_password_file, password.status());
     texts.key_password = *std::move(password);
   } else if (IsEncryptedKey(texts.key)) {
