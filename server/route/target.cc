@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "server/message/topic.h"
+#include "server/route/chain_pattern.h"
 #include "server/route/processors.h"
 
 namespace sluice {
@@ -19,29 +20,6 @@ std::optional<std::string_view> UserProperty(const Message& message, std::string
     if (property == name) return value;
   }
   return std::nullopt;
-}
-
-// `*` stands for any characters. Goes back to the last one only, so that it takes no longer than the product of both
-// lengths.
-bool MatchesPattern(std::string_view pattern, std::string_view name) {
-  size_t at = 0;
-  size_t star = std::string_view::npos;  // The last one, and where what it stands for ends.
-  size_t star_end = 0;
-  for (size_t i = 0; i < name.size();) {
-    if (at < pattern.size() && pattern[at] == '*') {
-      star = at++;
-      star_end = i;
-    } else if (at < pattern.size() && pattern[at] == name[i]) {
-      ++at;
-      ++i;
-    } else if (star != std::string_view::npos) {
-      at = star + 1;
-      i = ++star_end;
-    } else {
-      return false;
-    }
-  }
-  return pattern.find_first_not_of('*', at) == std::string_view::npos;
 }
 
 }  // namespace
@@ -114,8 +92,9 @@ bool TargetPattern::Resolve(const Message& message, std::string& chain, std::str
 }
 
 bool TargetPattern::Allows(std::string_view chain) const {
-  return allowed_.empty() ||
-         std::ranges::any_of(allowed_, [chain](std::string_view pattern) { return MatchesPattern(pattern, chain); });
+  return allowed_.empty() || std::ranges::any_of(allowed_, [chain](std::string_view pattern) {
+           return MatchesChainPattern(pattern, chain);
+         });
 }
 
 std::optional<std::string_view> TargetPattern::Piece::ValueIn(const Message& message) const {

@@ -1,0 +1,58 @@
+// Filters of topics that a rule lets replies go to, or keeps them from.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace sluice {
+
+// A topic filter (MQTT 5.0 §4.7) whose levels may refer to the topic of the message that is answered:
+//   ${topic.N}   level N of it, from 1; a level may hold it between other characters: "cmd-${topic.2}"
+//   ${topic}     all of it, as levels of their own: "${topic}/reply"
+// Levels are compared as they are: a `..` is a name like any other, and what a device put into its topic is text, never a
+// wildcard. Immutable.
+class ReplyFilter {
+ public:
+  // INVALID_ARGUMENT with what is wrong, worded to stand behind the filter.
+  static absl::StatusOr<ReplyFilter> Parse(std::string_view text);
+
+  // Both topics are valid names. False where the message's topic lacks a level that is referred to; and `+` and `#` in
+  // the first level do not match a topic that begins with `$` (§4.7.2). Does not allocate.
+  bool Allows(std::string_view reply_topic, std::string_view message_topic) const {
+    return Matches(reply_topic, message_topic, /*in_doubt=*/false);
+  }
+  // The same for a filter that forbids: a level that is lacking stands for any, and wildcards match `$` too.
+  bool Forbids(std::string_view reply_topic, std::string_view message_topic) const {
+    return Matches(reply_topic, message_topic, /*in_doubt=*/true);
+  }
+
+  // Refers to no message.
+  bool fixed() const { return fixed_; }
+  const std::string& text() const { return text_; }
+
+ private:
+  struct Piece {
+    std::string text;
+    uint32_t level = 0;  // 0: text.
+  };
+  struct Level {
+    enum class Kind : uint8_t { kText, kPlus, kHash, kTopic, kPieces };
+    Kind kind = Kind::kText;
+    std::string text;
+    std::vector<Piece> pieces{};
+  };
+  static absl::StatusOr<Level> ParseLevel(std::string_view text);
+  static bool MatchesLevel(const Level& level, std::string_view reply_level, std::string_view message_topic,
+                           bool in_doubt);
+  bool Matches(std::string_view reply_topic, std::string_view message_topic, bool in_doubt) const;
+
+  std::string text_;
+  bool fixed_ = true;
+  std::vector<Level> levels_;
+};
+
+}  // namespace sluice
