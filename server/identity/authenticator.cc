@@ -74,7 +74,7 @@ OrRefusal<PrincipalPtr> ConfiguredAuthenticator::Decide(const Credentials& crede
   PrincipalPtr by_token;
   // Whatever is shown and is looked at must hold: what is wrong is not made good by what is right.
   if (options_.certificates && credentials.certificate != nullptr) {
-    OrRefusal<PrincipalPtr> result = FromCertificate(*credentials.certificate);
+    OrRefusal<PrincipalPtr> result = FromCertificate(credentials.certificate);
     if (std::holds_alternative<AuthenticationRefusal>(result)) return result;
     by_certificate = std::get<PrincipalPtr>(std::move(result));
   }
@@ -105,7 +105,9 @@ OrRefusal<PrincipalPtr> ConfiguredAuthenticator::Decide(const Credentials& crede
                                 "TOKEN");
 }
 
-OrRefusal<PrincipalPtr> ConfiguredAuthenticator::FromCertificate(const PeerCertificate& certificate) const {
+OrRefusal<PrincipalPtr> ConfiguredAuthenticator::FromCertificate(
+    const std::shared_ptr<const PeerCertificate>& shown) const {
+  const PeerCertificate& certificate = *shown;
   auto principal = std::make_shared<Principal>();
   principal->names = NamesOf(certificate, *options_.certificates);
   if (principal->names.empty()) {
@@ -114,7 +116,7 @@ OrRefusal<PrincipalPtr> ConfiguredAuthenticator::FromCertificate(const PeerCerti
                                Printable(certificate.serial), ", has no name that is taken"));
   }
   principal->expires_unix_s = certificate.not_after_unix_s;
-  principal->certificate_chain = certificate.chain_der;
+  principal->certificate = shown;
   return PrincipalPtr(std::move(principal));
 }
 
@@ -143,8 +145,8 @@ absl::Status ConfiguredAuthenticator::StillHolds(const Principal& principal) con
       return absl::UnauthenticatedError("the key that signed the token has been withdrawn");
     }
   }
-  if (!principal.certificate_chain.empty() && seams_.check_chain) {
-    if (!seams_.check_chain(principal.certificate_chain).ok()) {
+  if (principal.certificate != nullptr && seams_.check_certificate) {
+    if (!seams_.check_certificate(*principal.certificate).ok()) {
       return absl::UnauthenticatedError("the client certificate is not taken any more");
     }
   }

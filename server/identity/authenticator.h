@@ -24,8 +24,8 @@ namespace sluice {
 
 // What a call brings to show who makes it.
 struct Credentials {
-  const PeerCertificate* certificate = nullptr;     // Null: none.
-  std::span<const std::string_view> authorization;  // The values of its metadata of that name.
+  std::shared_ptr<const PeerCertificate> certificate;  // Null: none.
+  std::span<const std::string_view> authorization;     // The values of its metadata of that name.
 };
 
 // Thread-safe.
@@ -47,7 +47,7 @@ class ConfiguredAuthenticator final : public Authenticator, public Tickable {
   struct Seams {
     KeyFile::ReadFile read_file;
     // Whether a certificate that was let in would be let in again (its CA, and the lists of what is revoked). Null: yes.
-    std::function<absl::Status(const std::vector<std::string>& chain_der)> check_chain = nullptr;
+    std::function<absl::Status(const PeerCertificate& certificate)> check_certificate = nullptr;
   };
 
   // `listener`: "workers", names the section of the configuration, and the metric's label. `clock` and `metrics` outlive
@@ -72,7 +72,7 @@ class ConfiguredAuthenticator final : public Authenticator, public Tickable {
   };
 
   OrRefusal<PrincipalPtr> Decide(const Credentials& credentials) const;
-  OrRefusal<PrincipalPtr> FromCertificate(const PeerCertificate& certificate) const;
+  OrRefusal<PrincipalPtr> FromCertificate(const std::shared_ptr<const PeerCertificate>& shown) const;
   OrRefusal<PrincipalPtr> FromToken(std::string_view token) const;
   const Issuer* Find(std::string_view name) const;
 

@@ -62,14 +62,18 @@ std::optional<AdminRole> AdminRoleOf(std::string_view name) {
 }
 
 bool ReplyGrants::Permits(const ReplyAct& reply, std::string& why) const {
+  thread_local std::vector<std::string_view> reply_room;
+  thread_local std::vector<std::string_view> message_room;
+  const SplitTopic topic(reply.topic, reply_room);
+  const SplitTopic message(reply.message_topic, message_room);
   for (const Denied& denied : denied_) {
-    if (!denied.filter.Forbids(reply.topic, reply.message_topic)) continue;
+    if (!denied.filter.Forbids(topic, message)) continue;
     why = absl::StrCat("the rule '", denied.rule, "' denies replies to '", denied.filter.text(), "'");
     return false;
   }
   const Allowed* nearly = nullptr;
   for (const Allowed& allowed : allowed_) {
-    if (!allowed.filter.Allows(reply.topic, reply.message_topic)) continue;
+    if (!allowed.filter.Allows(topic, message)) continue;
     if (reply.qos <= allowed.qos && (allowed.retain || !reply.retain)) return true;
     nearly = &allowed;
   }

@@ -11,6 +11,8 @@
 
 namespace sluice {
 
+struct PeerCertificate;
+
 inline constexpr int64_t kNeverExpires = std::numeric_limits<int64_t>::max();
 
 // What a token says about its bearer, by JSON Pointer (RFC 6901): "/groups", "/kubernetes.io/namespace" (whose '.' is
@@ -23,15 +25,13 @@ struct Principal {
   // nobody's token can pass for somebody else's certificate:
   //   spiffe://DOMAIN/PATH, uri:URI, dns:NAME, email:ADDRESS, subject:NAME   a client certificate
   //   sub:SUBJECT                                                            a token
-  //   unix:UID                                                               the owner of a Unix socket's other end
   std::vector<std::string> names;
   Claims claims;                           // Of the token.
   int64_t expires_unix_s = kNeverExpires;  // When the first of what it showed is not valid any more, skew included.
-  // What it showed, to look whether that still holds: which key of which issuer signed the token; the certificate and
-  // what came with it, as DER.
+  // What it showed, to look whether that still holds: which key of which issuer signed the token, and the certificate.
   std::string issuer;
   std::string key_thumbprint;
-  std::vector<std::string> certificate_chain;
+  std::shared_ptr<const PeerCertificate> certificate;
 
   const std::string& name() const { return names.front(); }
 };

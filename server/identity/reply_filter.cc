@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <optional>
 #include <utility>
 
 #include "server/identity/text.h"
 #include "server/message/topic.h"
-#include "server/route/topic_matcher.h"
 
 namespace sluice {
 namespace {
@@ -52,7 +50,8 @@ absl::StatusOr<ReplyFilter::Level> ReplyFilter::ParseLevel(std::string_view text
 absl::StatusOr<ReplyFilter> ReplyFilter::Parse(std::string_view text) {
   ReplyFilter filter;
   filter.text_ = text;
-  std::string plain;  // With a word in place of each reference, to be checked as a filter.
+  bool moved = false;  // Behind a `${topic}`, which is several levels.
+  std::string plain;   // With a word in place of each reference, to be checked as a filter.
   for (const std::string_view part : SplitAt(text, '/')) {
     absl::StatusOr<Level> level = ParseLevel(part);
     if (!level.ok()) return level.status();
@@ -66,53 +65,62 @@ absl::StatusOr<ReplyFilter> ReplyFilter::Parse(std::string_view text) {
     } else {
       plain += part;
     }
+    moved = moved || level->kind == Level::Kind::kTopic;
+    if (level->kind == Level::Kind::kText && !moved) {
+      filter.probe_ = filter.levels_.size();
+      filter.probe_text_ = level->text;
+    }
     filter.levels_.push_back(*std::move(level));
   }
   if (absl::Status status = CheckTopicFilter(plain); !status.ok()) return status;
   return filter;
 }
 
-bool ReplyFilter::MatchesLevel(const Level& level, std::string_view reply_level, std::string_view message_topic,
+bool ReplyFilter::MatchesLevel(const Level& level, std::string_view reply_level, const SplitTopic& message,
                                bool in_doubt) {
   for (const Piece& piece : level.pieces) {
-    std::string_view expected = piece.text;
-    if (piece.level != 0) {
-      const std::optional<std::string_view> referred = TopicLevel(message_topic, piece.level);
-      if (!referred) return in_doubt;
-      expected = *referred;
-    }
+    if (piece.level > message.levels.size()) return in_doubt;
+    const std::string_view expected = piece.level == 0 ? std::string_view(piece.text) : message.levels[piece.level - 1];
     if (!reply_level.starts_with(expected)) return false;
     reply_level.remove_prefix(expected.size());
   }
   return reply_level.empty();
 }
 
-bool ReplyFilter::Matches(std::string_view reply_topic, std::string_view message_topic, bool in_doubt) const {
+bool ReplyFilter::Matches(const SplitTopic& reply, const SplitTopic& message, bool in_doubt) const {
   using Kind = Level::Kind;
+  if (probe_ != kNoProbe && (probe_ >= reply.levels.size() || reply.levels[probe_] != probe_text_)) return false;
   const Kind first = levels_.front().kind;
-  if (!in_doubt && reply_topic.starts_with('$') && (first == Kind::kPlus || first == Kind::kHash)) return false;
-  std::string_view rest = reply_topic;
-  bool done = false;  // The last level has been read.
-  const auto next = [&rest, &done](size_t size) {
-    done = size == rest.size();
-    rest.remove_prefix(done ? size : size + 1);
-  };
+  if (!in_doubt && reply.text.starts_with('$') && (first == Kind::kPlus || first == Kind::kHash)) return false;
+  std::span<const std::string_view> rest = reply.levels;
   for (const Level& level : levels_) {
     // `a/#` matches `a`, too.
     if (level.kind == Kind::kHash) return true;
-    if (done) return false;
+    if (rest.empty()) return false;
     if (level.kind == Kind::kTopic) {
-      const size_t size = message_topic.size();
-      if (!rest.starts_with(message_topic) || (rest.size() > size && rest[size] != '/')) return false;
-      next(size);
+      const size_t count = message.levels.size();
+      if (rest.size() < count || !std::ranges::equal(rest.first(count), message.levels)) return false;
+      rest = rest.subspan(count);
       continue;
     }
-    const std::string_view reply_level = rest.substr(0, rest.find('/'));
-    if (level.kind == Kind::kText && reply_level != level.text) return false;
-    if (level.kind == Kind::kPieces && !MatchesLevel(level, reply_level, message_topic, in_doubt)) return false;
-    next(reply_level.size());
+    if (level.kind == Kind::kText && rest.front() != level.text) return false;
+    if (level.kind == Kind::kPieces && !MatchesLevel(level, rest.front(), message, in_doubt)) return false;
+    rest = rest.subspan(1);
   }
-  return done;
+  return rest.empty();
+}
+
+SplitTopic::SplitTopic(std::string_view topic, std::vector<std::string_view>& room) : text(topic) {
+  room.clear();
+  const char* begin = topic.data();
+  const char* const end = begin + topic.size();
+  for (const char* at = begin; at != end; ++at) {
+    if (*at != '/') continue;
+    room.emplace_back(begin, static_cast<size_t>(at - begin));
+    begin = at + 1;
+  }
+  room.emplace_back(begin, static_cast<size_t>(end - begin));
+  levels = room;
 }
 
 }  // namespace sluice

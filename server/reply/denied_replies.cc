@@ -25,7 +25,8 @@ std::string Shown(std::string_view topic) {
 
 }  // namespace
 
-std::string_view DenialName(ItemResult::Code code) {
+std::string_view DenialName(ItemResult::Code code, bool by_rule) {
+  if (by_rule) return "not_permitted";
   switch (code) {
     case ItemResult::Code::kDenied:
       return "denied";
@@ -44,8 +45,8 @@ DeniedReplies::DeniedReplies(const Clock& clock, MetricsRegistry& metrics, std::
     : metrics_(metrics), then_(then), log_limit_(clock, {.burst = 5, .interval = Millis(1'000)}) {}
 
 void DeniedReplies::Note(const Denied& denied) {
-  CounterOf(denied.chain, denied.code).Add();
-  const std::string_view reason = DenialName(denied.code);
+  CounterOf(denied.chain, denied.by_rule ? kByRule : static_cast<size_t>(denied.code)).Add();
+  const std::string_view reason = DenialName(denied.code, denied.by_rule);
   if (!log_limit_.Admit("reply refused by the gateway", reason)) return;
   log::Warning("reply refused by the gateway", {{"chain", denied.chain},
                                                 {"worker", denied.worker},
@@ -58,10 +59,13 @@ void DeniedReplies::Note(const Denied& denied) {
 void DeniedReplies::Expect(std::string_view chain) {
   MutexLock lock(mutex_);
   Counters& counters = counters_[std::string(chain)];
-  for (const ItemResult::Code code : kDenials) counters[static_cast<size_t>(code)] = &Make(chain, code);
+  for (const ItemResult::Code code : kDenials) {
+    counters[static_cast<size_t>(code)] = &Make(chain, static_cast<size_t>(code));
+  }
+  counters[kByRule] = &Make(chain, kByRule);
 }
 
-Counter& DeniedReplies::CounterOf(std::string_view chain, ItemResult::Code code) {
+Counter& DeniedReplies::CounterOf(std::string_view chain, size_t slot) {
   MutexLock lock(mutex_);
   auto found = counters_.find(chain);
   if (found == counters_.end()) {
@@ -72,15 +76,16 @@ Counter& DeniedReplies::CounterOf(std::string_view chain, ItemResult::Code code)
     }
     found = counters_.try_emplace(std::string(chain)).first;
   }
-  Counter*& counter = found->second[static_cast<size_t>(code)];
-  if (counter == nullptr) counter = &Make(found->first, code);
+  Counter*& counter = found->second[slot];
+  if (counter == nullptr) counter = &Make(found->first, slot);
   return *counter;
 }
 
-Counter& DeniedReplies::Make(std::string_view chain, ItemResult::Code code) {
-  return metrics_.GetCounter("sluice_replies_denied_total",
-                             "Replies that the gateway itself refused, by chain and reason",
-                             {{"chain", std::string(chain)}, {"reason", std::string(DenialName(code))}});
+Counter& DeniedReplies::Make(std::string_view chain, size_t slot) {
+  return metrics_.GetCounter(
+      "sluice_replies_denied_total", "Replies that the gateway itself refused, by chain and reason",
+      {{"chain", std::string(chain)},
+       {"reason", std::string(DenialName(static_cast<ItemResult::Code>(slot), slot == kByRule))}});
 }
 
 }  // namespace sluice

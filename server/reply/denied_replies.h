@@ -14,8 +14,8 @@
 
 namespace sluice {
 
-// "denied", "invalid_topic", …: as in metrics and before the reason of a dead letter.
-std::string_view DenialName(ItemResult::Code code);
+// "denied", "not_permitted" (by a rule), "invalid_topic", …: as in metrics and before the reason of a dead letter.
+std::string_view DenialName(ItemResult::Code code, bool by_rule = false);
 
 // Thread-safe.
 class DeniedReplies {
@@ -32,6 +32,7 @@ class DeniedReplies {
     std::string_view topic;  // Any bytes.
     ItemResult::Code code;
     std::string_view why;
+    bool by_rule = false;  // The worker's permissions refuse it, not what holds for all replies.
   };
   // A warning at a bounded rate, and a count by chain and reason.
   void Note(const Denied& denied);
@@ -40,10 +41,12 @@ class DeniedReplies {
   // Of chains that only templates or workers name, with counters of their own; replies of more are counted together.
   static constexpr size_t kMostNamed = 100;
   static constexpr size_t kCodes = 16;
+  static constexpr size_t kByRule = kCodes - 1;
   using Counters = std::array<Counter*, kCodes>;
 
-  Counter& CounterOf(std::string_view chain, ItemResult::Code code);
-  Counter& Make(std::string_view chain, ItemResult::Code code);
+  // `slot`: a code, or kByRule.
+  Counter& CounterOf(std::string_view chain, size_t slot);
+  Counter& Make(std::string_view chain, size_t slot);
 
   MetricsRegistry& metrics_;
   const std::string then_;

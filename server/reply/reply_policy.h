@@ -23,6 +23,7 @@ struct ReplyRefused {
   std::string message;
   // What it would have been, as far as it can be: a QoS out of range counts as 2.
   std::unique_ptr<OutboundMessage> reply;
+  bool by_rule = false;  // The worker's permissions refuse it.
 };
 
 using ReplyDecision = std::variant<NothingToPublish, ReplyRefused, std::unique_ptr<OutboundMessage>>;

@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "server/identity/permissions.h"
 #include "server/telemetry/log.h"
 
 namespace sluice {
@@ -45,6 +46,20 @@ ItemResult Stale(uint64_t reply_id, uint64_t delivery_id) {
 Counter& NotSent(MetricsRegistry& metrics, const char* reason) {
   return metrics.GetCounter("sluice_replies_not_sent_total", "Replies that were not handed to a broker, by reason",
                             {{"reason", reason}});
+}
+
+// A reply may go where its worker may publish for the message that it holds.
+void ApplyGrants(const StreamGrants* grants, const Dispatcher::InFlightInfo& about, ReplyDecision& decision) {
+  auto* outbound = std::get_if<std::unique_ptr<OutboundMessage>>(&decision);
+  if (grants == nullptr || outbound == nullptr) return;
+  const ReplyAct act{.topic = (*outbound)->topic,
+                     .qos = (*outbound)->qos,
+                     .retain = (*outbound)->retain,
+                     .message_topic = about.message->topic};
+  std::string why;
+  if (grants->Permits(*about.chain, act, why)) return;
+  std::unique_ptr<OutboundMessage> reply = std::move(*outbound);
+  decision = ReplyRefused{ItemResult::Code::kDenied, std::move(why), std::move(reply), /*by_rule=*/true};
 }
 
 }  // namespace
@@ -133,6 +148,7 @@ void Settler::OnSettles(SessionId session, std::vector<WorkerSettle> settles,
 
 void Settler::Decide(WorkerReply& reply, const Sender& sender, const Dispatcher::InFlightInfo& about, Batch& batch) {
   ReplyDecision decision = DecideReply(reply, *about.message, *about.route, rules_);
+  ApplyGrants(sender.results->grants(), about, decision);
   if (auto* refused = std::get_if<ReplyRefused>(&decision)) {
     batch.results.push_back({reply.reply_id, sender.delivery_id, refused->code, 0, refused->message});
     Deny(std::move(*refused), sender, about, batch);
@@ -166,16 +182,18 @@ void Settler::Deny(ReplyRefused refused, const Sender& sender, const Dispatcher:
                 .worker = worker,
                 .topic = refused.reply->topic,
                 .code = refused.code,
-                .why = refused.message});
+                .why = refused.message,
+                .by_rule = refused.by_rule});
   if (!rules_.keep_denied) return;
   const bool at_most_once = about.message->qos == Qos::kAtMostOnce && refused.reply->qos == Qos::kAtMostOnce;
-  batch.denied.push_back({.entry = {std::move(refused.reply), 0, about.route->connection},
-                          .refusal = {.reason = std::string(DenialName(refused.code)) + ": " + refused.message,
-                                      .message_id = about.id,
-                                      .route = about.route->id,
-                                      .chain = about.chain->name,
-                                      .worker = worker},
-                          .journaled = !at_most_once});
+  batch.denied.push_back(
+      {.entry = {std::move(refused.reply), 0, about.route->connection},
+       .refusal = {.reason = std::string(DenialName(refused.code, refused.by_rule)) + ": " + refused.message,
+                   .message_id = about.id,
+                   .route = about.route->id,
+                   .chain = about.chain->name,
+                   .worker = worker},
+       .journaled = !at_most_once});
 }
 
 int64_t Settler::SettlesOf(const Batch& batch) {

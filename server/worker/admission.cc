@@ -66,7 +66,7 @@ std::string WhyUnknown(std::string_view name, const ChainDirectory& chains) {
 
 }  // namespace
 
-absl::StatusOr<Admission> Admit(const Hello& hello, const AdmissionRules& rules) {
+absl::StatusOr<Admission> Admit(const Hello& hello, const AdmissionRules& rules, const Grants* grants) {
   if (hello.min_protocol_version > hello.max_protocol_version) {
     return absl::InvalidArgumentError(absl::StrCat("hello: min_protocol_version ", hello.min_protocol_version,
                                                    " is above max_protocol_version ", hello.max_protocol_version));
@@ -77,7 +77,15 @@ absl::StatusOr<Admission> Admit(const Hello& hello, const AdmissionRules& rules)
                                                       ", this gateway speaks version ", kProtocolVersion));
   }
   Admission admission;
+  const Admission::Refused* denied = nullptr;
+  admission.refused.reserve(hello.chains.size());
   for (const std::string& name : hello.chains) {
+    if (grants != nullptr && !grants->MayServe(name)) {
+      // Whether there is such a chain is not this worker's business.
+      admission.refused.push_back({name, "no rule permits this worker to serve the chain"});
+      denied = &admission.refused.back();
+      continue;
+    }
     ChainRef chain = rules.chains.Find(name);
     std::string reason;
     if (chain == nullptr && rules.may_create && rules.may_create(name)) {
@@ -93,6 +101,9 @@ absl::StatusOr<Admission> Admit(const Hello& hello, const AdmissionRules& rules)
     } else if (std::find(admission.accepted.begin(), admission.accepted.end(), chain) == admission.accepted.end()) {
       admission.accepted.push_back(chain);
     }
+  }
+  if (admission.accepted.empty() && denied != nullptr) {
+    return absl::PermissionDeniedError(absl::StrCat("chain '", denied->chain, "': ", denied->reason));
   }
   if (admission.accepted.empty()) {
     const Admission::Refused& first = admission.refused.front();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/identity/permissions.h"
 #include "server/route/chain_directory.h"
 #include "server/worker/frame.h"
 
@@ -31,7 +32,8 @@ struct Admission {
   std::vector<Refused> refused;
 };
 
-// FailedPrecondition: no common protocol version, or no chain accepted. InvalidArgument: the version range is empty.
-absl::StatusOr<Admission> Admit(const Hello& hello, const AdmissionRules& rules);
+// `grants`: null permits every chain. PermissionDenied: none is accepted, and one because of that. FailedPrecondition: no
+// common protocol version, or no chain accepted. InvalidArgument: the version range is empty.
+absl::StatusOr<Admission> Admit(const Hello& hello, const AdmissionRules& rules, const Grants* grants = nullptr);
 
 }  // namespace sluice

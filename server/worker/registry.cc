@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/telemetry/log.h"
 
 namespace sluice {
 namespace {
@@ -22,8 +23,11 @@ SessionRegistry::SessionRegistry(SessionContext context, RegistryLimits limits, 
       prefix_(absl::StrCat(absl::Hex(seed & UINT32_MAX, absl::kZeroPad8), "-")),
       random_(seed) {}
 
-absl::StatusOr<std::shared_ptr<Session>> SessionRegistry::Open(Stream& stream, const std::string& peer) {
-  absl::StatusOr<std::shared_ptr<Session>> session = Make(stream, peer);
+absl::StatusOr<std::shared_ptr<Session>> SessionRegistry::Open(Stream& stream, const std::string& peer,
+                                                               const Credentials& credentials) {
+  absl::StatusOr<StreamIdentity> identity = Identify(peer, credentials);
+  if (!identity.ok()) return identity.status();
+  absl::StatusOr<std::shared_ptr<Session>> session = Make(stream, peer, *std::move(identity));
   if (session.ok()) {
     Wake(context_.clock.Now() + context_.limits.hello_timeout);
   } else {
@@ -32,7 +36,8 @@ absl::StatusOr<std::shared_ptr<Session>> SessionRegistry::Open(Stream& stream, c
   return session;
 }
 
-absl::StatusOr<std::shared_ptr<Session>> SessionRegistry::Make(Stream& stream, const std::string& peer) {
+absl::StatusOr<std::shared_ptr<Session>> SessionRegistry::Make(Stream& stream, const std::string& peer,
+                                                               StreamIdentity identity) {
   MutexLock lock(mutex_);
   if (!refusal_.empty()) return absl::UnavailableError(refusal_);
   if (sessions_.size() >= limits_.max_streams) {
@@ -45,9 +50,38 @@ absl::StatusOr<std::shared_ptr<Session>> SessionRegistry::Make(Stream& stream, c
     age_limit = context_.clock.Now() +
                 Millis(static_cast<int64_t>(static_cast<double>(limits_.max_stream_age.count()) * factor));
   }
-  auto session = std::make_shared<Session>(context_, stream, absl::StrCat(prefix_, ++opened_), peer, age_limit);
+  auto session = std::make_shared<Session>(context_, stream, absl::StrCat(prefix_, ++opened_), peer, age_limit,
+                                           std::move(identity));
   sessions_.emplace(session.get(), session);
   return session;
+}
+
+absl::StatusOr<StreamIdentity> SessionRegistry::Identify(const std::string& peer, const Credentials& credentials) {
+  StreamIdentity identity;
+  if (context_.authenticator != nullptr) {
+    OrRefusal<PrincipalPtr> result = context_.authenticator->Authenticate(credentials);
+    if (const auto* refusal = std::get_if<AuthenticationRefusal>(&result)) {
+      context_.metrics.refused.Add();
+      const std::string_view check = AuthenticationCheckName(refusal->check);
+      if (context_.log_limit.Admit("worker not let in", check)) {
+        log::Warning("worker not let in", {{"peer", peer}, {"check", check}, {"detail", refusal->detail}});
+      }
+      return refusal->ToCaller();
+    }
+    identity.principal = std::get<PrincipalPtr>(std::move(result));
+  }
+  if (context_.permissions == nullptr || identity.principal == nullptr) return identity;
+  identity.grants = context_.permissions->For(*identity.principal);
+  identity.use = uses_.Enter(identity.name(), identity.grants->bounds());
+  if (identity.use != nullptr) return identity;
+  const absl::Status status = absl::ResourceExhaustedError(absl::StrCat(
+      identity.name(), " has ", *identity.grants->bounds().streams, " worker streams already, as many as it may have"));
+  NoteRefusal(context_, "", peer, status);
+  return status;
+}
+
+void SessionRegistry::CheckAgain() {
+  for (const std::shared_ptr<Session>& session : All()) session->CheckAgain();
 }
 
 void SessionRegistry::Remove(const Session& session) {
@@ -61,8 +95,15 @@ void SessionRegistry::Remove(const Session& session) {
 }
 
 std::vector<std::shared_ptr<Session>> SessionRegistry::Refuse(const std::string& reason) {
+  {
+    MutexLock lock(mutex_);
+    refusal_ = reason;
+  }
+  return All();
+}
+
+std::vector<std::shared_ptr<Session>> SessionRegistry::All() const {
   MutexLock lock(mutex_);
-  refusal_ = reason;
   std::vector<std::shared_ptr<Session>> all;
   all.reserve(sessions_.size());
   for (const auto& [key, session] : sessions_) all.push_back(session);

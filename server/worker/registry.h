@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "server/identity/authenticator.h"
 #include "server/runtime/mutex.h"
 #include "server/runtime/ticker.h"
 #include "server/worker/session.h"
@@ -24,8 +25,10 @@ class SessionRegistry final : public Tickable {
   // `context.wake_by` asks the ticker; `seed` is for jitter and for the names of sessions.
   SessionRegistry(SessionContext context, RegistryLimits limits, uint64_t seed);
 
-  // ResourceExhausted: there are max_streams. Unavailable: after DrainAll or EndAll.
-  absl::StatusOr<std::shared_ptr<Session>> Open(Stream& stream, const std::string& peer);
+  // ResourceExhausted: there are max_streams, or as many of this principal as it may have. Unavailable: after DrainAll or
+  // EndAll. Unauthenticated: `credentials` are not taken.
+  absl::StatusOr<std::shared_ptr<Session>> Open(Stream& stream, const std::string& peer,
+                                                const Credentials& credentials = {});
   // The session's stream is done.
   void Remove(const Session& session);
 
@@ -35,18 +38,24 @@ class SessionRegistry final : public Tickable {
   void EndAll(const std::string& reason);
   // True when no stream is left; waits for it until `deadline`.
   bool WaitEmpty(SteadyTime deadline);
+  // What lets workers in has changed: ends the streams of those that it would not let in any more.
+  void CheckAgain();
   size_t size() const;
 
   SteadyTime Tick(SteadyTime now) override;
 
  private:
-  absl::StatusOr<std::shared_ptr<Session>> Make(Stream& stream, const std::string& peer);
+  absl::StatusOr<std::shared_ptr<Session>> Make(Stream& stream, const std::string& peer, StreamIdentity identity);
+  // What the registry's context says of who comes. Counts and logs who is not let in.
+  absl::StatusOr<StreamIdentity> Identify(const std::string& peer, const Credentials& credentials);
   std::vector<std::shared_ptr<Session>> Refuse(const std::string& reason);
+  std::vector<std::shared_ptr<Session>> All() const;
   void Wake(SteadyTime deadline);
 
   const std::function<void(SteadyTime)> wake_ticker_;
   const SessionContext context_;
   const RegistryLimits limits_;
+  PrincipalUses uses_;
   const std::string prefix_;  // Of session names: differs from process to process.
 
   mutable Mutex mutex_;

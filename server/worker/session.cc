@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/identity/authenticator.h"
 #include "server/worker/frame_decoder.h"
 
 namespace sluice {
@@ -11,6 +12,16 @@ namespace {
 
 // A write that takes longer and has deliveries behind it: the worker does not read, others get what comes.
 constexpr Millis kStalledAfter{1'000};
+
+// How long before the end of what its worker showed a stream is asked to drain: a tenth of what is left, within these.
+constexpr Millis kLeastExpiryNotice{1'000};
+constexpr Millis kMostExpiryNotice{300'000};
+
+size_t CountReplies(const IncomingFrame& frame) {
+  size_t count = frame.replies.size();
+  for (const WorkerSettle& settle : frame.settles) count += settle.replies.size();
+  return count;
+}
 
 // For settles that the session itself makes.
 class NoResults final : public ResultSink {
@@ -21,18 +32,24 @@ class NoResults final : public ResultSink {
 }  // namespace
 
 Session::Session(const SessionContext& context, Stream& stream, std::string number, std::string peer,
-                 SteadyTime age_limit)
+                 SteadyTime age_limit, StreamIdentity identity)
     : context_(context),
       stream_(stream),
       number_(std::move(number)),
       peer_(std::move(peer)),
       created_(context.clock.Now()),
+      identity_(std::move(identity)),
+      expires_(identity_.principal == nullptr ? kNever : SteadyAt(identity_.principal->expires_unix_s, context.clock)),
       outgoing_(context.limits.outgoing),
       last_received_(created_),
       last_sent_(created_),
       write_started_(created_),
       last_ping_(created_),
-      age_limit_(age_limit) {}
+      age_limit_(age_limit),
+      expiry_drain_(expires_ == kNever
+                        ? kNever
+                        : expires_ - std::clamp<Millis>(std::chrono::duration_cast<Millis>(expires_ - created_) / 10,
+                                                        kLeastExpiryNotice, kMostExpiryNotice)) {}
 
 bool Session::OnRead(std::string_view bytes) {
   bool first = false;
@@ -52,7 +69,9 @@ bool Session::OnRead(std::string_view bytes) {
   } else if (status.ok() && !first && frame->hello) {
     status = absl::InvalidArgumentError("hello came a second time; only the first frame may carry it");
   } else if (status.ok()) {
+    const size_t replies = CountReplies(*frame);
     status = Handle(*std::move(frame));
+    Pace(replies, bytes.size());
   }
   if (!status.ok()) Close(std::move(status), EndReason::kInvalid);
   {
@@ -64,10 +83,17 @@ bool Session::OnRead(std::string_view bytes) {
 }
 
 bool Session::MayRead() {
+  SteadyTime read_from{};
   {
     MutexLock lock(mutex_);
     if (state_ >= State::kClosing) return false;
-    held_ = true;  // Before the gate is asked: it may open at once.
+    paced_ = read_from_ > context_.clock.Now();
+    if (paced_) read_from = read_from_;
+    held_ = !paced_;  // Before the gate is asked: it may open at once.
+  }
+  if (read_from != SteadyTime{}) {
+    context_.wake_by(read_from);
+    return false;
   }
   if (!context_.gate.Pass(weak_from_this())) return false;
   MutexLock lock(mutex_);
@@ -78,7 +104,15 @@ bool Session::MayRead() {
 void Session::ReadOn() {
   {
     MutexLock lock(mutex_);
-    if (!std::exchange(held_, false) || state_ >= State::kClosing) return;
+    if (!std::exchange(held_, false)) return;
+  }
+  StartReading();
+}
+
+void Session::StartReading() {
+  {
+    MutexLock lock(mutex_);
+    if (state_ >= State::kClosing) return;
     last_received_ = context_.clock.Now();
     resuming_ = true;
   }
@@ -88,6 +122,34 @@ void Session::ReadOn() {
     resuming_ = false;
   }
   Pump();
+}
+
+void Session::Pace(size_t replies, size_t bytes) {
+  if (identity_.use == nullptr) return;
+  const SteadyTime now = context_.clock.Now();
+  const SteadyTime read_from = identity_.use->Charge(replies, bytes, now);
+  if (read_from <= now) return;
+  MutexLock lock(mutex_);
+  read_from_ = read_from;
+}
+
+void Session::CheckAgain() {
+  if (identity_.principal == nullptr || context_.authenticator == nullptr) return;
+  absl::Status status = context_.authenticator->StillHolds(*identity_.principal);
+  if (status.ok()) return;
+  {
+    // Its messages are not to blame.
+    MutexLock lock(mutex_);
+    drained_ = true;
+  }
+  Close(std::move(status), EndReason::kWithdrawn);
+}
+
+SteadyTime SteadyAt(int64_t unix_s, const Clock& clock) {
+  const int64_t left_s = unix_s - clock.UnixMillis() / 1'000;
+  constexpr int64_t kFarAway = 100ll * 365 * 86'400;
+  if (left_s > kFarAway) return kNever;
+  return clock.Now() + Millis(std::max<int64_t>(left_s, 0) * 1'000);
 }
 
 void Session::OnWriteDone(bool ok) {
@@ -168,6 +230,8 @@ SteadyTime Session::Tick(SteadyTime now) {
   EndReason reason = EndReason::kSilent;
   bool too_old = false;
   bool oversized = false;
+  bool expires_soon = false;
+  bool read_on = false;
   Millis drain_time{0};
   SteadyTime next = kNever;
   {
@@ -176,11 +240,17 @@ SteadyTime Session::Tick(SteadyTime now) {
     if (state_ >= State::kClosing) {
       next = TickClosingLocked(now);
     } else {
-      if (held_) last_received_ = now;
+      if (held_ || paced_) last_received_ = now;
+      read_on = paced_ && now >= read_from_;
+      if (read_on) paced_ = false;
       SteadyTime give_up = last_received_ + 2 * beat;
       if (state_ == State::kHello) {
         give_up = created_ + context_.limits.hello_timeout;
         if (now >= give_up) end = absl::DeadlineExceededError("no hello came in time");
+      } else if (now >= expires_) {
+        end = absl::UnauthenticatedError(
+            "expired: what the worker showed is not valid any more; connect again with a new token or certificate");
+        reason = EndReason::kExpired;
       } else if (now >= give_up) {
         end = absl::DeadlineExceededError(
             absl::StrCat("nothing was received for two heartbeat intervals (", absl::StrCat(2 * beat.count()), " ms)"));
@@ -194,7 +264,10 @@ SteadyTime Session::Tick(SteadyTime now) {
           outgoing_.SetPing(++pings_);
           ping_at = now + beat;
         }
-        next = std::min({ping_at, drain_deadline_, age_limit_});
+        expires_soon = now >= expiry_drain_;
+        if (expires_soon) expiry_drain_ = kNever;
+        next = std::min({ping_at, drain_deadline_, age_limit_, expires_, expiry_drain_});
+        if (paced_) next = std::min(next, read_from_);
         too_old = now >= age_limit_;
         if (too_old) age_limit_ = kNever;
         drain_time = longest_lease_;
@@ -210,6 +283,8 @@ SteadyTime Session::Tick(SteadyTime now) {
   if (too_old) {
     Drain(now + drain_time, "the stream has reached its age; connect again so that streams spread over replicas");
   }
+  if (expires_soon) Drain(expires_, "what the worker showed expires; connect again with a new token or certificate");
+  if (read_on && MayRead()) StartReading();
   if (oversized) RejectOversized();
   Pump();
   return next;

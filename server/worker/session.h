@@ -18,9 +18,12 @@
 #include "server/worker/read_gate.h"
 #include "server/worker/send_queue.h"
 #include "server/worker/settle_handler.h"
+#include "server/worker/stream_identity.h"
 #include "server/worker/worker_metrics.h"
 
 namespace sluice {
+
+class Authenticator;
 
 // The gRPC stream under a session. Valid until Session::OnDone.
 class Stream {
@@ -58,14 +61,19 @@ struct SessionContext {
   AdmissionRules admission;
   WorkerMetrics metrics;
   SessionLimits limits;
-  std::string gateway;                      // Welcome.gateway
-  std::function<void(SteadyTime)> wake_by;  // Asks for a Tick.
-  CrashLoops* crash_loops = nullptr;        // Null: nobody looks for them.
+  std::string gateway;                       // Welcome.gateway
+  std::function<void(SteadyTime)> wake_by;   // Asks for a Tick.
+  CrashLoops* crash_loops = nullptr;         // Null: nobody looks for them.
+  Authenticator* authenticator = nullptr;    // Null: everybody is let in.
+  const Permissions* permissions = nullptr;  // Null: everything is permitted.
 };
 
 // Counts and logs a stream that ended before its Hello was accepted; `number` is empty where it got no session.
 void NoteRefusal(const SessionContext& context, std::string_view number, std::string_view peer,
                  const absl::Status& status);
+
+// What a stream is told of the end of what its worker showed. Never: kNever.
+SteadyTime SteadyAt(int64_t unix_s, const Clock& clock);
 
 // The life of a session:
 //
@@ -95,7 +103,8 @@ class Session final : public DeliverySink,
                       public std::enable_shared_from_this<Session> {
  public:
   // `number` names it in logs and in Welcome. `age_limit`: when it is asked to drain; kNever is allowed.
-  Session(const SessionContext& context, Stream& stream, std::string number, std::string peer, SteadyTime age_limit);
+  Session(const SessionContext& context, Stream& stream, std::string number, std::string peer, SteadyTime age_limit,
+          StreamIdentity identity = {});
 
   // ---- reactions of the stream
   // False: read no more, or not before Stream::ReadFrame.
@@ -113,6 +122,7 @@ class Session final : public DeliverySink,
   void Deliver(std::vector<Delivery> batch) override;
   void Revoke(std::vector<Revocation> revocations) override;
   void SendResults(std::vector<ItemResult> results) override;
+  const StreamGrants* grants() const override { return grants_.get(); }
 
   // ---- from the gate
   void ReadOn() override;
@@ -124,6 +134,8 @@ class Session final : public DeliverySink,
   void Drain(SteadyTime deadline, const std::string& reason);
   // Unavailable, now. What is in flight goes to others and does not count as an attempt.
   void Shutdown(const std::string& reason);
+  // Looks whether what the worker showed still holds; if not, the stream ends.
+  void CheckAgain();
 
   const std::string& number() const { return number_; }
 
@@ -132,11 +144,16 @@ class Session final : public DeliverySink,
 
   // Whether to read on now.
   bool MayRead();
+  // After MayRead() has said yes late.
+  void StartReading();
+  // Holds the reading back for as long as the principal's rate wants it.
+  void Pace(size_t replies, size_t bytes);
   absl::Status Handle(IncomingFrame frame);
   absl::Status HandleHello(const Hello& hello);
   void HandleExtends(const std::vector<LeaseExtension>& extends);
   void HandleDrain(const DrainNotice& notice);
   std::string EncodeWelcome(const Hello& hello, const Admission& admission) const;
+  Window MaxWindow() const;
   Window Clamp(Window asked) const;
 
   // Decides to end, unless that is decided already. `flush`: results that wait are written first.
@@ -176,6 +193,10 @@ class Session final : public DeliverySink,
   const std::string number_;
   const std::string peer_;
   const SteadyTime created_;
+  StreamIdentity identity_;   // Constant, save that its use ends with the stream.
+  const SteadyTime expires_;  // When what the worker showed ends.
+  // Of what Hello was granted; set before a frame after it is looked at. Null: there are no rules.
+  std::unique_ptr<const StreamGrants> grants_;
 
   // Owned by whoever set writing_.
   OutgoingFrame frame_;
@@ -210,6 +231,9 @@ class Session final : public DeliverySink,
   SteadyTime last_ping_ ABSL_GUARDED_BY(mutex_);
   uint64_t pings_ ABSL_GUARDED_BY(mutex_) = 0;
   SteadyTime age_limit_ ABSL_GUARDED_BY(mutex_);
+  SteadyTime expiry_drain_ ABSL_GUARDED_BY(mutex_);  // When the worker is told of the expiry.
+  SteadyTime read_from_ ABSL_GUARDED_BY(mutex_){};   // By the principal's rate.
+  bool paced_ ABSL_GUARDED_BY(mutex_) = false;       // Nothing is read until read_from_.
   Millis longest_lease_ ABSL_GUARDED_BY(mutex_){0};  // Of the accepted chains.
   SteadyTime drain_deadline_ ABSL_GUARDED_BY(mutex_) = kNever;
   SteadyTime cancel_at_ ABSL_GUARDED_BY(mutex_) = kNever;  // While closing.

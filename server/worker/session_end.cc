@@ -55,6 +55,8 @@ void Session::OnDone() {
     state_ = State::kDone;
     outgoing_.ForgetAll();
   }
+  // Whoever still has results for it must not make its principal wait.
+  identity_.use.reset();
   LogEnd();
 }
 

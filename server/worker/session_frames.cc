@@ -48,25 +48,29 @@ absl::Status Session::Handle(IncomingFrame frame) {
 }
 
 absl::Status Session::HandleHello(const Hello& hello) {
-  absl::StatusOr<Admission> admission = Admit(hello, context_.admission);
+  absl::StatusOr<Admission> admission = Admit(hello, context_.admission, identity_.grants.get());
   if (!admission.ok()) return admission.status();
   std::string welcome = EncodeWelcome(hello, *admission);
   if (welcome.size() + kMinFrameBytes > context_.limits.outgoing.max_frame_bytes) {
     return absl::InvalidArgumentError("hello: names more chains than the answer can list in one frame");
   }
-  SessionOptions options{.worker = absl::StrCat(hello.worker_name, "/", hello.instance),
+  const std::string label = absl::StrCat(hello.worker_name, "/", hello.instance);
+  // What was verified comes first, so that no label passes for it.
+  const std::string who = identity_.name();
+  SessionOptions options{.worker = who.empty() ? label : absl::StrCat(who, " as ", label),
                          .chains = {},
                          .window = Clamp(hello.window),
                          .lease = hello.lease,
                          .tells_began = hello.tells_began};
   for (const ChainRef& chain : admission->accepted) options.chains.push_back(chain.get());
+  if (identity_.grants != nullptr) grants_ = std::make_unique<const StreamGrants>(identity_.grants, options.chains);
   SteadyTime age_limit;
   {
     MutexLock lock(mutex_);
     if (state_ != State::kHello) return absl::OkStatus();  // Ended meanwhile.
     state_ = State::kOpen;
     opened_ = true;
-    worker_ = options.worker;
+    worker_ = label;
     tells_began_ = hello.tells_began;
     for (const Chain* chain : options.chains) longest_lease_ = std::max(longest_lease_, chain->options.max_lease);
     told_window_ = options.window;
@@ -78,7 +82,8 @@ absl::Status Session::HandleHello(const Hello& hello) {
   }
   if (context_.log_limit.Admit("worker stream opened", "")) {
     log::Info("worker stream opened", {{"session", number_},
-                                       {"worker", options.worker},
+                                       {"worker", label},
+                                       {"principal", who},
                                        {"peer", peer_},
                                        {"chains", options.chains.size()},
                                        {"refused_chains", admission->refused.size()},
@@ -98,7 +103,7 @@ absl::Status Session::HandleHello(const Hello& hello) {
   if (ended) Leave();
   if (draining) context_.source.DrainSession(session);
   SyncWindow();
-  context_.wake_by(std::min(age_limit, context_.clock.Now() + context_.limits.heartbeat));
+  context_.wake_by(std::min({age_limit, expires_, context_.clock.Now() + context_.limits.heartbeat}));
   return absl::OkStatus();
 }
 
@@ -165,8 +170,17 @@ void Session::HandleDrain(const DrainNotice& notice) {
   if (deadline != kNever) context_.wake_by(deadline);
 }
 
+Window Session::MaxWindow() const {
+  Window most = context_.limits.max_window;
+  if (identity_.grants == nullptr) return most;
+  const Grants::Bounds& bounds = identity_.grants->bounds();
+  most.messages = std::min(most.messages, bounds.window_messages.value_or(most.messages));
+  if (bounds.window_bytes && (most.bytes == 0 || *bounds.window_bytes < most.bytes)) most.bytes = *bounds.window_bytes;
+  return most;
+}
+
 Window Session::Clamp(Window asked) const {
-  const Window& most = context_.limits.max_window;
+  const Window most = MaxWindow();
   Window window{.messages = std::min(asked.messages, most.messages), .bytes = asked.bytes};
   if (most.bytes != 0 && (asked.bytes == 0 || asked.bytes > most.bytes)) window.bytes = most.bytes;
   return window;
@@ -188,8 +202,8 @@ std::string Session::EncodeWelcome(const Hello& hello, const Admission& admissio
     to->set_chain(refused.chain);
     to->set_reason(refused.reason);
   }
-  welcome.mutable_max_window()->set_messages(context_.limits.max_window.messages);
-  welcome.mutable_max_window()->set_bytes(context_.limits.max_window.bytes);
+  welcome.mutable_max_window()->set_messages(MaxWindow().messages);
+  welcome.mutable_max_window()->set_bytes(MaxWindow().bytes);
   welcome.set_heartbeat_interval_ms(static_cast<uint32_t>(context_.limits.heartbeat.count()));
   if (hello.tells_began) welcome.add_features(std::string(kBeganFeature));
   welcome.set_max_frame_bytes(context_.limits.outgoing.max_frame_bytes);

@@ -59,6 +59,7 @@ void Session::LogEnd() {
   log::Write(IsWorkersFault(end_reason_) ? log::Level::kWarning : log::Level::kInfo, "worker stream ended",
              {{"session", number_},
               {"worker", worker_},
+              {"principal", identity_.name()},
               {"peer", peer_},
               {"reason", reason},
               {"detail", detail},

@@ -13,6 +13,8 @@
 
 namespace sluice {
 
+class StreamGrants;
+
 // Reply of sluice.v1, decoded.
 struct WorkerReply {
   uint64_t delivery_id = 0;
@@ -65,6 +67,8 @@ class ResultSink {
   virtual ~ResultSink() = default;
   // From any thread; must not block. A stream that has ended forgets them.
   virtual void SendResults(std::vector<ItemResult> results) = 0;
+  // What the worker's replies may be. Null: there are no rules.
+  virtual const StreamGrants* grants() const { return nullptr; }
 };
 
 // Consumer of what workers send. Called by a session in the order of its frames.

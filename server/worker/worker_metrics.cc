@@ -24,6 +24,10 @@ const char* EndReasonName(EndReason reason) {
       return "drained";
     case EndReason::kShutdown:
       return "shutdown";
+    case EndReason::kExpired:
+      return "expired";
+    case EndReason::kWithdrawn:
+      return "withdrawn";
   }
   return "unknown";
 }

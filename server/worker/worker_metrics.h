@@ -16,8 +16,10 @@ enum class EndReason : uint8_t {
   kResultsUnread,  // Let too many results pile up.
   kDrained,        // A drain's deadline passed.
   kShutdown,       // The gateway ended it.
+  kExpired,        // What the worker showed ended.
+  kWithdrawn,      // What the worker showed does not hold any more.
 };
-inline constexpr size_t kEndReasons = 7;
+inline constexpr size_t kEndReasons = 9;
 const char* EndReasonName(EndReason reason);
 
 // References into a MetricsRegistry, looked up once.

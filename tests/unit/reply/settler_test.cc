@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/identity/permissions.h"
 #include "server/journal/memory_journal.h"
 #include "server/telemetry/exposition.h"
 #include "tests/support/fake_publisher.h"
@@ -160,6 +161,22 @@ class SettlerTest : public ::testing::Test, private DispatcherListener {
     journal_.full = false;
     clock_.Advance(Millis(1'000));
     for (int i = 0; i < 100 && settler_.holding(); ++i) settler_.Tick(clock_.Now());
+  }
+
+  // A worker's stream whose replies rules bound.
+  struct BoundSink final : ResultSink {
+    void SendResults(std::vector<ItemResult> results) override {
+      for (ItemResult& result : results) all.push_back(std::move(result));
+    }
+    const StreamGrants* grants() const override { return bounds.get(); }
+    std::unique_ptr<const StreamGrants> bounds;
+    std::vector<ItemResult> all;
+  };
+  std::shared_ptr<BoundSink> Bound(const PermissionRule& rule) const {
+    auto sink = std::make_shared<BoundSink>();
+    sink->bounds = std::make_unique<const StreamGrants>(Permissions::Compile({rule})->For({.names = {"sub:w"}}),
+                                                        std::vector<const Chain*>{&chain_});
+    return sink;
   }
 
   std::shared_ptr<CollectingSink> sink_ = std::make_shared<CollectingSink>();
@@ -581,6 +598,43 @@ TEST_F(SettlerTest, AReplysExpiryCountsFromWhenItCame) {
   EXPECT_EQ(message.made_unix_ms, clock_.UnixMillis());
   EXPECT_EQ(message.ExpiryLeft(clock_.Now() + Millis(2'500)), 1u);
   EXPECT_EQ(message.expires(), clock_.Now() + Millis(3'000));
+}
+
+TEST_F(SettlerTest, AReplyGoesOnlyWhereTheWorkersRulesLetItForTheMessageThatItHolds) {
+  const std::shared_ptr<BoundSink> sink =
+      Bound({.name = "r", .who = {"**"}, .chains = {"c"}, .allow_replies = {"plant/${topic.2}/reply"}});
+  const uint64_t of_7 = Deliver({.topic = "plant/7/temp"});
+  const uint64_t of_8 = Deliver({.topic = "plant/8/temp"});
+  const auto reply = [&](uint64_t delivery, const std::string& topic) {
+    std::vector<WorkerReply> replies = ReplyTo(topic, delivery);
+    replies[0].delivery_id = delivery;
+    settler_.OnReplies(session_, std::move(replies), sink);
+  };
+  reply(of_7, "plant/8/reply");
+  ASSERT_EQ(sink->all.size(), 1);
+  EXPECT_EQ(sink->all[0].code, ItemResult::Code::kDenied);
+  EXPECT_THAT(sink->all[0].message, HasSubstr("no rule permits"));
+  ASSERT_EQ(denied_.all.size(), 1) << "it goes the way of replies.onDenied";
+  EXPECT_THAT(journal_.refusals.at(0).reason, HasSubstr("not_permitted: "));
+  EXPECT_THAT(PrometheusText(metrics_),
+              HasSubstr("sluice_replies_denied_total{chain=\"c\",reason=\"not_permitted\"} 1"));
+  reply(of_8, "plant/8/reply");
+  reply(of_7, "plant/7/reply");
+  EXPECT_EQ(publisher_.open().size(), 2);
+}
+
+TEST_F(SettlerTest, NobodyPublishesForAMessageThatAnotherHolds) {
+  const std::shared_ptr<BoundSink> sink = Bound({.name = "r", .who = {"**"}, .chains = {"c"}, .allow_replies = {"#"}});
+  const uint64_t delivery = Deliver({.topic = "plant/7/temp"});
+  const SessionId other =
+      dispatcher_.AddSession({.worker = "w/2", .chains = {&chain_}, .window = {100, 0}, .lease = Millis(0)},
+                             std::make_shared<CollectingSink>());
+  std::vector<WorkerReply> replies = ReplyTo("plant/7/reply", 1);
+  replies[0].delivery_id = delivery;
+  settler_.OnReplies(other, std::move(replies), sink);
+  ASSERT_EQ(sink->all.size(), 1);
+  EXPECT_EQ(sink->all[0].code, ItemResult::Code::kStale);
+  EXPECT_TRUE(publisher_.open().empty());
 }
 
 }  // namespace

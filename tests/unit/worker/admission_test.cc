@@ -76,5 +76,30 @@ TEST_F(AdmissionTest, AThousandWrongLongNamesCostLittle) {
   EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds(2));
 }
 
+class GrantsTest : public AdmissionTest {
+ protected:
+  std::shared_ptr<const Grants> grants_ =
+      Permissions::Compile({{.name = "r", .who = {"sub:w"}, .chains = {"temp*"}}})->For({.names = {"sub:w"}});
+};
+
+TEST_F(GrantsTest, RefusesTheChainsThatNoRuleGives) {
+  auto admission = Admit(HelloFor({"pressure", "temperature", "no-such-chain"}), rules_, grants_.get());
+  ASSERT_TRUE(admission.ok()) << admission.status();
+  EXPECT_THAT(admission->accepted, ElementsAre(chains_.Find("temperature")));
+  ASSERT_EQ(admission->refused.size(), 2);
+  EXPECT_EQ(admission->refused[0].chain, "pressure");
+  EXPECT_EQ(admission->refused[0].reason, admission->refused[1].reason)
+      << "who may not serve a chain does not learn whether there is one";
+}
+
+TEST_F(GrantsTest, NamesTheChainWhenNothingIsLeft) {
+  const absl::Status status = Admit(HelloFor({"pressure"}), rules_, grants_.get()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(status.message(), "chain 'pressure': no rule permits this worker to serve the chain");
+  EXPECT_EQ(Admit(HelloFor({"temp-no-such"}), rules_, grants_.get()).status().code(),
+            absl::StatusCode::kFailedPrecondition)
+      << "permitted, but not there";
+}
+
 }  // namespace
 }  // namespace sluice

@@ -21,8 +21,8 @@ namespace sluice {
 // The worker's end of a stream without a network: frames arrive when it reads.
 class FakeStream final : public Stream {
  public:
-  FakeStream(const SessionContext& context, SteadyTime age_limit)
-      : session_(std::make_shared<Session>(context, *this, "s-1", "peer", age_limit)) {}
+  FakeStream(const SessionContext& context, SteadyTime age_limit, StreamIdentity identity = {})
+      : session_(std::make_shared<Session>(context, *this, "s-1", "peer", age_limit, std::move(identity))) {}
   ~FakeStream() override {
     if (!done_) {
       Vanish();

@@ -1,0 +1,23 @@
+// Who a worker stream belongs to, and what that means for it.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "server/identity/permissions.h"
+#include "server/identity/principal.h"
+#include "server/worker/principal_uses.h"
+
+namespace sluice {
+
+// Constant.
+struct StreamIdentity {
+  PrincipalPtr principal;                // Null: nobody asked.
+  std::shared_ptr<const Grants> grants;  // Null: there are no rules.
+  std::shared_ptr<PacedUse> use;         // Null: there are no rules.
+
+  // For logs and dead letters; empty: nobody asked.
+  std::string name() const { return principal == nullptr ? std::string() : principal->name(); }
+};
+
+}  // namespace sluice
