@@ -20,6 +20,7 @@ std::vector<CertificateWatch::File> CertificateFilesOf(const GatewayConfig& conf
   };
   add_listener("workers.tls", config.workers.tls);
   add_listener("admin.tls", config.admin.tls);
+  if (config.http.tls) add("http.tls.certFile", config.http.tls->cert_file);
   return files;
 }
 

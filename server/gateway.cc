@@ -134,12 +134,7 @@ absl::Status Gateway::Stages::Start() {
   // Now that every stage is there, workers may come, and people may look.
   StartDeadLetters();
   if (absl::Status status = workers_->Start(); !status.ok()) return status;
-  if (!config_.http.listen.empty()) {
-    absl::StatusOr<std::unique_ptr<HttpServer>> http =
-        HttpServer::Start(config_.http.listen, metrics_, [this] { return Readiness(); });
-    if (!http.ok()) return http.status();
-    http_ = *std::move(http);
-  }
+  if (absl::Status status = StartHttp(); !status.ok()) return status;
   if (absl::Status status = StartAdmin(); !status.ok()) return status;
 
   // From here on messages come.
@@ -152,6 +147,7 @@ absl::Status Gateway::Stages::Start() {
   ticker_.Add(session_leaver_);
   if (outbox_recovery_) ticker_.Add(*outbox_recovery_);
   ticker_.Add(certificate_watch_);
+  if (http_tls_) ticker_.Add(*http_tls_);
   ticker_.Start();
   for (const std::unique_ptr<Publisher>& publisher : publishers_) publisher->Start();
   if (backlog_) backlog_->Start();

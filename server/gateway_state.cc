@@ -9,6 +9,25 @@
 
 namespace sluice {
 
+absl::Status Gateway::Stages::StartHttp() {
+  const HttpConfig& config = config_.http;
+  if (config.listen.empty()) return absl::OkStatus();
+  if (config.tls) {
+    TlsServerSettings settings{.setting = "http.tls", .protocols = {"http/1.1"}, .protocol_required = false};
+    settings.files.cert_file = config.tls->cert_file;
+    settings.files.key_file = config.tls->key_file;
+    absl::StatusOr<std::shared_ptr<TlsServer>> tls = TlsServer::Load(std::move(settings), clock_);
+    if (!tls.ok()) return tls.status();
+    http_tls_ = *std::move(tls);
+  }
+  absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Start(
+      {.listen = config.listen, .tls = http_tls_, .metrics_token_file = config.metrics_token_file}, metrics_,
+      [this] { return Readiness(); }, clock_);
+  if (!http.ok()) return http.status();
+  http_ = *std::move(http);
+  return absl::OkStatus();
+}
+
 std::vector<ReadinessItem> Gateway::Stages::Readiness() const {
   std::vector<ReadinessItem> items;
   items.push_back({"gateway", !draining_, draining_ ? "draining" : ""});

@@ -10,6 +10,7 @@
 
 #include "server/config/command_line.h"
 #include "server/grpc/library_log.h"
+#include "server/net/descriptor_limit.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/process_metrics.h"
 
@@ -59,7 +60,7 @@ int Run(const GatewayConfig& config, GatewayParts parts) {
   sigset_t signals = BlockSignals();
   ConfigureLog(config.log);
   CaptureLibraryLogs(Clock::Real());
-  log::Info("sluice-gateway starts", {{"version", Version()}});
+  log::Info("sluice-gateway starts", {{"version", Version()}, {"file_descriptors", RaiseDescriptorLimit()}});
   for (const std::string& warning : config.warnings) log::Warning(warning);
 
   absl::StatusOr<std::unique_ptr<Gateway>> gateway = Gateway::Start(config, std::move(parts));

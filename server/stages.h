@@ -24,6 +24,7 @@
 #include "server/deadletter/dead_letters.h"
 #include "server/deadletter/store.h"
 #include "server/gateway.h"
+#include "server/http/http_server.h"
 #include "server/pressure/intake_control.h"
 #include "server/queue/dispatcher.h"
 #include "server/reply/outbox.h"
@@ -39,7 +40,6 @@
 #include "server/session/session_leaver.h"
 #include "server/session/session_memory.h"
 #include "server/session/session_sink.h"
-#include "server/telemetry/http.h"
 #include "server/telemetry/log.h"
 #include "server/worker/delivery_source.h"
 #include "server/worker/server.h"
@@ -76,6 +76,7 @@ class Gateway::Stages final : private RoutedSink,
   // What workers may publish. After permissions_.
   ReplyRules Rules() const;
   void BuildOutboxRecovery();
+  absl::Status StartHttp();
   absl::Status BuildDeadLetters();
   void StartDeadLetters();
   absl::Status StartAdmin();
@@ -209,6 +210,7 @@ class Gateway::Stages final : private RoutedSink,
   std::vector<Intake> intakes_;
   std::vector<MqttOptions> client_ids_;  // Of each connection to a broker, with the client id it uses.
   std::unique_ptr<BrokerSessions> broker_sessions_;
+  std::shared_ptr<TlsServer> http_tls_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<Replayer> replayer_;
   std::unique_ptr<AdminServer> admin_;

@@ -7,7 +7,7 @@
 
 #include "server/journal/journal.h"
 #include "server/mqtt/connection_state.h"
-#include "server/telemetry/http.h"
+#include "server/telemetry/readiness.h"
 
 namespace sluice {
 

@@ -10,6 +10,7 @@
 
 #include "server/admin/admin_config.h"
 #include "server/deadletter/limits.h"
+#include "server/http/http_config.h"
 #include "server/journal/journal_config.h"
 #include "server/mqtt/options.h"
 #include "server/pressure/pressure_config.h"
@@ -17,7 +18,6 @@
 #include "server/route/chain_options.h"
 #include "server/route/route_spec.h"
 #include "server/runtime/clock.h"
-#include "server/telemetry/http_config.h"
 #include "server/telemetry/log_config.h"
 #include "server/worker/workers_config.h"
 

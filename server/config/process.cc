@@ -1,3 +1,6 @@
+#include "server/certificates/token.h"
+#include "server/config/address.h"
+#include "server/config/pem_files.h"
 #include "server/config/sections.h"
 #include "server/config/text.h"
 
@@ -41,6 +44,35 @@ void ReadGateway(Reading& reading, const Entry& entry, std::string& name) {
   name = text->text;
 }
 
+void CheckToken(Reading& reading, MapReader& map, const HttpConfig& http) {
+  const absl::StatusOr<std::string> token = reading.surroundings().read_file(http.metrics_token_file);
+  if (!token.ok()) {
+    map.Error("metricsTokenFile", text::Concat("file ", Quoted(http.metrics_token_file),
+                                               " cannot be read: ", text::Message(token.status())));
+  } else if (!IsToken(*token)) {
+    map.Error("metricsTokenFile",
+              text::Concat("file ", Quoted(http.metrics_token_file),
+                           " holds no token; allowed: up to 1024 visible letters of ASCII, without blanks"));
+  } else if (!http.tls && !ListensOnLoopback(http.listen)) {
+    map.Warn("metricsTokenFile", text::Concat("the token goes to ", http.listen, " in plain text (http.tls)"));
+  }
+}
+
+void ReadHttp(Reading& reading, const Entry& entry, HttpConfig& http) {
+  MapReader map(reading, kHttpSection, entry, "http");
+  if (!map.valid()) return;
+  map.Read("listen", http.listen);
+  if (const Entry* given = map.Find("tls")) {
+    HttpTls& tls = http.tls.emplace();
+    MapReader files(reading, kHttpTlsSection, *given, "http.tls");
+    if (files.Find("certFile") != nullptr) files.Read("certFile", tls.cert_file);
+    if (files.Find("keyFile") != nullptr) files.Read("keyFile", tls.key_file);
+    const std::string none;
+    CheckPemFiles(reading, files, {"certFile", tls.cert_file}, {"keyFile", tls.key_file}, {"certFile", none});
+  }
+  if (map.Read("metricsTokenFile", http.metrics_token_file)) CheckToken(reading, map, http);
+}
+
 void ReadJournal(Reading& reading, const Entry& entry, JournalConfig& journal) {
   MapReader map(reading, kJournalSection, entry, "journal");
   if (!map.valid()) return;
@@ -64,9 +96,7 @@ void ReadJournal(Reading& reading, const Entry& entry, JournalConfig& journal) {
 void ReadProcess(Reading& reading, MapReader& top, Draft& draft) {
   draft.config.name = reading.surroundings().host_name;
   if (const Entry* gateway = top.Find("gateway")) ReadGateway(reading, *gateway, draft.config.name);
-  if (const Entry* http = top.Find("http")) {
-    MapReader(reading, kHttpSection, *http, "http").Read("listen", draft.config.http.listen);
-  }
+  if (const Entry* http = top.Find("http")) ReadHttp(reading, *http, draft.config.http);
   if (const Entry* log = top.Find("log")) {
     MapReader map(reading, kLogSection, *log, "log");
     map.Read("level", draft.config.log.level);

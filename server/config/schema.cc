@@ -132,8 +132,16 @@ constexpr Key kPressureKeys[] = {
 
 constexpr Key kHttpKeys[] = {
     {"listen", kListen, "127.0.0.1:9090", "",
-     "Where `/healthz`, `/readyz` and `/metrics` are served, in plain HTTP. Port 0 picks a free one; `\"\"` serves "
-     "nothing."},
+     "Where `/healthz`, `/readyz` and `/metrics` are served. Port 0 picks a free one; `\"\"` serves nothing."},
+    {"tls", kMap, "", "", "HTTPS, 1.2 and 1.3. None: plain HTTP."},
+    {"metricsTokenFile", kFile, "", "",
+     "Whoever asks for `/metrics` must show the text of this file (`Authorization: Bearer …`); it may be replaced. "
+     "Without `tls` it goes over the wire as it is. Probes need none. None: nobody needs one."},
+};
+
+constexpr Key kHttpTlsKeys[] = {
+    {"certFile", kFile, "", "", "The certificate chain (PEM) of the port. Replaced files are read again.", true},
+    {"keyFile", kFile, "", "", "Its key (PEM).", true},
 };
 
 constexpr Key kLogKeys[] = {
@@ -216,6 +224,7 @@ constinit const Section kPressureSection{
     "than the times below, set both to 0: the gateways then hold what they can, and the broker what its sessions can.",
     kPressureKeys};
 constinit const Section kHttpSection{"http", "Health and metrics, for machines inside.", kHttpKeys};
+constinit const Section kHttpTlsSection{"http.tls", "", kHttpTlsKeys};
 constinit const Section kLogSection{
     "log", "One line per event in the life of a connection or stream, none per message.", kLogKeys};
 constinit const Section kShutdownSection{"shutdown", "", kShutdownKeys};
@@ -250,6 +259,7 @@ std::span<const Section* const> AllSections() {
       &kWorkersWindowSection,
       &kPressureSection,
       &kHttpSection,
+      &kHttpTlsSection,
       &kLogSection,
       &kShutdownSection,
       &kJournalSection,

@@ -73,6 +73,7 @@ extern const Section kWorkersTlsSection;
 extern const Section kWorkersWindowSection;
 extern const Section kPressureSection;
 extern const Section kHttpSection;
+extern const Section kHttpTlsSection;
 extern const Section kLogSection;
 extern const Section kShutdownSection;
 extern const Section kJournalSection;

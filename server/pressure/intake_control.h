@@ -17,9 +17,9 @@
 #include "server/runtime/mutex.h"
 #include "server/runtime/ticker.h"
 #include "server/runtime/watermark.h"
-#include "server/telemetry/http.h"
 #include "server/telemetry/log_limit.h"
 #include "server/telemetry/metrics.h"
+#include "server/telemetry/readiness.h"
 
 namespace sluice {
 

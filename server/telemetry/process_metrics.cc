@@ -44,6 +44,11 @@ double OpenFds() {
   return count - 1;  // Less the one that reads the directory.
 }
 
+double MaxFds() {
+  rlimit limit{};
+  return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? static_cast<double>(limit.rlim_cur) : 0;
+}
+
 }  // namespace
 
 std::string_view Version() { return SLUICE_VERSION; }
@@ -56,6 +61,7 @@ void AddProcessMetrics(MetricsRegistry& registry) {
   registry.AddCallbackCounter("process_cpu_seconds_total", "User and system CPU time, in seconds.", {}, CpuSeconds);
   registry.AddCallbackGauge("process_resident_memory_bytes", "Resident memory, in bytes.", {}, ResidentBytes);
   registry.AddCallbackGauge("process_open_fds", "Open file descriptors.", {}, OpenFds);
+  registry.AddCallbackGauge("process_max_fds", "File descriptors that the process may have.", {}, MaxFds);
   registry.GetGauge("process_start_time_seconds", "When the process began to count, in seconds since the Unix epoch.")
       .Set(std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
                .count());

@@ -65,6 +65,11 @@ The gateway's configuration: .Values.config, and what follows from the other val
 {{- end -}}
 {{- end -}}
 
+{{/* What follows the port of a probe where config.http.tls makes it HTTPS; empty: it is HTTP. */}}
+{{- define "sluice.probeScheme" -}}
+{{- if (.Values.config.http | default dict).tls -}}, scheme: HTTPS{{- end -}}
+{{- end -}}
+
 {{/*
 What tells one configuration from another. The gateway asks only whether there are others (pressure.replicas), so going from
 3 replicas to 5 restarts none.

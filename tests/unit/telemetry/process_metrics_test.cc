@@ -31,6 +31,7 @@ TEST(ProcessMetrics, ReadTheProcessAtEachExposition) {
   int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
   EXPECT_EQ(Read(registry, "process_open_fds"), before + 1);
   close(fd);
+  EXPECT_GT(Read(registry, "process_max_fds"), before);
 }
 
 TEST(ProcessMetrics, NameTheVersion) {
