@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <istream>
@@ -31,18 +32,33 @@ absl::Status FileError(const std::string& path, const std::string& what, int err
 }
 
 // A file that appears under its name when it is whole, so that a backup is never half a one. The owner's alone.
+// Where a link stands under the name, its file is replaced; what is no regular file, such as a pipe or a terminal, is
+// written to as it is.
 class NewFile {
  public:
-  explicit NewFile(std::string path) : path_(std::move(path)), temporary_(path_ + ".part-XXXXXX") {}
+  explicit NewFile(std::string path) : path_(std::move(path)) {}
   ~NewFile() {
     if (fd_ < 0) return;
     close(fd_);
-    unlink(temporary_.c_str());
+    if (!temporary_.empty()) unlink(temporary_.c_str());
   }
   NewFile(const NewFile&) = delete;
   NewFile& operator=(const NewFile&) = delete;
 
   absl::Status Open() {
+    struct stat is_there;
+    if (stat(path_.c_str(), &is_there) == 0) {
+      if (!S_ISREG(is_there.st_mode)) {
+        fd_ = open(path_.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        return fd_ >= 0 ? absl::OkStatus() : FileError(path_, "cannot be opened", errno);
+      }
+      std::error_code error;
+      target_ = std::filesystem::canonical(path_, error).string();
+      if (error) return FileError(path_, "cannot be made", error.value());
+    } else {
+      target_ = path_;
+    }
+    temporary_ = target_ + ".part-XXXXXX";
     fd_ = mkostemp(temporary_.data(), O_CLOEXEC);  // Mode 0600.
     return fd_ >= 0 ? absl::OkStatus() : FileError(path_, "cannot be made", errno);
   }
@@ -56,9 +72,10 @@ class NewFile {
     return absl::OkStatus();
   }
   absl::Status Finish() {
+    if (temporary_.empty()) return absl::OkStatus();
     if (fsync(fd_) != 0) return FileError(path_, "cannot be written", errno);
     close(std::exchange(fd_, -1));
-    if (rename(temporary_.c_str(), path_.c_str()) == 0) return absl::OkStatus();
+    if (rename(temporary_.c_str(), target_.c_str()) == 0) return absl::OkStatus();
     const int error = errno;
     unlink(temporary_.c_str());
     return FileError(path_, "cannot be made", error);
@@ -66,6 +83,8 @@ class NewFile {
 
  private:
   const std::string path_;
+  // Of a regular file: its own name, and the one it has until it is whole. Else empty.
+  std::string target_;
   std::string temporary_;
   int fd_ = -1;
 };
@@ -162,7 +181,7 @@ absl::StatusOr<uint64_t> Check(LetterFile& file) {
 
 }  // namespace
 
-int RunExport(AdminClient& client, const ExportCommand& command, const Console& console) {
+int RunExport(AdminClient& client, const ExportCommand& command, bool json, const Console& console) {
   if (command.path == kStandard) {
     const absl::StatusOr<uint64_t> exported = Export(client, command, [&console](const std::string& text) {
       console.out << text << std::flush;
@@ -181,7 +200,11 @@ int RunExport(AdminClient& client, const ExportCommand& command, const Console& 
     if (const std::optional<int> exit = SayIfNoSuchChain(client, command.filter, console)) return *exit;
   }
   if (absl::Status finished = file.Finish(); !finished.ok()) return Fail(finished, console);
-  console.out << Count(*exported, "dead letter") << " written to " << Printable(command.path) << "\n";
+  if (json) {
+    console.out << "{\"exported\":" << *exported << "}\n";
+  } else {
+    console.out << Count(*exported, "dead letter") << " written to " << Printable(command.path) << "\n";
+  }
   return kOk;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/cpp/ctl/text.h"
 #include "server/config/duration.h"
 #include "server/config/nearest.h"
 
@@ -38,7 +39,7 @@ struct FilterFlags {
     app.add_option("--reason", reason, "with this text in the reason, in any case")->type_name("TEXT");
     app.add_option("--older-than", older_than, "died longer ago: 30s, 90m, 24h")->type_name("TIME");
     app.add_option("--newer-than", newer_than, "died at most so long ago")->type_name("TIME");
-    app.add_option("--kind", kind, "message, or reply (one that a broker refused)")
+    app.add_option("--kind", kind, "message, or reply (one that was refused)")
         ->check(CLI::IsMember({"message", "reply"}))
         ->type_name("KIND");
   }
@@ -120,8 +121,7 @@ class Parser {
     flags.filter.AddTo(*export_);
     import_ = Command(*dlq, "import", "what dlq export wrote; what is there already, by its id, stays as it is");
     import_
-        ->add_option("file", flags.path,
-                     "checked as a whole before anything is imported; -: standard input, as it comes")
+        ->add_option("file", flags.path, "read as a whole before anything is imported; -: standard input, as it comes")
         ->required()
         ->type_name("FILE");
 
@@ -164,40 +164,73 @@ class Parser {
   }
 
  private:
-  // Words that are no commands: CLI11 would only say that one is missing.
+  // Words that are no commands, and options that no command here has: CLI11 would only say that one is missing, or that
+  // an argument was not expected.
   void CheckCommands(std::span<const std::string> arguments) const {
     const CLI::App* app = &app_;
     for (size_t i = 0; i < arguments.size(); ++i) {
       const std::string& argument = arguments[i];
+      if (argument == "--") break;
       if (argument.starts_with('-')) {
-        if (TakesValue(*app, argument)) ++i;
+        const std::string name = argument.substr(0, argument.find('='));
+        const CLI::Option* option = FindOption(*app, name);
+        if (option == nullptr && name.starts_with("--")) throw NoSuchOption(*app, name);
+        if (option != nullptr && name == argument && option->get_items_expected_min() > 0) ++i;
         continue;
       }
-      const std::vector<const CLI::App*> known = app->get_subcommands([](const CLI::App*) { return true; });
-      if (known.empty()) return;
+      const std::vector<const CLI::App*> known = Subcommands(*app);
+      if (known.empty()) continue;
       const auto found =
           std::ranges::find_if(known, [&argument](const CLI::App* each) { return each->get_name() == argument; });
       if (found == known.end()) throw NoSuchCommand(*app, known, argument);
       app = *found;
     }
-  }
-  // Whether the next argument belongs to this one. `app` and those above it know options.
-  static bool TakesValue(const CLI::App& app, const std::string& argument) {
-    for (const CLI::App* each = &app; each != nullptr; each = each->get_parent()) {
-      if (const CLI::Option* option = each->get_option_no_throw(argument)) return option->get_items_expected_min() > 0;
+    for (const char* alone : {"-h", "--help", "--version"}) {
+      if (std::ranges::find(arguments, alone) != arguments.end()) return;
     }
-    return false;
+    if (const auto known = Subcommands(*app); !known.empty()) {
+      throw CLI::ParseError("a command" + Of(*app) + " is missing; there are: " + NamesOf(known),
+                            CLI::ExitCodes::RequiredError);
+    }
+  }
+  // `app` and those above it know options.
+  static const CLI::Option* FindOption(const CLI::App& app, const std::string& name) {
+    for (const CLI::App* each = &app; each != nullptr; each = each->get_parent()) {
+      if (const CLI::Option* option = each->get_option_no_throw(name)) return option;
+    }
+    return nullptr;
+  }
+  static CLI::ParseError NoSuchOption(const CLI::App& app, const std::string& name) {
+    std::vector<std::string> known;
+    for (const CLI::App* each = &app; each != nullptr; each = each->get_parent()) {
+      for (const CLI::Option* option : each->get_options()) {
+        for (const std::string& long_name : option->get_lnames()) known.push_back("--" + long_name);
+      }
+    }
+    const std::vector<std::string_view> names(known.begin(), known.end());
+    return {"'" + name + "' is no option" + Of(app) + DidYouMean(name, names), CLI::ExitCodes::ExtrasError};
+  }
+  static std::vector<const CLI::App*> Subcommands(const CLI::App& app) {
+    return app.get_subcommands([](const CLI::App*) { return true; });
+  }
+  static std::string NamesOf(const std::vector<const CLI::App*>& commands) {
+    std::string list;
+    for (const CLI::App* each : commands) list += (list.empty() ? "" : ", ") + each->get_name();
+    return list;
+  }
+  // " of dlq list"; empty for the whole.
+  static std::string Of(const CLI::App& app) {
+    std::string words;
+    for (const CLI::App* each = &app; each->get_parent() != nullptr; each = each->get_parent()) {
+      words.insert(0, " " + each->get_name());
+    }
+    return words.empty() ? "" : " of" + words;
   }
   static CLI::ParseError NoSuchCommand(const CLI::App& app, const std::vector<const CLI::App*>& known,
                                        const std::string& word) {
     std::vector<std::string_view> names;
-    std::string list;
-    for (const CLI::App* each : known) {
-      names.push_back(each->get_name());
-      list += (list.empty() ? "" : ", ") + each->get_name();
-    }
-    const std::string of = app.get_parent() == nullptr ? "" : " of " + app.get_name();
-    return {"'" + word + "' is no command" + of + DidYouMean(word, names) + "; there are: " + list,
+    for (const CLI::App* each : known) names.push_back(each->get_name());
+    return {"'" + word + "' is no command" + Of(app) + DidYouMean(word, names) + "; there are: " + NamesOf(known),
             CLI::ExitCodes::ExtrasError};
   }
 
@@ -254,6 +287,11 @@ class Parser {
   CLI::App* verify_ = nullptr;
 };
 
+// A path without unix: before it, and a host without a port, would otherwise be looked up as names.
+bool IsAddress(const std::string& address) {
+  return address.find(':') != std::string::npos && !address.starts_with('/') && !address.starts_with('.');
+}
+
 }  // namespace
 
 CommandLine ParseCommandLine(std::span<const std::string> arguments, const Console& console) {
@@ -271,6 +309,11 @@ CommandLine ParseCommandLine(std::span<const std::string> arguments, const Conso
   line.target.tls = !line.target.ca_file.empty() || !line.target.cert_file.empty() || !line.target.key_file.empty();
   if (line.target.address.empty()) line.target.address = console.environment(kAddressVariable).value_or("");
   if (line.target.address.empty()) line.target.address = kDefaultAddress;
+  if (!IsAddress(line.target.address)) {
+    console.err << "--address: '" << Printable(line.target.address)
+                << "' is no address; allowed: unix:PATH or HOST:PORT\n";
+    line.exit = kUsage;
+  }
   line.json = flags.json;
   return line;
 }

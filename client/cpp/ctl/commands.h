@@ -23,8 +23,8 @@ int RunList(AdminClient& client, const ListCommand& command, bool json, const Co
 int RunShow(AdminClient& client, const ShowCommand& command, bool json, const Console& console);
 // Asks first, unless ids are named or `yes` is given; with nobody to ask it refuses.
 int RunAct(AdminClient& client, const ActCommand& command, bool json, const Console& console);
-// A file of lines of JSON, which appears when it is whole.
-int RunExport(AdminClient& client, const ExportCommand& command, const Console& console);
+// A file of lines of JSON, which appears when it is whole. `json`: how many, as an object; not with standard output.
+int RunExport(AdminClient& client, const ExportCommand& command, bool json, const Console& console);
 // Nothing is sent of a file that holds anything else.
 int RunImport(AdminClient& client, const ImportCommand& command, bool json, const Console& console);
 // Asks first, unless `yes` is given; with nobody to ask it refuses.

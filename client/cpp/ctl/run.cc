@@ -46,7 +46,8 @@ int Run(std::span<const std::string> arguments, const Console& console) {
   if (const auto* list = std::get_if<ListCommand>(&line.command)) return RunList(**client, *list, line.json, console);
   if (const auto* show = std::get_if<ShowCommand>(&line.command)) return RunShow(**client, *show, line.json, console);
   if (const auto* act = std::get_if<ActCommand>(&line.command)) return RunAct(**client, *act, line.json, console);
-  if (const auto* file = std::get_if<ExportCommand>(&line.command)) return RunExport(**client, *file, console);
+  if (const auto* file = std::get_if<ExportCommand>(&line.command))
+    return RunExport(**client, *file, line.json, console);
   if (const auto* file = std::get_if<ImportCommand>(&line.command))
     return RunImport(**client, *file, line.json, console);
   if (const auto* end = std::get_if<EndSessionCommand>(&line.command)) {

@@ -40,6 +40,18 @@ TEST_F(CtlCommandLineTest, TheAddressIsAskedForThenInheritedThenTheUsualOne) {
   EXPECT_EQ(Parse({"dlq", "list", "--address", "127.0.0.1:2"}).target.address, "127.0.0.1:2") << "behind, too";
 }
 
+TEST_F(CtlCommandLineTest, AnAddressHasAPortOrIsASocket) {
+  for (const char* wrong : {"sluice-0", "/run/sluice/admin.sock", "./admin.sock"}) {
+    EXPECT_THAT(Mistake({"--address", wrong, "status"}),
+                HasSubstr("'" + std::string(wrong) + "' is no address; allowed: unix:PATH or HOST:PORT"));
+  }
+  fake_.environment["SLUICE_ADMIN"] = "sluice-0";
+  EXPECT_THAT(Mistake({"status"}), HasSubstr("'sluice-0' is no address"));
+  for (const char* right : {"unix:admin.sock", "[::1]:7444", "dns:///sluice:7444"}) {
+    EXPECT_EQ(Parse({"--address", right, "status"}).exit, std::nullopt) << right;
+  }
+}
+
 TEST_F(CtlCommandLineTest, AnyTlsFileAsksForTls) {
   EXPECT_FALSE(Parse({"status"}).target.tls);
   EXPECT_TRUE(Parse({"status", "--ca-file", "ca.pem"}).target.tls);
@@ -85,6 +97,25 @@ TEST_F(CtlCommandLineTest, AMistypedCommandIsAnsweredWithTheNearest) {
   EXPECT_THAT(Mistake({"dlq", "lits"}), HasSubstr("'lits' is no command of dlq (did you mean 'list'?)"));
   EXPECT_THAT(Mistake({"nothing-like-it"}), HasSubstr("'nothing-like-it' is no command; there are: "));
   EXPECT_EQ(ParseAs<ShowCommand>({"dlq", "show", "lits"}).id, "lits") << "no command, but an id";
+}
+
+TEST_F(CtlCommandLineTest, AMistypedOptionIsAnsweredWithTheNearest) {
+  EXPECT_THAT(Mistake({"--jsn", "status"}), HasSubstr("'--jsn' is no option (did you mean '--json'?)"));
+  EXPECT_THAT(Mistake({"dlq", "list", "--chian", "c"}),
+              HasSubstr("'--chian' is no option of dlq list (did you mean '--chain'?)"));
+  EXPECT_THAT(Mistake({"dlq", "list", "--chian=c"}), HasSubstr("'--chian' is no option of dlq list (did you"));
+  EXPECT_THAT(Mistake({"dlq", "show", "id", "--ful"}), HasSubstr("did you mean '--full'?"));
+  EXPECT_THAT(Mistake({"status", "--chain", "c"}), HasSubstr("'--chain' is no option of status\n"));
+  EXPECT_THAT(Mistake({"--chain", "c", "dlq", "list"}), HasSubstr("'--chain' is no option\n"))
+      << "it stands behind its command";
+  EXPECT_EQ(ParseAs<ListCommand>({"dlq", "list", "--chain=c"}).filter.chain(), "c");
+  EXPECT_EQ(ParseAs<ListCommand>({"dlq", "list", "--reason", "--chian"}).filter.reason(), "--chian") << "a value";
+}
+
+TEST_F(CtlCommandLineTest, AMissingCommandIsAnsweredWithThoseThereAre) {
+  EXPECT_THAT(Mistake({"--json"}), HasSubstr("a command is missing; there are: status, dlq, session, journal"));
+  EXPECT_THAT(Mistake({"dlq"}), HasSubstr("a command of dlq is missing; there are: list, show, "));
+  EXPECT_EQ(Parse({"dlq", "--help"}).exit, kOk);
 }
 
 TEST_F(CtlCommandLineTest, Backups) {

@@ -1,5 +1,13 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "client/cpp/ctl/commands.h"
 #include "tests/unit/ctl/console.h"
@@ -144,6 +152,36 @@ TEST_F(DlqCommandsTest, AChainThatIsNotThereIsSaidWhereNothingIsFound) {
   list.filter.set_chain("temperature");
   EXPECT_EQ(RunList(client_, list, false, fake_.console()), kOk);
   EXPECT_EQ(fake_.out.str(), "there is none\n");
+}
+
+TEST_F(DlqCommandsTest, AnExportReplacesFilesAndWritesToWhatIsNone) {
+  const std::filesystem::path dir = testing::TempDir() + "/export";
+  std::filesystem::remove_all(dir);
+  std::filesystem::create_directory(dir);
+  const auto read = [](const std::filesystem::path& path) {
+    std::ifstream file(path);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  std::ofstream(dir / "kept") << "an earlier backup";
+  std::filesystem::create_symlink("kept", dir / "link");
+  EXPECT_EQ(RunExport(client_, {.filter = {}, .path = dir / "link"}, true, fake_.console()), kOk);
+  EXPECT_EQ(fake_.out.str(), "{\"exported\":3}\n");
+  EXPECT_TRUE(std::filesystem::is_symlink(dir / "link"));
+  EXPECT_THAT(read(dir / "kept"), HasSubstr("id-2"));
+
+  // As /dev/null and /dev/stdout: to replace them would be to break the machine.
+  ASSERT_EQ(mkfifo((dir / "pipe").c_str(), 0600), 0);
+  const int reader = open((dir / "pipe").c_str(), O_RDONLY | O_NONBLOCK);
+  EXPECT_EQ(RunExport(client_, {.filter = {}, .path = dir / "pipe"}, false, fake_.console()), kOk);
+  EXPECT_TRUE(std::filesystem::is_fifo(dir / "pipe"));
+  std::string written(4096, '\0');
+  written.resize(static_cast<size_t>(std::max<ssize_t>(0, ::read(reader, written.data(), written.size()))));
+  EXPECT_EQ(written, read(dir / "kept"));
+  close(reader);
+
+  EXPECT_EQ(RunExport(client_, {.filter = {}, .path = dir}, false, fake_.console()), kFailure);
+  EXPECT_THAT(fake_.err.str(), HasSubstr("cannot be opened: Is a directory"));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(dir), {}), 3) << "nothing else is left";
 }
 
 TEST_F(DlqCommandsTest, EndingSessionsAsksFirstAndSaysWhatBecameOfEach) {
