@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <string>
 
 namespace sluice::examples {
 
@@ -22,7 +23,8 @@ inline void AddWorkerFlags(CLI::App& app, client::Options& options) {
       ->default_str("by how long the handler takes");
   app.add_option("--concurrency", options.concurrency,
                  "threads that run the handler; 0 runs it on the connection's own thread")
-      ->capture_default_str();
+      ->default_str(options.concurrency == client::Options::kAutoConcurrency ? "the CPUs, at least 4"
+                                                                             : std::to_string(options.concurrency));
   app.add_option("--ca-file", options.tls.ca_file,
                  "PEM file to check the gateway's certificate with; without it: plain text")
       ->type_name("FILE");
