@@ -19,6 +19,14 @@ namespace {
 
 bool Holds(const std::string& pem, std::string_view what) { return pem.find(what) != std::string::npos; }
 
+// Whether it is one SEQUENCE of ASN.1, as certificates and keys are in DER (X.690 §8.1.3).
+bool LooksLikeDer(const std::string& text) {
+  if (text.size() < 2 || text[0] != '\x30') return false;
+  const auto first = static_cast<unsigned char>(text[1]);
+  if (first < 0x80) return text.size() == 2u + first;
+  return first >= 0x81 && first <= 0x83;
+}
+
 // What a text is that was to be something else; empty: nothing that is known.
 std::string_view WhatItIs(const std::string& pem) {
   if (pem.empty()) return " (it is empty)";
@@ -28,7 +36,7 @@ std::string_view WhatItIs(const std::string& pem) {
     return " (it holds a certificate)";
   }
   if (Holds(pem, "-----BEGIN PUBLIC KEY")) return " (it holds a public key)";
-  if (pem.starts_with("\x30\x82") || pem.starts_with("\x30\x81")) return " (it looks like DER, which openssl converts)";
+  if (LooksLikeDer(pem)) return " (it looks like DER, which openssl converts)";
   return "";
 }
 

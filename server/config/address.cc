@@ -5,6 +5,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <optional>
 
 #include "server/config/text.h"
@@ -91,12 +92,20 @@ std::string Lower(std::string_view text) {
   return lower;
 }
 
-// IPv6 in one way of writing, small letters, no dot at the end.
+// Addresses in one way of writing: IPv4 that is written as IPv6 (::ffff:127.0.0.1) or short (127.1) as IPv4. Names in
+// small letters, without the dot at the end.
 std::string OneName(const std::string& host) {
   in6_addr address{};
+  in_addr four{};
   std::array<char, INET6_ADDRSTRLEN> text{};
-  if (inet_pton(AF_INET6, host.c_str(), &address) == 1 &&
-      inet_ntop(AF_INET6, &address, text.data(), text.size()) != nullptr) {
+  if (inet_pton(AF_INET6, host.c_str(), &address) == 1) {
+    if (!IN6_IS_ADDR_V4MAPPED(&address)) {
+      return inet_ntop(AF_INET6, &address, text.data(), text.size()) != nullptr ? text.data() : host;
+    }
+    std::memcpy(&four, address.s6_addr + 12, sizeof four);
+    return inet_ntop(AF_INET, &four, text.data(), text.size()) != nullptr ? text.data() : host;
+  }
+  if (inet_aton(host.c_str(), &four) != 0 && inet_ntop(AF_INET, &four, text.data(), text.size()) != nullptr) {
     return text.data();
   }
   std::string name = Lower(host);

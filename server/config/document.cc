@@ -31,8 +31,11 @@ Position ToPosition(const YAML::Mark& mark) {
 // Leaves the parser; ends in ParseDocument.
 class DocumentError : public std::runtime_error {
  public:
-  DocumentError(Position position, const std::string& message) : std::runtime_error(message), at(position) {}
+  enum class Cause { kAsItSays, kMaybeABracket };
+  DocumentError(Position position, const std::string& message, Cause why = Cause::kAsItSays)
+      : std::runtime_error(message), at(position), cause(why) {}
   Position at;
+  Cause cause;
 };
 
 // Builds the tree from the parser's events. Events are used rather than yaml-cpp's nodes because these have no
@@ -107,7 +110,7 @@ class TreeBuilder final : public YAML::EventHandler {
   void Open(Value::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
     const Position at = ToPosition(mark);
     if (!open_.empty() && open_.back().value.kind == Value::Kind::kMap && !open_.back().has_key) {
-      throw DocumentError(at, "a key must be a plain word, not a list or map");
+      throw DocumentError(at, "a key must be a plain word, not a list or map", DocumentError::Cause::kMaybeABracket);
     }
     Building building;
     building.value.kind = kind;
@@ -148,7 +151,8 @@ class TreeBuilder final : public YAML::EventHandler {
       parent.has_key = false;
     } else {
       if (value.kind != Value::Kind::kScalar) {
-        throw DocumentError(value.at, "a key must be a plain word, not empty, a list or map");
+        throw DocumentError(value.at, "a key must be a plain word, not empty, a list or map",
+                            DocumentError::Cause::kMaybeABracket);
       }
       parent.value.entries.push_back(Entry{.key = std::move(value.text), .at = value.at, .value = {}});
       parent.has_key = true;
@@ -178,7 +182,12 @@ std::string Explain(std::string_view message) {
     advice = " (a value that begins with '*' needs quotes)";
   } else if (text::Contains(message, "escape character")) {
     advice = " (within \"…\" a backslash is written \\\\; within '…' it stands for itself)";
-  } else if (text::Contains(message, "map value") || text::Contains(message, "end of map")) {
+  } else if (text::Contains(message, "flow not found")) {
+    advice = " (is a ',' or ':' missing, or does a value hold one of , : { } [ ] # without quotes?)";
+  } else if (text::Contains(message, "flow end")) {
+    advice = " (a bracket that closes nothing)";
+  } else if (text::Contains(message, "map value") || text::Contains(message, "end of map") ||
+             text::Contains(message, "end of sequence")) {
     advice = " (is the indentation even, is a ':' or a quote missing, or does a value hold ': ' without quotes?)";
   } else if (text::Contains(message, "unknown token")) {
     advice = " (a value that begins with '@', '`' or '%' needs quotes)";
@@ -186,11 +195,12 @@ std::string Explain(std::string_view message) {
   return text::Concat("not valid YAML: ", message, advice);
 }
 
-// A bracket that is not closed, or a tab, is what a user can mend; yaml-cpp tells of the line where it gave up.
+// A tab, or a quote or bracket that is not closed, is what a user can mend; yaml-cpp tells of the line where it gave up.
 YamlTrouble WhatWentWrong(std::string_view text, const YAML::Exception& e) {
   const Position at = std::min(ToPosition(e.mark), EndOf(text));
   std::optional<YamlTrouble> trouble;
   if (!text::Contains(e.msg, "flow")) trouble = TabInIndentation(text, at.line);
+  if (!trouble) trouble = QuoteOverLines(text, at.line);
   if (!trouble) trouble = UnclosedBracket(text);
   if (trouble && trouble->at <= at) {
     return {.at = trouble->at, .message = text::Concat("not valid YAML: ", trouble->message)};
@@ -217,6 +227,11 @@ std::variant<Value, Diagnostic> ParseDocument(std::string_view text, const std::
     if (root.at.line == 0) root.at = {.line = 1, .column = 1};
     return root;
   } catch (const DocumentError& e) {
+    if (e.cause == DocumentError::Cause::kMaybeABracket) {
+      // yaml-cpp takes a '{' that is not closed for the beginning of a key.
+      const std::optional<YamlTrouble> trouble = UnclosedBracket(text);
+      if (trouble && trouble->at <= e.at) return error(trouble->at, text::Concat("not valid YAML: ", trouble->message));
+    }
     return error(e.at, e.what());
   } catch (const YAML::Exception& e) {
     YamlTrouble trouble = WhatWentWrong(text, e);

@@ -51,7 +51,10 @@ Surroundings Surroundings::Real() {
   real.disk_of = DiskOf;
   real.canonical = [](const std::string& path) {
     std::error_code error;
-    const std::filesystem::path canonical = std::filesystem::weakly_canonical(path, error);
+    // Absolute, too, where the first part of a relative path is not there yet.
+    const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+    if (error) return path;
+    const std::filesystem::path canonical = std::filesystem::weakly_canonical(absolute, error);
     return error ? path : canonical.string();
   };
   real.now_unix_s =

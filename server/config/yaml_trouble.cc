@@ -56,6 +56,13 @@ class BracketScanner {
     return Unclosed(open_.front());
   }
 
+  // After Scan(): of each quoted text that goes over a line's end, where its quotes stand.
+  struct LongQuote {
+    size_t begin;
+    size_t end;
+  };
+  const std::vector<LongQuote>& long_quotes() const { return long_quotes_; }
+
  private:
   static bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
@@ -68,6 +75,7 @@ class BracketScanner {
   }
 
   void SkipQuoted(char quote) {
+    const size_t begin = at_;
     for (++at_; at_ < text_.size(); ++at_) {
       if (quote == '"' && text_[at_] == '\\') {
         ++at_;
@@ -76,6 +84,8 @@ class BracketScanner {
         ++at_;
       }
     }
+    if (at_ < text_.size() && text::Contains(text_.substr(begin, at_ - begin), "\n"))
+      long_quotes_.push_back({begin, at_});
     at_ = std::min(at_ + 1, text_.size());
     token_begins_ = false;
   }
@@ -122,6 +132,7 @@ class BracketScanner {
   size_t line_begin_ = 0;
   bool token_begins_ = true;
   std::vector<size_t> open_;  // Where brackets stand that are not closed yet.
+  std::vector<LongQuote> long_quotes_;
 };
 
 }  // namespace
@@ -142,5 +153,18 @@ std::optional<YamlTrouble> TabInIndentation(std::string_view text, int line) {
 }
 
 std::optional<YamlTrouble> UnclosedBracket(std::string_view text) { return BracketScanner(text).Scan(); }
+
+std::optional<YamlTrouble> QuoteOverLines(std::string_view text, int line) {
+  BracketScanner scanner(text);
+  // A bracket that is not closed may well be the quote's doing.
+  static_cast<void>(scanner.Scan());
+  for (const BracketScanner::LongQuote& quote : scanner.long_quotes()) {
+    if (PositionOf(text, quote.end).line != line) continue;
+    return YamlTrouble{.at = PositionOf(text, quote.begin),
+                       .message = text::Concat("the quote that begins here is closed in line ", line,
+                                               " only; is one missing between?")};
+  }
+  return std::nullopt;
+}
 
 }  // namespace sluice

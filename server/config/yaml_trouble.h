@@ -20,4 +20,7 @@ std::optional<YamlTrouble> TabInIndentation(std::string_view text, int line);
 // The first bracket of `text` that is closed by none, or by one of the other kind. Knows quotes, comments and blocks.
 std::optional<YamlTrouble> UnclosedBracket(std::string_view text);
 
+// The quote that begins above line `line` of `text` and is closed in it only: mostly by what was to begin another text.
+std::optional<YamlTrouble> QuoteOverLines(std::string_view text, int line);
+
 }  // namespace sluice

@@ -48,6 +48,11 @@ TEST(Pem, SaysWhatAWrongFileIsWithoutShowingIt) {
   EXPECT_EQ(CertificateError("hunter2\n"), "holds no PEM certificate");
   EXPECT_EQ(CertificateError(""), "holds no PEM certificate (it is empty)");
   EXPECT_EQ(CertificateError(pair.key), "holds no PEM certificate (it holds a private key)");
+  EXPECT_EQ(CertificateError("\x30\x82\x01\x02"),
+            "holds no PEM certificate (it looks like DER, which openssl converts)");
+  EXPECT_EQ(Text(CheckPrivateKey("\x30\x77" + std::string(0x77, 'k'))),
+            "holds no PEM private key (it looks like DER, which openssl converts)");
+  EXPECT_EQ(Text(CheckPrivateKey("0w, a password")), "holds no PEM private key");
   EXPECT_EQ(CertificateError("-----BEGIN CERTIFICATE-----\nhunter2\n-----END CERTIFICATE-----\n"),
             "holds a PEM certificate that is damaged");
   EXPECT_EQ(CertificateError(pair.cert + pair.cert.substr(0, 200)), "holds a PEM certificate that is damaged");

@@ -91,7 +91,8 @@ TEST_F(ConnectionKeys, OverlappingFiltersOfMqtt311CountTheirConnections) {
 }
 
 TEST_F(ConnectionKeys, OneBrokerMayBeWrittenInSeveralWays) {
-  for (const char* other : {"'mqtt://LocalHost'", "'127.0.0.1:1883'", "'[::1]'", "'localhost.'", "':1883'"}) {
+  for (const char* other : {"'mqtt://LocalHost'", "'127.0.0.1:1883'", "'[::1]'", "'localhost.'", "':1883'", "127.1",
+                            "'[::ffff:127.0.0.1]'"}) {
     EXPECT_NE(OfConnections(std::string("  a: {server: localhost, clientId: x}\n  b: {server: ") + other +
                             ", clientId: x}\n"),
               "")

@@ -54,9 +54,21 @@ TEST(Document, SaysWhereYamlIsBroken) {
             "gw.yaml:1:4: not valid YAML: the '[' that begins here is not closed (or a quote behind it is not)");
   EXPECT_EQ(ErrorOf("a: {b: 1\nc: 2\n"),
             "gw.yaml:1:4: not valid YAML: the '{' that begins here is not closed (or a quote behind it is not)");
-  EXPECT_EQ(ErrorOf("a: {b: 1 c: 2}\n"),
-            "gw.yaml:1:11: not valid YAML: end of map flow not found (is the indentation even, is a ':' or a quote "
-            "missing, or does a value hold ': ' without quotes?)");
+  EXPECT_EQ(
+      ErrorOf("a: {b: 1 c: 2}\n"),
+      "gw.yaml:1:11: not valid YAML: end of map flow not found (is a ',' or ':' missing, or does a value hold one "
+      "of , : { } [ ] # without quotes?)");
+  EXPECT_EQ(
+      ErrorOf("a: [b/${c}/d]\n"),
+      "gw.yaml:1:8: not valid YAML: end of sequence flow not found (is a ',' or ':' missing, or does a value hold "
+      "one of , : { } [ ] # without quotes?)");
+  EXPECT_EQ(ErrorOf("a: {b: 1}}\n"), "gw.yaml:1:10: not valid YAML: illegal flow end (a bracket that closes nothing)");
+  EXPECT_EQ(ErrorOf("{\"a\": {\"b\": 1}, \"c\": []\n"),
+            "gw.yaml:1:1: not valid YAML: the '{' that begins here is not closed (or a quote behind it is not)")
+      << "JSON";
+  EXPECT_EQ(
+      ErrorOf("a: \"x\nb: \"y\"\n"),
+      "gw.yaml:1:4: not valid YAML: the quote that begins here is closed in line 2 only; is one missing between?");
   EXPECT_EQ(ErrorOf("a: b: c\n"),
             "gw.yaml:1:5: not valid YAML: illegal map value (is the indentation even, is a ':' or a quote missing, or "
             "does a value hold ': ' without quotes?)");

@@ -121,6 +121,11 @@ TEST_F(SurroundingsErrors, ListenersInEachOthersWay) {
     EXPECT_NE(Errors(WithWorkers("listen: 'localhost:7000'", "http: {listen: " + std::string(http) + "}\n")), "")
         << http;
   }
+  for (const char* http :
+       {"'[::ffff:127.0.0.1]:7000'", "'[::ffff:7f00:1]:7000'", "'127.1:7000'", "'0:7000'", "'[::ffff:0.0.0.0]:7000'"}) {
+    EXPECT_NE(Errors(WithWorkers("listen: '127.0.0.1:7000'", "http: {listen: " + std::string(http) + "}\n")), "")
+        << http;
+  }
   EXPECT_NE(Errors(WithWorkers("listen: '[0:0::1]:7000'", "http: {listen: '[::1]:7000'}\n")), "");
   EXPECT_NE(Errors(WithWorkers("listen: '127.0.0.1:7000'", "admin: {listen: '127.0.0.1:7000'}\n")), "");
   EXPECT_EQ(Errors(WithWorkers("listen: '127.0.0.1:7000'", "http: {listen: '127.0.0.2:7000'}\n")), "");

@@ -10,6 +10,10 @@ std::string Bracket(std::string_view text) {
   const std::optional<YamlTrouble> trouble = UnclosedBracket(text);
   return trouble ? std::to_string(trouble->at.line) + ":" + std::to_string(trouble->at.column) : "none";
 }
+std::string Quote(std::string_view text, int line) {
+  const std::optional<YamlTrouble> trouble = QuoteOverLines(text, line);
+  return trouble ? std::to_string(trouble->at.line) + ":" + std::to_string(trouble->at.column) : "none";
+}
 std::string Tab(std::string_view text, int line) {
   const std::optional<YamlTrouble> trouble = TabInIndentation(text, line);
   return trouble ? std::to_string(trouble->at.line) + ":" + std::to_string(trouble->at.column) : "none";
@@ -32,6 +36,15 @@ TEST(YamlTrouble, IsNotMisledByTextsThatHoldBrackets) {
   EXPECT_EQ(Bracket("a: >-\n  {\nb: {c: 1\n"), "3:4");
   EXPECT_EQ(Bracket("a: [\n  {b: 1},\n  {c: 2},\n]\n"), "none");
   EXPECT_EQ(Bracket("a: it's\nb: {c: 1\n"), "2:4");
+}
+
+TEST(YamlTrouble, FindsTheQuoteThatAnotherTextsQuoteCloses) {
+  EXPECT_EQ(Quote("a: \"x\nb: \"y\"\n", 2), "1:4");
+  EXPECT_EQ(Quote("a: 'x'\nb: 'y\nc: z\nd: 'v'\n", 4), "2:4");
+  EXPECT_EQ(Quote("a: {b: \"x}\nc: {d: \"y\"}\n", 2), "1:8");
+  EXPECT_EQ(Quote("a: \"x\nb: \"y\"\n", 1), "none") << "the trouble is elsewhere";
+  EXPECT_EQ(Quote("a: \"x\"\nb: 'y'\n", 2), "none");
+  EXPECT_EQ(Quote("a: \"x\n", 2), "none") << "it is not closed at all";
 }
 
 TEST(YamlTrouble, FindsATabInTheIndentationOnly) {
