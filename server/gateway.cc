@@ -230,8 +230,8 @@ absl::Status Gateway::Stages::StartAdmin() {
       .draining = [this] { return draining_.load(); }});
   broker_sessions_ = std::make_unique<BrokerSessions>(
       config_.name, client_ids_,
-      [this](const MqttOptions& options, InboundSink& sink, MetricsRegistry& metrics) {
-        return MakeWireIntake(options, {}, sink, clock_, metrics);
+      [this](const MqttOptions& options, std::function<void()> ended) {
+        return MakeWireSessionFarewell(options, std::move(ended), clock_);
       },
       clock_);
   absl::StatusOr<std::unique_ptr<AdminServer>> admin =
@@ -282,6 +282,9 @@ void Gateway::Stages::BuildIntake() {
         std::make_unique<Router>(options, unreleased, group, chains_, journal_, next, *dead_letters_, metrics_, clock_);
     intake.session = std::make_unique<SessionSink>(session, *intake.router, *session_memory_);
     std::vector<Subscription> subscriptions = group.Subscriptions();
+    for (Subscription& subscription : subscriptions) {
+      subscription.held = session_memory_->Holds(session, subscription.filter);
+    }
     for (std::string& filter : session_memory_->RemaindersOf(session)) {
       // With a clean session nothing is remembered, and what is asked for may have been by one that was not.
       const bool wanted = std::ranges::find(subscriptions, filter, &Subscription::filter) != subscriptions.end();

@@ -87,6 +87,8 @@ bool Gateway::Stages::Shutdown(Millis drain) {
   const size_t unsettled = dispatcher_.Backlog() + dead_letters_->Stop(stop_by);
   ticker_.Stop();
   settler_->Stop();
+  // What was granted while something else was not.
+  if (session_memory_) (void)session_memory_->Save();
   // With those that were refused and wait to be published again.
   const size_t unconfirmed = outbox_.outstanding();
   if (http_) http_->Stop();

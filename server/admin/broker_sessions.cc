@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <set>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,28 +11,37 @@
 namespace sluice {
 namespace {
 
-constexpr Millis kPoll{20};
 constexpr Millis kGoodbye{2'000};
 
-// A clean start leaves nothing that could come.
-class NoMessages final : public InboundSink {
+// Which of them have ended.
+class Ended {
  public:
-  absl::Status OnMessages(std::span<InboundMessage> /*batch*/) override { return absl::OkStatus(); }
+  explicit Ended(size_t count) : ended_(count) {}
+  void Tell(size_t index) {
+    MutexLock lock(mutex_);
+    ended_[index] = true;
+    changed_.NotifyAll();
+  }
+  // Waits for it until `deadline`; whether it has.
+  bool Wait(size_t index, const Clock& clock, SteadyTime deadline) {
+    MutexLock lock(mutex_);
+    while (!ended_[index] && clock.Now() < deadline) changed_.WaitUntil(mutex_, deadline);
+    return ended_[index];
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  std::vector<bool> ended_ ABSL_GUARDED_BY(mutex_);
 };
 
 std::string ConnectionName(const MqttOptions& options) { return options.name.substr(0, options.name.find('#')); }
 
 }  // namespace
 
-struct BrokerSessions::Visit {
-  EndedSession session;
-  NoMessages sink;
-  MetricsRegistry metrics;  // Its own: the gateway's shall not count this as a connection.
-  std::unique_ptr<IntakeConnection> connection;
-};
-
-BrokerSessions::BrokerSessions(std::string gateway, std::vector<MqttOptions> own, Connect connect, const Clock& clock)
-    : gateway_(std::move(gateway)), own_(std::move(own)), connect_(std::move(connect)), clock_(clock) {}
+BrokerSessions::BrokerSessions(std::string gateway, std::vector<MqttOptions> own, MakeFarewell make_farewell,
+                               const Clock& clock)
+    : gateway_(std::move(gateway)), own_(std::move(own)), make_farewell_(std::move(make_farewell)), clock_(clock) {}
 
 BrokerSessions::~BrokerSessions() = default;
 
@@ -85,30 +93,23 @@ absl::StatusOr<std::vector<EndedSession>> BrokerSessions::EndSessions(const std:
                                                                       const std::string& connection) {
   absl::StatusOr<std::vector<MqttOptions>> targets = Targets(gateway, client_id, connection);
   if (!targets.ok()) return targets.status();
-  MutexLock lock(mutex_);
-  visits_.clear();
-  for (const MqttOptions& target : *targets) {
-    Visit& visit = *visits_.emplace_back(std::make_unique<Visit>());
-    visit.session = {.connection = target.name, .client_id = target.client_id};
-    visit.connection = connect_(target, visit.sink, visit.metrics);
-    visit.connection->Start();
+  MutexLock lock(one_call_);
+  Ended ended(targets->size());
+  std::vector<std::unique_ptr<SessionFarewell>> farewells;
+  for (size_t i = 0; i < targets->size(); ++i) {
+    farewells.push_back(make_farewell_((*targets)[i], [&ended, i] { ended.Tell(i); }));
+    farewells.back()->Start();
   }
   const SteadyTime deadline = clock_.Now() + kTimeout;
   std::vector<EndedSession> sessions;
-  for (const std::unique_ptr<Visit>& visit : visits_) {
-    ConnectionState state = visit->connection->State();
-    while (!state.ready && clock_.Now() < deadline) {
-      std::this_thread::sleep_for(kPoll);
-      state = visit->connection->State();
-    }
-    visit->connection->Stop(clock_.Now() + kGoodbye);
-    visit->session.ended = state.ready;
-    if (!state.ready) visit->session.detail = state.detail;
-    sessions.push_back(visit->session);
-    log::Info(state.ready ? "session ended at the broker" : "session not ended at the broker",
-              {{"connection", visit->session.connection},
-               {"client_id", visit->session.client_id},
-               {"detail", visit->session.detail}});
+  for (size_t i = 0; i < targets->size(); ++i) {
+    EndedSession session{.connection = (*targets)[i].name, .client_id = (*targets)[i].client_id};
+    session.ended = ended.Wait(i, clock_, deadline);
+    if (!session.ended) session.detail = farewells[i]->Detail();
+    farewells[i]->Stop(clock_.Now() + kGoodbye);
+    log::Info(session.ended ? "session ended at the broker" : "session not ended at the broker",
+              {{"connection", session.connection}, {"client_id", session.client_id}, {"detail", session.detail}});
+    sessions.push_back(std::move(session));
   }
   return sessions;
 }

@@ -11,22 +11,21 @@
 #include "server/mqtt/options.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
-#include "server/telemetry/metrics.h"
 
 namespace sluice {
 
 // Thread-safe; one call at a time.
 class BrokerSessions final : public SessionEnder {
  public:
-  // Makes a connection without subscriptions.
-  using Connect = std::function<std::unique_ptr<IntakeConnection>(const MqttOptions& options, InboundSink& sink,
-                                                                  MetricsRegistry& metrics)>;
+  // Makes what ends the session of `options`, and then calls `ended`, from a thread of its own.
+  using MakeFarewell =
+      std::function<std::unique_ptr<SessionFarewell>(const MqttOptions& options, std::function<void()> ended)>;
   // How long a broker may take.
   static constexpr Millis kTimeout{10'000};
 
   // `gateway` is the name of this replica. `own` are all connections that it has, with the client ids that it uses;
   // `name` is that of the configuration. `clock` outlives it.
-  BrokerSessions(std::string gateway, std::vector<MqttOptions> own, Connect connect, const Clock& clock);
+  BrokerSessions(std::string gateway, std::vector<MqttOptions> own, MakeFarewell make_farewell, const Clock& clock);
   ~BrokerSessions() override;
   BrokerSessions(const BrokerSessions&) = delete;
   BrokerSessions& operator=(const BrokerSessions&) = delete;
@@ -35,20 +34,16 @@ class BrokerSessions final : public SessionEnder {
                                                         const std::string& connection) override;
 
  private:
-  struct Visit;
-
   // Whom to connect as, and to which brokers.
   absl::StatusOr<std::vector<MqttOptions>> Targets(const std::string& gateway, const std::string& client_id,
                                                    const std::string& connection) const;
 
   const std::string gateway_;
   const std::vector<MqttOptions> own_;
-  const Connect connect_;
+  const MakeFarewell make_farewell_;
   const Clock& clock_;
 
-  Mutex mutex_;
-  // Of the last call: a connection that could not be closed in time uses what it was made with until it ends.
-  std::vector<std::unique_ptr<Visit>> visits_ ABSL_GUARDED_BY(mutex_);
+  Mutex one_call_;
 };
 
 }  // namespace sluice

@@ -50,8 +50,10 @@ class InboundSink {
   // The broker has no session of this client id: what was not released never will be, and no subscription is left.
   virtual absl::Status OnSessionLost() { return absl::OkStatus(); }
 
-  // What the session holds of earlier configurations. From the same thread as the others.
+  // What the session holds, and what it holds of earlier configurations. From the same thread as the others.
   //
+  // This Subscription is in the session.
+  virtual void OnGranted(const std::string& /*filter*/) {}
   // This Subscription with `remainder` is not in the session any more.
   virtual void OnRemainderLeft(const std::string& /*filter*/) {}
   // Filters that messages have given away since the last call: the session holds them, and nobody had remembered. They
@@ -64,6 +66,8 @@ struct Subscription {
   Qos qos = Qos::kAtMostOnce;
   uint32_t id = 0;  // MQTT 5 subscription identifier, 1 … 268,435,455.
   Retained retained = Retained::kNew;
+  // A session of an earlier process has it, or that is not known.
+  bool held = true;
   // Of an earlier configuration, and perhaps still in the broker's session: to be left, never asked for. These come
   // after all others.
   bool remainder = false;
@@ -101,6 +105,8 @@ class SessionFarewell {
   virtual void Start() = 0;
   // Gives up, at the latest at `deadline`, what has not been done. Idempotent.
   virtual void Stop(SteadyTime deadline) = 0;
+  // Why it has not been done, for people.
+  virtual std::string Detail() const = 0;
 };
 
 }  // namespace sluice

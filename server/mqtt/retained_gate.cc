@@ -21,8 +21,9 @@ std::string_view WithoutShare(std::string_view text) {
 RetainedGate::RetainedGate(std::span<const Subscription> subscriptions, bool mqtt5) {
   if (mqtt5) return;
   for (const Subscription& subscription : subscriptions) {
-    items_.push_back(Item{
-        .filter = std::string(WithoutShare(subscription.filter)), .retained = subscription.retained, .held = true});
+    items_.push_back(Item{.filter = std::string(WithoutShare(subscription.filter)),
+                          .retained = subscription.retained,
+                          .held = subscription.held});
   }
 }
 

@@ -20,8 +20,7 @@ class RetainedGate {
  public:
   RetainedGate(std::span<const Subscription> subscriptions, bool mqtt5);
 
-  // A connection is up. In a session of an earlier process each subscription counts as held by it, as the gateway
-  // unsubscribes from what is not configured any more.
+  // A connection is up. A session of an earlier process has what Subscription::held says.
   void OnUp(bool session_present);
   // A SUBSCRIBE goes out for it.
   void Asked(size_t index);

@@ -16,6 +16,7 @@ namespace {
 constexpr std::string_view kHead = "sluice-sessions 1\n";
 constexpr std::string_view kSession = "session";
 constexpr std::string_view kFilter = "filter";
+constexpr std::string_view kAsked = "asked";  // As a filter, and nobody knows whether it was granted.
 constexpr std::string_view kChecksum = "checksum ";
 // Far more than any configuration asks for; what is larger is not this file.
 constexpr uint64_t kMostBytes = 64u << 20;
@@ -112,9 +113,10 @@ absl::StatusOr<SessionMemory::Sessions> SessionMemory::Parse(std::string_view te
       if (!client_id || !broker || !connection) return Damaged();
       held = &sessions[{*std::move(client_id), *std::move(broker)}];
       held->connection = *std::move(connection);
-    } else if (TakePrefix(text, kFilter) && held != nullptr) {
+    } else if (const bool asked = TakePrefix(text, kAsked); held != nullptr && (asked || TakePrefix(text, kFilter))) {
       std::optional<std::string> filter = TakeText(text);
       if (!filter) return Damaged();
+      if (asked) held->asked.insert(*filter);
       held->remembered.insert(*std::move(filter));
     } else {
       return Damaged();
@@ -136,7 +138,7 @@ std::string SessionMemory::Format() const {
     AppendText(text, held.connection);
     text += '\n';
     for (const std::string& filter : filters) {
-      absl::StrAppend(&text, Absl(kFilter));
+      absl::StrAppend(&text, Absl(held.asked.contains(filter) ? kAsked : kFilter));
       AppendText(text, filter);
       text += '\n';
     }
@@ -147,7 +149,11 @@ std::string SessionMemory::Format() const {
 void SessionMemory::Begin(const SessionName& name, const std::string& connection,
                           std::span<const std::string> filters) {
   MutexLock lock(mutex_);
-  Held& held = sessions_[name];
+  const auto [found, unknown] = sessions_.try_emplace(name);
+  Held& held = found->second;
+  for (const std::string& filter : filters) {
+    if (!unknown && !held.remembered.contains(filter)) held.asked.insert(filter);
+  }
   held.connection = connection;
   held.begun = true;
   held.wanted = {filters.begin(), filters.end()};
@@ -164,6 +170,21 @@ std::vector<std::string> SessionMemory::RemaindersOf(const SessionName& name) co
     for (const std::string& filter : found->second.wanted) remainders.erase(filter);
   }
   return {remainders.begin(), remainders.end()};
+}
+
+bool SessionMemory::Holds(const SessionName& name, const std::string& filter) const {
+  MutexLock lock(mutex_);
+  const auto found = sessions_.find(name);
+  return found == sessions_.end() || !found->second.asked.contains(filter);
+}
+
+void SessionMemory::Granted(const SessionName& name, const std::string& filter) {
+  MutexLock lock(mutex_);
+  const auto found = sessions_.find(name);
+  // One write for all of them.
+  if (found != sessions_.end() && found->second.asked.erase(filter) > 0 && found->second.asked.empty()) {
+    (void)SaveLocked();
+  }
 }
 
 std::vector<SessionMemory::Session> SessionMemory::Others() const {
@@ -185,6 +206,7 @@ void SessionMemory::Left(const SessionName& name, const std::string& filter) {
   MutexLock lock(mutex_);
   const auto found = sessions_.find(name);
   if (found == sessions_.end() || found->second.remembered.erase(filter) == 0) return;
+  found->second.asked.erase(filter);
   // One write for all of them.
   if (!found->second.has_remainders()) (void)SaveLocked();
 }
@@ -194,6 +216,7 @@ void SessionMemory::Renewed(const SessionName& name) {
   const auto found = sessions_.find(name);
   if (found == sessions_.end()) return;
   found->second.remembered.clear();
+  found->second.asked = found->second.wanted;
   (void)SaveLocked();
 }
 

@@ -33,8 +33,8 @@ std::string BrokerOf(std::string_view uri);
 // a session may hold is in it before it is asked for, and goes when the broker has said that it is gone. There is more
 // in it than in the session at times, never less.
 //
-// It writes at the start of a configuration that differs from the last one, and when the differences are gone: not while
-// messages flow.
+// It writes at the start of a configuration that differs from the last one, and when the differences are gone or all of
+// it is granted: not while messages flow.
 class SessionMemory {
  public:
   // `path`: of the file; empty: in memory only. One that cannot be read is put aside, with a warning: the gateway is of
@@ -53,6 +53,8 @@ class SessionMemory {
   // After all Begin(): what else it may hold. Asked for under this client id, at whatever address that is not another
   // session's now, for one broker may have several.
   std::vector<std::string> RemaindersOf(const SessionName& name) const;
+  // After Begin(): the session has it, or what it has is not known.
+  bool Holds(const SessionName& name, const std::string& filter) const;
   // On an error (which is logged) it is tried again with the next change.
   absl::Status Save();
   // Those that nobody began.
@@ -61,6 +63,8 @@ class SessionMemory {
   bool InUse(const std::string& client_id) const;
 
   // ---- while it is used
+  // The broker has granted `filter`: the session has it.
+  void Granted(const SessionName& name, const std::string& filter);
   // The broker says that `filter` is not in the session any more.
   void Left(const SessionName& name, const std::string& filter);
   // The broker has a new session: nothing of an earlier process is in it.
@@ -73,6 +77,7 @@ class SessionMemory {
     std::string connection;
     std::set<std::string> wanted;      // By this process.
     std::set<std::string> remembered;  // Of earlier ones.
+    std::set<std::string> asked;       // Of both: those of which no broker has said that it granted them.
     bool begun = false;
 
     bool has_remainders() const;

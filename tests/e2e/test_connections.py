@@ -124,3 +124,25 @@ def test_retained_messages_come_as_the_route_says(world, protocol, retained, sta
         assert answers.payloads().count(b"kept") == expected
         worker.close()
         assert gateway.metric("sluice_mqtt_retained_dropped_total") == (1 - expected if protocol == "3.1.1" else 0)
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_a_route_that_is_added_gets_what_is_retained_and_those_of_before_do_not_again(world, protocol):
+    broker = world.broker(persistent=True)
+    for topic, payload in [("in", b"kept"), ("added", b"kept too")]:
+        world.client(broker).publish(topic, payload, retain=True).wait_for_publish(15)
+    route = {"id": "r", "from": {"path": "in", "qos": 1}, "to": {"path": "chain:c"}}
+    added = {"id": "s", "from": {"path": "added", "qos": 1}, "to": {"path": "chain:c"}}
+    gateway = world.gateway(broker, [route], connection={"protocol": protocol})
+    for start, expected in enumerate([{b"kept"}, {b"kept too"}, set()]):
+        if start > 0:
+            assert gateway.stop() == 0
+            gateway.change_config(lambda config: config.update(routes=[route, added]))
+            gateway.restart()
+        answers = world.subscriber(broker, "out")
+        worker = world.echo_worker(gateway, chain="c", reply_topic="out")
+        # Published last, so all else that comes has come.
+        world.client(broker).publish_all([("in", b"live")])
+        answers.expect_payloads({b"live"} | expected)
+        assert sorted(answers.payloads()) == sorted({b"live"} | expected)
+        worker.close()

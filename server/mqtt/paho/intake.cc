@@ -146,8 +146,13 @@ void IntakeCore::ReadAnswers() {
       subscriptions_.Failed(request.index);
     } else {
       subscriptions_.Answered(request.index, result.code);
-      MutexLock lock(retained_mutex_);
-      retained_.Answered(request.index, result.state == State::kGranted);
+      const bool granted = result.state == State::kGranted;
+      {
+        MutexLock lock(retained_mutex_);
+        retained_.Answered(request.index, granted);
+      }
+      MutexLock lock(sink_mutex_);
+      if (granted && sink_ != nullptr) sink_->OnGranted(subscriptions_.at(request.index).filter);
     }
     return true;
   });

@@ -276,7 +276,12 @@ void IntakeCore::OnSuback(uint16_t packet_id, uint8_t code) {
   const size_t index = TakeIndex(asked_, packet_id);
   if (index == std::string::npos) return;
   subscriptions_.Answered(index, code);
-  retained_.Answered(index, code < reason::kUnspecifiedError);
+  const bool granted = code < reason::kUnspecifiedError;
+  retained_.Answered(index, granted);
+  if (granted) {
+    MutexLock lock(sink_mutex_);
+    if (sink_ != nullptr) sink_->OnGranted(subscriptions_.at(index).filter);
+  }
   // For the retry of a refusal, and for the detail, once all of the answers are there.
   if (asked_.empty() || code >= reason::kUnspecifiedError) link_.WakeAt(clock_.Now());
 }

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "server/mqtt/intake.h"
@@ -23,6 +24,7 @@ class SessionEndCore final : public Link::User {
   }
 
   Link& link() { return link_; }
+  std::string detail() const { return link_.detail(); }
   // `ended` is not called any more.
   void LetGo() {
     MutexLock lock(mutex_);
@@ -63,6 +65,7 @@ class EndOfSession final : public SessionFarewell {
     core_->link().Stop(deadline);
     core_->LetGo();
   }
+  std::string Detail() const override { return core_->detail(); }
 
  private:
   // For an owner that did not call Stop().

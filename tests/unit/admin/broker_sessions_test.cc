@@ -24,20 +24,18 @@ class LeapingClock final : public Clock {
 
 class BrokerSessionsTest : public testing::Test {
  protected:
-  // Is connected at once, or never.
-  class FakeConnection final : public IntakeConnection {
+  // Is done at once, or never.
+  class FakeFarewell final : public SessionFarewell {
    public:
-    explicit FakeConnection(ConnectionState state) : state_(std::move(state)) {}
-    void Start() override {}
-    void Pause(std::string /*reason*/) override {}
-    void Resume() override {}
-    void StayOut(std::vector<size_t> /*shared_subscriptions*/) override {}
-    bool UnsubscribeShared(SteadyTime /*deadline*/) override { return true; }
+    explicit FakeFarewell(std::function<void()> ended) : ended_(std::move(ended)) {}
+    void Start() override {
+      if (ended_) ended_();
+    }
     void Stop(SteadyTime /*deadline*/) override {}
-    ConnectionState State() const override { return state_; }
+    std::string Detail() const override { return "not authorized"; }
 
    private:
-    const ConnectionState state_;
+    const std::function<void()> ended_;  // None: it is refused.
   };
 
   static MqttOptions Own(const std::string& name, const std::string& uri, const std::string& client_id) {
@@ -56,11 +54,9 @@ class BrokerSessionsTest : public testing::Test {
         "edge-0",
         {Own("plant", "tcp://a:1883", "sluice-edge-0"), Own("plant#2", "tcp://a:1883", "sluice-edge-0-2"),
          Own("office", "tcp://b:1883", "edge-0"), Own("plant", "tcp://a:1883", "sluice-edge-0-replies")},
-        [this](const MqttOptions& options, InboundSink& /*sink*/, MetricsRegistry& /*metrics*/) {
+        [this](const MqttOptions& options, std::function<void()> ended) {
           used_.push_back(options);
-          const bool ready = options.uri != refuses_;
-          return std::make_unique<FakeConnection>(
-              ConnectionState{.name = options.name, .ready = ready, .detail = ready ? "" : "not authorized"});
+          return std::make_unique<FakeFarewell>(options.uri == refuses_ ? nullptr : std::move(ended));
         },
         clock_);
     return sessions.EndSessions(gateway, client_id, connection);
@@ -108,7 +104,7 @@ TEST_F(BrokerSessionsTest, NeverThrowsItselfOut) {
 TEST_F(BrokerSessionsTest, SaysWhatItCannotTell) {
   EXPECT_EQ(End("edge-2", "", "nowhere").status().code(), absl::StatusCode::kNotFound);
   BrokerSessions fixed(
-      "host", {Own("plant", "tcp://a:1883", "gw")}, [](const auto&, auto&, auto&) { return nullptr; }, clock_);
+      "host", {Own("plant", "tcp://a:1883", "gw")}, [](const auto&, const auto&) { return nullptr; }, clock_);
   const auto sessions = fixed.EndSessions("other", "", "");
   EXPECT_EQ(sessions.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(sessions.status().message()), HasSubstr("does not hold this replica's name, 'host'"));

@@ -38,6 +38,16 @@ TEST_F(RetainedGateTest, AStartThatFindsItsSessionHasHadThem) {
   EXPECT_TRUE(gate_.Drops("new/a", false));
 }
 
+TEST_F(RetainedGateTest, WhatTheSessionIsKnownNotToHoldIsNew) {
+  std::vector<Subscription> subscriptions = kSubscriptions;
+  subscriptions[1].held = false;  // A route that was added.
+  gate_ = RetainedGate(subscriptions, /*mqtt5=*/false);
+  Connect(/*session_present=*/true);
+  EXPECT_FALSE(gate_.Drops("new/a", false));
+  Connect(/*session_present=*/true);
+  EXPECT_TRUE(gate_.Drops("new/a", false)) << "once";
+}
+
 TEST_F(RetainedGateTest, OneThatWasNotAcknowledgedComesAgain) {
   Connect(/*session_present=*/true);
   EXPECT_FALSE(gate_.Drops("new/a", /*dup=*/true));

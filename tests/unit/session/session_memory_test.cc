@@ -155,6 +155,48 @@ TEST_F(SessionMemoryTest, KnowsSessionsThatNobodyUsesAnyMore) {
   EXPECT_THAT(Start()->Others(), SizeIs(1));
 }
 
+// Whether a session has a filter already says which retained messages are new with MQTT 3.1.1.
+TEST_F(SessionMemoryTest, HoldsWhatTheBrokerHasGranted) {
+  {
+    const auto memory = Start();
+    memory->Begin(kPlant, "plant", Filters{"a"});
+    EXPECT_TRUE(memory->Holds(kPlant, "a")) << "nobody knows";
+    memory->Renewed(kPlant);
+    EXPECT_FALSE(memory->Holds(kPlant, "a"));
+    memory->Granted(kPlant, "a");
+  }
+  {
+    const auto memory = Start();
+    memory->Begin(kPlant, "plant", Filters{"a", "added"});
+    EXPECT_TRUE(memory->Holds(kPlant, "a"));
+    EXPECT_FALSE(memory->Holds(kPlant, "added"));
+    EXPECT_TRUE(memory->Save().ok());
+  }
+  const auto memory = Start();  // The broker was away.
+  EXPECT_THAT(Begin(*memory, kPlant, {"a", "added"}), IsEmpty());
+  EXPECT_TRUE(memory->Holds(kPlant, "a"));
+  EXPECT_FALSE(memory->Holds(kPlant, "added")) << "asked for is not granted";
+  memory->Granted(kPlant, "added");
+  const auto next = Start();
+  EXPECT_THAT(Begin(*next, kPlant, {"a", "added"}), IsEmpty());
+  EXPECT_TRUE(next->Holds(kPlant, "added"));
+}
+
+TEST_F(SessionMemoryTest, IsWrittenOnceAllIsGranted) {
+  const auto memory = Start();
+  memory->Begin(kPlant, "plant", Filters{"a", "b", "c"});
+  memory->Renewed(kPlant);
+  const size_t writes = files_.write_calls();
+  for (const char* filter : {"a", "b", "c"}) memory->Granted(kPlant, filter);
+  EXPECT_EQ(files_.write_calls(), writes + 1);
+}
+
+TEST_F(SessionMemoryTest, AFilterThatWasOnlyAskedForIsARemainderToo) {
+  Run(kPlant, {"a"});
+  Run(kPlant, {"a", "b"});
+  EXPECT_THAT(Run(kPlant, {"a"}), ElementsAre("b"));
+}
+
 TEST_F(SessionMemoryTest, NamesAndFiltersMayHoldAnything) {
   const SessionName odd{.client_id = "1:2\nfilter 1:x", .broker = "[::1]:1883"};
   Run(odd, {"päck/\n/ +/#", ""});
