@@ -210,6 +210,20 @@ void PublishQueue::SettleEntry(Entry& entry, PublishOutcome::Code code, uint8_t 
   }
 }
 
+std::vector<uint64_t> PublishQueue::Unconfirmed() const {
+  const auto awaited = [](const Entry& entry) {
+    return entry.state == State::kSent && entry.outgoing.message->qos != Qos::kAtMostOnce;
+  };
+  std::vector<uint64_t> sequences;
+  for (const auto& [sequence, suspect] : suspects_) {
+    if (awaited(suspect.entry)) sequences.push_back(sequence);
+  }
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    if (awaited(entries_[i])) sequences.push_back(first_sequence_ + i);
+  }
+  return sequences;
+}
+
 PublishQueue::Entry* PublishQueue::Find(uint64_t sequence) {
   if (!suspects_.empty()) {
     if (const auto suspect = suspects_.find(sequence); suspect != suspects_.end()) return &suspect->second.entry;

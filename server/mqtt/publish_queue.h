@@ -75,6 +75,9 @@ class PublishQueue {
   // When Take() may give more without anything else happening; kNever: it will not.
   SteadyTime due(SteadyTime now) const;
 
+  // Messages of QoS 1 and 2 that are sent and not settled.
+  std::vector<uint64_t> Unconfirmed() const;
+
   // Neither settled nor given up.
   size_t open() const { return open_; }
   // Taken and not settled.

@@ -64,6 +64,7 @@ void SubscriptionSet::OnUp(bool session_kept, bool session_present) {
 
 void SubscriptionSet::OnDown() {
   up_ = false;
+  astray_ = false;
   for (Item& item : items_) {
     if (item.state == State::kAsked) item.state = item.out ? State::kUnwanted : State::kWanted;
     if (item.state == State::kLeaving) item.state = item.out ? State::kUnwanted : State::kWanted;
@@ -76,8 +77,8 @@ SteadyTime SubscriptionSet::TakeDue(std::vector<size_t>& ask, std::vector<size_t
     Item& item = items_[i];
     if (item.state == State::kGranted || item.state == State::kLeft) continue;
     if (clock_.Now() >= item.due) {
-      if (item.state == State::kAsked || item.state == State::kLeaving) {
-        unresponsive_ = true;
+      if (Waits(item)) {
+        astray_ ? Unheard(item) : void(unresponsive_ = true);
       } else {
         const bool leaves = item.state == State::kUnwanted;
         item.state = leaves ? State::kLeaving : State::kAsked;
@@ -125,6 +126,15 @@ void SubscriptionSet::Refused(Item& item, uint8_t code) {
 }
 
 void SubscriptionSet::CountRefused() { refused_gauge_.Set(std::ranges::count(items_, State::kRefused, &Item::state)); }
+
+void SubscriptionSet::Unheard(Item& item) {
+  if (item.state == State::kAsked) return Refused(item, reason::kMalformedPacket);
+  if (item.subscription.remainder) return CannotLeave(item, reason::kMalformedPacket);
+  // What may still come is taken as before.
+  item.was_left = true;
+  item.state = item.out ? State::kLeft : State::kWanted;
+  item.due = clock_.Now();
+}
 
 bool SubscriptionSet::Left(size_t index, uint8_t code) {
   Item& item = items_[index];
@@ -226,6 +236,7 @@ std::string SubscriptionSet::Detail() const {
 }
 
 std::string SubscriptionSet::Describe(uint8_t code) const {
+  if (code == reason::kMalformedPacket) return "the broker's answer cannot be understood";
   // MQTT 3.1.1 has one number for every failure (§3.9.3).
   if (!options_.mqtt5) return "0x80 failure: check the broker's permissions for this user";
   return DescribeReason(code);

@@ -48,6 +48,10 @@ class SubscriptionSet {
   void Failed(size_t index);
   // Answers cannot be heard for now (nobody reads): none is late.
   void CannotHear();
+  // An answer came, and nobody can tell to what: until the connection ends, what is not answered in time was answered so.
+  void AnswerAstray() { astray_ = true; }
+  // Its answer is waited for.
+  bool Pending(size_t index) const { return Waits(items_[index]); }
 
   // From now on these are stayed out of, those not named any more are subscribed to again. Indexes of private
   // subscriptions, and those there are not, are passed over: a private one's messages are nobody else's.
@@ -87,8 +91,11 @@ class SubscriptionSet {
     SteadyTime due{};
   };
 
+  static bool Waits(const Item& item) { return item.state == State::kAsked || item.state == State::kLeaving; }
   static bool Remains(const Item& item) { return item.subscription.remainder && item.state != State::kLeft; }
   void SetOut(Item& item, bool out);
+  // An answer to it will not be heard.
+  void Unheard(Item& item);
   void Add(Subscription subscription);
   void Refused(Item& item, uint8_t code);
   void CannotLeave(Item& item, uint8_t code);
@@ -104,6 +111,7 @@ class SubscriptionSet {
   bool subscribed_before_ = false;
   bool leave_shared_ = false;
   bool unresponsive_ = false;
+  bool astray_ = false;
 };
 
 }  // namespace sluice

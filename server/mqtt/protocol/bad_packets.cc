@@ -43,6 +43,12 @@ void Oversized::Reset() {
   left_ = 0;
 }
 
+size_t RepeatedBytes::Counted(const FixedHeader& header, std::string_view packet) const {
+  const uint64_t hash = HashOf(header, packet);
+  const auto entry = std::ranges::find_if(entries_, [hash](const Entry& e) { return e.times > 0 && e.hash == hash; });
+  return entry == entries_.end() ? 0 : entry->times;
+}
+
 size_t RepeatedBytes::Count(const FixedHeader& header, std::string_view packet) {
   const uint64_t hash = HashOf(header, packet);
   auto entry = std::ranges::find_if(entries_, [hash](const Entry& e) { return e.times > 0 && e.hash == hash; });

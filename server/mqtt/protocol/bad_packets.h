@@ -41,6 +41,8 @@ class RepeatedBytes {
  public:
   // How often these have come, this time included. A PUBLISH that is sent again has DUP, and is the same.
   size_t Count(const FixedHeader& header, std::string_view packet);
+  // How often they were counted.
+  size_t Counted(const FixedHeader& header, std::string_view packet) const;
 
  private:
   static constexpr size_t kMost = 16;  // The one that was not seen for longest is forgotten.

@@ -98,9 +98,10 @@ class Client {
   // Takes in the whole packets at the front of `bytes` and tells `events`, whose views point into `bytes`. What comes
   // after the end (an error, a refusal, Disconnect) is passed over.
   //
-  // A PUBLISH that is wrong inside does not end the connection: see ClientEvents::OnBadPacket. Nor does one that is
-  // larger than max_packet_bytes: it passes by. What else is wrong does; a packet that nothing waits for is passed over
-  // when its very bytes come the third time.
+  // A PUBLISH or an answer that is wrong inside does not end the connection: see ClientEvents::OnBadPacket. Nor does a
+  // PUBLISH that is larger than max_packet_bytes: it passes by. What else is wrong does; but a small packet of a type or
+  // with flags that no broker may send is got past once its fixed header has ended two connections: another type is
+  // passed over, and wrong flags are not looked at.
   Progress Receive(std::string_view bytes, ClientEvents& events);
   // Appends a DISCONNECT with the error's reason, where the standard allows one.
   void EndAfterError();
@@ -154,6 +155,8 @@ class Client {
   // The packet id that OnSuback / OnUnsuback will name; 0: none is free.
   uint16_t Subscribe(std::span<const SubscribeRequest> requests);  // One SUBSCRIBE; with one `id` for all.
   uint16_t Unsubscribe(std::span<const std::string_view> filters);
+  // Of either: its answer is not waited for any more, and would be one astray.
+  void Forget(uint16_t packet_id);
   void Ping();
   // PINGREQ sent, and no PINGRESP came yet.
   bool ping_outstanding() const;

@@ -26,13 +26,15 @@ enum class FaultKind : uint8_t {
   kProperties,     // Their length is wrong, or one is unknown, not allowed here, comes twice or is cut off.
   kPropertyValue,  // Out of range, not UTF-8, or a response topic that is none.
   kTooLarge,       // Larger than this client allows.
+  kCodes,          // Of an answer: not one for each filter, or one that does not exist.
 };
-inline constexpr size_t kFaultKinds = 9;
+inline constexpr size_t kFaultKinds = 10;
 
 // For a metric's label.
 constexpr std::string_view FaultName(FaultKind kind) {
-  constexpr std::string_view kNames[kFaultKinds] = {"other",       "flags",      "length",         "packet_id", "topic",
-                                                    "topic_alias", "properties", "property_value", "too_large"};
+  constexpr std::string_view kNames[kFaultKinds] = {"other",     "flags",       "length",     "packet_id",
+                                                    "topic",     "topic_alias", "properties", "property_value",
+                                                    "too_large", "codes"};
   return kNames[static_cast<size_t>(kind)];
 }
 
@@ -102,6 +104,8 @@ struct BadPacket {
   std::string_view text{};   // What is wrong, worded to stand behind the name.
   std::string_view bytes{};  // All of it, fixed header first; of one that is too large the front.
   size_t size = 0;           // What it had.
+  // It may have been the answer to something that now stays without one: nobody can tell to what.
+  bool astray = false;
 
   // Of a PUBLISH, as far as it could be read.
   bool is_publish = false;

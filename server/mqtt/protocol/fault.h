@@ -28,6 +28,12 @@ class [[nodiscard]] Fault {
   std::unique_ptr<const ProtocolError> error_;
 };
 
+// What is wrong with an answer. It was passed over, or taken for what could be read of it.
+struct [[nodiscard]] WrongAnswer {
+  Fault fault;
+  bool astray = false;  // What it answers is not known.
+};
+
 // The bytes cannot be understood (MQTT 5.0 §1.2 "Malformed Packet").
 inline Fault Malformed(std::string text, FaultKind kind = FaultKind::kOther) {
   return {reason::kMalformedPacket, std::move(text), kind};

@@ -60,7 +60,8 @@ Fault InboundFlow::ReceivePublish(const Publish& publish, bool& fresh) {
 Fault InboundFlow::ReceivePubrel(const Ack& pubrel, std::string& out) {
   Received& received = StateOf(pubrel.packet_id);
   if (received == Received::kHandedOut || received == Received::kAccepted) {
-    return Violation("the packet identifier " + std::to_string(pubrel.packet_id) + " awaits its PUBREC");
+    return Violation("the packet identifier " + std::to_string(pubrel.packet_id) + " awaits its PUBREC",
+                     FaultKind::kPacketId);
   }
   // Not known: the PUBCOMP was lost with an earlier connection, or our session is younger than the broker's.
   const bool known = received == Received::kRecorded || received == Received::kRemembered;

@@ -12,7 +12,8 @@ bool IsPublish(PacketUse use) {
 }
 
 Fault IsAnothers(uint16_t packet_id) {
-  return Violation("the packet identifier " + std::to_string(packet_id) + " awaits another answer");
+  return Violation("the packet identifier " + std::to_string(packet_id) + " awaits another answer",
+                   FaultKind::kPacketId);
 }
 
 }  // namespace

@@ -16,11 +16,11 @@ constexpr unsigned kFromServer311 = Bit(PacketType::kConnack) | Bit(PacketType::
                                     Bit(PacketType::kSuback) | Bit(PacketType::kUnsuback) | Bit(PacketType::kPingresp);
 constexpr unsigned kFromServer5 = kFromServer311 | Bit(PacketType::kDisconnect) | Bit(PacketType::kAuth);
 
-bool FromServer(PacketType type, bool mqtt5) { return ((mqtt5 ? kFromServer5 : kFromServer311) & Bit(type)) != 0; }
-
 }  // namespace
 
 std::string_view PacketName(PacketType type) { return kNames[static_cast<uint8_t>(type) & 0x0F]; }
+
+bool FromServer(PacketType type, bool mqtt5) { return ((mqtt5 ? kFromServer5 : kFromServer311) & Bit(type)) != 0; }
 
 Fault ReadFixedHeader(std::string_view bytes, FixedHeader& header) {
   header.size = 0;

@@ -59,6 +59,9 @@ struct FixedHeader {
 // bytes than it needs (MQTT-1.5.5-1) leaves no doubt where the packet ends.
 Fault ReadFixedHeader(std::string_view bytes, FixedHeader& header);
 
+// Whether brokers send packets of this type.
+bool FromServer(PacketType type, bool mqtt5);
+
 // Whether a broker may send such a packet at all, with these flags and of this size. The body is not needed, so that a
 // packet that is refused never fills a buffer. A PUBLISH's flags and size are its own matter: see DecodePublish().
 Fault CheckFixedHeader(const FixedHeader& header, bool mqtt5, uint32_t max_packet_bytes);

@@ -1,5 +1,9 @@
 #include "server/mqtt/protocol/subscribe.h"
 
+#include <optional>
+#include <utility>
+#include <vector>
+
 #include "server/mqtt/protocol/packet.h"
 #include "server/mqtt/protocol/properties.h"
 
@@ -22,47 +26,62 @@ uint8_t SubscriptionOptions(const SubscribeRequest& request, bool mqtt5) {
 
 struct Answer {
   uint16_t packet_id = 0;
-  std::string_view codes;
+  std::optional<std::string_view> codes;  // Nothing: where they begin is not known.
   std::string_view reason_string;
 };
 
-Fault DecodeAnswer(PacketType type, std::string_view body, bool mqtt5, Answer& answer) {
+// A fault where there is no packet identifier. What is wrong behind it comes in `wrong`: the properties say where they
+// end, so that the codes can be read all the same.
+Fault DecodeAnswer(PacketType type, std::string_view body, bool mqtt5, Answer& answer, Fault& wrong) {
   Reader reader(body);
   answer.packet_id = reader.TwoBytes();
-  if (!reader.ok()) return Malformed("has no packet identifier");
-  if (answer.packet_id == 0) return Malformed("the packet identifier is 0");
+  if (!reader.ok()) return Malformed("has no packet identifier", FaultKind::kLength);
+  if (answer.packet_id == 0) return Malformed("the packet identifier is 0", FaultKind::kPacketId);
   if (mqtt5) {
     PropertyReader properties(reader, type);
     for (Property property; properties.Next(property);) {
       if (property.id == PropertyId::kReasonString) answer.reason_string = property.text;
     }
-    if (Fault fault = properties.TakeFault()) return fault;
+    wrong = properties.TakeFault();
+    if (!reader.ok()) return {};
   }
   answer.codes = reader.Rest();
   return {};
 }
 
-// Finds what was asked; null when it is to be passed over.
-Fault FindRequest(PacketIds& ids, const Answer& answer, PacketUse use, const PacketIds::Slot*& request) {
-  request = ids.Find(answer.packet_id);
-  if (request != nullptr && request->use != use) {
-    return Violation("the packet identifier " + std::to_string(answer.packet_id) + " is that of another packet");
+Fault IsUnasked(uint16_t packet_id, bool used) {
+  const std::string identifier = "the packet identifier " + std::to_string(packet_id);
+  return Violation(identifier + (used ? " is that of another packet" : " is that of nothing that was asked"),
+                   FaultKind::kPacketId);
+}
+
+bool SubackCodeExists(uint8_t code, bool mqtt5) {
+  return code <= static_cast<uint8_t>(Qos::kExactlyOnce) || (mqtt5 ? code >= kRefused : code == kRefused);
+}
+
+bool UnsubackCodeExists(uint8_t code, bool /*mqtt5*/) {
+  return code == 0 || code == kNoSubscriptionExisted || code >= kRefused;
+}
+
+// MQTT-3.8.4-6, MQTT-3.11.3-1: a code for each filter. Those that cannot be understood are reason::kMalformedPacket.
+std::vector<uint8_t> CodesOf(const Answer& answer, size_t filters, bool mqtt5, bool (*exists)(uint8_t, bool),
+                             Fault& wrong) {
+  const std::string_view said = answer.codes.value_or(std::string_view());
+  if (said.size() != filters) {
+    if (!wrong) {
+      wrong = Violation("has " + std::to_string(said.size()) + " codes for " + std::to_string(filters) + " filters",
+                        FaultKind::kCodes);
+    }
+    return std::vector<uint8_t>(filters, reason::kMalformedPacket);
   }
-  return {};
+  std::vector<uint8_t> codes(said.begin(), said.end());
+  for (uint8_t& code : codes) {
+    if (exists(code, mqtt5)) continue;
+    if (!wrong) wrong = Violation("the code " + std::to_string(code) + " is reserved", FaultKind::kCodes);
+    code = reason::kMalformedPacket;
+  }
+  return codes;
 }
-
-// MQTT-3.8.4-6, MQTT-3.11.3-1: a code for each filter.
-Fault CheckCount(const Answer& answer, const PacketIds::Slot& request) {
-  if (answer.codes.size() == request.filters) return {};
-  return Violation("has " + std::to_string(answer.codes.size()) + " codes for " + std::to_string(request.filters) +
-                   " filters");
-}
-
-std::span<const uint8_t> AsBytes(std::string_view codes) {
-  return {reinterpret_cast<const uint8_t*>(codes.data()), codes.size()};
-}
-
-Fault CodeIsReserved(uint8_t code) { return Violation("the code " + std::to_string(code) + " is reserved"); }
 
 }  // namespace
 
@@ -100,40 +119,43 @@ uint16_t SendUnsubscribe(std::span<const std::string_view> filters, bool mqtt5, 
   return packet_id;
 }
 
-Fault ReceiveSuback(std::string_view body, bool mqtt5, PacketIds& ids, ClientEvents& events) {
+WrongAnswer ReceiveSuback(std::string_view body, bool mqtt5, PacketIds& ids, ClientEvents& events) {
   Answer answer;
-  if (Fault fault = DecodeAnswer(PacketType::kSuback, body, mqtt5, answer)) return fault;
-  const PacketIds::Slot* request = nullptr;
-  if (Fault fault = FindRequest(ids, answer, PacketUse::kAwaitsSuback, request)) return fault;
-  if (request == nullptr) return {};
-  if (Fault fault = CheckCount(answer, *request)) return fault;
-  const std::span<const uint8_t> codes = AsBytes(answer.codes);
-  for (uint8_t code : codes) {
-    const bool refused = mqtt5 ? code >= kRefused : code == kRefused;
-    if (!refused && code > static_cast<uint8_t>(Qos::kExactlyOnce)) return CodeIsReserved(code);
+  Fault wrong;
+  if (Fault fault = DecodeAnswer(PacketType::kSuback, body, mqtt5, answer, wrong)) return {std::move(fault), true};
+  const PacketIds::Slot* request = ids.Find(answer.packet_id);
+  if (request == nullptr || request->use != PacketUse::kAwaitsSuback) {
+    return {IsUnasked(answer.packet_id, request != nullptr), true};
   }
+  const std::vector<uint8_t> codes = CodesOf(answer, request->filters, mqtt5, &SubackCodeExists, wrong);
   ids.Free(answer.packet_id);
   events.OnSuback(answer.packet_id, codes, answer.reason_string);
-  return {};
+  return {std::move(wrong), false};
 }
 
-Fault ReceiveUnsuback(std::string_view body, bool mqtt5, PacketIds& ids, ClientEvents& events) {
+WrongAnswer ReceiveUnsuback(std::string_view body, bool mqtt5, PacketIds& ids, ClientEvents& events) {
   Answer answer;
-  if (Fault fault = DecodeAnswer(PacketType::kUnsuback, body, mqtt5, answer)) return fault;
-  const PacketIds::Slot* request = nullptr;
-  if (Fault fault = FindRequest(ids, answer, PacketUse::kAwaitsUnsuback, request)) return fault;
-  if (!mqtt5 && !answer.codes.empty()) return Malformed("is longer than its fields");
-  if (request == nullptr) return {};
-  const std::span<const uint8_t> codes = AsBytes(answer.codes);
+  Fault wrong;
+  if (Fault fault = DecodeAnswer(PacketType::kUnsuback, body, mqtt5, answer, wrong)) return {std::move(fault), true};
+  const PacketIds::Slot* request = ids.Find(answer.packet_id);
+  if (request == nullptr || request->use != PacketUse::kAwaitsUnsuback) {
+    return {IsUnasked(answer.packet_id, request != nullptr), true};
+  }
+  std::vector<uint8_t> codes;
   if (mqtt5) {
-    if (Fault fault = CheckCount(answer, *request)) return fault;
-    for (uint8_t code : codes) {
-      if (code != 0 && code != kNoSubscriptionExisted && code < kRefused) return CodeIsReserved(code);
-    }
+    codes = CodesOf(answer, request->filters, mqtt5, &UnsubackCodeExists, wrong);
+  } else if (!answer.codes->empty()) {
+    wrong = Malformed("is longer than its fields", FaultKind::kLength);
   }
   ids.Free(answer.packet_id);
   events.OnUnsuback(answer.packet_id, codes);
-  return {};
+  return {std::move(wrong), false};
+}
+
+void ForgetRequest(PacketIds& ids, uint16_t packet_id) {
+  const PacketIds::Slot* request = ids.Find(packet_id);
+  if (request == nullptr) return;
+  if (request->use == PacketUse::kAwaitsSuback || request->use == PacketUse::kAwaitsUnsuback) ids.Free(packet_id);
 }
 
 void FreeRequests(PacketIds& ids) {

@@ -17,10 +17,14 @@ namespace sluice::wire {
 uint16_t SendSubscribe(std::span<const SubscribeRequest> requests, bool mqtt5, PacketIds& ids, std::string& out);
 uint16_t SendUnsubscribe(std::span<const std::string_view> filters, bool mqtt5, PacketIds& ids, std::string& out);
 
-// The answers free the packet id. One that nothing was asked with is passed over: brokers answer twice after a
-// take-over.
-Fault ReceiveSuback(std::string_view body, bool mqtt5, PacketIds& ids, ClientEvents& events);
-Fault ReceiveUnsuback(std::string_view body, bool mqtt5, PacketIds& ids, ClientEvents& events);
+// The answers free the packet id. One whose identifier can be read and whose codes cannot is told with the code 0x81
+// (malformed packet) for each filter, whatever the broker has done: it may be asked again. One that answers nothing
+// that was asked is passed over.
+WrongAnswer ReceiveSuback(std::string_view body, bool mqtt5, PacketIds& ids, ClientEvents& events);
+WrongAnswer ReceiveUnsuback(std::string_view body, bool mqtt5, PacketIds& ids, ClientEvents& events);
+
+// The answer is not waited for any more.
+void ForgetRequest(PacketIds& ids, uint16_t packet_id);
 
 // The connection is gone, and so are the requests that were not answered.
 void FreeRequests(PacketIds& ids);

@@ -1,5 +1,6 @@
 #include "server/mqtt/wire/egress.h"
 
+#include <algorithm>
 #include <iterator>
 #include <string>
 #include <utility>
@@ -31,6 +32,7 @@ EgressCore::EgressCore(Link& link, PublishListener& listener, const Clock& clock
       link_(link),
       queue_(link_.options().publish_window, kWindowBytes, link_.options().mqtt5),
       timer_(link_.loop()),
+      astray_timer_(link_.loop()),
       listener_(&listener) {}
 
 // ------------------------------------------------------------------------------------------------ from other threads
@@ -99,6 +101,9 @@ void EgressCore::OnDown(uint8_t reason) {
   unwritten_.clear();
   ping_ = PingState::kNone;
   timer_.Cancel();
+  astray_timer_.Cancel();
+  maybe_astray_.clear();
+  more_astray_ = false;
   queue_.Disconnected(reason, clock_.Now(), outcomes_);
   if (const std::string news = queue_.TakeNews(); !news.empty()) {
     log::Warning("mqtt broker disconnects over replies that it does not take; others like them are refused from now on",
@@ -109,6 +114,26 @@ void EgressCore::OnDown(uint8_t reason) {
     link_.client().options().clean_start = true;
   }
   TellOutcomes();
+}
+
+void EgressCore::OnAnswerAstray() {
+  more_astray_ = true;
+  if (!maybe_astray_.empty()) return;
+  SeekAstray();
+}
+
+void EgressCore::SeekAstray() {
+  const std::vector<uint64_t> unconfirmed = queue_.Unconfirmed();
+  const bool lost = std::ranges::any_of(maybe_astray_, [&unconfirmed](uint64_t sequence) {
+    return std::ranges::find(unconfirmed, sequence) != unconfirmed.end();
+  });
+  if (lost) {
+    return link_.Drop("an acknowledgement could not be read; what is not confirmed is published again");
+  }
+  maybe_astray_.clear();
+  if (!std::exchange(more_astray_, false) || unconfirmed.empty()) return;
+  maybe_astray_ = unconfirmed;
+  astray_timer_.Set(clock_.Now() + link_.options().connect_timeout, [this] { SeekAstray(); });
 }
 
 void EgressCore::TakeOver() {

@@ -37,11 +37,15 @@ class EgressCore final : public Link::User {
   void OnDown(uint8_t reason) override;
   bool ExpectsBreak() const override { return queue_.expects_breaks(clock_.Now()); }
   void OnPublished(uint64_t token, uint8_t reason) override;
+  void OnAnswerAstray() override;
   absl::Status OnBatch() override;
   void Produce() override;
   void OnWritten() override;
   // Asks the broker for a sign of life when the queue wishes for one, not for the answer to an earlier ping.
   void Ping();
+  // What was sent when a confirmation could not be told is still not confirmed: the standard allows to send it again on
+  // a new connection only (MQTT-4.4.0-1).
+  void SeekAstray();
   // Moves what was handed over into the queue.
   void TakeOver();
 
@@ -55,8 +59,11 @@ class EgressCore final : public Link::User {
   std::vector<uint64_t> unwritten_;  // Sequences of QoS 0 in the write that is under way.
   std::vector<PublishOutcome> outcomes_;
   enum class PingState : uint8_t { kNone, kWanted, kSent } ping_ = PingState::kNone;
-  size_t abandoned_ = 0;  // Of queue_, when the session began.
-  Timer timer_;           // For what the queue may give out later.
+  size_t abandoned_ = 0;                // Of queue_, when the session began.
+  Timer timer_;                         // For what the queue may give out later.
+  Timer astray_timer_;                  // A confirmation went astray; for the end of its wait.
+  std::vector<uint64_t> maybe_astray_;  // Sequences that it may have been for.
+  bool more_astray_ = false;            // Another one since.
 
   // Held while the listener is called.
   Mutex listener_mutex_;

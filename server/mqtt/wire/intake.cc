@@ -242,6 +242,7 @@ void IntakeCore::Advance() {
   asking_.clear();
   leaving_now_.clear();
   const SteadyTime next = subscriptions_.TakeDue(asking_, leaving_now_);
+  ForgetUnheard();
   for (size_t index : asking_) Subscribe(index);
   for (size_t index : leaving_now_) Unsubscribe(index);
   news_.Tell(subscriptions_);
@@ -249,6 +250,18 @@ void IntakeCore::Advance() {
   link_.Flush();
   if (subscriptions_.unresponsive()) link_.Drop("the broker does not answer to SUBSCRIBE or UNSUBSCRIBE");
 }
+
+void IntakeCore::ForgetUnheard() {
+  const auto unheard = [this](const std::pair<uint16_t, size_t>& request) {
+    if (subscriptions_.Pending(request.second)) return false;
+    link_.client().Forget(request.first);
+    return true;
+  };
+  std::erase_if(asked_, unheard);
+  std::erase_if(leaving_, unheard);
+}
+
+void IntakeCore::OnAnswerAstray() { subscriptions_.AnswerAstray(); }
 
 void IntakeCore::Subscribe(size_t index) {
   const Subscription& subscription = subscriptions_.at(index);
@@ -277,7 +290,8 @@ void IntakeCore::OnSuback(uint16_t packet_id, uint8_t code) {
   if (index == std::string::npos) return;
   subscriptions_.Answered(index, code);
   const bool granted = code < reason::kUnspecifiedError;
-  retained_.Answered(index, granted);
+  // An answer that cannot be understood is most likely that of a broker that holds it now.
+  retained_.Answered(index, granted || code == reason::kMalformedPacket);
   if (granted) {
     MutexLock lock(sink_mutex_);
     if (sink_ != nullptr) sink_->OnGranted(subscriptions_.at(index).filter);

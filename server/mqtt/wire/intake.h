@@ -47,6 +47,7 @@ class IntakeCore final : public Link::User {
   void OnReleased(uint16_t packet_id) override { released_.push_back(packet_id); }
   void OnSuback(uint16_t packet_id, uint8_t code) override;
   void OnUnsuback(uint16_t packet_id, uint8_t code) override;
+  void OnAnswerAstray() override;
   absl::Status OnBatch() override;
   void OnTime() override;
   bool MayRead() const override;
@@ -60,6 +61,8 @@ class IntakeCore final : public Link::User {
   void Advance();
   void Subscribe(size_t index);
   void Unsubscribe(size_t index);
+  // Requests whose answers nobody waits for any more.
+  void ForgetUnheard();
 
   // Of a shared link: from now on what comes is neither taken in nor acknowledged, so that the broker sends it again
   // with the next connection.

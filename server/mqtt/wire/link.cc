@@ -289,6 +289,7 @@ void Link::OnBadPacket(const BadPacket& packet) {
                   {"bytes", packet.size}});
   }
   if (packet.is_publish) user_->OnBadPublish(packet);
+  if (packet.astray) user_->OnAnswerAstray();
 }
 
 void Link::OnSuback(uint16_t packet_id, std::span<const uint8_t> codes, std::string_view /*reason_string*/) {

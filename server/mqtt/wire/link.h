@@ -50,6 +50,8 @@ class Link final : private ClientEvents {
     virtual void OnPublish(const Publish& /*publish*/, const std::shared_ptr<const void>& /*storage*/) {}
     // Counted and logged already.
     virtual void OnBadPublish(const BadPacket& /*packet*/) {}
+    // A packet was passed over that may have been the answer to something that now stays without one.
+    virtual void OnAnswerAstray() {}
     virtual void OnReleased(uint16_t /*packet_id*/) {}
     virtual void OnPublished(uint64_t /*token*/, uint8_t /*reason*/) {}
     virtual void OnSuback(uint16_t /*packet_id*/, uint8_t /*code*/) {}

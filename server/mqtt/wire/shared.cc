@@ -37,6 +37,11 @@ void SharedCore::OnBadPublish(const BadPacket& packet) {
   if (in_ != nullptr) in_->OnBadPublish(packet);
 }
 
+void SharedCore::OnAnswerAstray() {
+  out_.OnAnswerAstray();
+  if (in_ != nullptr) in_->OnAnswerAstray();
+}
+
 void SharedCore::OnReleased(uint16_t packet_id) {
   if (in_ != nullptr) in_->OnReleased(packet_id);
 }

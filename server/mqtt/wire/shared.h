@@ -32,6 +32,7 @@ class SharedCore final : public Link::User {
   bool ExpectsBreak() const override { return out_.ExpectsBreak(); }
   void OnPublish(const Publish& publish, const std::shared_ptr<const void>& storage) override;
   void OnBadPublish(const BadPacket& packet) override;
+  void OnAnswerAstray() override;
   void OnReleased(uint16_t packet_id) override;
   void OnPublished(uint64_t token, uint8_t reason) override { out_.OnPublished(token, reason); }
   void OnSuback(uint16_t packet_id, uint8_t code) override;

@@ -10,6 +10,7 @@
 namespace sluice {
 namespace {
 
+using mqtt_bytes::kConnect;
 using mqtt_bytes::kPuback;
 using mqtt_bytes::kPubcomp;
 using mqtt_bytes::kPublish;
@@ -37,6 +38,7 @@ Story::Trick AtAPublish(std::function<void(FakeBroker& broker, Peer& peer, const
   // A story is told to several brokers.
   auto publishes = std::make_shared<std::map<std::pair<std::string, int>, int>>();
   return [=](FakeBroker& broker, Peer& peer, const Packet& packet) {
+    if (packet.type() == kConnect) (*publishes)[peer.number()] = 0;
     if (peer.number() > kBadConnections || packet.type() != kPublish) return false;
     if (++(*publishes)[{broker.uri(), peer.number()}] <= kGoodPublishes) return false;
     act(broker, peer, packet);
@@ -73,6 +75,9 @@ std::vector<Story> Stories() {
     peer.Close();
   };
   auto keep_alive_of_a_second = [](MqttOptions& options) { options.keep_alive_s = 1; };
+  // How long it is waited for a confirmation once one could not be read.
+  auto impatient = [](MqttOptions& options) { options.connect_timeout = Millis{300}; };
+  const std::string astray = "an acknowledgement could not be read; what is not confirmed is published again";
   return {
       {.name = "Closes",
        .trick = AtAPublish([](FakeBroker&, Peer& peer, const Packet&) { peer.Close(); }),
@@ -94,20 +99,24 @@ std::vector<Story> Stories() {
        .detail = "closed by the broker"},
       {.name = "ConfirmsAnotherQos",
        .trick = Answers(AckOfAnotherQos),
-       .detail = "awaits another answer",
-       .versions = Versions::kMqtt5},
+       .detail = astray,
+       .versions = Versions::kMqtt5,
+       .prepare = impatient},
       {.name = "ConfirmsAnotherQos",
        .trick = Answers(PubrecForQos1),
-       .detail = "awaits another answer",
-       .versions = Versions::kMqtt311},
-      {.name = "CompletesWhatItHasNotReceived", .trick = ack(kPubcomp), .detail = "awaits another answer"},
-      {.name = "AnswersWithSuback", .trick = Answers(suback), .detail = "is that of another packet"},
+       .detail = astray,
+       .versions = Versions::kMqtt311,
+       .prepare = impatient},
+      {.name = "CompletesWhatItHasNotReceived", .trick = ack(kPubcomp), .detail = astray, .prepare = impatient},
+      {.name = "AnswersWithSuback", .trick = Answers(suback), .detail = astray, .prepare = impatient},
       {.name = "ConfirmsPacketIdentifierZero",
        .trick = Answers(Exactly({"\x40\2\0\0", 4})),
-       .detail = "PUBACK: the packet identifier is 0"},
+       .detail = astray,
+       .prepare = impatient},
       {.name = "ConfirmsWithTooFewBytes",
        .trick = Answers(Exactly({"\x40\1\0", 3})),
-       .detail = "PUBACK: has no packet identifier"},
+       .detail = astray,
+       .prepare = impatient},
       {.name = "SaysGarbage",
        .trick = Answers(Exactly(std::string(32, '\xFF'))),
        .detail = "the Remaining Length does not end after four bytes"},

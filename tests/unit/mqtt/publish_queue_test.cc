@@ -293,6 +293,18 @@ TEST_F(PublishQueueTest, SettlesWhatTheBrokerCannotTakeWithoutSendingIt) {
   EXPECT_EQ(queue_.open(), 1u);
 }
 
+TEST_F(PublishQueueTest, KnowsWhatIsNotConfirmed) {
+  Connect({});
+  Add({Of(1), Of(2, Qos::kAtMostOnce), Of(3), Of(4), Of(5), Of(6)});
+  EXPECT_THAT(Take(), ElementsAre(0, 1, 2, 3, 4));
+  EXPECT_THAT(queue_.Unconfirmed(), ElementsAre(0, 2, 3, 4));
+  Confirm(0);
+  Confirm(3);
+  EXPECT_THAT(queue_.Unconfirmed(), ElementsAre(2, 4));
+  Break();
+  EXPECT_THAT(queue_.Unconfirmed(), IsEmpty());
+}
+
 TEST_F(PublishQueueTest, TakesOneOutcomeForAMessageOnly) {
   Connect({});
   Add({Of(1), Of(2)});

@@ -339,6 +339,43 @@ TEST_F(RemainderTest, IsNeverSubscribedTo) {
   EXPECT_THAT(requests.ask, testing::Not(testing::Contains(kRemainder)));
 }
 
+// An answer that nobody can tell to what: the broker is there, and to break the connection off would bring the same.
+TEST_F(RemainderTest, WhatIsNotAnsweredWhileAnAnswerWentAstrayIsAskedAgainLater) {
+  with_.OnUp(true);
+  const Requests requests = TakeFrom(with_);
+  ASSERT_THAT(requests.ask, ElementsAre(0, 1));
+  ASSERT_THAT(requests.leave, ElementsAre(kRemainder));
+  with_.AnswerAstray();
+  clock_.Advance(options_.connect_timeout);
+  const Requests none = TakeFrom(with_);
+  EXPECT_THAT(none.ask, IsEmpty()) << "not at once";
+  EXPECT_THAT(none.leave, IsEmpty());
+  EXPECT_FALSE(with_.unresponsive());
+  EXPECT_FALSE(with_.Pending(0));
+  EXPECT_EQ(with_.Detail(), "subscription 'a' refused: the broker's answer cannot be understood");
+  clock_.Advance(Millis{2'000});
+  const Requests again = TakeFrom(with_);
+  EXPECT_THAT(again.ask, ElementsAre(0, 1));
+  EXPECT_THAT(again.leave, ElementsAre(kRemainder));
+  // Of this connection only.
+  with_.OnDown();
+  with_.OnUp(true);
+  TakeFrom(with_);
+  clock_.Advance(options_.connect_timeout);
+  TakeFrom(with_);
+  EXPECT_TRUE(with_.unresponsive());
+}
+
+TEST_F(SubscriptionSetTest, AShareWhoseLeavingGotNoReadableAnswerCountsAsLeft) {
+  UpAndGranted();
+  set_.LeaveShared();
+  EXPECT_THAT(Leave(), ElementsAre(1));
+  set_.AnswerAstray();
+  clock_.Advance(options_.connect_timeout);
+  EXPECT_THAT(Due(), IsEmpty());
+  EXPECT_TRUE(set_.left_shared());
+}
+
 TEST_F(RemainderTest, ThatIsFoundLaterIsLeft) {
   UpAndGranted();
   set_.AddRemainder("plant/#");

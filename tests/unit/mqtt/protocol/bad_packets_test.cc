@@ -60,10 +60,14 @@ std::vector<BadPublish> BadProperties() {
       with("UserPropertyCutOff", "\x26" + Str("k"), kProperties),
       with("SubscriptionIdentifierWithoutEnd", "\x0b\xFF\xFF\xFF\xFF\x01", kProperties),
       with("TopicAliasTwice", alias + alias, kProperties),
+      with("PayloadFormatIndicatorTwice", "\x01" + U8(0) + "\x01" + U8(0), kProperties),
+      with("UserPropertyLongerThanTheList", "\x26" + Str("k") + U16(9) + "v", kProperties),
+      {"PropertyLengthOneBeyondThePacket", Str("t"), U8(3) + "\x01" + U8(1), kProperties},
       with("PayloadFormatIndicator2", "\x01" + U8(2), kPropertyValue),
       with("SubscriptionIdentifier0", "\x0b" + U8(0), kPropertyValue),
       // MQTT-3.3.2-13, -14.
       with("ResponseTopicWithAWildcard", "\x08" + Str("a/+"), kPropertyValue),
+      with("ResponseTopicWithU0000", "\x08" + Str(std::string_view("a\0", 2)), kPropertyValue),
       with("ResponseTopicInvalidUtf8", "\x08" + Str("\xFF"), kPropertyValue),
       // MQTT-1.5.4-2, MQTT-3.3.2-19, MQTT-1.5.7-1.
       with("ContentTypeWithU0000", "\x03" + Str(std::string_view("a\0", 2)), kPropertyValue),
@@ -265,6 +269,35 @@ TEST(BadAcknowledgement, CountsForWhatItsIdentifierSays) {
   EXPECT_THAT(peer.Receive(Reasoned(0x40, 1, 0)), ElementsAre(StartsWith("bad PUBACK length"), "published 5 0"));
 }
 
+TEST_P(BadPackets, AnAcknowledgementWithoutAnIdentifierIsOneAstray) {
+  peer_.Establish();
+  ASSERT_TRUE(peer_->Publish(5, Message("t", "", 1)));
+  for (const unsigned type : {0x40u, 0x50u, 0x70u}) {
+    EXPECT_THAT(peer_.Receive(Packet(type, "")), ElementsAre(testing::HasSubstr(" length astray: ")));
+    EXPECT_THAT(peer_.Receive(Packet(type, U8(1))), ElementsAre(testing::HasSubstr(" length astray: ")));
+    EXPECT_THAT(peer_.Receive(Packet(type, U16(0))), ElementsAre(testing::HasSubstr(" packet_id astray: ")));
+  }
+  EXPECT_FALSE(peer_.error());
+  EXPECT_EQ(peer_->unconfirmed(), 1u);
+  EXPECT_THAT(peer_.Receive(Puback(1)), ElementsAre("published 5 0"));
+}
+
+// Nothing waits for these.
+TEST_P(BadPackets, APubrelPingrespOrAuthThatIsWrongIsPassedOver) {
+  peer_.Establish();
+  EXPECT_THAT(peer_.Receive(Pubrel(0)), ElementsAre("bad PUBREL packet_id: the packet identifier is 0"));
+  EXPECT_THAT(peer_.Receive(Packet(0x62, U8(1))), ElementsAre("bad PUBREL length: has no packet identifier"));
+  peer_->Ping();
+  EXPECT_THAT(peer_.Receive(Packet(0xD0, U8(0))),
+              ElementsAre("bad PINGRESP length: is longer than its fields", "pingresp"));
+  EXPECT_FALSE(peer_->ping_outstanding()) << "the broker is there";
+  // MQTT-4.12.0-6, MQTT-3.15.1-1.
+  if (mqtt5()) {
+    EXPECT_THAT(peer_.Receive(Packet(0xF0, "")), ElementsAre(StartsWith("bad AUTH other: ")));
+  }
+  EXPECT_FALSE(peer_.error());
+}
+
 // ---------------------------------------------------------------------------------------------- what closes
 
 TEST_P(BadPackets, WhatCameBeforeAnErrorIsAcknowledgedBeforeTheEnd) {
@@ -279,15 +312,36 @@ TEST_P(BadPackets, WhatCameBeforeAnErrorIsAcknowledgedBeforeTheEnd) {
   EXPECT_EQ(peer_.Sent(), "") << "nothing follows the end";
 }
 
-TEST_P(BadPackets, OneThatNothingWaitsForIsPassedOverTheThirdTime) {
+// Such a broker would close every connection. Where the packet ends is certain enough, and it is small.
+TEST_P(BadPackets, AFixedHeaderThatHasEndedTwoConnectionsIsGotPast) {
   peer_.Establish();
-  for (int connection = 1; connection <= 2; ++connection) {
-    peer_.Receive(Pubrel(0));
-    ASSERT_TRUE(peer_.error()) << connection;
-    peer_.Reconnect(true);
+  const std::string flags = Packet(0x60, U16(7));
+  const std::string pingreq = Packet(0xC0, "");
+  for (const std::string& bytes : {flags, pingreq, ConnackPacket(mqtt5(), false)}) {
+    for (int connection = 1; connection <= 2; ++connection) {
+      peer_.Receive(bytes);
+      ASSERT_TRUE(peer_.error()) << connection;
+      peer_.Reconnect(true);
+    }
+    EXPECT_THAT(peer_.Receive(bytes), testing::Contains(StartsWith("bad "))) << Hex(bytes);
+    EXPECT_FALSE(peer_.error());
   }
-  EXPECT_THAT(peer_.Receive(Pubrel(0)), ElementsAre("bad PUBREL packet_id: the packet identifier is 0"));
-  EXPECT_FALSE(peer_.error());
+  peer_.Sent();
+  EXPECT_THAT(peer_.Receive(flags), ElementsAre(StartsWith("bad PUBREL other: the flags"), "released 7"));
+  EXPECT_EQ(peer_.SentHex(), Hex(mqtt5() ? Reasoned(0x70, 7, 0x92) : Pubcomp(7))) << "taken for what it says";
+}
+
+// What looks like a packet behind one whose length is wrong may be anybody's payload.
+TEST_P(BadPackets, WhatIsLikelyNoPacketIsNeverGotPast) {
+  peer_.Establish();
+  for (const std::string& bytes :
+       {std::string("hello, and then some text that is 101 bytes and more"), Packet(0, "")}) {
+    for (int connection = 1; connection <= 4; ++connection) {
+      peer_.Receive(bytes);
+      EXPECT_TRUE(peer_.error()) << bytes << connection;
+      peer_.Reconnect(true);
+    }
+  }
 }
 
 TEST_P(BadPackets, WhatCannotBeFramedIsSaidToComeAgain) {

@@ -87,6 +87,7 @@ inline void EventLog::OnBadPacket(const BadPacket& packet) {
     if (packet.seen_before) line += " again";
     line += Text(" to ", packet.topic);
   }
+  if (packet.astray) line += " astray";
   bad.emplace_back(packet.bytes);
   Add(line + ": " + std::string(packet.text));
 }

@@ -192,12 +192,15 @@ TEST_P(Inbound, AReleaseOfWhatIsNotKnownIsAnswered) {
   }
 }
 
-TEST_P(Inbound, AReleaseBeforeThePubrecIsAnError) {
+TEST_P(Inbound, AReleaseBeforeThePubrecIsPassedOver) {
   peer_.Establish();
   ReceivePublish(2, 1);
   peer_->AcceptAll();
-  peer_.Receive(Pubrel(1));
-  EXPECT_EQ(peer_.error(), 0x82);
+  EXPECT_THAT(peer_.Receive(Pubrel(1)), ElementsAre("bad PUBREL packet_id: the packet identifier 1 awaits its PUBREC"));
+  EXPECT_FALSE(peer_.error());
+  peer_.Acknowledge();
+  EXPECT_EQ(peer_.SentHex(), Hex(Pubrec(1)));
+  EXPECT_THAT(peer_.Receive(Pubrel(1)), ElementsAre("released 1"));
 }
 
 TEST_P(Inbound, Qos0NeedsNoAcknowledgement) {

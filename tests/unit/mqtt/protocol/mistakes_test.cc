@@ -38,28 +38,15 @@ std::vector<Mistake> CommonMistakes() {
       // MQTT-3.2.0-2.
       {"SecondConnack", Packet(0x20, U16(0)), kViolation},
       {"RemainingLengthWithoutEnd", "\x30\xFF\xFF\xFF\xFF"},
-      // MQTT-2.2.1-5; 3.1.1: MQTT-2.3.1-6.
-      {"PubackWithPacketId0", Puback(0)},
-      {"PubrecWithPacketId0", Pubrec(0)},
-      {"PubrelWithPacketId0", Pubrel(0)},
-      {"PubcompWithPacketId0", Pubcomp(0)},
-      {"PubackWithoutPacketId", Packet(0x40, U8(1))},
-      {"SubackWithPacketId0", Packet(0x90, U16(0) + U8(0) + U8(0))},
-      {"SubackWithoutPacketId", Packet(0x90, "")},
-      {"UnsubackWithPacketId0", Packet(0xB0, U16(0) + U8(0))},
-      {"PingrespWithABody", Packet(0xD0, U8(0))},
   };
 }
 
 std::vector<Mistake> Mqtt5Mistakes() {
   return {
-      {"SubackWithoutProperties", Packet(0x90, U16(1))},
       {"DisconnectFlags", Packet(0xE1, "")},
       {"DisconnectWithTrailingBytes", Packet(0xE0, U8(0) + U8(0) + U8(0))},
       // MQTT-3.14.2-2.
       {"DisconnectWithSessionExpiry", Packet(0xE0, U8(0) + Props("\x11" + U32(1)))},
-      // MQTT-4.12.0-6, MQTT-3.15.1-1.
-      {"Auth", Packet(0xF0, ""), kViolation},
       {"AuthFlags", Packet(0xF1, "")},
       // MQTT-3.3.4-9: the maximum that was announced is 3.
       {"ReceiveMaximumExceeded",
@@ -73,7 +60,6 @@ std::vector<Mistake> Mqtt5Mistakes() {
 
 std::vector<Mistake> Mqtt311Mistakes() {
   return {
-      {"UnsubackWithCodes", Packet(0xB0, U16(1) + U8(0))},
       {"DisconnectFromABroker", Packet(0xE0, ""), kViolation},
       {"AuthInMqtt311", Packet(0xF0, ""), kViolation},
       {"PacketTooLarge", "\x90" + Varint(998), 0x95},

@@ -186,8 +186,11 @@ TEST_P(Outbound, AnswersToWhatIsNotKnownDoNoHarm) {
   EXPECT_FALSE(peer_.error());
   EXPECT_EQ(peer_.SentHex(), Hex(mqtt5() ? Reasoned(0x62, 7, 0x92) : Pubrel(7)));
   const std::string properties = mqtt5() ? U8(0) : "";
-  EXPECT_THAT(peer_.Receive(Packet(0x90, U16(8) + properties + U8(0))), IsEmpty());
-  EXPECT_THAT(peer_.Receive(Packet(0xB0, U16(9) + (mqtt5() ? U16(0) : ""))), IsEmpty());
+  // They may have been meant for something that waits.
+  EXPECT_THAT(peer_.Receive(Packet(0x90, U16(8) + properties + U8(0))),
+              ElementsAre("bad SUBACK packet_id astray: the packet identifier 8 is that of nothing that was asked"));
+  EXPECT_THAT(peer_.Receive(Packet(0xB0, U16(9) + (mqtt5() ? U16(0) : ""))),
+              ElementsAre("bad UNSUBACK packet_id astray: the packet identifier 9 is that of nothing that was asked"));
   EXPECT_FALSE(peer_.error());
 }
 
@@ -204,14 +207,15 @@ TEST(PubackForQos2, ConfirmsItWithMqtt311Only) {
     peer->Publish(1, Message("t", "", 2));
     peer.Receive(Puback(1));
     EXPECT_EQ(peer->unconfirmed(), mqtt5 ? 1u : 0u);
-    EXPECT_EQ(peer.error().has_value(), mqtt5);
+    EXPECT_EQ(peer.bad().size(), mqtt5 ? 1u : 0u);
+    EXPECT_FALSE(peer.error());
   }
 }
 
 // Packet identifiers: 1 is a PUBLISH of QoS 1, 2 one of QoS 2, 3 one of QoS 2 that is released, 4 a SUBSCRIBE, 5 an
 // UNSUBSCRIBE.
 class WrongAnswers : public testing::TestWithParam<WrongAnswer> {};
-TEST_P(WrongAnswers, AreErrors) {
+TEST_P(WrongAnswers, ArePassedOverAndWhatTheyNameGoesOnWaiting) {
   for (const bool mqtt5 : {false, true}) {
     Peer peer(mqtt5);
     peer.Establish();
@@ -221,9 +225,15 @@ TEST_P(WrongAnswers, AreErrors) {
     peer->Subscribe({&request, 1});
     const std::string_view filter = "a";
     peer->Unsubscribe({&filter, 1});
-    EXPECT_THAT(peer.Receive(GetParam().bytes), IsEmpty());
-    EXPECT_EQ(peer.error(), 0x82);
+    EXPECT_THAT(peer.Receive(GetParam().bytes), ElementsAre(testing::HasSubstr(" packet_id astray: ")));
+    EXPECT_FALSE(peer.error());
     EXPECT_EQ(peer->unconfirmed(), 3u);
+    const std::string properties = mqtt5 ? U8(0) : "";
+    EXPECT_THAT(
+        peer.Receive(Puback(1) + Pubrec(2) + Pubcomp(2) + Pubcomp(3) + Packet(0x90, U16(4) + properties + U8(0)) +
+                     Packet(0xB0, U16(5) + properties + properties)),
+        testing::SizeIs(5));
+    EXPECT_EQ(peer->unconfirmed(), 0u);
   }
 }
 INSTANTIATE_TEST_SUITE_P(Mqtt, WrongAnswers,
@@ -277,13 +287,13 @@ TEST(OutboundReasons, AnIdentifierThatIsNotFoundAtTheEndIsPublished) {
   EXPECT_THAT(peer.Receive(Reasoned(0x70, 1, 0x92)), ElementsAre("published 1 0"));
 }
 
-TEST(OutboundReasons, ARefusalAfterAnAcceptanceIsAnError) {
+TEST(OutboundReasons, ARefusalAfterAnAcceptanceIsPassedOver) {
   Peer peer(true);
   peer.Establish();
   peer->Publish(1, Message("t", "", 2));
   peer.Receive(Pubrec(1));
-  peer.Receive(Reasoned(0x50, 1, 0x97));
-  EXPECT_EQ(peer.error(), 0x82);
+  EXPECT_THAT(peer.Receive(Reasoned(0x50, 1, 0x97)), ElementsAre(testing::HasSubstr(" packet_id astray: ")));
+  EXPECT_THAT(peer.Receive(Pubcomp(1)), ElementsAre("published 1 0"));
 }
 
 TEST(OutboundReasons, ARefusalOfWhatIsNotKnownNeedsNoAnswer) {
@@ -320,28 +330,81 @@ TEST(Subscriptions, NeedAFilter) {
   EXPECT_EQ(peer.Sent(), "");
 }
 
+// What a broker says to a SUBSCRIBE (identifier 1) and an UNSUBSCRIBE (2) of two filters each.
+std::vector<std::string> ToldOf(bool mqtt5, const std::string& answer) {
+  Peer peer(mqtt5);
+  peer.Establish();
+  const SubscribeRequest requests[] = {{.filter = "a"}, {.filter = "b"}};
+  peer->Subscribe(requests);
+  const std::string_view filters[] = {"a", "b"};
+  peer->Unsubscribe(filters);
+  std::vector<std::string> told = peer.Receive(answer);
+  EXPECT_FALSE(peer.error()) << peer.error_text();
+  return told;
+}
+
 // MQTT-3.8.4-6, MQTT-3.9.3-2, MQTT-3.11.3-2; 3.1.1: MQTT-3.9.3-2.
 TEST(Subscriptions, AreAnsweredWithACodeForEachFilter) {
-  const auto error_of = [](bool mqtt5, const std::string& answer) {
-    Peer peer(mqtt5);
-    peer.Establish();
-    const SubscribeRequest requests[] = {{.filter = "a"}, {.filter = "b"}};
-    peer->Subscribe(requests);
-    const std::string_view filters[] = {"a", "b"};
-    peer->Unsubscribe(filters);
-    peer.Receive(answer);
-    return peer.error();
-  };
-  EXPECT_EQ(error_of(true, Packet(0x90, U16(1) + U8(0) + U8(0))), 0x82);
-  EXPECT_EQ(error_of(true, Packet(0x90, U16(1) + U8(0) + U8(0) + U8(1) + U8(2))), 0x82);
-  EXPECT_EQ(error_of(true, Packet(0x90, U16(1) + U8(0) + U8(0) + U8(3))), 0x82);
-  EXPECT_EQ(error_of(true, Packet(0x90, U16(1) + U8(0) + U8(0x87) + U8(2))), std::nullopt);
-  EXPECT_EQ(error_of(false, Packet(0x90, U16(1) + U8(0x80) + U8(1))), std::nullopt);
-  EXPECT_EQ(error_of(false, Packet(0x90, U16(1) + U8(0x87) + U8(1))), 0x82);
-  EXPECT_EQ(error_of(false, Packet(0x90, U16(1) + U8(1))), 0x82);
-  EXPECT_EQ(error_of(true, Packet(0xB0, U16(2) + U8(0) + U8(0))), 0x82);
-  EXPECT_EQ(error_of(true, Packet(0xB0, U16(2) + U8(0) + U8(0) + U8(0x12))), 0x82);
-  EXPECT_EQ(error_of(true, Packet(0xB0, U16(2) + U8(0) + U8(0x11) + U8(0x87))), std::nullopt);
+  EXPECT_THAT(ToldOf(true, Packet(0x90, U16(1) + U8(0) + U8(0x87) + U8(2))), ElementsAre("suback 1 135 2"));
+  EXPECT_THAT(ToldOf(false, Packet(0x90, U16(1) + U8(0x80) + U8(1))), ElementsAre("suback 1 128 1"));
+  EXPECT_THAT(ToldOf(true, Packet(0xB0, U16(2) + U8(0) + U8(0x11) + U8(0x87))), ElementsAre("unsuback 2 17 135"));
+  EXPECT_THAT(ToldOf(false, Packet(0xB0, U16(2))), ElementsAre("unsuback 2"));
+}
+
+// Whatever the broker did, it can be asked again: the connection lives. 129 is 0x81, malformed packet.
+TEST(BadAnswer, OfCodesThatCannotBeUnderstoodIsARefusal) {
+  const auto one_missing = testing::StartsWith("bad SUBACK codes: has 1 codes for 2 filters");
+  EXPECT_THAT(ToldOf(true, Packet(0x90, U16(1) + U8(0) + U8(0))), ElementsAre("suback 1 129 129", one_missing));
+  EXPECT_THAT(ToldOf(false, Packet(0x90, U16(1) + U8(1))), ElementsAre("suback 1 129 129", one_missing));
+  EXPECT_THAT(ToldOf(true, Packet(0x90, U16(1) + U8(0) + U8(0) + U8(1) + U8(2))),
+              ElementsAre("suback 1 129 129", testing::HasSubstr("has 3 codes for 2 filters")));
+  EXPECT_THAT(ToldOf(true, Packet(0x90, U16(1) + U8(0) + U8(3) + U8(1))),
+              ElementsAre("suback 1 129 1", "bad SUBACK codes: the code 3 is reserved"));
+  EXPECT_THAT(ToldOf(false, Packet(0x90, U16(1) + U8(1) + U8(0x87))),
+              ElementsAre("suback 1 1 129", "bad SUBACK codes: the code 135 is reserved"));
+  EXPECT_THAT(ToldOf(true, Packet(0xB0, U16(2) + U8(0) + U8(0))),
+              ElementsAre("unsuback 2 129 129", "bad UNSUBACK codes: has 1 codes for 2 filters"));
+  EXPECT_THAT(ToldOf(true, Packet(0xB0, U16(2) + U8(0) + U8(0) + U8(0x12))),
+              ElementsAre("unsuback 2 0 129", "bad UNSUBACK codes: the code 18 is reserved"));
+  // Without the properties nobody knows where the codes begin.
+  EXPECT_THAT(ToldOf(true, Packet(0x90, U16(1))),
+              ElementsAre("suback 1 129 129", testing::StartsWith("bad SUBACK properties: ")));
+  EXPECT_THAT(ToldOf(true, Packet(0x90, U16(1) + U8(9) + U8(0) + U8(0))),
+              ElementsAre("suback 1 129 129", testing::StartsWith("bad SUBACK properties: ")));
+}
+
+TEST(BadAnswer, CountsForItsCodesWhereOnlyItsPropertiesAreWrong) {
+  const std::string of_another_packet = Props("\x02" + U32(0));
+  EXPECT_THAT(ToldOf(true, Packet(0x90, U16(1) + of_another_packet + U8(0) + U8(1))),
+              ElementsAre("suback 1 0 1", testing::StartsWith("bad SUBACK properties: ")));
+  EXPECT_THAT(ToldOf(true, Packet(0x90, U16(1) + Props("\x1f" + Str("\xFF")) + U8(0) + U8(1))),
+              ElementsAre("suback 1 0 1", testing::StartsWith("bad SUBACK property_value: ")));
+  EXPECT_THAT(ToldOf(true, Packet(0xB0, U16(2) + of_another_packet + U8(0) + U8(0))),
+              ElementsAre("unsuback 2 0 0", testing::StartsWith("bad UNSUBACK properties: ")));
+  EXPECT_THAT(ToldOf(false, Packet(0xB0, U16(2) + U8(0))),
+              ElementsAre("unsuback 2", "bad UNSUBACK length: is longer than its fields"));
+}
+
+TEST(BadAnswer, WithoutAnIdentifierIsOneAstray) {
+  for (const bool mqtt5 : {false, true}) {
+    EXPECT_THAT(ToldOf(mqtt5, Packet(0x90, "")), ElementsAre("bad SUBACK length astray: has no packet identifier"));
+    EXPECT_THAT(ToldOf(mqtt5, Packet(0x90, U16(0) + U8(0) + U8(0))),
+                ElementsAre("bad SUBACK packet_id astray: the packet identifier is 0"));
+    EXPECT_THAT(ToldOf(mqtt5, Packet(0xB0, U8(2))),
+                ElementsAre("bad UNSUBACK length astray: has no packet identifier"));
+  }
+}
+
+TEST(BadAnswer, IsNotWaitedForOnceItIsForgotten) {
+  Peer peer(true);
+  peer.Establish();
+  const SubscribeRequest request{.filter = "a"};
+  ASSERT_EQ(peer->Subscribe({&request, 1}), 1);
+  peer->Publish(7, Message("t", "", 1));
+  peer->Forget(1);
+  peer->Forget(2);
+  EXPECT_THAT(peer.Receive(Packet(0x90, U16(1) + U8(0) + U8(0))), ElementsAre(testing::HasSubstr(" astray: ")));
+  EXPECT_THAT(peer.Receive(Puback(2)), ElementsAre("published 7 0")) << "no request";
 }
 
 TEST(Subscriptions, MayHaveAReason) {
