@@ -149,6 +149,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(HttpOptions option
                                                                        .listen = options.listen,
                                                                        .tls = options.tls,
                                                                        .limits = LimitsOf(options.limits),
+                                                                       .spare_descriptors = 4,
                                                                        .refusals = refusals},
                                                                       clock, metrics);
   if (!listener.ok()) return listener.status();

@@ -1,5 +1,6 @@
 #include "server/net/acceptor.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -39,7 +40,10 @@ Acceptor::Acceptor(EventLoop& loop, const ListenerOptions& options, std::shared_
                                   "0 while a listener accepts nothing because the process has no file descriptor left.",
                                   {{"listener", options.name}})),
       deliver_(std::move(deliver)),
-      timer_(loop) {}
+      wanted_spares_(options.spare_descriptors),
+      timer_(loop) {
+  KeepSpares();
+}
 
 void Acceptor::Start(std::vector<FileDescriptor> sockets) {
   if (stopped_) return;
@@ -56,6 +60,7 @@ void Acceptor::Stop() {
   gate_->WhenFreed(nullptr);
   error_code ignored;
   for (const auto& socket : sockets_) socket->close(ignored);
+  spares_.clear();
   for (const auto& handshake : std::exchange(handshakes_, {})) handshake->Cancel();
   deliver_ = nullptr;
   accepting_.Set(0);
@@ -81,12 +86,19 @@ bool Acceptor::AcceptFrom(size_t socket) {
     FileDescriptor fd(accept4(sockets_[socket]->native_handle(), reinterpret_cast<sockaddr*>(&address), &size,
                               SOCK_CLOEXEC | SOCK_NONBLOCK));
     const int error = fd.valid() ? 0 : errno;
+    if (error == EMFILE && !spares_.empty()) {
+      spares_.pop_back();
+      continue;
+    }
     if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
       RestForDescriptors(error);
       return false;
     }
     SetState(absl::OkStatus());
-    if (error == EAGAIN) return true;
+    if (error == EAGAIN) {
+      KeepSpares();
+      return true;
+    }
     // Others are a connection's own, which has gone before it was accepted.
     if (error == 0) Take(std::move(fd), address);
     if (stopped_) return false;
@@ -167,6 +179,14 @@ void Acceptor::GoOn() {
   timer_.Cancel();
   for (size_t i = 0; i < sockets_.size() && !resting_; ++i) {
     if (AcceptFrom(i)) WaitFor(i);
+  }
+}
+
+void Acceptor::KeepSpares() {
+  while (spares_.size() < wanted_spares_) {
+    FileDescriptor spare(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (!spare.valid()) return;  // Another time: a connection that goes leaves one.
+    spares_.push_back(std::move(spare));
   }
 }
 

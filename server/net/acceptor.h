@@ -43,6 +43,8 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
   void RestForDescriptors(int error);
   void GoOn();
   void SetState(const absl::Status& state);
+  // As many spare descriptors as there should be, or can be.
+  void KeepSpares();
 
   EventLoop& loop_;
   const AcceptLimits limits_;
@@ -56,6 +58,8 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
   Deliver deliver_;
 
   std::vector<std::unique_ptr<Descriptor>> sockets_;
+  const size_t wanted_spares_;
+  std::vector<FileDescriptor> spares_;
   Timer timer_;
   bool resting_ = false;
   bool stopped_ = false;

@@ -29,6 +29,9 @@ struct ListenerOptions {
   mode_t socket_mode = 0600;       // Of a Unix socket.
   std::shared_ptr<TlsServer> tls;  // Null: plain text.
   AcceptLimits limits;
+  // Kept open for nothing, so that so many connections can be taken even when the process has no descriptor left: for
+  // probes that ask why.
+  size_t spare_descriptors = 0;
   // Counts and tells what is refused, for the layers above, too. Null: one of its own.
   std::shared_ptr<Refusals> refusals;
 };

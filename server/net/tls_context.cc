@@ -198,6 +198,8 @@ absl::Status UseAuthorities(SSL_CTX* context, const TlsServerSettings& options, 
                      OnCertificate);
   // More makes a client's certificate message larger than it needs to be.
   constexpr int kDeepestChain = 8;
+  constexpr long kLargestChain = 32L * 1024;
+  SSL_CTX_set_max_cert_list(context, kLargestChain);
   SSL_CTX_set_verify_depth(context, kDeepestChain);
   return absl::OkStatus();
 }

@@ -18,6 +18,9 @@ namespace {
 constexpr size_t kRecord = 16 * 1024;
 // Encrypted at once: what the socket may have no room for, and a connection must keep.
 constexpr size_t kMostEncrypted = 64 * 1024;
+// What a connection keeps for a peer that does not read: more than Write() leaves. Answers to the peer's changes of keys
+// come on top, as many as it likes.
+constexpr size_t kMostUnsent = 4 * kMostEncrypted;
 
 // Shared by a thread's sessions, one call at a time.
 struct Scratch {
@@ -142,6 +145,7 @@ absl::StatusOr<size_t> TlsSession::Read(std::span<char> buffer) {
   input_ = {};
   // An answer to the peer's change of keys, or an alert.
   if (!Flush() && status.ok() && got == 0) status = ClosedByPeer();
+  if (unsent() > kMostUnsent) return absl::ResourceExhaustedError("the peer asks for new keys and does not read");
   // An error is told with the next call, if this one has bytes.
   if (got > 0) return got;
   if (!status.ok()) return status;

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,8 @@ class SocketClient {
     setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   }
+  // The other end is the caller's: not of a listener.
+  static std::unique_ptr<SocketClient> Of(int fd) { return std::unique_ptr<SocketClient>(new SocketClient(fd, 0)); }
   ~SocketClient() { close(fd_); }
   SocketClient(const SocketClient&) = delete;
   SocketClient& operator=(const SocketClient&) = delete;
@@ -79,6 +82,8 @@ class SocketClient {
   }
 
  private:
+  SocketClient(int fd, int /*tag*/) : fd_(fd) {}
+
   const int fd_;
 };
 

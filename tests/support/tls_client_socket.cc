@@ -103,6 +103,11 @@ void TlsClientSocket::Send(std::string_view bytes) {
   if (SSL_write(ssl_.get(), bytes.data(), static_cast<int>(bytes.size())) <= 0) KeepError();
 }
 
+bool TlsClientSocket::ChangeKeys() {
+  ERR_clear_error();
+  return SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_REQUESTED) == 1 && SSL_do_handshake(ssl_.get()) == 1;
+}
+
 std::string TlsClientSocket::Read(size_t bytes) {
   std::string got(bytes, '\0');
   size_t size = 0;

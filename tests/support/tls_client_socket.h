@@ -38,6 +38,8 @@ class TlsClientSocket {
   std::string server_name() const;  // CN of the server's certificate.
 
   void Send(std::string_view bytes);
+  // Asks the server for new keys, with new ones of its own (TLS 1.3). False: the connection is gone.
+  bool ChangeKeys();
   std::string Read(size_t bytes);
   std::string ReadAll();
   // Whether the server has said that it closes (close_notify), after ReadAll().

@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -290,6 +292,24 @@ TEST_F(HttpAbuse, ProbesAnswerWithinASecondBesideAThousandIdleSocketsAndAHundred
   flood.join();
   EXPECT_LT(slowest, Millis(1'000));
   RecordProperty("slowest_ms", static_cast<int>(slowest.count()));
+}
+
+TEST_F(HttpAbuse, WithoutDescriptorsProbesAreAnsweredAllTheSame) {
+  std::vector<std::unique_ptr<SocketClient>> probes;
+  for (int i = 0; i < 3; ++i) probes.push_back(std::make_unique<SocketClient>());  // Each has its own before.
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  const int next = dup(0);
+  close(next);
+  rlimit low = before;
+  low.rlim_cur = static_cast<rlim_t>(next);
+  setrlimit(RLIMIT_NOFILE, &low);
+  for (const auto& probe : probes) {
+    EXPECT_TRUE(probe->Connect(server_->port()));
+    probe->Send(HttpText("/readyz"));
+    EXPECT_EQ(ParseAnswer(probe->ReadAll()).status, 200);
+  }
+  setrlimit(RLIMIT_NOFILE, &before);
 }
 
 TEST_F(HttpAbuse, WhenAllPlacesAreTakenTheOneThatWaitedLongestGoes) {
