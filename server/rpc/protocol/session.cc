@@ -181,10 +181,11 @@ void Http2Session::Sent(size_t bytes, SteadyTime now) {
 }
 
 bool Http2Session::over() const {
-  if (abrupt_) return true;
-  if (error_sent_) return true;
-  if (!goaway_sent_ || terminated_) return false;
-  return (streams_.empty() && nghttp2_session_want_write(http2_) == 0) || nghttp2_session_want_read(http2_) == 0;
+  if (abrupt_ || error_sent_) return true;
+  if (terminated_) return false;
+  if (goaway_sent_ && !streams_.empty()) return false;
+  // With a GOAWAY of either side and no stream left, nothing is of use any more.
+  return nghttp2_session_want_read(http2_) == 0 && nghttp2_session_want_write(http2_) == 0;
 }
 
 // ---- time

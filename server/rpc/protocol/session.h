@@ -121,7 +121,9 @@ class Http2Session {
     Metadata metadata;
   };
 
-  void Open();  // session_nghttp2.cc
+  // ---- session_nghttp2.cc
+  void Open();
+  void EndRequest(int32_t stream, uint8_t flags_sent);
 
   // ---- session.cc
   bool AllowFrame(const FrameHead& head);
@@ -140,7 +142,9 @@ class Http2Session {
   void BeginBlock(int32_t stream, bool request);
   void OnHeader(std::string_view name, std::string_view value);
   void BeginCall(bool half_closed);
-  void RefuseCall(std::string_view http_status, const absl::Status& status);
+  // What is no gRPC: an answer of HTTP's, whose text lives for good.
+  void RefuseRequest(const char* http_status, const char* text);
+  void RefuseCall(const absl::Status& status);
 
   // ---- for streams
   CallStream* Find(int32_t id);

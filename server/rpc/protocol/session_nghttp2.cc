@@ -18,6 +18,13 @@ Http2Session& Of(void* user) { return *static_cast<Http2Session*>(user); }
 
 }  // namespace
 
+// The answer is out: what the client still sends of the request is of no use (RFC 9113 §8.1).
+void Http2Session::EndRequest(int32_t stream, uint8_t flags_sent) {
+  if ((flags_sent & NGHTTP2_FLAG_END_STREAM) == 0) return;
+  if (nghttp2_session_get_stream_remote_close(http2_, stream) != 0) return;
+  nghttp2_submit_rst_stream(http2_, NGHTTP2_FLAG_NONE, stream, NGHTTP2_NO_ERROR);
+}
+
 struct Http2Session::Callbacks {
   static int OnBeginHeaders(nghttp2_session* /*http2*/, const nghttp2_frame* frame, void* user) {
     Of(user).BeginBlock(frame->hd.stream_id, frame->headers.cat == NGHTTP2_HCAT_REQUEST);
@@ -76,20 +83,17 @@ struct Http2Session::Callbacks {
     return 0;
   }
 
-  static int OnFrameSent(nghttp2_session* http2, const nghttp2_frame* frame, void* user) {
+  static int OnFrameSent(nghttp2_session* /*http2*/, const nghttp2_frame* frame, void* user) {
     Http2Session& session = Of(user);
     ++session.counts_.frames_sent;
     switch (frame->hd.type) {
       case NGHTTP2_DATA:
         session.window_updates_.Add(4);
         session.pings_.Add(1);
+        session.EndRequest(frame->hd.stream_id, frame->hd.flags);
         break;
       case NGHTTP2_HEADERS:
-        // The status is out: what the client still sends of the request is of no use (RFC 9113 §8.1).
-        if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 &&
-            nghttp2_session_get_stream_remote_close(http2, frame->hd.stream_id) == 0) {
-          nghttp2_submit_rst_stream(http2, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
-        }
+        session.EndRequest(frame->hd.stream_id, frame->hd.flags);
         break;
       case NGHTTP2_RST_STREAM:
         // What the client makes the server reset costs as much as what it resets itself.
@@ -158,7 +162,6 @@ void Http2Session::Open() {
   nghttp2_option* option = nullptr;
   if (nghttp2_option_new(&option) != 0) throw std::bad_alloc();
   nghttp2_option_set_no_auto_window_update(option, 1);
-  nghttp2_option_set_no_closed_streams(option, 1);
   nghttp2_option_set_max_outbound_ack(option, kUnansweredFrames);
   nghttp2_option_set_stream_reset_rate_limit(option, kLibraryResets, kLibraryResets);
   const int made = nghttp2_session_server_new2(&http2_, callbacks, this, option);
@@ -169,7 +172,6 @@ void Http2Session::Open() {
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits_.streams},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits_.stream_window},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<uint32_t>(limits_.header_list_bytes)},
-      {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
   };
   nghttp2_submit_settings(http2_, NGHTTP2_FLAG_NONE, settings, std::size(settings));
   nghttp2_session_set_local_window_size(http2_, NGHTTP2_FLAG_NONE, 0, static_cast<int32_t>(limits_.connection_window));

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,6 +19,18 @@ bool IsGrpc(std::string_view content_type) {
   if (!content_type.starts_with(kContentType)) return false;
   content_type.remove_prefix(kContentType.size());
   return content_type.empty() || content_type.front() == '+' || content_type.front() == ';';
+}
+
+// The body that people see who come with a browser.
+ssize_t ReadText(nghttp2_session* /*session*/, int32_t /*id*/, uint8_t* buffer, size_t length, uint32_t* flags,
+                 nghttp2_data_source* source, void* /*user*/) {
+  auto* rest = static_cast<char*>(source->ptr);
+  const size_t left = std::strlen(rest);
+  const size_t size = std::min(length, left);
+  std::memcpy(buffer, rest, size);
+  source->ptr = rest + size;
+  if (size == left) *flags |= NGHTTP2_DATA_FLAG_EOF;
+  return static_cast<ssize_t>(size);
 }
 
 }  // namespace
@@ -69,32 +82,32 @@ void Http2Session::OnHeader(std::string_view name, std::string_view value) {
 void Http2Session::BeginCall(bool half_closed) {
   if (breach_ || terminated_) return;
   if (block_.bytes > limits_.header_list_bytes) {
-    RefuseCall("200", absl::ResourceExhaustedError(
-                          absl::StrCat("the call's headers are larger than ", limits_.header_list_bytes, " bytes")));
+    RefuseCall(absl::ResourceExhaustedError(
+        absl::StrCat("the call's headers are larger than ", limits_.header_list_bytes, " bytes")));
     return;
   }
   if (!IsGrpc(block_.content_type)) {
-    RefuseCall("415", absl::InvalidArgumentError("this is a gRPC server: content-type must be application/grpc"));
+    RefuseRequest("415", "This is a gRPC server: content-type must be application/grpc.\n");
     return;
   }
   if (block_.method != "POST") {
-    RefuseCall("405", absl::InvalidArgumentError("this is a gRPC server: the method must be POST"));
+    RefuseRequest("405", "This is a gRPC server: the method must be POST.\n");
     return;
   }
   if (!block_.trailers_accepted) {
-    RefuseCall("200", absl::InternalError("no 'te: trailers': a proxy on the way may not know HTTP/2's trailers"));
+    RefuseCall(absl::InternalError("no 'te: trailers': a proxy on the way may not know HTTP/2's trailers"));
     return;
   }
   if (!block_.bad_metadata.empty()) {
-    RefuseCall("200", absl::InternalError(absl::StrCat("metadata '", block_.bad_metadata, "' is not base64")));
+    RefuseCall(absl::InternalError(absl::StrCat("metadata '", block_.bad_metadata, "' is not base64")));
     return;
   }
   Packing packing = Packing::kNone;
   if (block_.encoding == "gzip" && limits_.gzip) {
     packing = Packing::kGzip;
   } else if (!block_.encoding.empty() && block_.encoding != "identity") {
-    RefuseCall("200", absl::UnimplementedError(absl::StrCat("grpc-encoding '", block_.encoding, "' is not accepted; ",
-                                                            limits_.gzip ? "identity and gzip are" : "identity is")));
+    RefuseCall(absl::UnimplementedError(absl::StrCat("grpc-encoding '", block_.encoding, "' is not accepted; ",
+                                                     limits_.gzip ? "identity and gzip are" : "identity is")));
     return;
   }
   RequestHead head{.path = std::move(block_.path),
@@ -104,7 +117,7 @@ void Http2Session::BeginCall(bool half_closed) {
   if (!block_.timeout.empty()) {
     const std::optional<std::chrono::nanoseconds> timeout = ParseTimeout(block_.timeout);
     if (!timeout) {
-      RefuseCall("200", absl::InternalError(absl::StrCat("grpc-timeout '", block_.timeout, "' is not well-formed")));
+      RefuseCall(absl::InternalError(absl::StrCat("grpc-timeout '", block_.timeout, "' is not well-formed")));
       return;
     }
     head.deadline = now_ + *timeout;
@@ -119,17 +132,23 @@ void Http2Session::BeginCall(bool half_closed) {
   if (stream.deadline_ != kNever) Due(stream.deadline_);
   streams_.push_back(std::move(owned));
   nghttp2_session_set_stream_user_data(http2_, stream.id(), &stream);
-  // Calls share the connection frame by frame, rather than the first one having it until its message has gone.
-  nghttp2_extpri priority{.urgency = NGHTTP2_EXTPRI_DEFAULT_URGENCY, .inc = 1};
-  nghttp2_session_change_extpri_stream_priority(http2_, stream.id(), &priority, 1);
   stream.events_ = &events_.OnCall(stream, std::move(head));
   stream.CheckHalfClose();
 }
 
-void Http2Session::RefuseCall(std::string_view http_status, const absl::Status& status) {
+void Http2Session::RefuseRequest(const char* http_status, const char* text) {
   ++counts_.refused;
   Fields fields;
   fields.Add(":status", http_status);
+  fields.Add("content-type", "text/plain");
+  const nghttp2_data_provider body{.source = {.ptr = const_cast<char*>(text)}, .read_callback = ReadText};
+  nghttp2_submit_response(http2_, block_.stream, fields.data(), fields.size(), &body);
+}
+
+void Http2Session::RefuseCall(const absl::Status& status) {
+  ++counts_.refused;
+  Fields fields;
+  fields.Add(":status", "200");
   fields.Add("content-type", kContentType);
   if (status.code() == absl::StatusCode::kUnimplemented) {
     fields.Add("grpc-accept-encoding", limits_.gzip ? "identity,gzip" : "identity");

@@ -14,9 +14,9 @@
 namespace sluice::rpc {
 
 // A call's handler: writes down what happens.
-class FakeCall final : public CallEvents {
+class RecordedCall final : public CallEvents {
  public:
-  FakeCall(CallStream& call_stream, RequestHead request_head, bool reads)
+  RecordedCall(CallStream& call_stream, RequestHead request_head, bool reads)
       : stream(call_stream), head(std::move(request_head)), reads_on(reads) {
     if (reads_on) stream.Read();
   }
@@ -47,7 +47,7 @@ class FakeCall final : public CallEvents {
 class SessionTest : public testing::Test, public SessionEvents {
  protected:
   CallEvents& OnCall(CallStream& stream, RequestHead head) override {
-    calls.push_back(std::make_unique<FakeCall>(stream, std::move(head), reads_on));
+    calls.push_back(std::make_unique<RecordedCall>(stream, std::move(head), reads_on));
     return *calls.back();
   }
 
@@ -97,7 +97,7 @@ class SessionTest : public testing::Test, public SessionEvents {
     }
     now = until;
   }
-  FakeCall& Begin(const HeaderList& more = {}) {
+  RecordedCall& Begin(const HeaderList& more = {}) {
     id = client->Call("/test.Service/Method", more);
     Exchange();
     EXPECT_FALSE(calls.empty());
@@ -109,7 +109,7 @@ class SessionTest : public testing::Test, public SessionEvents {
   ReceiveBudget budget{256u << 20};
   SteadyTime now{std::chrono::hours(1)};
   bool reads_on = true;
-  std::vector<std::unique_ptr<FakeCall>> calls;
+  std::vector<std::unique_ptr<RecordedCall>> calls;
   std::unique_ptr<Http2Session> session;
   std::unique_ptr<Http2Client> client;
   int32_t id = 0;  // Of the last call.

@@ -37,7 +37,7 @@ class SessionLimitsTest : public SessionTest {
 
 TEST_F(SessionLimitsTest, PingsInExcessOfDataEndTheConnection) {
   Connect();
-  FakeCall& call = Begin();
+  RecordedCall& call = Begin();
   const std::string ping = RawFrame(6, 0, 0, "12345678");
   EXPECT_EQ(FloodWith([&](int) { return ping; }), static_cast<int>(limits.pings.burst + 1));
   ExpectCalm(EndCause::kPings, "more than 20 PING frames without data, and 1 a second");
@@ -47,7 +47,7 @@ TEST_F(SessionLimitsTest, PingsInExcessOfDataEndTheConnection) {
 
 TEST_F(SessionLimitsTest, PingsWithDataOrWithTimeAreFine) {
   Connect();
-  FakeCall& call = Begin();
+  RecordedCall& call = Begin();
   const std::string ping = RawFrame(6, 0, 0, "12345678");
   for (int i = 0; i < 1'000; ++i) {
     call.stream.Write(Payload("x"));
@@ -221,7 +221,7 @@ TEST_F(SessionLimitsTest, AFrameThatIsNeverWholeEndsTheConnection) {
 
 TEST_F(SessionLimitsTest, AMessageThatIsNeverWholeEndsItsCall) {
   Connect();
-  FakeCall& call = Begin();
+  RecordedCall& call = Begin();
   client->Send(id, Framed(std::string(100'000, 'x')).substr(0, 1000));
   Exchange();
   PassUntil(now + limits.message_timeout);
@@ -236,7 +236,7 @@ TEST_F(SessionLimitsTest, AMessageThatIsNeverWholeEndsItsCall) {
 TEST_F(SessionLimitsTest, AClientThatDoesNotReadIsReadNoMoreAndCutOff) {
   Connect(8u << 20);
   limits.output_bytes = 100'000;
-  FakeCall& call = Begin();
+  RecordedCall& call = Begin();
   for (int i = 0; i < 20; ++i) {
     call.stream.Write(Payload(std::string(50'000, 'x')));
     session->Gather(now);
@@ -255,7 +255,7 @@ TEST_F(SessionLimitsTest, AClientThatDoesNotReadIsReadNoMoreAndCutOff) {
 
 TEST_F(SessionLimitsTest, ASilentClientIsAskedAndThenCutOff) {
   Connect();
-  FakeCall& call = Begin();
+  RecordedCall& call = Begin();
   // It answers.
   PassUntil(now + 10 * limits.keepalive_time);
   EXPECT_FALSE(session->over());
@@ -276,7 +276,7 @@ TEST_F(SessionLimitsTest, ASilentClientIsAskedAndThenCutOff) {
 
 TEST_F(SessionLimitsTest, AConnectionWithoutCallsEnds) {
   Connect();
-  FakeCall& call = Begin();
+  RecordedCall& call = Begin();
   PassUntil(now + 2 * limits.idle_timeout);
   EXPECT_FALSE(session->over());
   call.stream.Finish(absl::OkStatus(), {});
@@ -331,7 +331,7 @@ TEST_F(SessionLimitsTest, AShutdownDoesNotWaitForAClientThatDoesNotAnswer) {
 
 TEST_F(SessionLimitsTest, TheGracesEndTellsEachClientWhy) {
   Connect();
-  FakeCall& call = Begin();
+  RecordedCall& call = Begin();
   session->Shutdown(EndCause::kShutdown, "the server stops", now);
   Exchange();
   session->EndCalls(absl::UnavailableError("the server stops"));

@@ -76,7 +76,7 @@ TEST_F(SessionRequestsTest, TimeoutsAreGrpcs) {
 
 TEST_F(SessionRequestsTest, BinaryMetadataIsBase64OnTheWireOnly) {
   Connect();
-  FakeCall& call = Begin({{"a-bin", "AP8="}, {"a-bin", "AP8"}, {"b-bin", "YQ, YmM"}});
+  RecordedCall& call = Begin({{"a-bin", "AP8="}, {"a-bin", "AP8"}, {"b-bin", "YQ, YmM"}});
   EXPECT_THAT(call.head.metadata,
               ElementsAre(Pair("a-bin", std::string("\0\xff", 2)), Pair("a-bin", std::string("\0\xff", 2)),
                           Pair("b-bin", "a"), Pair("b-bin", "bc")));
@@ -88,7 +88,7 @@ TEST_F(SessionRequestsTest, BinaryMetadataIsBase64OnTheWireOnly) {
 
 TEST_F(SessionRequestsTest, WhatIsNotAllowedInMetadataIsNotSent) {
   Connect();
-  FakeCall& call = Begin();
+  RecordedCall& call = Begin();
   call.stream.SendHeaders({{"grpc-status", "0"},
                            {":status", "500"},
                            {"Upper", "x"},
@@ -117,7 +117,7 @@ TEST_F(SessionRequestsTest, GzipIsUnpackedUpToTheLimit) {
   limits.gzip = true;
   limits.message_bytes = 1u << 20;
   Connect();
-  FakeCall& call = Begin({{"grpc-encoding", "gzip"}});
+  RecordedCall& call = Begin({{"grpc-encoding", "gzip"}});
   client->Send(id, Packed("hello") + Framed("plain") + Packed("") + Packed(std::string(1u << 20, 'x')));
   Exchange();
   EXPECT_THAT(call.messages, ElementsAre("hello", "plain", "", std::string(1u << 20, 'x')));
@@ -142,7 +142,7 @@ TEST_F(SessionRequestsTest, ARefusedRequestsBodyIsPassedOver) {
   client->Send(id, std::string(1'000, 'x'));
   Exchange();
   EXPECT_EQ(response().reset, 0u);
-  FakeCall& call = Begin();
+  RecordedCall& call = Begin();
   client->Send(id, Framed("x"));
   Exchange();
   EXPECT_EQ(call.messages.size(), 1);

@@ -15,7 +15,7 @@ using testing::Pair;
 
 TEST_F(SessionTest, AUnaryCallIsAnsweredWithHeadersMessageAndTrailers) {
   Connect();
-  FakeCall& call = Begin({{"x-name", "value"}, {"user-agent", "test/1"}});
+  RecordedCall& call = Begin({{"x-name", "value"}, {"user-agent", "test/1"}});
   EXPECT_EQ(call.head.path, "/test.Service/Method");
   EXPECT_EQ(call.head.authority, "test");
   EXPECT_THAT(call.head.metadata, ElementsAre(Pair("x-name", "value"), Pair("user-agent", "test/1")));
@@ -48,7 +48,7 @@ TEST_F(SessionTest, AUnaryCallIsAnsweredWithHeadersMessageAndTrailers) {
 
 TEST_F(SessionTest, AStatusWithoutAMessageIsASingleBlock) {
   Connect();
-  FakeCall& call = Begin();
+  RecordedCall& call = Begin();
   client->HalfClose(id);
   Exchange();
   call.stream.Finish(absl::NotFoundError("no such thing: 100 % \xc3\xa4"), {});
@@ -62,7 +62,7 @@ TEST_F(SessionTest, AStatusWithoutAMessageIsASingleBlock) {
 
 TEST_F(SessionTest, AnEndBeforeTheClientsOneResetsWithNoError) {
   Connect();
-  FakeCall& call = Begin();
+  RecordedCall& call = Begin();
   call.stream.Write(Payload("one"));
   Exchange();
   EXPECT_EQ(call.written, 1);
@@ -76,7 +76,7 @@ TEST_F(SessionTest, AnEndBeforeTheClientsOneResetsWithNoError) {
 
 TEST_F(SessionTest, MessagesGoBothWaysWhileTheCallLasts) {
   Connect();
-  FakeCall& call = Begin();
+  RecordedCall& call = Begin();
   for (int i = 0; i < 50; ++i) {
     client->Send(id, Framed(std::string(static_cast<size_t>(i * 37), 'a')));
     Exchange();
@@ -91,7 +91,7 @@ TEST_F(SessionTest, MessagesGoBothWaysWhileTheCallLasts) {
 TEST_F(SessionTest, MessagesAreTheSameHoweverTheirBytesCome) {
   for (const size_t chunk : {1u, 2u, 7u, 1000u}) {
     Connect();
-    FakeCall& call = Begin();
+    RecordedCall& call = Begin();
     client->Send(id, Framed("") + Framed("a") + Framed(std::string(70'000, 'b')) + Framed("") + Framed("c"));
     client->HalfClose(id);
     for (int turn = 0; turn < 100 && !call.half_closed; ++turn) {
@@ -109,7 +109,7 @@ TEST_F(SessionTest, WhatIsNotAskedForHoldsTheClientBack) {
   limits.stream_window = 65'535;
   reads_on = false;
   Connect();
-  FakeCall& call = Begin();
+  RecordedCall& call = Begin();
   for (int i = 0; i < 100; ++i) client->Send(id, Framed(std::string(10'000, 'x')));
   Exchange();
   EXPECT_TRUE(call.messages.empty());
@@ -121,7 +121,7 @@ TEST_F(SessionTest, WhatIsNotAskedForHoldsTheClientBack) {
   // The other calls of the connection are not held.
   const int32_t slow = id;
   reads_on = true;
-  FakeCall& other = Begin();
+  RecordedCall& other = Begin();
   client->Send(id, Framed(std::string(500'000, 'y')));
   Exchange();
   EXPECT_EQ(other.messages.size(), 1);
@@ -143,7 +143,7 @@ TEST_F(SessionTest, AMessageLargerThanTheWindowComesOnceItIsAskedFor) {
   limits.stream_window = 65'535;
   reads_on = false;
   Connect();
-  FakeCall& call = Begin();
+  RecordedCall& call = Begin();
   client->Send(id, Framed(std::string(1'000'000, 'x')));
   client->HalfClose(id);
   Exchange();
@@ -158,7 +158,7 @@ TEST_F(SessionTest, AMessageLargerThanTheWindowComesOnceItIsAskedFor) {
 TEST_F(SessionTest, NoReactionRunsWithinTheCallThatAskedForIt) {
   reads_on = false;
   Connect();
-  FakeCall& call = Begin();
+  RecordedCall& call = Begin();
   client->Send(id, Framed("kept"));
   Exchange();
   call.stream.Read();
@@ -174,7 +174,7 @@ TEST_F(SessionTest, NoReactionRunsWithinTheCallThatAskedForIt) {
 
 TEST_F(SessionTest, AClientThatReadsNothingIsWrittenNoMoreThanItsWindow) {
   Connect(65'535, /*automatic=*/false);
-  FakeCall& call = Begin();
+  RecordedCall& call = Begin();
   call.stream.Write(Payload(std::string(200'000, 'x')));
   Exchange();
   EXPECT_EQ(call.written, 0);
@@ -189,7 +189,7 @@ TEST_F(SessionTest, AClientThatReadsNothingIsWrittenNoMoreThanItsWindow) {
 TEST_F(SessionTest, LargePartsAreNotCopied) {
   Connect(8u << 20);
   limits.output_bytes = 8u << 20;
-  FakeCall& call = Begin();
+  RecordedCall& call = Begin();
   const auto bytes = std::make_shared<std::string>(100'000, 'x');
   Payload payload("head");
   payload.AppendShared(*bytes, bytes);
@@ -217,7 +217,7 @@ TEST_F(SessionTest, LargePartsAreNotCopied) {
 TEST_F(SessionTest, CallsShareTheConnectionFrameByFrame) {
   Connect(8u << 20);
   limits.output_bytes = 8u << 20;
-  FakeCall& large = Begin();
+  RecordedCall& large = Begin();
   const int32_t large_id = id;
   Begin();
   large.stream.Write(Payload(std::string(2u << 20, 'x')));
@@ -234,7 +234,7 @@ TEST_F(SessionTest, CallsShareTheConnectionFrameByFrame) {
 
 TEST_F(SessionTest, AnAbortGoesAheadOfWhatTheClientDoesNotRead) {
   Connect(65'535, /*automatic=*/false);
-  FakeCall& call = Begin();
+  RecordedCall& call = Begin();
   call.stream.Write(Payload(std::string(200'000, 'x')));
   Exchange();
   call.stream.Abort(absl::UnavailableError("the gateway stops"));
@@ -245,7 +245,7 @@ TEST_F(SessionTest, AnAbortGoesAheadOfWhatTheClientDoesNotRead) {
   EXPECT_EQ(call.cancelled, std::nullopt);
 
   // After Finish too.
-  FakeCall& other = Begin();
+  RecordedCall& other = Begin();
   client->GiveWindow(0, 65'535);
   other.stream.Write(Payload(std::string(200'000, 'x')));
   other.stream.Finish(absl::OkStatus(), {});
@@ -259,7 +259,7 @@ TEST_F(SessionTest, AnAbortGoesAheadOfWhatTheClientDoesNotRead) {
 
 TEST_F(SessionTest, AStatusThatIsNotReadUpToEndsTheCall) {
   Connect(65'535, /*automatic=*/false);
-  FakeCall& call = Begin();
+  RecordedCall& call = Begin();
   call.stream.Write(Payload(std::string(200'000, 'x')));
   call.stream.Finish(absl::OkStatus(), {});
   Exchange();
@@ -281,7 +281,7 @@ TEST_F(SessionTest, AResetIsACancellation) {
   };
   Connect();
   for (const auto& [reset, code] : codes) {
-    FakeCall& call = Begin();
+    RecordedCall& call = Begin();
     call.stream.Write(Payload("x"));
     client->Reset(id, reset);
     Exchange();
@@ -309,7 +309,7 @@ TEST_F(SessionTest, ALostConnectionEndsEachCallOnce) {
 
 TEST_F(SessionTest, TheDeadlineEndsTheCallOnBothSides) {
   Connect();
-  FakeCall& call = Begin({{"grpc-timeout", "250m"}});
+  RecordedCall& call = Begin({{"grpc-timeout", "250m"}});
   EXPECT_EQ(call.head.deadline, now + Millis(250));
   call.stream.Write(Payload("x"));
   Exchange();
@@ -324,7 +324,7 @@ TEST_F(SessionTest, TheDeadlineEndsTheCallOnBothSides) {
 TEST_F(SessionTest, ATooLargeMessageEndsItsCallBeforeItIsKept) {
   limits.message_bytes = 1000;
   Connect();
-  FakeCall& call = Begin();
+  RecordedCall& call = Begin();
   client->Send(id, Framed(std::string(1000, 'x')));
   Exchange();
   EXPECT_EQ(call.messages.size(), 1);
@@ -340,13 +340,13 @@ TEST_F(SessionTest, ATooLargeMessageEndsItsCallBeforeItIsKept) {
 TEST_F(SessionTest, WhatIsNoMessageEndsItsCall) {
   Connect();
   for (const std::string& bytes : {std::string("\x02\0\0\0\x01x", 6), std::string("\x01\0\0\0\x01x", 6)}) {
-    FakeCall& call = Begin();
+    RecordedCall& call = Begin();
     client->Send(id, bytes);
     Exchange();
     EXPECT_TRUE(call.over);
     EXPECT_EQ(response().status(), 13);
   }
-  FakeCall& call = Begin();
+  RecordedCall& call = Begin();
   client->Send(id, Framed("abc").substr(0, 6));
   client->HalfClose(id);
   Exchange();
@@ -358,10 +358,10 @@ TEST_F(SessionTest, WhatIsReceivedAtOnceIsBounded) {
   budget.Take((256u << 20) - 100'000);  // Other connections.
   limits.stream_window = 1u << 20;
   Connect();
-  FakeCall& first = Begin();
+  RecordedCall& first = Begin();
   client->Send(id, Framed(std::string(90'000, 'x')).substr(0, 80'000));
   Exchange();
-  FakeCall& second = Begin();
+  RecordedCall& second = Begin();
   client->Send(id, Framed(std::string(90'000, 'x')).substr(0, 80'000));
   Exchange();
   EXPECT_FALSE(first.over);
@@ -374,7 +374,7 @@ TEST_F(SessionTest, WhatIsReceivedAtOnceIsBounded) {
 
 TEST_F(SessionTest, WhatComesAfterTheEndIsPassedOver) {
   Connect();
-  FakeCall& call = Begin();
+  RecordedCall& call = Begin();
   client->Send(id, Framed("a"));
   const std::string bytes = client->Take();
   call.finishes_on_message = true;
@@ -384,7 +384,7 @@ TEST_F(SessionTest, WhatComesAfterTheEndIsPassedOver) {
   EXPECT_THAT(call.messages, ElementsAre("a"));
   EXPECT_TRUE(call.over);
   // The connection goes on, and its window is whole.
-  FakeCall& next = Begin();
+  RecordedCall& next = Begin();
   for (int i = 0; i < 100; ++i) client->Send(id, Framed(std::string(50'000, 'c')));
   Exchange();
   EXPECT_EQ(next.messages.size(), 100);

@@ -1,0 +1,79 @@
+"""Programs of others against rpc::Server: h2spec, and gRPC's client for Python."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+BIN = pathlib.Path(os.environ["SLUICE_BIN"])
+TOOLS = pathlib.Path(os.environ.get("SLUICE_TOOLS", BIN.parent / "tools"))
+H2SPEC = "github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible"
+
+# Cases that h2spec counts as failed, and why the server answers otherwise.
+EXPECTED = {
+    # A new stream whose number is smaller than that of another: nghttp2 cannot tell it from one that is closed for long,
+    # and passes over what comes on such. Nothing is served.
+    "Sends stream identifier that is numerically smaller than previous",
+}
+
+
+@pytest.fixture
+def port():
+    with subprocess.Popen([BIN / "sluice-rpc-test-server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        yield int(server.stdout.readline())
+        server.stdin.close()
+        assert server.wait(20) == 0
+
+
+def go_tool(name, package):
+    """The path of a Go program: what is installed, or built once into the build tree; skips where it cannot be."""
+    found = shutil.which(name) or shutil.which(name, path=TOOLS)
+    if found:
+        return found
+    if shutil.which("go") is None:
+        pytest.skip(f"{name} is not there, and neither is Go, to build it")
+    built = subprocess.run(["go", "install", package], env={**os.environ, "GOBIN": str(TOOLS)}, capture_output=True,
+                           text=True, timeout=240, check=False)
+    if built.returncode != 0:
+        pytest.skip(f"{name} could not be built: {built.stderr.strip().splitlines()[-1:]}")
+    return str(TOOLS / name)
+
+
+def test_h2spec_finds_nothing_but_what_is_explained(port):
+    h2spec = go_tool("h2spec", H2SPEC)
+    run = subprocess.run([h2spec, "-h", "127.0.0.1", "-p", str(port), "-o", "2"], capture_output=True, text=True,
+                         timeout=250, check=False)
+    summary = re.search(r"(\d+) tests, (\d+) passed, (\d+) skipped, (\d+) failed", run.stdout)
+    assert summary, run.stdout[-2000:]
+    failed = set(re.findall(r"^ +× (?:\d+: )?(.*)$", run.stdout, re.MULTILINE))
+    assert failed == EXPECTED, run.stdout[-4000:]
+    assert int(summary[1]) > 140
+
+
+def test_grpcs_client_for_python_finds_a_grpc_server(port):
+    grpc = pytest.importorskip("grpc")
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        unary = channel.unary_unary("/test.Echo/Unary")
+        assert unary(b"hello", timeout=10) == b"hello"
+        assert unary(b"x" * 3_000_000, timeout=20) == b"x" * 3_000_000
+        response, call = unary.with_call(b"hello", timeout=10)
+        assert dict(call.trailing_metadata())["x-trailer-bin"] == b"\x00\xff"
+
+        assert list(channel.unary_stream("/test.Echo/Count")(b"x" * 500, timeout=10)) == [
+            str(i).encode() for i in range(500)]
+        assert channel.stream_unary("/test.Echo/Sum")(iter([b"x" * 1000] * 100), timeout=10) == b"100000"
+        messages = [str(i).encode() * i for i in range(100)]
+        assert list(channel.stream_stream("/test.Echo/Stream")(iter(messages), timeout=10)) == messages
+
+        with pytest.raises(grpc.RpcError) as error:
+            channel.unary_unary("/test.Echo/Fail")(b"x", timeout=10)
+        assert (error.value.code(), error.value.details()) == (grpc.StatusCode.DATA_LOSS, "lost: x ä 100 %")
+        with pytest.raises(grpc.RpcError) as error:
+            channel.unary_unary("/test.Echo/Nothing")(b"x", timeout=10)
+        assert error.value.code() == grpc.StatusCode.UNIMPLEMENTED
+        assert "this listener serves test.Echo/Unary" in error.value.details()
+        with pytest.raises(grpc.RpcError) as error:
+            unary(b"x", timeout=10, compression=grpc.Compression.Gzip)
+        assert error.value.code() == grpc.StatusCode.UNIMPLEMENTED
