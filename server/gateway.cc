@@ -9,12 +9,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/config/address.h"
-#include "server/grpc/library_log.h"
 #include "server/limit_metrics.h"
 #include "server/mqtt/client_ids.h"
 #include "server/mqtt/wire/factory.h"
 #include "server/route/subscription_plan.h"
 #include "server/route/target.h"
+#include "server/rpc/library_log.h"
 #include "server/runtime/mutex.h"
 #include "server/stages.h"
 #include "server/telemetry/process_metrics.h"
@@ -140,6 +140,7 @@ absl::Status Gateway::Stages::Start() {
   // From here on messages come.
   ticker_.Add(dispatcher_);
   ticker_.Add(*workers_);
+  if (admin_) ticker_.Add(*admin_);
   ticker_.Add(*settler_);
   ticker_.Add(outbox_);
   ticker_.Add(intake_control_);
@@ -235,8 +236,8 @@ absl::Status Gateway::Stages::StartAdmin() {
       },
       clock_);
   absl::StatusOr<std::unique_ptr<AdminServer>> admin =
-      AdminServer::Start(listen, config_.admin, clock_, static_cast<const StatusSource&>(*this), *dead_letter_store_,
-                         *replayer_, *broker_sessions_);
+      AdminServer::Start(listen, config_.admin, clock_, metrics_, static_cast<const StatusSource&>(*this),
+                         *dead_letter_store_, *replayer_, *broker_sessions_);
   if (admin.ok()) {
     admin_ = *std::move(admin);
     return absl::OkStatus();

@@ -9,6 +9,13 @@
 
 namespace sluice {
 
+namespace {
+
+// A thread of the workers' listener that has not turned for so long does not do so any more.
+constexpr Millis kStuck{10'000};
+
+}  // namespace
+
 absl::Status Gateway::Stages::StartHttp() {
   const HttpConfig& config = config_.http;
   if (config.listen.empty()) return absl::OkStatus();
@@ -21,8 +28,11 @@ absl::Status Gateway::Stages::StartHttp() {
     http_tls_ = *std::move(tls);
   }
   absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Start(
-      {.listen = config.listen, .tls = http_tls_, .metrics_token_file = config.metrics_token_file}, metrics_,
-      [this] { return Readiness(); }, clock_);
+      {.listen = config.listen,
+       .tls = http_tls_,
+       .metrics_token_file = config.metrics_token_file,
+       .health = [this](const auto& answer) { answer(workers_->Alive(kStuck)); }},
+      metrics_, [this] { return Readiness(); }, clock_);
   if (!http.ok()) return http.status();
   http_ = *std::move(http);
   return absl::OkStatus();
@@ -31,6 +41,10 @@ absl::Status Gateway::Stages::StartHttp() {
 std::vector<ReadinessItem> Gateway::Stages::Readiness() const {
   std::vector<ReadinessItem> items;
   items.push_back({"gateway", !draining_, draining_ ? "draining" : ""});
+  if (!draining_) {
+    const absl::Status workers = workers_->state();
+    items.push_back({"workers", workers.ok(), std::string(workers.message())});
+  }
   if (const SegmentJournal* disk = opened_journal_.on_disk()) {
     const absl::Status health = disk->health();
     items.push_back({"journal", health.ok(), std::string(health.message())});

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "server/config/command_line.h"
-#include "server/grpc/library_log.h"
 #include "server/net/descriptor_limit.h"
+#include "server/rpc/library_log.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/process_metrics.h"
 

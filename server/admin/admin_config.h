@@ -12,7 +12,8 @@ struct AdminConfig {
   // unix:PATH or HOST:PORT; empty: nobody administers. Nothing: admin.sock beside the journal, where there is one.
   std::optional<std::string> listen;
   std::optional<ListenerTls> tls;
-  bool insecure = false;  // Plain text on an address that others can reach.
+  bool insecure = false;   // Plain text on an address that others can reach.
+  bool reflection = true;  // grpc.reflection.
 
   friend bool operator==(const AdminConfig&, const AdminConfig&) = default;
 };

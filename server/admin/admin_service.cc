@@ -18,10 +18,6 @@ constexpr uint32_t kLargestPage = 1'000;
 constexpr size_t kPageBytes = 1u << 20;
 constexpr int kMostIds = 10'000;
 
-grpc::Status ToGrpc(const absl::Status& status) {
-  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
-}
-
 void JournalToProto(const GatewayStatus& status, v1::JournalStatus& out) {
   out.set_persistent(status.journal_persistent);
   out.set_messages(status.journal.ingress_messages);
@@ -48,62 +44,59 @@ void ConditionsToProto(const GatewayStatus& status, v1::GetStatusResponse& out) 
 
 }  // namespace
 
-grpc::Status AdminServiceImpl::GetStatus(grpc::ServerContext* /*context*/, const v1::GetStatusRequest* /*request*/,
-                                         v1::GetStatusResponse* response) {
+absl::Status AdminService::GetStatus(const v1::GetStatusRequest& /*request*/, v1::GetStatusResponse& response) {
   GatewayStatus status = status_.Status();
-  response->set_version(std::string(Version()));
-  response->set_gateway(status.gateway);
-  response->set_uptime_ms(static_cast<uint64_t>(std::chrono::duration_cast<Millis>(clock_.Now() - start_).count()));
-  response->set_draining(status.draining);
-  ConditionsToProto(status, *response);
-  JournalToProto(status, *response->mutable_journal());
+  response.set_version(std::string(Version()));
+  response.set_gateway(status.gateway);
+  response.set_uptime_ms(static_cast<uint64_t>(std::chrono::duration_cast<Millis>(clock_.Now() - start_).count()));
+  response.set_draining(status.draining);
+  ConditionsToProto(status, response);
+  JournalToProto(status, *response.mutable_journal());
   std::ranges::sort(status.chains, {}, &GatewayStatus::ChainBacklog::name);
   for (const GatewayStatus::ChainBacklog& chain : status.chains) {
-    v1::ChainStatus& one = *response->add_chains();
+    v1::ChainStatus& one = *response.add_chains();
     one.set_name(chain.name);
     one.set_waiting(chain.waiting);
     one.set_on_disk(chain.on_disk);
     one.set_in_flight(chain.in_flight);
   }
-  response->mutable_workers()->set_address(status.workers_address);
-  response->mutable_workers()->set_streams(status.worker_streams);
-  response->mutable_outbox()->set_messages(status.outbox_messages);
+  response.mutable_workers()->set_address(status.workers_address);
+  response.mutable_workers()->set_streams(status.worker_streams);
+  response.mutable_outbox()->set_messages(status.outbox_messages);
   const DeadLetterStore::Totals totals = store_.totals();
-  v1::DeadLettersStatus& letters = *response->mutable_dead_letters();
+  v1::DeadLettersStatus& letters = *response.mutable_dead_letters();
   letters.set_messages(totals.messages);
   letters.set_bytes(totals.bytes);
   letters.set_waiting(status.dead_letters_waiting);
   letters.set_trouble(status.dead_letters_trouble);
-  return grpc::Status::OK;
+  return absl::OkStatus();
 }
 
-grpc::Status AdminServiceImpl::ListDeadLetters(grpc::ServerContext* /*context*/,
-                                               const v1::ListDeadLettersRequest* request,
-                                               v1::ListDeadLettersResponse* response) {
-  const absl::StatusOr<LetterFilter> filter = FromProto(request->filter(), clock_.UnixMillis());
-  if (!filter.ok()) return ToGrpc(filter.status());
-  const absl::StatusOr<DeadLetterStore::Position> after = FromPageToken(request->page_token());
-  if (!after.ok()) return ToGrpc(after.status());
-  const size_t wanted = request->page_size() == 0 ? kDefaultPage : std::min(request->page_size(), kLargestPage);
+absl::Status AdminService::ListDeadLetters(const v1::ListDeadLettersRequest& request,
+                                           v1::ListDeadLettersResponse& response) {
+  const absl::StatusOr<LetterFilter> filter = FromProto(request.filter(), clock_.UnixMillis());
+  if (!filter.ok()) return filter.status();
+  const absl::StatusOr<DeadLetterStore::Position> after = FromPageToken(request.page_token());
+  if (!after.ok()) return after.status();
+  const size_t wanted = request.page_size() == 0 ? kDefaultPage : std::min(request.page_size(), kLargestPage);
   const absl::StatusOr<std::vector<KeptLetter>> page = store_.List(
-      *filter, *after, {.max_entries = wanted, .max_bytes = kPageBytes, .max_payload_bytes = request->payload_bytes()});
-  if (!page.ok()) return ToGrpc(page.status());
-  for (const KeptLetter& kept : *page) ToProto(kept, *response->add_dead_letters());
-  if (!page->empty()) response->set_next_page_token(ToPageToken(page->back()));
-  return grpc::Status::OK;
+      *filter, *after, {.max_entries = wanted, .max_bytes = kPageBytes, .max_payload_bytes = request.payload_bytes()});
+  if (!page.ok()) return page.status();
+  for (const KeptLetter& kept : *page) ToProto(kept, *response.add_dead_letters());
+  if (!page->empty()) response.set_next_page_token(ToPageToken(page->back()));
+  return absl::OkStatus();
 }
 
-grpc::Status AdminServiceImpl::GetDeadLetter(grpc::ServerContext* /*context*/, const v1::GetDeadLetterRequest* request,
-                                             v1::GetDeadLetterResponse* response) {
-  const absl::StatusOr<MessageId> id = FromProto(request->id());
-  if (!id.ok()) return ToGrpc(id.status());
+absl::Status AdminService::GetDeadLetter(const v1::GetDeadLetterRequest& request, v1::GetDeadLetterResponse& response) {
+  const absl::StatusOr<MessageId> id = FromProto(request.id());
+  if (!id.ok()) return id.status();
   const absl::StatusOr<KeptLetter> kept = store_.Get(*id);
-  if (!kept.ok()) return ToGrpc(kept.status());
-  ToProto(*kept, *response->mutable_dead_letter());
-  return grpc::Status::OK;
+  if (!kept.ok()) return kept.status();
+  ToProto(*kept, *response.mutable_dead_letter());
+  return absl::OkStatus();
 }
 
-absl::StatusOr<AdminServiceImpl::Selected> AdminServiceImpl::Select(const v1::DeadLetterSelection& selection) const {
+absl::StatusOr<AdminService::Selected> AdminService::Select(const v1::DeadLetterSelection& selection) const {
   if ((selection.ids_size() > 0) == selection.has_filter()) {
     return absl::InvalidArgumentError("exactly one of ids and filter must be set; an empty filter is all");
   }
@@ -124,7 +117,7 @@ absl::StatusOr<AdminServiceImpl::Selected> AdminServiceImpl::Select(const v1::De
   return selected;
 }
 
-absl::StatusOr<std::vector<int64_t>> AdminServiceImpl::NumbersOf(std::span<const MessageId> ids) const {
+absl::StatusOr<std::vector<int64_t>> AdminService::NumbersOf(std::span<const MessageId> ids) const {
   std::vector<int64_t> numbers;
   for (MessageId id : ids) {
     const absl::StatusOr<KeptLetter> kept = store_.Get(id);
@@ -137,96 +130,121 @@ absl::StatusOr<std::vector<int64_t>> AdminServiceImpl::NumbersOf(std::span<const
   return numbers;
 }
 
-absl::StatusOr<uint64_t> AdminServiceImpl::Count(const Selected& selected) const {
+absl::StatusOr<uint64_t> AdminService::Count(const Selected& selected) const {
   if (selected.filter) return store_.Count(*selected.filter);
   const absl::StatusOr<std::vector<int64_t>> numbers = NumbersOf(selected.ids);
   if (!numbers.ok()) return numbers.status();
   return numbers->size();
 }
 
-grpc::Status AdminServiceImpl::ReplayDeadLetters(grpc::ServerContext* context,
-                                                 const v1::ReplayDeadLettersRequest* request,
-                                                 v1::ReplayDeadLettersResponse* response) {
-  const absl::StatusOr<Selected> selected = Select(request->selection());
-  if (!selected.ok()) return ToGrpc(selected.status());
-  if (request->dry_run()) {
+absl::Status AdminService::ReplayDeadLetters(const std::function<bool()>& cancelled,
+                                             const v1::ReplayDeadLettersRequest& request,
+                                             v1::ReplayDeadLettersResponse& response) {
+  const absl::StatusOr<Selected> selected = Select(request.selection());
+  if (!selected.ok()) return selected.status();
+  if (request.dry_run()) {
     const absl::StatusOr<uint64_t> count = Count(*selected);
-    if (!count.ok()) return ToGrpc(count.status());
-    response->set_replayed(*count);
-    return grpc::Status::OK;
+    if (!count.ok()) return count.status();
+    response.set_replayed(*count);
+    return absl::OkStatus();
   }
-  auto cancelled = [context] { return context->IsCancelled(); };
   const absl::StatusOr<ReplayReport> report =
       selected->filter ? replay_.Matching(*selected->filter, cancelled) : replay_.ByIds(selected->ids, cancelled);
-  if (!report.ok()) return ToGrpc(report.status());
-  response->set_replayed(report->replayed);
-  response->set_failed(report->failed);
+  if (!report.ok()) return report.status();
+  response.set_replayed(report->replayed);
+  response.set_failed(report->failed);
   for (const ReplayReport::Failure& failure : report->failures) {
-    v1::DeadLetterFailure& one = *response->add_failures();
+    v1::DeadLetterFailure& one = *response.add_failures();
     one.set_id(failure.id);
     one.set_message(failure.message);
   }
-  response->set_stopped(report->stopped);
+  response.set_stopped(report->stopped);
   log::Info("dead letters replayed",
             {{"replayed", report->replayed}, {"failed", report->failed}, {"stopped", report->stopped}});
-  return grpc::Status::OK;
+  return absl::OkStatus();
 }
 
-grpc::Status AdminServiceImpl::PurgeDeadLetters(grpc::ServerContext* /*context*/,
-                                                const v1::PurgeDeadLettersRequest* request,
-                                                v1::PurgeDeadLettersResponse* response) {
-  const absl::StatusOr<Selected> selected = Select(request->selection());
-  if (!selected.ok()) return ToGrpc(selected.status());
+absl::Status AdminService::PurgeDeadLetters(const v1::PurgeDeadLettersRequest& request,
+                                            v1::PurgeDeadLettersResponse& response) {
+  const absl::StatusOr<Selected> selected = Select(request.selection());
+  if (!selected.ok()) return selected.status();
   absl::StatusOr<uint64_t> count = 0;
-  if (request->dry_run()) {
+  if (request.dry_run()) {
     count = Count(*selected);
   } else if (selected->filter) {
     count = store_.RemoveMatching(*selected->filter);
   } else {
     const absl::StatusOr<std::vector<int64_t>> numbers = NumbersOf(selected->ids);
-    if (!numbers.ok()) return ToGrpc(numbers.status());
+    if (!numbers.ok()) return numbers.status();
     count = store_.Remove(*numbers);
   }
-  if (!count.ok()) return ToGrpc(count.status());
-  response->set_purged(*count);
-  if (!request->dry_run()) log::Info("dead letters purged", {{"count", *count}});
-  return grpc::Status::OK;
+  if (!count.ok()) return count.status();
+  response.set_purged(*count);
+  if (!request.dry_run()) log::Info("dead letters purged", {{"count", *count}});
+  return absl::OkStatus();
 }
 
-grpc::Status AdminServiceImpl::ImportDeadLetters(grpc::ServerContext* /*context*/,
-                                                 grpc::ServerReader<v1::ImportDeadLettersRequest>* reader,
-                                                 v1::ImportDeadLettersResponse* response) {
-  if (importing_.exchange(true)) return {grpc::StatusCode::ABORTED, "another call imports; try again when it is done"};
+absl::Status AdminService::ImportDeadLetters(const std::function<bool(v1::ImportDeadLettersRequest&)>& read,
+                                             v1::ImportDeadLettersResponse& response) {
+  if (importing_.exchange(true)) return absl::AbortedError("another call imports; try again when it is done");
   LetterImport import(store_);
   v1::ImportDeadLettersRequest request;
   absl::Status status;
-  while (status.ok() && reader->Read(&request)) status = import.Take(request);
+  while (status.ok() && read(request)) status = import.Take(request);
   if (status.ok()) status = import.Finish();
   importing_ = false;
-  *response = import.response();
-  log::Info("dead letters imported", {{"imported", response->imported()},
-                                      {"present", response->present()},
-                                      {"failed", response->failed()},
+  response = import.response();
+  log::Info("dead letters imported", {{"imported", response.imported()},
+                                      {"present", response.present()},
+                                      {"failed", response.failed()},
                                       {"error", std::string(status.message())}});
-  return ToGrpc(status);
+  return status;
 }
 
-grpc::Status AdminServiceImpl::EndSession(grpc::ServerContext* /*context*/, const v1::EndSessionRequest* request,
-                                          v1::EndSessionResponse* response) {
-  if (request->gateway().empty() == request->client_id().empty()) {
-    return {grpc::StatusCode::INVALID_ARGUMENT, "exactly one of gateway and client_id must be set"};
+absl::Status AdminService::EndSession(const v1::EndSessionRequest& request, v1::EndSessionResponse& response) {
+  if (request.gateway().empty() == request.client_id().empty()) {
+    return absl::InvalidArgumentError("exactly one of gateway and client_id must be set");
   }
   const absl::StatusOr<std::vector<EndedSession>> sessions =
-      sessions_.EndSessions(request->gateway(), request->client_id(), request->connection());
-  if (!sessions.ok()) return ToGrpc(sessions.status());
+      sessions_.EndSessions(request.gateway(), request.client_id(), request.connection());
+  if (!sessions.ok()) return sessions.status();
   for (const EndedSession& session : *sessions) {
-    v1::EndedSession& one = *response->add_sessions();
+    v1::EndedSession& one = *response.add_sessions();
     one.set_connection(session.connection);
     one.set_client_id(session.client_id);
     one.set_ended(session.ended);
     one.set_detail(session.detail);
   }
-  return grpc::Status::OK;
+  return absl::OkStatus();
+}
+
+rpc::Service AdminService::Rpc(rpc::WorkerPool& pool) {
+  const auto unary = [this, &pool]<typename Request, typename Response>(
+                         const char* name, absl::Status (AdminService::*function)(const Request&, Response&)) {
+    return rpc::Method{.name = name,
+                       .make = rpc::Unary<Request, Response>(
+                           pool, [this, function](rpc::SyncCall& /*call*/, const Request& request, Response& response) {
+                             return (this->*function)(request, response);
+                           })};
+  };
+  const auto replay = [this](rpc::SyncCall& call, const v1::ReplayDeadLettersRequest& request,
+                             v1::ReplayDeadLettersResponse& response) {
+    return ReplayDeadLetters([&call] { return call.cancelled(); }, request, response);
+  };
+  const auto import = [this](rpc::SyncCall& /*call*/, const std::function<bool(v1::ImportDeadLettersRequest&)>& read,
+                             v1::ImportDeadLettersResponse& response) { return ImportDeadLetters(read, response); };
+  return {.name = kAdminServiceName,
+          .methods = {
+              unary("GetStatus", &AdminService::GetStatus),
+              unary("ListDeadLetters", &AdminService::ListDeadLetters),
+              unary("GetDeadLetter", &AdminService::GetDeadLetter),
+              {.name = "ReplayDeadLetters",
+               .make = rpc::Unary<v1::ReplayDeadLettersRequest, v1::ReplayDeadLettersResponse>(pool, replay)},
+              unary("PurgeDeadLetters", &AdminService::PurgeDeadLetters),
+              {.name = "ImportDeadLetters",
+               .make = rpc::ClientStreaming<v1::ImportDeadLettersRequest, v1::ImportDeadLettersResponse>(pool, import)},
+              unary("EndSession", &AdminService::EndSession),
+          }};
 }
 
 }  // namespace sluice

@@ -1,25 +1,33 @@
-// AdminService of sluice.v1. Rare and small work: gRPC's synchronous API, on threads of its own.
+// AdminService of sluice.v1. Rare and small work, on threads of its own.
 #pragma once
 
 #include <atomic>
+#include <functional>
+#include <optional>
 #include <span>
+#include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/admin/replay.h"
 #include "server/admin/session_ender.h"
 #include "server/admin/status_source.h"
 #include "server/deadletter/store.h"
+#include "server/rpc/service.h"
+#include "server/rpc/sync_call.h"
 #include "server/runtime/clock.h"
-#include "sluice/v1/admin.grpc.pb.h"
+#include "sluice/v1/admin.pb.h"
 
 namespace sluice {
 
+inline constexpr char kAdminServiceName[] = "sluice.v1.AdminService";
+
 // Thread-safe.
-class AdminServiceImpl final : public v1::AdminService::Service {
+class AdminService final {
  public:
   // All outlive it.
-  AdminServiceImpl(const Clock& clock, const StatusSource& status, DeadLetterStore& store, ReplaySink& replay,
-                   SessionEnder& sessions)
+  AdminService(const Clock& clock, const StatusSource& status, DeadLetterStore& store, ReplaySink& replay,
+               SessionEnder& sessions)
       : clock_(clock),
         status_(status),
         store_(store),
@@ -27,20 +35,18 @@ class AdminServiceImpl final : public v1::AdminService::Service {
         sessions_(sessions),
         start_(clock.Now()) {}
 
-  grpc::Status GetStatus(grpc::ServerContext* context, const v1::GetStatusRequest* request,
-                         v1::GetStatusResponse* response) override;
-  grpc::Status ListDeadLetters(grpc::ServerContext* context, const v1::ListDeadLettersRequest* request,
-                               v1::ListDeadLettersResponse* response) override;
-  grpc::Status GetDeadLetter(grpc::ServerContext* context, const v1::GetDeadLetterRequest* request,
-                             v1::GetDeadLetterResponse* response) override;
-  grpc::Status ReplayDeadLetters(grpc::ServerContext* context, const v1::ReplayDeadLettersRequest* request,
-                                 v1::ReplayDeadLettersResponse* response) override;
-  grpc::Status PurgeDeadLetters(grpc::ServerContext* context, const v1::PurgeDeadLettersRequest* request,
-                                v1::PurgeDeadLettersResponse* response) override;
-  grpc::Status ImportDeadLetters(grpc::ServerContext* context, grpc::ServerReader<v1::ImportDeadLettersRequest>* reader,
-                                 v1::ImportDeadLettersResponse* response) override;
-  grpc::Status EndSession(grpc::ServerContext* context, const v1::EndSessionRequest* request,
-                          v1::EndSessionResponse* response) override;
+  // Its methods, on threads of `pool`; both outlive the server.
+  rpc::Service Rpc(rpc::WorkerPool& pool);
+
+  absl::Status GetStatus(const v1::GetStatusRequest& request, v1::GetStatusResponse& response);
+  absl::Status ListDeadLetters(const v1::ListDeadLettersRequest& request, v1::ListDeadLettersResponse& response);
+  absl::Status GetDeadLetter(const v1::GetDeadLetterRequest& request, v1::GetDeadLetterResponse& response);
+  absl::Status ReplayDeadLetters(const std::function<bool()>& cancelled, const v1::ReplayDeadLettersRequest& request,
+                                 v1::ReplayDeadLettersResponse& response);
+  absl::Status PurgeDeadLetters(const v1::PurgeDeadLettersRequest& request, v1::PurgeDeadLettersResponse& response);
+  absl::Status ImportDeadLetters(const std::function<bool(v1::ImportDeadLettersRequest&)>& read,
+                                 v1::ImportDeadLettersResponse& response);
+  absl::Status EndSession(const v1::EndSessionRequest& request, v1::EndSessionResponse& response);
 
  private:
   // What a selection names: ids, or a filter.

@@ -45,6 +45,7 @@ void ReadAdmin(Reading& reading, MapReader& top, Draft& draft) {
   }
   const bool flag_is_wrong = map.Find("insecure") != nullptr && !map.Read("insecure", admin.insecure);
   if (!listen_is_wrong && !flag_is_wrong) CheckSecurity(map, admin);
+  map.Read("reflection", admin.reflection);
 }
 
 }  // namespace sluice

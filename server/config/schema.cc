@@ -96,6 +96,24 @@ constexpr Key kWorkersKeys[] = {
      "The largest frame of the stream; must hold the largest MQTT packet and 64 KiB more."},
     {"maxWindow", kMap, "", "", "The most one worker gets of what its window asks for."},
     {"maxStreams", kNumber, "1000", "1..100000", "Workers connected at once; one more is refused."},
+    {"maxStreamsPerConnection", kNumber, "100", "1..10000",
+     "Calls at once on one connection. A worker needs one; a proxy opens further connections when one is full."},
+    {"maxConnections", kNumber, "10000", "1..1000000",
+     "Connections at once, those in their handshake included; one more is closed at once. Fewer where the process may "
+     "not have so many file descriptors."},
+    {"maxConnectionsPerAddress", kNumber, "1000", "1..1000000",
+     "Of one IP address (IPv6: of one /64); one more is closed at once. Behind a proxy all workers have its address."},
+    {"handshakesPerSecond", kNumber, "1000", "1..100000",
+     "Connections that begin, over all addresses; twice as many after a quiet time. What comes faster waits in the "
+     "kernel."},
+    {"handshakesPerSecondPerAddress", kNumber, "200", "1..100000",
+     "The same of one address; one more is closed at once."},
+    {"handshakeTimeout", kDuration, "10s", "1s..5m",
+     "Until TLS and HTTP/2 are agreed upon; then the connection is closed."},
+    {"threads", kNumber, "1", "1..64",
+     "Event loops, over which connections are spread; more than one is for TLS with many workers."},
+    {"reflection", kFlag, "false", "",
+     "true: the listener describes its services to whoever connects (grpc.reflection), for tools such as grpcurl."},
     {"maxStreamAge", kDuration, "30m", "0..24h",
      "Age, give or take 20 %, at which a worker is asked to settle what it holds and connect again, so that workers "
      "spread over replicas that came later. 0: never."},
@@ -191,6 +209,8 @@ constexpr Key kAdminKeys[] = {
     {"insecure", kFlag, "false", "",
      "true: plain text, no authentication, also on an address that others can reach; whoever does reads, replays and "
      "purges dead letters. Said as a warning at start."},
+    {"reflection", kFlag, "true", "",
+     "The listener describes its services (grpc.reflection), for tools such as grpcurl."},
 };
 
 constexpr Key kAdminTlsKeys[] = {

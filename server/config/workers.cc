@@ -63,6 +63,14 @@ void ReadWorkers(Reading& reading, MapReader& top, Draft& draft) {
   }
   map.Read("maxStreams", workers.max_streams);
   map.Read("maxStreamAge", workers.max_stream_age);
+  map.Read("maxStreamsPerConnection", workers.max_streams_per_connection);
+  map.Read("maxConnections", workers.max_connections);
+  map.Read("maxConnectionsPerAddress", workers.max_connections_per_address);
+  map.Read("handshakesPerSecond", workers.handshakes_per_second);
+  map.Read("handshakesPerSecondPerAddress", workers.handshakes_per_second_per_address);
+  map.Read("handshakeTimeout", workers.handshake_timeout);
+  map.Read("threads", workers.threads);
+  map.Read("reflection", workers.reflection);
   for (const auto& [name, options] : draft.config.connections) {
     if (workers.max_frame_bytes >= options.max_packet_bytes + kFrameOverhead) continue;
     map.Error("maxFrameBytes",

@@ -36,7 +36,7 @@ struct HttpOptions {
 };
 
 // Serves on a loop of its own, within HttpLimits, so that clients who are slow, silent or many keep nobody out:
-//   /healthz  200 while the process lives, whatever the brokers do
+//   /healthz  200 while the process lives and what `health` asks turns, whatever the brokers do; else 503 and why
 //   /readyz   200 "ready" or 503 "not ready", then one line per item: "[+] connection plant" when it is ready,
 //             "[-] connection plant: connection refused" when not
 //   /metrics  Prometheus' text format; made by a thread of its own, once for all who ask meanwhile

@@ -73,7 +73,7 @@ void Outbox::FreeSlot(uint64_t token) {
   free_.push_back(token);
 }
 
-void Outbox::Send(std::vector<OutboxItem> items) {
+void Outbox::Send(std::vector<OutboxItem> items, Places places) {
   // Usually all of a batch go to one connection, so runs are handed over together.
   struct Run {
     Publisher* publisher = nullptr;
@@ -107,7 +107,7 @@ void Outbox::Send(std::vector<OutboxItem> items) {
       runs.back().messages.push_back({token, std::move(item.entry.message), item.wait_for_connection});
     }
   }
-  level_.Add(sent);
+  if (places == Places::kNew) level_.Add(sent);
   for (Run& run : runs) run.publisher->Publish(std::move(run.messages));
 }
 
@@ -155,8 +155,11 @@ void Outbox::Recover(std::vector<RecoveredReply> replies) {
   HandOver(std::move(refused), *refused_);
 }
 
-void Outbox::KeepDenied(std::vector<DeniedReply> replies) {
+void Outbox::KeepDenied(std::vector<DeniedReply> replies, Places places) {
+  Fill held{.messages = replies.size()};
+  for (const DeniedReply& reply : replies) held.bytes += reply.entry.message->footprint();
   if (denied_ == nullptr) {
+    if (places == Places::kReserved) level_.Remove(held);
     std::vector<RecordId> records;
     for (const DeniedReply& reply : replies) {
       if (reply.entry.record != 0) records.push_back(reply.entry.record);
@@ -166,9 +169,7 @@ void Outbox::KeepDenied(std::vector<DeniedReply> replies) {
   }
   std::vector<RefusedReply> kept;
   kept.reserve(replies.size());
-  Fill places{.messages = replies.size()};
   for (DeniedReply& reply : replies) {
-    places.bytes += reply.entry.message->footprint();
     kept.push_back({.record = reply.entry.record,
                     .connection = std::string(reply.entry.connection),
                     .message = std::move(reply.entry.message),
@@ -180,7 +181,7 @@ void Outbox::KeepDenied(std::vector<DeniedReply> replies) {
                     .by_gateway = true,
                     .place = nullptr});
   }
-  level_.Add(places);
+  if (places == Places::kNew) level_.Add(held);
   HandOver(std::move(kept), *denied_);
 }
 

@@ -82,10 +82,15 @@ class Outbox final : public PublishListener, public Tickable {
   // end.
   void HandDeniedTo(RefusedReplies& denied) { denied_ = &denied; }
 
+  // Whether what is handed over has its places already, by Reserve().
+  enum class Places : bool { kNew, kReserved };
+  // For replies that are on their way here: they count against the bounds from now on.
+  void Reserve(Fill places) { level_.Add(places); }
+
   // Takes all of them, also over a bound: on_full is what holds it.
-  void Send(std::vector<OutboxItem> items);
+  void Send(std::vector<OutboxItem> items, Places places = Places::kNew);
   // They keep their places until they stand in the dead letters. After HandDeniedTo().
-  void KeepDenied(std::vector<DeniedReply> replies);
+  void KeepDenied(std::vector<DeniedReply> replies, Places places = Places::kNew);
   // As Send() for what an earlier process left, in order, before anything new of the same topics is sent. QoS 0 waits
   // for the connection: only what waits stands in a journal. A connection that is not there counts as a refusal;
   // where refusals are tried again the reply stays in the journal for a start that has the connection.

@@ -248,8 +248,9 @@ absl::Status Settler::Record(Batch& batch) {
 }
 
 void Settler::CarryOut(Batch& batch) {
-  if (!batch.replies.empty()) outbox_.Send(std::move(batch.replies));
-  if (!batch.denied.empty()) outbox_.KeepDenied(std::move(batch.denied));
+  const auto places = has_thread_ && batch.held ? Outbox::Places::kReserved : Outbox::Places::kNew;
+  if (!batch.replies.empty()) outbox_.Send(std::move(batch.replies), places);
+  if (!batch.denied.empty()) outbox_.KeepDenied(std::move(batch.denied), places);
   for (Ending& ending : batch.endings) dispatcher_.Finish(ending.session, std::move(ending.finished));
 }
 
@@ -257,8 +258,13 @@ void Settler::CarryOut(Batch& batch) {
 
 void Settler::Hold(Batch batch, const absl::Status& why) {
   const Fill replies = RepliesOf(batch);
-  // Before it can be taken again.
-  held_replies_.Add(replies);
+  // Before it can be taken again. With a thread they are on their way to the outbox, and have their places there: what
+  // waits for the disk and what waits for brokers is bounded together.
+  if (has_thread_) {
+    outbox_.Reserve(replies);
+  } else {
+    held_replies_.Add(replies);
+  }
   MutexLock lock(mutex_);
   queued_.fetch_add(1, std::memory_order_acq_rel);
   if (holding()) held_settles_.Add(SettlesOf(batch));
@@ -275,7 +281,7 @@ void Settler::BeginHolding(const absl::Status& why) {
 }
 
 Settler::Batch Settler::TakeHeld() {
-  Batch joined{.joined = 0};
+  Batch joined{.held = true, .joined = 0};
   size_t bytes = 0;
   MutexLock lock(mutex_);
   while (!held_.empty() && bytes < kJoinedBytes &&
@@ -306,7 +312,7 @@ bool Settler::WriteHeld() {
   const Fill replies = RepliesOf(batch);
   const size_t joined = batch.joined;
   CarryOut(batch);
-  held_replies_.Remove(replies);
+  if (!has_thread_) held_replies_.Remove(replies);
   bool over = false;
   {
     MutexLock lock(mutex_);

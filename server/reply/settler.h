@@ -38,7 +38,7 @@ namespace sluice {
 // Thread-safe; one session's frames must come in order, one at a time.
 class Settler final : public SettleHandler, public Tickable {
  public:
-  // Of replies, while the journal cannot be written.
+  // Of replies, while the journal cannot be written. With a thread the outbox' bounds hold instead.
   struct HeldLimits {
     size_t max_messages = 10'000;
     size_t max_bytes = 64u << 20;
@@ -87,6 +87,7 @@ class Settler final : public SettleHandler, public Tickable {
     std::vector<DeniedReply> denied;
     std::vector<Ending> endings;
     std::vector<ItemResult> results;  // Known without the journal.
+    bool held = false;                // It was.
     size_t joined = 1;                // Calls that it is of.
   };
   // Who has sent a reply, to which delivery.

@@ -45,6 +45,10 @@ void ServerCall::Read() {
   connection_.MarkDirty();
 }
 
+void ServerCall::LimitMessages(size_t bytes) {
+  if (stream_ != nullptr) stream_->LimitMessages(bytes);
+}
+
 void ServerCall::SendInitialMetadata(Metadata metadata) {
   if (stream_ == nullptr) return;
   stream_->SendHeaders(std::move(metadata));

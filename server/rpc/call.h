@@ -22,6 +22,7 @@ class ServerCall final : public Call, public CallEvents {
   const CallInfo& info() const override { return info_; }
   const std::shared_ptr<Waker>& waker() override { return waker_; }
   void Read() override;
+  void LimitMessages(size_t bytes) override;
   void SendInitialMetadata(Metadata metadata) override;
   void Write(Payload message) override;
   void Finish(const absl::Status& status, Metadata trailers) override;

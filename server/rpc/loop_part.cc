@@ -29,7 +29,7 @@ ServerShared::ServerShared(ServerOptions server_options, const Clock& server_clo
   for (const Service& service : options.services) {
     for (const Method& method : service.methods) {
       methods.emplace(absl::StrCat("/", service.name, "/", method.name), method.make);
-      absl::StrAppend(&known, known.empty() ? "" : ", ", service.name, "/", method.name);
+      absl::StrAppend(&known, known.empty() ? "/" : ", /", service.name, "/", method.name);
     }
   }
 }

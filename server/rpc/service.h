@@ -73,7 +73,7 @@ class Call {
   // beyond one window (Limits::stream_window) nothing is kept for it.
   virtual void Read() = 0;
   // No message that begins from now on may be larger; at most Limits::message_bytes, which it is without.
-  virtual void LimitMessages(size_t /*bytes*/) {}
+  virtual void LimitMessages(size_t bytes) = 0;
   // Sent ahead of the first message or of the status; later it does nothing. Without it, empty initial metadata.
   virtual void SendInitialMetadata(Metadata metadata) = 0;
   // One at a time, until CallHandler::OnWritten. Not after Finish.

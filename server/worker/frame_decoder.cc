@@ -263,8 +263,7 @@ void Decoder::DecodeDrain(std::string_view bytes, DrainNotice& to) {
 }
 
 void Decoder::DecodeHello(std::string_view bytes, Hello& to) {
-  // Once per stream, so the generated code may do it; all that is valid fits in this.
-  constexpr size_t kMaxHelloBytes = 1u << 20;
+  // Once per stream, so the generated code may do it.
   v1::Hello from;
   if (bytes.size() > kMaxHelloBytes) return Fail("hello: larger than 1 MiB");
   if (!from.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {

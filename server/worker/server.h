@@ -1,15 +1,13 @@
 // The gateway's listener for workers.
 #pragma once
 
-#include <grpcpp/grpcpp.h>
-
 #include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/status.h"
-#include "server/grpc/listener.h"
-#include "server/grpc/unknown_methods.h"
+#include "server/rpc/endpoint.h"
+#include "server/rpc/health.h"
 #include "server/worker/registry.h"
 #include "server/worker/service.h"
 #include "server/worker/workers_config.h"
@@ -40,9 +38,13 @@ class WorkerServer final : public Tickable {
   int port() const { return port_; }
 
   size_t streams() const { return registry_.size(); }
+  // Whether it accepts connections; else why not, for /readyz. After Start().
+  absl::Status state() const { return endpoint_->state(); }
+  // Whether its threads still turn, with so much patience; else why not, for /healthz. After Start().
+  absl::Status Alive(Millis patience) const { return endpoint_->Alive(patience); }
   // From now on grpc.health.v1 says NOT_SERVING, so that proxies send new streams elsewhere; those that come are
   // served.
-  void SetNotServing();
+  void SetNotServing() { health_.SetNotServing(); }
   // Tells all workers to settle what they hold until `deadline` and go; new streams are refused. Returns at once.
   void Drain(SteadyTime deadline, const std::string& reason) {
     SetNotServing();
@@ -54,19 +56,17 @@ class WorkerServer final : public Tickable {
   // about `deadline`. Idempotent. The ticker must still run, or Tick be called.
   void Stop(SteadyTime deadline);
 
-  SteadyTime Tick(SteadyTime now) override { return registry_.Tick(now); }
+  SteadyTime Tick(SteadyTime now) override;
 
  private:
   const Options options_;
   const Clock& clock_;
+  MetricsRegistry& metrics_;
   log::Limiter log_limit_;
   CrashLoops crash_loops_;
   SessionRegistry registry_;
-  WorkerStreamService service_;
-  UnknownMethods unknown_;
-  std::shared_ptr<grpc::ServerCredentials> credentials_;  // gRPC keeps less than it uses.
-  SocketClaim claim_;
-  std::unique_ptr<grpc::Server> server_;
+  rpc::Health health_{{kWorkerServiceName}};
+  std::unique_ptr<rpc::Endpoint> endpoint_;  // Null before Start().
   std::string address_;
   int port_ = 0;
 };

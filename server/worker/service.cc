@@ -1,163 +1,115 @@
 #include "server/worker/service.h"
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
-#include "absl/container/inlined_vector.h"
+#include "server/net/peer.h"
+#include "server/runtime/mutex.h"
+#include "server/worker/frame_decoder.h"
 
 namespace sluice {
 namespace {
 
-// absl's codes are gRPC's.
-grpc::Status ToGrpc(const absl::Status& status) {
-  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
-}
-
-using Reactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
-
-// What the session answers as no WorkerFrame: no field has the number 0.
-constexpr std::string_view kNoFrame("\0", 1);
-
-void Release(void* owner) { delete static_cast<std::shared_ptr<rpc::Payload>*>(owner); }
-
-grpc::ByteBuffer ToBuffer(rpc::Payload payload) {
-  const auto owner = std::make_shared<rpc::Payload>(std::move(payload));
-  absl::InlinedVector<grpc::Slice, 1> slices;
-  for (size_t i = 0; i < owner->pieces(); ++i) {
-    // gRPC takes a mutable pointer and never writes through it.
-    void* bytes = const_cast<char*>(owner->piece(i).data());
-    slices.emplace_back(bytes, owner->piece(i).size(), Release, new std::shared_ptr<rpc::Payload>(owner));
-  }
-  return {slices.data(), slices.size()};
-}
-
-// gRPC orders the reactions of a call, but is built without ThreadSanitizer, which so cannot see it. This says it again
-// (a plain store and load on x86), so that everything else under a reaction is checked.
-class Handover {
+// A call that is a session's stream.
+class WorkerCall final : public rpc::CallHandler, public Stream {
  public:
-  void Give() { given_.store(true, std::memory_order_release); }
-  void Take() const { static_cast<void>(given_.load(std::memory_order_acquire)); }
+  WorkerCall(rpc::Call& call, SessionRegistry& registry, size_t max_frame_bytes)
+      : call_(call), waker_(call.waker()), registry_(registry), max_frame_bytes_(max_frame_bytes) {}
 
- private:
-  std::atomic<bool> given_{false};
-};
-
-// A call that is turned away at once.
-class Refusal final : public Reactor {
- public:
-  explicit Refusal(const absl::Status& status) {
-    Finish(ToGrpc(status));
-    begun_.Give();
-  }
-  void OnDone() override {
-    begun_.Take();
-    delete this;
-  }
-
- private:
-  Handover begun_;
-};
-
-// A call that is a session's stream. Owned by gRPC until OnDone.
-class Call final : public Reactor, public Stream {
- public:
-  explicit Call(grpc::CallbackServerContext& context) : context_(context) {}
-
-  // No reaction runs before Work() has returned the call.
-  absl::Status Begin(SessionRegistry& registry) {
-    registry_ = &registry;
-    absl::StatusOr<std::shared_ptr<Session>> session = registry.Open(*this, context_.peer());
+  absl::Status Begin() {
+    const rpc::CallInfo& info = call_.info();
+    std::vector<std::string_view> authorization;
+    for (const auto& [name, value] : info.metadata) {
+      if (name == "authorization") authorization.push_back(value);
+    }
+    const auto certificate = info.peer == nullptr ? nullptr : info.peer->certificate;
+    absl::StatusOr<std::shared_ptr<Session>> session =
+        registry_.Open(*this, info.peer_name, {.certificate = certificate, .authorization = authorization});
     if (!session.ok()) return session.status();
     session_ = *std::move(session);
-    StartRead(&incoming_);
-    begun_.Give();
+    // Nobody is known to be a worker before it has said hello, and then gets the room that frames may need.
+    call_.LimitMessages(std::min(kMaxHelloBytes, max_frame_bytes_));
+    call_.Read();
     return absl::OkStatus();
   }
 
-  void OnReadDone(bool ok) override {
-    begun_.Take();
-    reads_.Take();
-    bool more = ok && session_->OnRead(TakeIncoming());
-    incoming_slice_ = grpc::Slice();
-    if (!ok) session_->OnReadEnd();
-    reads_.Give();
-    if (more) StartRead(&incoming_);
+  // ---- the call's reactions
+  void OnMessage(std::string message) override {
+    const bool more = session_->OnRead(message);
+    if (std::exchange(first_, false)) call_.LimitMessages(max_frame_bytes_);
+    if (more) call_.Read();
   }
-  void OnWriteDone(bool ok) override {
-    begun_.Take();
-    writes_.Take();
-    outgoing_.Clear();
-    session_->OnWriteDone(ok);
+  void OnHalfClose() override { session_->OnReadEnd(); }
+  void OnWritten() override { session_->OnWriteDone(true); }
+  void OnWake() override {
+    if (read_.exchange(false)) call_.Read();
+    std::optional<absl::Status> aborted;
+    {
+      MutexLock lock(mutex_);
+      aborted.swap(abort_);
+    }
+    if (aborted) {
+      call_.Abort(*aborted);
+    } else {
+      session_->OnWake();
+    }
   }
-  void OnCancel() override {
-    begun_.Take();
-    session_->OnCancel();
-    cancel_.Give();
-  }
+  void OnCancel(const absl::Status& why) override { session_->OnCancel(why); }
   void OnDone() override {
-    for (const Handover* handover : {&begun_, &reads_, &writes_, &cancel_}) handover->Take();
-    std::shared_ptr<Session> session = std::move(session_);
-    SessionRegistry& registry = *registry_;
+    if (session_ == nullptr) return;
+    const std::shared_ptr<Session> session = std::move(session_);
     session->OnDone();
-    delete this;
-    // Last: who waits for it may take the registry and the server down.
-    registry.Remove(*session);
+    // Last: who waits for it may take the registry down.
+    registry_.Remove(*session);
   }
 
-  bool Wake() override { return true; }
-  void WriteFrame(rpc::Payload frame) override {
-    outgoing_ = ToBuffer(std::move(frame));
-    writes_.Give();
-    StartWrite(&outgoing_);
+  // ---- Stream
+  bool Wake() override {
+    waker_->Wake();
+    return false;
   }
+  void WriteFrame(rpc::Payload frame) override { call_.Write(std::move(frame)); }
   void ReadFrame() override {
-    reads_.Give();
-    StartRead(&incoming_);
+    read_.store(true);
+    waker_->Wake();
   }
-  void EndWith(const absl::Status& status) override {
-    writes_.Give();
-    Finish(ToGrpc(status));
-  }
+  void EndWith(const absl::Status& status) override { call_.Finish(status); }
   void Abort(const absl::Status& status) override {
-    // TryCancel would tell the worker CANCELLED, whatever the reason. On a server's call this sends the status
-    // ahead of what the worker does not read.
-    grpc_call_cancel_with_status(context_.c_call(), static_cast<grpc_status_code>(status.code()),
-                                 std::string(status.message()).c_str(), nullptr);
+    {
+      MutexLock lock(mutex_);
+      abort_ = status;
+    }
+    waker_->Wake();
   }
 
  private:
-  // In one piece; stays until the next read.
-  std::string_view TakeIncoming() {
-    if (incoming_.Length() == 0) return {};
-    if (!incoming_.TrySingleSlice(&incoming_slice_).ok() && !incoming_.DumpToSingleSlice(&incoming_slice_).ok()) {
-      return kNoFrame;
-    }
-    incoming_.Clear();
-    return {reinterpret_cast<const char*>(incoming_slice_.begin()), incoming_slice_.size()};
-  }
-
-  grpc::CallbackServerContext& context_;
-  SessionRegistry* registry_ = nullptr;
+  rpc::Call& call_;
+  const std::shared_ptr<rpc::Waker> waker_;
+  SessionRegistry& registry_;
+  const size_t max_frame_bytes_;
   std::shared_ptr<Session> session_;
-  grpc::ByteBuffer incoming_;
-  grpc::Slice incoming_slice_;
-  grpc::ByteBuffer outgoing_;  // Owned by the write under way.
-  Handover begun_;
-  Handover reads_;
-  Handover writes_;  // The end is the last of them.
-  Handover cancel_;
+  bool first_ = true;
+
+  std::atomic<bool> read_ = false;
+  Mutex mutex_;
+  std::optional<absl::Status> abort_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace
 
-Reactor* WorkerStreamService::Work(grpc::CallbackServerContext* context) {
-  auto call = std::make_unique<Call>(*context);
-  absl::Status status = call->Begin(registry_);
-  if (!status.ok()) return new Refusal(status);
-  return call.release();
+rpc::Service MakeWorkerService(SessionRegistry& registry, size_t max_frame_bytes) {
+  const auto make = [&registry, max_frame_bytes](rpc::Call& call) -> std::unique_ptr<rpc::CallHandler> {
+    auto handler = std::make_unique<WorkerCall>(call, registry, max_frame_bytes);
+    if (absl::Status status = handler->Begin(); !status.ok()) return rpc::Refuse(call, status);
+    return handler;
+  };
+  return {.name = kWorkerServiceName, .methods = {{.name = "Work", .make = make}}};
 }
 
 }  // namespace sluice

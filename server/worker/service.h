@@ -1,22 +1,16 @@
-// sluice.v1.WorkerService on gRPC's callback API: each call becomes a Session; nothing is decided here.
+// sluice.v1.WorkerService: each call becomes a Session; nothing is decided here.
 #pragma once
 
-#include <grpcpp/grpcpp.h>
+#include <cstddef>
 
+#include "server/rpc/service.h"
 #include "server/worker/registry.h"
-#include "sluice/v1/worker.grpc.pb.h"
 
 namespace sluice {
 
-// The raw method hands over bytes, so that no message object is built per frame.
-class WorkerStreamService final : public v1::WorkerService::WithRawCallbackMethod_Work<v1::WorkerService::Service> {
- public:
-  explicit WorkerStreamService(SessionRegistry& registry) : registry_(registry) {}
+inline constexpr char kWorkerServiceName[] = "sluice.v1.WorkerService";
 
-  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Work(grpc::CallbackServerContext* context) override;
-
- private:
-  SessionRegistry& registry_;
-};
+// `registry` outlives the server. After its Hello a worker's frames may have `max_frame_bytes`.
+rpc::Service MakeWorkerService(SessionRegistry& registry, size_t max_frame_bytes);
 
 }  // namespace sluice

@@ -89,8 +89,8 @@ SteadyTime SteadyAt(int64_t unix_s, const Clock& clock);
 //      ▼
 //   kFinished ──OnDone──▶ kDone: late deliveries and results are forgotten.
 //
-// What a half-close and a broken connection do first is the same. So after it the dispatcher keeps the deliveries until
-// OnCancel or OnDone say which it was: what a worker was lost with is delivered with care.
+// After a half-close the dispatcher keeps the deliveries until OnCancel or OnDone say whether the connection broke, too:
+// what a worker was lost with is delivered with care.
 //
 // Decisions are made under the mutex; the dispatcher, the settle handler, WriteFrame and EndWith are called outside
 // it. Whoever has something to be written, or to end, wakes the stream; what has come together until OnWake is encoded
@@ -109,12 +109,13 @@ class Session final : public DeliverySink,
   // ---- reactions of the stream
   // False: read no more, or not before Stream::ReadFrame.
   bool OnRead(std::string_view frame);
-  // The worker half-closed, or the stream is broken.
+  // The worker half-closed.
   void OnReadEnd();
   void OnWriteDone(bool ok);
   // After Stream::Wake: starts what may be started now, a write or the end.
   void OnWake();
-  void OnCancel();
+  // The worker hears nothing more. `why`: CANCELLED (it has gone), or what was wrong with its call.
+  void OnCancel(const absl::Status& why);
   // The last one; the Stream dies.
   void OnDone();
 

@@ -11,6 +11,12 @@ namespace {
 constexpr Millis kFlushGrace{5'000};
 constexpr Millis kCloseGrace{1'000};
 
+// What the worker sent was wrong, or too large. Else it has gone.
+bool IsFault(const absl::Status& why) {
+  return absl::IsResourceExhausted(why) || absl::IsInvalidArgument(why) || absl::IsInternal(why) ||
+         absl::IsUnimplemented(why);
+}
+
 }  // namespace
 
 void Session::OnReadEnd() {
@@ -32,19 +38,21 @@ void Session::OnReadEnd() {
   Pump();
 }
 
-void Session::OnCancel() {
-  const absl::Status lost = absl::CancelledError("the worker cancelled the stream, or its connection broke");
+void Session::OnCancel(const absl::Status& why) {
+  const EndReason reason = IsFault(why) ? EndReason::kInvalid : EndReason::kLost;
+  const absl::Status lost =
+      absl::IsCancelled(why) ? absl::CancelledError("the worker cancelled the stream, or its connection broke") : why;
   {
     MutexLock lock(mutex_);
     flush_ = false;
     linger_until_ = kNever;
     // A broken connection may first look like a half-close.
     if (state_ >= State::kClosing && end_reason_ == EndReason::kDone) {
-      end_reason_ = EndReason::kLost;
+      end_reason_ = reason;
       end_status_ = lost;
     }
   }
-  Close(lost, EndReason::kLost);
+  Close(lost, reason);
   Leave();
 }
 

@@ -24,6 +24,16 @@ struct WorkersConfig {
   uint32_t max_window_messages = 10'000;
   uint64_t max_window_bytes = 64u << 20;
   size_t max_streams = 1'000;
+  uint32_t max_streams_per_connection = 100;
+  // Connections, before anybody has said who they are. Those in all share the process' file descriptors with the rest.
+  size_t max_connections = 10'000;
+  size_t max_connections_per_address = 1'000;
+  size_t handshakes_per_second = 1'000;
+  size_t handshakes_per_second_per_address = 200;
+  // Until TLS and HTTP/2 are agreed upon.
+  Millis handshake_timeout{10'000};
+  size_t threads = 1;       // Event loops.
+  bool reflection = false;  // grpc.reflection.
   // Age, give or take 20 %, at which a stream is asked to drain and connect again, so that streams spread over replicas
   // that came later. 0: never.
   Millis max_stream_age{1'800'000};

@@ -42,7 +42,7 @@
 {{/* Keys of the gateway that hold a duration, in lower case; maxReconnectInterval takes a plain number. */}}
 {{- define "sluice.durations" -}}
 sessionexpiry keepalive connecttimeout lease maxlease retrybackoff maxretrybackoff resulttimeout maxage heartbeat
-maxstreamage leaveshareafter noworkersafter drain fsyncinterval templatechainidle
+maxstreamage handshaketimeout leaveshareafter noworkersafter drain fsyncinterval templatechainidle
 {{- end -}}
 
 {{/* What has the right type and cannot be: (dict "at" PATH "value" VALUE). Looks at all keys, in any case. */}}

@@ -26,6 +26,8 @@ void CallStream::Read() {
   session_.pumped_.push_back(this);
 }
 
+void CallStream::LimitMessages(size_t bytes) { reader_.set_max_bytes(std::min(bytes, session_.limits_.message_bytes)); }
+
 void CallStream::SendHeaders(Metadata metadata) {
   if (headers_submitted_ || final_) return;
   initial_ = std::move(metadata);
@@ -101,6 +103,7 @@ void CallStream::Parse(std::string_view& bytes) {
       Fail(message.status());
       return;
     }
+    SetRoom();
     if (!*message) {
       if (message_since_ == kNever) {
         message_since_ = session_.now_;
@@ -132,6 +135,18 @@ void CallStream::Pump() {
     }
   }
   CheckHalfClose();
+}
+
+void CallStream::SetRoom() {
+  // Else each half window would wait for an update that may stand behind much that the client does not read yet; a
+  // proxy that does not read one direction while it cannot send the other would never get it.
+  const size_t length = reader_.length();
+  const uint32_t window = session_.limits_.stream_window;
+  const bool wide = length > window / 2;
+  if (wide == wide_) return;
+  wide_ = wide;
+  nghttp2_session_set_local_window_size(session_.http2_, NGHTTP2_FLAG_NONE, id_,
+                                        static_cast<int32_t>(wide ? window + length : window));
 }
 
 void CallStream::CheckHalfClose() {

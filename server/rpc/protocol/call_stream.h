@@ -39,6 +39,7 @@ class CallStream {
   CallStream& operator=(const CallStream&) = delete;
 
   void Read();
+  void LimitMessages(size_t bytes);
   void SendHeaders(Metadata metadata);
   void Write(Payload message);
   void Finish(const absl::Status& status, Metadata trailers);
@@ -59,6 +60,8 @@ class CallStream {
   // Parses what was kept back.
   void Pump();
   void CheckHalfClose();
+  // Gives the client room for all of a message that is larger than the window, and takes it back after that.
+  void SetRoom();
   // The request cannot go on: tells the handler, and the client.
   void Fail(const absl::Status& status);
   void DropRequest();
@@ -82,6 +85,7 @@ class CallStream {
   ReceiveShare& share_;
   MessageReader reader_;
   std::string backlog_;  // Not asked for yet; not given back to the client's window.
+  bool wide_ = false;    // The window is that of a large message.
   bool reading_ = false;
   bool delivering_ = false;
   bool pumps_ = false;  // Among those that the session pumps.

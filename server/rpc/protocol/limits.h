@@ -25,7 +25,8 @@ struct Limits {
   // Of messages that are not whole or not taken yet, over all calls of a connection; at least one message of the
   // largest size always fits. More ends the call that it came for with RESOURCE_EXHAUSTED.
   size_t receive_bytes = 64u << 20;
-  // What a client may send ahead of what was taken: for one call and for the connection.
+  // What a client may send ahead of what was taken: for one call, beside a large message whose begin was taken, and for
+  // the connection.
   uint32_t stream_window = 256u << 10;
   uint32_t connection_window = 1u << 20;
   // Messages that were packed with gzip are accepted.

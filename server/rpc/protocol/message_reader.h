@@ -32,6 +32,9 @@ class MessageReader {
   // has come.
   absl::StatusOr<std::optional<std::string>> Take(std::string_view& bytes);
 
+  // Of messages that begin from now on.
+  void set_max_bytes(size_t bytes) { max_bytes_ = bytes; }
+
   bool within_message() const { return have_prefix_ > 0; }
   // Of the message that is being received, as far as known; 0 with none.
   size_t length() const { return have_prefix_ == kPrefix ? length_ : 0; }
@@ -44,7 +47,7 @@ class MessageReader {
 
   ReceiveShare& share_;
   const Packing packing_;
-  const size_t max_bytes_;
+  size_t max_bytes_;
 
   std::array<uint8_t, kPrefix> prefix_{};
   size_t have_prefix_ = 0;

@@ -132,6 +132,15 @@ void Http2Session::Breach(EndCause cause, std::string text) {
 
 // ---- bytes out
 
+bool Http2Session::wants_input() const {
+  // A proxy may read nothing of us before we have read what it has to send. So that goes on, until the answers to it
+  // (to PINGs, SETTINGS, calls that are refused) have become many, too; what calls send is bounded by their handlers.
+  constexpr size_t kMostQueued = 500;
+  if (over()) return false;
+  return output_.size() < limits_.output_bytes ||
+         nghttp2_session_get_outbound_queue_size(http2_) < kMostQueued + limits_.streams;
+}
+
 void Http2Session::Gather(SteadyTime now) {
   now_ = now;
   while (!abrupt_) {

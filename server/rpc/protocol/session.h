@@ -65,7 +65,7 @@ class Http2Session {
   // Takes all of `bytes`. Events run within it.
   void Receive(std::string_view bytes, SteadyTime now);
   // False: the client does not read what is sent; nothing is to be read from it until it does.
-  bool wants_input() const { return !over() && output_.size() < limits_.output_bytes; }
+  bool wants_input() const;
 
   // Frames what may be sent. Events run within it.
   void Gather(SteadyTime now);

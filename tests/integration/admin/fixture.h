@@ -54,7 +54,7 @@ class AdminTest : public testing::Test {
   }
 
   absl::Status Start(const std::string& listen) {
-    auto admin = AdminServer::Start(listen, config_, clock_, status_, *store_, replays_, sessions_);
+    auto admin = AdminServer::Start(listen, config_, clock_, metrics_, status_, *store_, replays_, sessions_);
     if (!admin.ok()) return admin.status();
     admin_ = *std::move(admin);
     return absl::OkStatus();

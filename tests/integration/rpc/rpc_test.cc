@@ -162,7 +162,7 @@ TEST_F(RpcTest, UnknownMethodsAreToldWhatThereIs) {
   StartServer();
   const grpc::Status status = Unary("/other.Service/Method", "", nullptr);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_EQ(status.error_message(), "no method '/other.Service/Method' here; this listener serves test.Echo/Stream");
+  EXPECT_EQ(status.error_message(), "no method '/other.Service/Method' here; this listener serves /test.Echo/Stream");
 }
 
 TEST_F(RpcTest, WhoMayNotCallIsToldSoAndCostsNoHandler) {

@@ -168,10 +168,20 @@ TEST_F(WorkerStreamAbuseTest, AWorkerThatNeverReadsIsHeldToItsWindowAndThenEnded
   // It goes on sending what must be answered.
   v1::WorkerFrame stale;
   for (uint64_t i = 0; i < 2'000; ++i) stale.add_settles()->set_delivery_id(1'000'000 + i);
-  for (int i = 0; i < 200 && deaf.Say(stale); ++i) Advance(Millis(50));
-  for (int i = 0; i < 100; ++i) Advance(Millis(50));
-  ASSERT_TRUE(source_.AwaitRemoved(2));
+  std::atomic<bool> over = false;
+  // Beside it: once nothing more is read of it, it waits within Say.
+  std::thread time([this, &over] {
+    while (!over) {
+      Advance(Millis(50));
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  });
+  for (int i = 0; i < 200 && deaf.Say(stale); ++i) {
+  }
+  EXPECT_TRUE(source_.AwaitRemoved(2));
   grpc::Status status = deaf.Finish();
+  over = true;
+  time.join();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED) << status.error_message();
   // Counted when the stream is done with, which its worker may hear of first.
   Counter& ended = metrics_.GetCounter("sluice_worker_streams_ended_total", "", {{"reason", "results_unread"}});

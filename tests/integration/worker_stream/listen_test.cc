@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "server/grpc/listener.h"
+#include "server/net/socket_claim.h"
 #include "tests/integration/worker_stream/fixture.h"
 #include "tests/support/certificates.h"
 #include "tests/support/temp_dir.h"
@@ -184,13 +184,14 @@ TEST_F(WorkerListenTest, TlsFilesThatCannotBeUsedAreErrorsThatNameKeyAndPath) {
   };
   std::string junk = folder_.Write("junk.pem", "junk");
   std::string absent = folder_ / "absent.pem";
-  EXPECT_THAT(error_with(&ListenerTls::cert_file, absent), HasSubstr("workers.tls.certFile: cannot read '" + absent));
+  EXPECT_THAT(error_with(&ListenerTls::cert_file, absent),
+              HasSubstr("workers.tls.certFile: '" + absent + "' cannot be read"));
   EXPECT_THAT(error_with(&ListenerTls::cert_file, junk),
               HasSubstr("certFile: '" + junk + "' holds no PEM certificate"));
   EXPECT_THAT(error_with(&ListenerTls::key_file, junk), HasSubstr("workers.tls.keyFile: '" + junk));
   EXPECT_THAT(error_with(&ListenerTls::key_file, ca.Server().key_file), HasSubstr("is not the key of"));
   EXPECT_THAT(error_with(&ListenerTls::client_ca_file, junk), HasSubstr("workers.tls.clientCaFile: '" + junk));
-  EXPECT_THAT(error_with(&ListenerTls::client_ca_file, folder_.path()), HasSubstr("clientCaFile: cannot read"));
+  EXPECT_THAT(error_with(&ListenerTls::client_ca_file, folder_.path()), HasSubstr("' cannot be read: Is a directory"));
 }
 
 TEST_F(WorkerListenTest, NewConnectionsUseRenewedFilesAndJunkChangesNothing) {
@@ -202,16 +203,16 @@ TEST_F(WorkerListenTest, NewConnectionsUseRenewedFilesAndJunkChangesNothing) {
   EXPECT_TRUE(TryToConnect(Trust(ca)).ok());
 
   std::ofstream(files.cert_file) << "junk";
-  clock_.Advance(Millis(2'000));
+  Advance(Millis(2'000));
   EXPECT_TRUE(TryToConnect(Trust(ca)).ok()) << "the last good certificate stays in use";
 
   CertificateFiles fresh = renewed.Server();
   std::filesystem::copy_file(fresh.cert_file, files.cert_file, std::filesystem::copy_options::overwrite_existing);
-  clock_.Advance(Millis(2'000));
+  Advance(Millis(2'000));
   EXPECT_TRUE(TryToConnect(Trust(ca)).ok()) << "half of a pair changes nothing";
 
   std::filesystem::copy_file(fresh.key_file, files.key_file, std::filesystem::copy_options::overwrite_existing);
-  clock_.Advance(Millis(2'000));
+  Advance(Millis(2'000));
   EXPECT_TRUE(TryToConnect(Trust(renewed)).ok());
   EXPECT_EQ(TryToConnect(Trust(ca)).error_code(), grpc::StatusCode::UNAVAILABLE);
 }

@@ -116,6 +116,14 @@ workers:
   maxWindow: {messages: 11, bytes: 12KiB}
   maxStreams: 13
   maxStreamAge: 2h
+  maxStreamsPerConnection: 14
+  maxConnections: 15
+  maxConnectionsPerAddress: 16
+  handshakesPerSecond: 17
+  handshakesPerSecondPerAddress: 18
+  handshakeTimeout: 19s
+  threads: 2
+  reflection: true
 pressure: {replicas: 3, leaveShareAfter: 45s, noWorkersAfter: 0, high: 80, low: 40}
 http: {listen: "[::1]:0"}
 log: {level: debug, format: json}
@@ -196,6 +204,14 @@ journal:
   EXPECT_EQ(config.workers.max_window_bytes, 12u << 10);
   EXPECT_EQ(config.workers.max_streams, 13u);
   EXPECT_EQ(config.workers.max_stream_age, minutes(120));
+  EXPECT_EQ(config.workers.max_streams_per_connection, 14u);
+  EXPECT_EQ(config.workers.max_connections, 15u);
+  EXPECT_EQ(config.workers.max_connections_per_address, 16u);
+  EXPECT_EQ(config.workers.handshakes_per_second, 17u);
+  EXPECT_EQ(config.workers.handshakes_per_second_per_address, 18u);
+  EXPECT_EQ(config.workers.handshake_timeout, Millis(19'000));
+  EXPECT_EQ(config.workers.threads, 2u);
+  EXPECT_TRUE(config.workers.reflection);
   EXPECT_EQ(
       config.pressure,
       (PressureConfig{

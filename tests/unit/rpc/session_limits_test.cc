@@ -233,7 +233,7 @@ TEST_F(SessionLimitsTest, AMessageThatIsNeverWholeEndsItsCall) {
   EXPECT_FALSE(session->over());
 }
 
-TEST_F(SessionLimitsTest, AClientThatDoesNotReadIsReadNoMoreAndCutOff) {
+TEST_F(SessionLimitsTest, AClientThatDoesNotReadIsCutOff) {
   Connect(8u << 20);
   limits.output_bytes = 100'000;
   RecordedCall& call = Begin();
@@ -244,7 +244,7 @@ TEST_F(SessionLimitsTest, AClientThatDoesNotReadIsReadNoMoreAndCutOff) {
   }
   EXPECT_LT(session->output().size(), 200'000u);
   EXPECT_LE(call.written, 2);
-  EXPECT_FALSE(session->wants_input());
+  EXPECT_TRUE(session->wants_input()) << "a proxy may read nothing before we have";
   Pass(limits.write_timeout - Millis(1));
   EXPECT_FALSE(session->over());
   Pass(Millis(1));

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "grpc/health/v1/health.pb.h"
-#include "tests/support/fake_call.h"
+#include "tests/support/fake_server_call.h"
 
 namespace sluice::rpc {
 namespace {
@@ -25,7 +25,7 @@ HealthCheckResponse::ServingStatus StatusIn(const std::string& message) {
 
 class HealthTest : public testing::Test {
  protected:
-  void Check(FakeCall& call, const std::string& service) {
+  void Check(FakeServerCall& call, const std::string& service) {
     call.Begin(health_.service(), "Check");
     ASSERT_TRUE(call.Say(Ask(service)));
   }
@@ -34,7 +34,7 @@ class HealthTest : public testing::Test {
 
 TEST_F(HealthTest, AServiceAndTheServerServeUntilTheyAreToldNotTo) {
   for (const char* service : {"sluice.v1.WorkerService", ""}) {
-    FakeCall call;
+    FakeServerCall call;
     Check(call, service);
     ASSERT_EQ(call.messages.size(), 1u);
     EXPECT_EQ(StatusIn(call.messages[0]), HealthCheckResponse::SERVING);
@@ -42,14 +42,14 @@ TEST_F(HealthTest, AServiceAndTheServerServeUntilTheyAreToldNotTo) {
   }
   health_.SetNotServing();
   for (const char* service : {"sluice.v1.WorkerService", ""}) {
-    FakeCall call;
+    FakeServerCall call;
     Check(call, service);
     EXPECT_EQ(StatusIn(call.messages.at(0)), HealthCheckResponse::NOT_SERVING);
   }
 }
 
 TEST_F(HealthTest, AServiceThatIsNotHereIsNotFound) {
-  FakeCall call;
+  FakeServerCall call;
   Check(call, "no.such.Service\n");
   EXPECT_TRUE(call.messages.empty());
   EXPECT_EQ(call.finished->code(), absl::StatusCode::kNotFound);
@@ -57,7 +57,7 @@ TEST_F(HealthTest, AServiceThatIsNotHereIsNotFound) {
 }
 
 TEST_F(HealthTest, WhoWatchesIsToldAtOnceAndWhenItChanges) {
-  FakeCall call;
+  FakeServerCall call;
   call.Begin(health_.service(), "Watch");
   call.Say(Ask("sluice.v1.WorkerService"));
   ASSERT_EQ(call.messages.size(), 1u);
@@ -73,7 +73,7 @@ TEST_F(HealthTest, WhoWatchesIsToldAtOnceAndWhenItChanges) {
 }
 
 TEST_F(HealthTest, WatchingAServiceThatIsNotHereSaysSoAndStays) {
-  FakeCall call;
+  FakeServerCall call;
   call.Begin(health_.service(), "Watch");
   call.Say(Ask("other"));
   ASSERT_EQ(call.messages.size(), 1u);
@@ -82,7 +82,7 @@ TEST_F(HealthTest, WatchingAServiceThatIsNotHereSaysSoAndStays) {
 }
 
 TEST_F(HealthTest, WhoHasGoneIsNotToldAnyMore) {
-  FakeCall call;
+  FakeServerCall call;
   call.Begin(health_.service(), "Watch");
   call.Say(Ask(""));
   call.Cancel(absl::CancelledError(""));
@@ -92,11 +92,11 @@ TEST_F(HealthTest, WhoHasGoneIsNotToldAnyMore) {
 }
 
 TEST_F(HealthTest, ARequestThatIsNoneEndsTheCall) {
-  FakeCall call;
+  FakeServerCall call;
   call.Begin(health_.service(), "Check");
   call.Say("\xFF");
   EXPECT_EQ(call.finished->code(), absl::StatusCode::kInternal);
-  FakeCall silent;
+  FakeServerCall silent;
   silent.Begin(health_.service(), "Check");
   silent.HalfClose();
   EXPECT_EQ(silent.finished->code(), absl::StatusCode::kInternal);

@@ -6,7 +6,7 @@
 
 #include "grpc/reflection/v1/reflection.pb.h"
 #include "sluice/v1/admin.pb.h"
-#include "tests/support/fake_call.h"
+#include "tests/support/fake_server_call.h"
 
 namespace sluice::rpc {
 namespace {
@@ -39,7 +39,7 @@ class ReflectionTest : public testing::TestWithParam<std::string> {
     return names;
   }
   const v1::GetStatusRequest linked_;
-  FakeCall call_;
+  FakeServerCall call_;
 };
 
 TEST_P(ReflectionTest, ListsServicesAndItself) {

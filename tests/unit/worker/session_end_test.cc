@@ -79,7 +79,7 @@ TEST_F(SessionEnd, WhatFirstLooksLikeAHalfCloseMayBeALostWorker) {
   OpenAndReadWelcome();
   worker_.Read();
   worker_.HalfClose();
-  worker_.session().OnCancel();
+  worker_.session().OnCancel(absl::CancelledError("reset"));
   EXPECT_EQ(source_.removed()[1].how, sluice::SessionEnd::kLost);
 }
 
@@ -156,7 +156,7 @@ TEST_F(SessionEnd, AVanishedWorkersDeliveriesGoBackAtOnceAndOnlyThoseItMayHaveSe
   OpenAndReadWelcome();
   source_.Publish(NewMessage());  // Its write is started.
   source_.Publish(NewMessage(), 2);
-  worker_.session().OnCancel();
+  worker_.session().OnCancel(absl::CancelledError("reset"));
   FakeDeliverySource::Removed removed = source_.removed()[1];
   EXPECT_EQ(removed.in_flight, 3);
   EXPECT_EQ(removed.written, 1) << "the other two waited for the write";
@@ -184,7 +184,7 @@ TEST_F(SessionEnd, WhatWasWrittenStaysSoWhenBatchesComeInAnotherOrder) {
   worker_.session().Deliver(batch(7));
   EXPECT_EQ(worker_.Read()->deliveries(0).delivery_id(), 8);
   EXPECT_EQ(worker_.Read()->deliveries(0).delivery_id(), 7);
-  worker_.session().OnCancel();
+  worker_.session().OnCancel(absl::CancelledError("reset"));
   EXPECT_EQ(source_.removed()[1].written, 8);
 }
 

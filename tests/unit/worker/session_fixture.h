@@ -57,8 +57,7 @@ class FakeStream final : public Stream {
   void ReadFrame() override { ++reads_asked; }
   void HalfClose() { session_->OnReadEnd(); }
   void Vanish() {
-    session_->OnReadEnd();
-    session_->OnCancel();
+    session_->OnCancel(absl::CancelledError("reset"));
     if (writing_) {
       writing_ = false;
       session_->OnWriteDone(false);

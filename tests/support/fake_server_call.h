@@ -14,13 +14,13 @@
 
 namespace sluice::rpc {
 
-class FakeCall final : public Call {
+class FakeServerCall final : public Call {
  public:
-  explicit FakeCall(std::string path = "/test.Service/Method") {
+  explicit FakeServerCall(std::string path = "/test.Service/Method") {
     info_.path = std::move(path);
     info_.peer_name = "10.0.0.7:4711";
   }
-  ~FakeCall() override {
+  ~FakeServerCall() override {
     if (handler_ == nullptr) return;
     if (!over_ && !finished) Cancel(absl::CancelledError("the test is over"));
     handler_->OnDone();
