@@ -11,6 +11,19 @@ constexpr size_t kNoBound = std::numeric_limits<size_t>::max();
 
 }  // namespace
 
+ChainDirectory::~ChainDirectory() {
+  // A ChainRef looks at its chain when it goes, and nothing says that all of them go first. So what may still be held
+  // outlives this, as the registries of metrics do; the holders of configured chains are not counted.
+  static Mutex kept_mutex;
+  static auto& kept = *new std::vector<std::unique_ptr<Node>>;
+  MutexLock lock(kept_mutex);
+  for (auto& [name, node] : std::exchange(nodes_, {})) {
+    if (!node->chain.can_be_forgotten() || node->users.load(std::memory_order_acquire) != 0) {
+      kept.push_back(std::move(node));
+    }
+  }
+}
+
 const Chain& ChainDirectory::Define(std::string_view name, ChainOptions options) {
   MutexLock lock(mutex_);
   if (auto found = nodes_.find(name); found != nodes_.end()) {
@@ -30,7 +43,19 @@ ChainRef ChainDirectory::ForMessage(std::string_view name) {
   return FindOrMake(name, Origin::kMessage, most_of_messages_);
 }
 
-ChainRef ChainDirectory::ForWorker(std::string_view name) { return FindOrMake(name, Origin::kWorker, kMostOfWorkers); }
+ChainRef ChainDirectory::ForWorker(std::string_view name) {
+  {
+    MutexLock lock(mutex_);
+    const auto found = nodes_.find(name);
+    if (found != nodes_.end() && found->second->origin == Origin::kMessage &&
+        CountOf(Origin::kWorker) < kMostOfWorkers) {
+      --CountOf(Origin::kMessage);
+      ++CountOf(Origin::kWorker);
+      found->second->origin = Origin::kWorker;
+    }
+  }
+  return FindOrMake(name, Origin::kWorker, kMostOfWorkers);
+}
 
 ChainRef ChainDirectory::ForJournal(std::string_view name) { return FindOrMake(name, Origin::kMessage, kNoBound); }
 
@@ -64,13 +89,15 @@ std::vector<std::string> ChainDirectory::Names(size_t limit) const {
   return names;
 }
 
-void ChainDirectory::Sweep() {
+void ChainDirectory::Sweep(SteadyTime now, Millis keep_served) {
   std::vector<std::unique_ptr<Node>> forgotten;  // Freed without the lock.
   MutexLock lock(mutex_);
   for (auto it = nodes_.begin(); it != nodes_.end();) {
     Node& node = *it->second;
     // Whoever holds none can get one here only, under the lock.
-    if (!node.chain.can_be_forgotten() || node.users.load(std::memory_order_acquire) != 0) {
+    const bool held = !node.chain.can_be_forgotten() || node.users.load(std::memory_order_acquire) != 0;
+    node.unheld_since = held ? kNever : std::min(node.unheld_since, now);
+    if (held || (node.origin == Origin::kWorker && now - node.unheld_since < keep_served)) {
       ++it;
       continue;
     }

@@ -10,6 +10,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "server/route/route.h"
+#include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
 
 namespace sluice {
@@ -18,7 +19,8 @@ namespace sluice {
 //
 // What the configuration names stays. Whoever may publish can make a template route (`${topic}`) name any chain, so
 // those names are bounded, and forgotten when nobody uses them any more. Workers' names have a bound of their own: a
-// worker is not refused for what devices publish.
+// worker is not refused for what devices publish, and a name that a worker has named takes no place of theirs, whoever
+// was first. So a chain that is served never has to make room for names that nobody serves.
 class ChainDirectory {
  public:
   static constexpr size_t kMostOfMessages = 1'000;
@@ -27,6 +29,8 @@ class ChainDirectory {
   // `defaults` for chains that Define() does not name. `most_of_messages`: names that messages may bring.
   explicit ChainDirectory(ChainOptions defaults, size_t most_of_messages = kMostOfMessages)
       : defaults_(std::move(defaults)), most_of_messages_(most_of_messages) {}
+  // A ChainRef may go later.
+  ~ChainDirectory();
   ChainDirectory(const ChainDirectory&) = delete;
   ChainDirectory& operator=(const ChainDirectory&) = delete;
 
@@ -46,8 +50,8 @@ class ChainDirectory {
   // At most `limit` names, sorted, those of the configuration before others: for messages to people.
   std::vector<std::string> Names(size_t limit) const;
 
-  // Forgets the names that nobody holds.
-  void Sweep();
+  // Forgets the names that nobody holds; those that workers have named once nobody has held them for `keep_served`.
+  void Sweep(SteadyTime now = {}, Millis keep_served = Millis{0});
   // How many there are that can be forgotten.
   size_t forgettable() const;
   size_t most_of_messages() const { return most_of_messages_; }
@@ -60,6 +64,7 @@ class ChainDirectory {
     Chain chain;
     Origin origin = Origin::kConfiguration;
     std::atomic<uint32_t> users{0};
+    SteadyTime unheld_since = kNever;  // As Sweep() has seen it.
   };
 
   ChainRef FindOrMake(std::string_view name, Origin origin, size_t most);

@@ -18,10 +18,12 @@ ChainSweeper::ChainSweeper(ChainDirectory& chains, std::function<void(Millis idl
 
 SteadyTime ChainSweeper::Tick(SteadyTime now) {
   if (now < next_) return next_;
-  const Millis idle = chains_.at_bound() ? std::min(idle_, kIdleAtBound) : idle_;
+  const bool at_bound = chains_.at_bound();
+  const Millis idle = at_bound ? std::min(idle_, kIdleAtBound) : idle_;
   if (chains_.forgettable() > 0) {
     let_go_(idle);
-    chains_.Sweep();
+    // What workers have named does not stand in the way, and a worker that comes back soon is to find its chain.
+    chains_.Sweep(now, at_bound ? idle_ : Millis{0});
   }
   next_ = now + std::clamp(idle / 4, kShortestPause, kLongestPause);
   return next_;

@@ -87,6 +87,8 @@ absl::StatusOr<Admission> Admit(const Hello& hello, const AdmissionRules& rules,
       continue;
     }
     ChainRef chain = rules.chains.Find(name);
+    // What a message had named first is from now on a worker's name.
+    if (chain != nullptr) chain = rules.chains.ForWorker(name);
     std::string reason;
     if (chain == nullptr && rules.may_create && rules.may_create(name)) {
       chain = rules.chains.ForWorker(name);

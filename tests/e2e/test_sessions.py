@@ -227,3 +227,27 @@ def test_a_message_larger_than_allowed_stops_nothing(world, protocol):
         return
     [letter] = letters_of(gateway, 1)
     assert "has 300" in letter["reason"] and "more than the 102400 that are allowed" in letter["reason"]
+
+
+@protocols
+def test_messages_of_a_route_that_is_gone_are_dead_letters_with_the_reason(world, protocol):
+    broker = world.broker()
+    gateway = world.gateway(broker, [route("r", "gone/#"), route("own", "own")], connection={"protocol": protocol})
+    gateway.kill()
+    world.client(broker).publish_all([("gone/1", b"one"), ("gone/2", b"two")])
+    gateway.change_config(with_routes(route("own", "own")))
+    gateway.restart()
+
+    letters = letters_of(gateway, 2)
+    assert {(letter["topic"], letter["connection"], letter.get("chain", "")) for letter in letters} == {
+        ("gone/1", "plant", ""), ("gone/2", "plant", "")}
+    assert all(letter["reason"].startswith("no route") for letter in letters), letters
+    assert gateway.metric("sluice_dead_letters_total", reason_kind="no_route") == 2
+
+    # It comes back, and so do they.
+    gateway.stop()
+    gateway.change_config(with_routes(route("r", "gone/#"), route("own", "own")))
+    gateway.restart()
+    worker = worker_of(world, gateway)
+    assert "2 dead letters replayed" in Ctl(gateway)("dlq", "replay", "--all", "--yes")
+    wait_payloads(worker, [b"one", b"two"])

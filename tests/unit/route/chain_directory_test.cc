@@ -53,6 +53,51 @@ TEST(ChainDirectory, WorkersAreNotRefusedForWhatMessagesBring) {
   EXPECT_EQ(chains.ForMessage("c"), nullptr);
 }
 
+// One greedy device fills the places of messages with names that nobody serves, for as long as its messages wait.
+TEST(ChainDirectory, ANameThatAWorkerServesTakesNoPlaceOfMessages) {
+  ChainDirectory chains{kDefaults, /*most_of_messages=*/2};
+  const ChainRef greedy = chains.ForMessage("x1");
+  const ChainRef first_named_by_a_message = chains.ForMessage("line-1");
+  EXPECT_TRUE(chains.at_bound());
+  EXPECT_EQ(chains.ForWorker("line-1"), first_named_by_a_message);
+  EXPECT_FALSE(chains.at_bound());
+  EXPECT_EQ(chains.ForWorker("line-1"), first_named_by_a_message) << "counted once";
+  EXPECT_NE(chains.ForMessage("x2"), nullptr);
+}
+
+TEST(ChainDirectory, WhatAWorkerHasNamedIsKeptAWhile) {
+  ChainDirectory chains{kDefaults};
+  SteadyTime now(Millis(1'000));
+  ChainRef served = chains.ForWorker("served");
+  chains.ForMessage("unserved");
+  chains.Sweep(now, Millis(10));
+  EXPECT_EQ(chains.forgettable(), 1u) << "messages have named the other one";
+  served = nullptr;
+  chains.Sweep(now += Millis(100), Millis(10));
+  chains.Sweep(now += Millis(9), Millis(10));
+  EXPECT_NE(chains.Find("served"), nullptr);
+  chains.ForMessage("served");
+  served = chains.Find("served");
+  chains.Sweep(now += Millis(9), Millis(10));
+  served = nullptr;
+  chains.Sweep(now += Millis(9), Millis(10));
+  EXPECT_NE(chains.Find("served"), nullptr) << "it was held meanwhile";
+  chains.Sweep(now += Millis(10), Millis(10));
+  EXPECT_EQ(chains.Find("served"), nullptr);
+}
+
+TEST(ChainDirectory, AChainRefMayOutliveIt) {
+  std::vector<ChainRef> held;
+  {
+    ChainDirectory chains{kDefaults};
+    held.emplace_back(&chains.Keep("configured"));
+    held.push_back(chains.ForMessage("a"));
+    chains.ForMessage("b");
+  }
+  EXPECT_EQ(held[0]->name, "configured");
+  EXPECT_EQ(held[1]->name, "a");
+}
+
 TEST(ChainDirectory, WorkersHaveABoundToo) {
   ChainDirectory chains{kDefaults};
   std::vector<ChainRef> held;
@@ -137,6 +182,18 @@ TEST(ChainSweeper, LetsGoOfIdleChainsNowAndThenAndSoonAtTheBound) {
   EXPECT_EQ(sweeper.Tick(now), now + Millis(1'000));
   EXPECT_THAT(idles, ElementsAre(Millis(20'000), Millis(1'000)));
   EXPECT_EQ(chains.forgettable(), 1u);
+}
+
+TEST(ChainSweeper, AtTheBoundAWorkerThatComesBackFindsItsChain) {
+  ChainDirectory chains{kDefaults, /*most_of_messages=*/1};
+  ChainSweeper sweeper(chains, [](Millis /*idle*/) {}, Millis(20'000));
+  chains.ForWorker("served");
+  const ChainRef greedy = chains.ForMessage("x");
+  SteadyTime now(Millis(1'000));
+  for (int second = 0; second < 20; ++second) sweeper.Tick(now += Millis(1'000));
+  EXPECT_NE(chains.ForMessage("served"), nullptr);
+  sweeper.Tick(now += Millis(1'000));
+  EXPECT_EQ(chains.ForMessage("served"), nullptr);
 }
 
 }  // namespace
