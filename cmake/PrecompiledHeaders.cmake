@@ -46,7 +46,10 @@ sluice_pch_set(sluice_pch HEADERS ${SLUICE_PCH_STD} ${SLUICE_PCH_ABSL} DEPS absl
 sluice_pch_set(sluice_grpc_pch HEADERS ${SLUICE_PCH_STD} ${SLUICE_PCH_ABSL} <grpcpp/grpcpp.h> DEPS absl::statusor absl::strings gRPC::grpc++)
 if(SLUICE_BUILD_TESTS)
   # Tests need no optimiser, which takes as long as all else; what they test is compiled as users have it.
-  set(SLUICE_TEST_OPTIONS $<$<CONFIG:Release>:-O0>)
+  set(SLUICE_TEST_OPTIONS $<$<CONFIG:Release,RelWithDebInfo>:-O0>)
+  if(NOT SLUICE_SANITIZE_TESTS)
+    list(APPEND SLUICE_TEST_OPTIONS -fno-sanitize=all)
+  endif()
   sluice_pch_set(sluice_test_pch
     HEADERS ${SLUICE_PCH_STD} ${SLUICE_PCH_ABSL} <gmock/gmock.h> <gtest/gtest.h>
     DEPS absl::statusor absl::strings GTest::gmock GTest::gtest OPTIONS ${SLUICE_TEST_OPTIONS})

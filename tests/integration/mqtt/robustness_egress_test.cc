@@ -38,7 +38,7 @@ Story::Trick AtAPublish(std::function<void(FakeBroker& broker, Peer& peer, const
   // A story is told to several brokers.
   auto publishes = std::make_shared<std::map<std::pair<std::string, int>, int>>();
   return [=](FakeBroker& broker, Peer& peer, const Packet& packet) {
-    if (packet.type() == kConnect) (*publishes)[peer.number()] = 0;
+    if (packet.type() == kConnect) (*publishes)[{broker.uri(), peer.number()}] = 0;
     if (peer.number() > kBadConnections || packet.type() != kPublish) return false;
     if (++(*publishes)[{broker.uri(), peer.number()}] <= kGoodPublishes) return false;
     act(broker, peer, packet);
