@@ -37,6 +37,7 @@ void ServerCall::Begin() {
     info_.identity = *std::move(identity);
   }
   handler_ = (*make)(*this);
+  if (handler_ == nullptr) handler_ = Refuse(*this, absl::InternalError("the method made no handler"));
 }
 
 void ServerCall::Read() {

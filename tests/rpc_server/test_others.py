@@ -73,7 +73,7 @@ def test_grpcs_client_for_python_finds_a_grpc_server(port):
         with pytest.raises(grpc.RpcError) as error:
             channel.unary_unary("/test.Echo/Nothing")(b"x", timeout=10)
         assert error.value.code() == grpc.StatusCode.UNIMPLEMENTED
-        assert "this listener serves test.Echo/Unary" in error.value.details()
+        assert "this listener serves /test.Echo/Unary" in error.value.details()
         with pytest.raises(grpc.RpcError) as error:
             unary(b"x", timeout=10, compression=grpc.Compression.Gzip)
         assert error.value.code() == grpc.StatusCode.UNIMPLEMENTED

@@ -13,6 +13,7 @@ namespace {
 
 // A client that does not answer the ping behind the announcement has had this long to see it.
 constexpr Millis kAnnouncementTimeout{1'000};
+constexpr Millis kLastAnswersTimeout{10'000};
 constexpr uint8_t kShutdownPing[8] = {'s', 'h', 'u', 't', 'd', 'o', 'w', 'n'};
 constexpr uint8_t kKeepalivePing[8] = {'k', 'e', 'e', 'p', 'a', 'l', 'v', 'e'};
 // A message may take a second longer for each of these.
@@ -251,6 +252,11 @@ void Http2Session::TickConnection(SteadyTime now) {
     Shutdown(EndCause::kIdle, absl::StrCat("no call for ", limits_.idle_timeout.count(), " ms"), now);
   }
   if (shutdown_ == ShutdownStep::kAnnounced && passed(announced_, kAnnouncementTimeout)) FinalGoaway();
+  // Requests that are no gRPC have no call, but their answers may be left unread.
+  if (shutdown_ == ShutdownStep::kFinal && streams_.empty() &&
+      passed(std::max(announced_, idle_since_), kLastAnswersTimeout)) {
+    CutOff(ending_->cause, ending_->text);
+  }
 }
 
 void Http2Session::TickCall(CallStream& stream, SteadyTime now) {
@@ -293,6 +299,7 @@ void Http2Session::Shutdown(EndCause cause, std::string text, SteadyTime now) {
 
 void Http2Session::FinalGoaway() {
   shutdown_ = ShutdownStep::kFinal;
+  Due(std::max(announced_, idle_since_) + kLastAnswersTimeout);
   nghttp2_submit_goaway(http2_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(http2_), NGHTTP2_NO_ERROR,
                         reinterpret_cast<const uint8_t*>(shutdown_text_.data()), shutdown_text_.size());
 }
@@ -384,6 +391,7 @@ void Http2Session::OnStreamClosed(int32_t id, uint32_t http2_error) {
   if (streams_.empty()) {
     idle_since_ = now_;
     if (limits_.idle_timeout.count() > 0) Due(now_ + limits_.idle_timeout);
+    if (shutting_down()) Due(now_ + kLastAnswersTimeout);
   }
 }
 

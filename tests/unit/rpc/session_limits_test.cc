@@ -329,6 +329,18 @@ TEST_F(SessionLimitsTest, AShutdownDoesNotWaitForAClientThatDoesNotAnswer) {
   EXPECT_TRUE(session->over());
 }
 
+TEST_F(SessionLimitsTest, AShutdownDoesNotWaitForAnswersThatAreNotRead) {
+  Connect(/*window=*/0, /*automatic=*/false);
+  client->Request({{":method", "GET"}, {":scheme", "http"}, {":path", "/"}, {":authority", "a"}}, true);
+  Exchange();
+  session->Shutdown(EndCause::kShutdown, "the server stops", now);
+  Exchange();
+  PassUntil(now + Millis(9'999));
+  EXPECT_FALSE(session->over());
+  PassUntil(now + Millis(1));
+  EXPECT_TRUE(session->over());
+}
+
 TEST_F(SessionLimitsTest, TheGracesEndTellsEachClientWhy) {
   Connect();
   RecordedCall& call = Begin();

@@ -337,6 +337,24 @@ TEST_F(SessionTest, ATooLargeMessageEndsItsCallBeforeItIsKept) {
   EXPECT_FALSE(session->over());
 }
 
+TEST_F(SessionTest, AHandlerBoundsWhatMayComeNext) {
+  limits.message_bytes = 1'000;
+  Connect();
+  RecordedCall& call = Begin();
+  call.stream.LimitMessages(10);
+  client->Send(id, Framed("0123456789"));
+  Exchange();
+  call.stream.LimitMessages(5'000);  // Not more than all may.
+  client->Send(id, Framed(std::string(1'000, 'x')));
+  Exchange();
+  EXPECT_EQ(call.messages.size(), 2);
+  call.stream.LimitMessages(10);
+  client->Send(id, Framed("0123456789a"));
+  Exchange();
+  EXPECT_TRUE(call.over);
+  EXPECT_EQ(response().status(), 8);
+}
+
 TEST_F(SessionTest, WhatIsNoMessageEndsItsCall) {
   Connect();
   for (const std::string& bytes : {std::string("\x02\0\0\0\x01x", 6), std::string("\x01\0\0\0\x01x", 6)}) {
