@@ -14,7 +14,7 @@ from sluice.v1 import worker_pb2 as pb
 from harness.http2 import (CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, HEADERS, PING, PREFACE,
                            PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, Stranger, frame, header, hello, integer,
                            message, request)
-from harness.wait import wait_until
+from harness.wait import TIME_FACTOR, wait_until
 
 MIB = 1 << 20
 
@@ -69,9 +69,12 @@ class Site:
         try:
             yield
         finally:
+            # A burst may hold up one; many say how it is.
+            wait_until(lambda: len(times) >= 30 or not thread.is_alive(), "it was measured", 30)
             over.set()
             thread.join()
-        allowed = max(3 * self.usual, 0.1)
+        # Three times the usual, and what a machine with other things to do adds; a loop that is held up takes seconds.
+        allowed = 3 * self.usual + 0.25 * TIME_FACTOR
         assert statistics.median(times) <= allowed, f"{times} while something went on, usually {self.usual}"
 
     def as_before(self, more=50 * MIB):
@@ -293,7 +296,7 @@ def test_a_storm_of_reconnects_starves_nobody(world, strangers):
 @pytest.mark.parametrize("reads", [False, True], ids=["reads nothing", "settles nothing"])
 def test_a_worker_with_the_largest_window_holds_no_more_than_that(world, strangers, reads):
     site = Site(world, maxWindow={"messages": 10_000, "bytes": "16MiB"})
-    site.worker.half_close()
+    site.worker.close()
     site.gateway.wait_metric("sluice_worker_streams", lambda count: count == 0)
     deaf = strangers(site.gateway, window=(1 << 31) - 1 if reads else None)
     deaf.call(1, body=hello(messages=10_000))
@@ -309,6 +312,10 @@ def test_a_worker_with_the_largest_window_holds_no_more_than_that(world, strange
     assert most < site.rest + 120 * MIB, f"{most / MIB:.0f} MiB"
     deaf.close()
     site.gateway.wait_metric("sluice_worker_streams", lambda count: count == 0)
-    site.worker = world.answering_worker(site.gateway)
+    settles = world.answering_worker(site.gateway, topic=None)
     site.gateway.wait_metric("sluice_queue_messages", lambda count: count == 0)
+    site.gateway.wait_metric("sluice_in_flight_messages", lambda count: count == 0)
+    settles.close()
+    site.gateway.wait_metric("sluice_worker_streams", lambda count: count == 0)
+    site.worker = world.answering_worker(site.gateway)
     site.as_before()
