@@ -1,6 +1,7 @@
 #include "server/mqtt/paho/link.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "server/mqtt/reason_codes.h"
@@ -13,6 +14,9 @@ namespace {
 constexpr Millis kConnectGrace{5'000};
 // For the broker's end of a disconnection on purpose.
 constexpr Millis kDisconnectTimeout{5'000};
+// A session's messages come first thing: one that Paho cannot read ends each connection within this.
+constexpr Millis kShortLife{10'000};
+constexpr int kSuspiciousShortLives = 3;
 
 }  // namespace
 
@@ -181,6 +185,7 @@ bool Link::StepConnecting(Wanted wanted) {
     }
     phase_ = Phase::kUp;
     due_ = kNever;
+    up_since_ = clock_.Now();
     life_.Up({.session_present = result->session_present,
               .session_expiry_s = result->session_expiry_s,
               .assigned_client_id = result->assigned_client_id});
@@ -250,6 +255,15 @@ void Link::ConnectFailed(const std::string& error, bool refused) {
 void Link::Lost(const News& news) {
   std::string why =
       news.server_reason == 0 ? "connection lost" : "disconnected by the broker: " + DescribeReason(news.server_reason);
+  // Paho does not say what it closed over.
+  const bool unexplained = news.server_reason == 0 && clock_.Now() - up_since_ < kShortLife;
+  short_lives_ = unexplained ? short_lives_ + 1 : 0;
+  if (short_lives_ >= kSuspiciousShortLives) {
+    why += ", " + std::to_string(short_lives_) +
+           " times in a row soon after it was made: perhaps over a message that Eclipse Paho cannot read; 'driver: "
+           "wire' passes "
+           "such messages over";
+  }
   GoDown(why);
   due_ = life_.Lost(why, news.server_reason);
 }

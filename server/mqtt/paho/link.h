@@ -102,6 +102,8 @@ class Link final : private Receiver {
   Phase phase_ = Phase::kDown;
   ConnectionLife life_;
   SteadyTime due_;  // Of the phase: when to retry, or to give up waiting. kNever in kUp.
+  SteadyTime up_since_{};
+  int short_lives_ = 0;  // Connections in a row that were lost soon, and no broker said why.
   std::string drop_;
 
   std::atomic<bool> up_{false};

@@ -2,6 +2,7 @@
 #include <cstdlib>
 
 #include "tests/integration/mqtt/fixture.h"
+#include "tests/support/fake_broker.h"
 
 namespace sluice {
 namespace {
@@ -89,6 +90,20 @@ class RefusingSink final : public InboundSink {
 
 // The death test runs this test's body again in a process of its own, up to EXPECT_EXIT; it is told of the first
 // process's broker, which outlives it.
+// A message that Paho cannot read ends every connection, and Paho does not say so.
+TEST_P(PahoTest, NamesTheRemedyWhenEachConnectionIsLostSoon) {
+  FakeBroker broker(GetParam().mqtt5);
+  broker.Play([](FakeBroker::Peer& peer, const FakeBroker::Packet& packet) {
+    if (packet.type() != mqtt_bytes::kSubscribe) return false;
+    peer.Close();
+    return true;
+  });
+  MqttOptions options = OptionsFor(broker.uri(), GetParam());
+  options.max_reconnect_interval = Millis{300};
+  TestIntake intake(options, kSubscriptions);
+  EXPECT_TRUE(intake.DetailHas("perhaps over a message that Eclipse Paho cannot read; 'driver: wire' passes"));
+}
+
 TEST_P(PahoTest, EndsTheProcessRatherThanAcknowledgeWhatWasNotTaken) {
   constexpr const char* kBroker = "SLUICE_TEST_BROKER";
   GTEST_FLAG_SET(death_test_style, "threadsafe");

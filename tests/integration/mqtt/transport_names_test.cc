@@ -42,6 +42,21 @@ TEST_F(TransportNames, ProtocolsAreOfferedInTheirOrder) {
   EXPECT_EQ(peer_->offered(), "\x0ex-amzn-mqtt-ca\x04mqtt");
 }
 
+// A port that serves more than WebSockets chooses by it. The handshake of the WebSocket comes behind that.
+TEST_F(TransportNames, TheyAreOfferedForWebSocketsToo) {
+  server_.protocol = "http/1.1";
+  MqttOptions options = Options("localhost");
+  options.uri = "wss://localhost:" + std::to_string(listener_.port()) + "/mqtt";
+  options.tls.alpn = {"http/1.1"};
+  transport_.emplace(options);
+  Outcome<absl::Status> opened = transport_->StartOpen();
+  peer_.emplace(listener_.Accept(), server_);
+  EXPECT_TRUE(peer_->connected());
+  EXPECT_EQ(peer_->offered(), "\x08http/1.1");
+  peer_.reset();
+  EXPECT_THAT(Text(opened.Get()), testing::HasSubstr("after the TLS handshake"));
+}
+
 TEST_F(TransportNames, ABrokerThatTakesNoneOfThemSaysSo) {
   server_.protocol = "http/1.1";
   MqttOptions options = Options("localhost");
