@@ -149,6 +149,7 @@ absl::Status Gateway::Stages::Start() {
   if (outbox_recovery_) ticker_.Add(*outbox_recovery_);
   ticker_.Add(certificate_watch_);
   if (http_tls_) ticker_.Add(*http_tls_);
+  if (metrics_token_) ticker_.Add(*metrics_token_);
   ticker_.Start();
   for (const std::unique_ptr<Publisher>& publisher : publishers_) publisher->Start();
   if (backlog_) backlog_->Start();

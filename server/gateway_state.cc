@@ -27,10 +27,16 @@ absl::Status Gateway::Stages::StartHttp() {
     if (!tls.ok()) return tls.status();
     http_tls_ = *std::move(tls);
   }
+  if (!config.metrics_token_file.empty()) {
+    absl::StatusOr<std::shared_ptr<TokenGate>> token =
+        TokenGate::Load("http.metricsTokenFile", config.metrics_token_file);
+    if (!token.ok()) return token.status();
+    metrics_token_ = *std::move(token);
+  }
   absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Start(
       {.listen = config.listen,
        .tls = http_tls_,
-       .metrics_token_file = config.metrics_token_file,
+       .metrics_token = metrics_token_,
        .health = [this](const auto& answer) { answer(workers_->Alive(kStuck)); }},
       metrics_, [this] { return Readiness(); }, clock_);
   if (!http.ok()) return http.status();

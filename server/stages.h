@@ -211,6 +211,7 @@ class Gateway::Stages final : private RoutedSink,
   std::vector<MqttOptions> client_ids_;  // Of each connection to a broker, with the client id it uses.
   std::unique_ptr<BrokerSessions> broker_sessions_;
   std::shared_ptr<TlsServer> http_tls_;
+  std::shared_ptr<TokenGate> metrics_token_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<Replayer> replayer_;
   std::unique_ptr<AdminServer> admin_;

@@ -7,7 +7,6 @@
 
 #include "server/config/text.h"
 #include "server/http/answerer.h"
-#include "server/http/token_gate.h"
 #include "server/net/event_loop.h"
 #include "server/net/http_service.h"
 #include "server/net/listener.h"
@@ -105,11 +104,10 @@ class HealthQuestions {
 }  // namespace
 
 struct HttpServer::Impl {
-  Impl(HttpOptions with, MetricsRegistry& registry, ReadinessCallback ready, const Clock& clock)
+  Impl(HttpOptions with, MetricsRegistry& registry, ReadinessCallback ready)
       : options(std::move(with)),
         readiness("http readyz", [asked = std::move(ready)] { return ReadinessAnswer(asked); }),
         exposition("http metrics", [&registry] { return MetricsAnswer(registry); }),
-        token("http.metricsTokenFile", options.metrics_token_file, clock),
         loop("http"),
         questions(loop) {}
 
@@ -117,7 +115,7 @@ struct HttpServer::Impl {
     if (request.path == "/healthz") return AnswerHealth(std::move(reply));
     if (request.path == "/readyz") return readiness.Ask(std::move(reply));
     if (request.path != "/metrics") return reply(TextResponse(404, "not found\n"));
-    if (!options.metrics_token_file.empty() && !token.Admits(request.authorization)) {
+    if (options.metrics_token != nullptr && !options.metrics_token->Admits(request.authorization)) {
       HttpResponse refused = TextResponse(401, "a bearer token is required\n");
       refused.authenticate = kRealm;
       return reply(std::move(refused));
@@ -134,7 +132,6 @@ struct HttpServer::Impl {
   const HttpOptions options;
   Answerer readiness;
   Answerer exposition;
-  TokenGate token;
   EventLoop loop;
   HealthQuestions questions;
   std::shared_ptr<HttpService> service;
@@ -153,10 +150,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(HttpOptions option
                                                                        .refusals = refusals},
                                                                       clock, metrics);
   if (!listener.ok()) return listener.status();
-  auto impl = std::make_unique<Impl>(std::move(options), metrics, std::move(readiness), clock);
-  if (!impl->options.metrics_token_file.empty()) {
-    if (absl::Status status = impl->token.Load(); !status.ok()) return status;
-  }
+  auto impl = std::make_unique<Impl>(std::move(options), metrics, std::move(readiness));
   impl->listener = *std::move(listener);
   impl->service = HttpService::Make(
       impl->options.limits, refusals,

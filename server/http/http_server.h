@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/http/token_gate.h"
 #include "server/net/http_message.h"
 #include "server/net/tls_server.h"
 #include "server/runtime/clock.h"
@@ -29,8 +30,8 @@ struct HttpOptions {
   // "HOST:PORT" ("[HOST]:PORT" for IPv6; no HOST: all addresses; port 0: a free one).
   std::string listen;
   std::shared_ptr<TlsServer> tls;  // Null: plain HTTP.
-  // Who asks for /metrics must show its content as a bearer token; read again when it changes. Empty: nobody must.
-  std::string metrics_token_file;
+  // Who asks for /metrics must show it. Null: nobody must.
+  std::shared_ptr<TokenGate> metrics_token;
   HttpLimits limits;
   HealthCallback health;  // Empty: alive while the loop turns.
 };

@@ -1,41 +1,47 @@
 // A secret that a caller must show, from a file that may be replaced while the gateway runs.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
+#include "server/runtime/ticker.h"
 
 namespace sluice {
 
-// Thread-safe.
-class TokenGate {
+// Thread-safe, but for Tick().
+class TokenGate final : public Tickable {
  public:
   static constexpr Millis kLookEvery{1'000};
 
-  // `setting`: "http.metricsTokenFile", for errors. `clock` outlives it.
-  TokenGate(std::string setting, std::string path, const Clock& clock)
-      : setting_(std::move(setting)), path_(std::move(path)), clock_(clock) {}
+  // Reads the file. `setting`: "http.metricsTokenFile"; the error names it, the file and the cause, and nothing of the
+  // content.
+  static absl::StatusOr<std::shared_ptr<TokenGate>> Load(std::string setting, std::string path);
 
-  // Reads the file. The error names setting, file and cause, and nothing of its content.
-  absl::Status Load();
-  // Whether `authorization`, a header's value, is "Bearer " and the token. Looks at the file once a second at most; one
-  // that cannot be read is told, and the last good token stays in use.
+  // Reads it again. One that cannot be used is told once, and the last good token stays in use.
+  SteadyTime Tick(SteadyTime now) override;
+  // Whether `authorization`, a header's value, is "Bearer " and the token.
   bool Admits(std::string_view authorization);
 
  private:
-  absl::Status LoadLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  TokenGate(std::string setting, std::string path) : setting_(std::move(setting)), path_(std::move(path)) {}
+
+  absl::Status Read();
 
   const std::string setting_;
   const std::string path_;
-  const Clock& clock_;
+
+  // Of whoever ticks.
+  std::string complaint_;  // Told last.
+  SteadyTime next_look_{};
 
   Mutex mutex_;
   std::string token_ ABSL_GUARDED_BY(mutex_);
-  std::string complaint_ ABSL_GUARDED_BY(mutex_);  // Told last.
-  SteadyTime next_look_ ABSL_GUARDED_BY(mutex_){};
 };
 
 }  // namespace sluice

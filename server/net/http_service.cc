@@ -228,7 +228,10 @@ class HttpConnections final : public HttpService, private HttpConnectionOwner {
     if (stopped_) return;
     if (connections_.size() >= limits_.connections) {
       // All are being answered: then it is the new one that goes.
-      if (waiting_.empty()) return;
+      if (waiting_.empty()) {
+        refusals_->Count("connections", channel->peer().text, "all connections are being answered");
+        return;
+      }
       const std::shared_ptr<HttpConnection> oldest = waiting_.front()->shared_from_this();
       oldest->Evict();
     }

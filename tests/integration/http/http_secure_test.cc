@@ -21,6 +21,16 @@ class HttpSecureTest : public testing::Test {
     server_ = *std::move(started);
     return absl::OkStatus();
   }
+  void StartWithToken(const std::string& content) {
+    auto token = TokenGate::Load("http.metricsTokenFile", folder_.Write("token", content));
+    ASSERT_TRUE(token.ok()) << token.status();
+    options_.metrics_token = *std::move(token);
+    ASSERT_TRUE(Start().ok());
+  }
+  void LookAgain() {
+    clock_.Advance(TokenGate::kLookEvery);
+    options_.metrics_token->Tick(clock_.Now());
+  }
   int StatusOf(const std::string& path, const std::string& authorization = "") const {
     return HttpGet(server_->port(), path, authorization.empty() ? "" : "Authorization: " + authorization + "\r\n")
         .status;
@@ -34,8 +44,7 @@ class HttpSecureTest : public testing::Test {
 };
 
 TEST_F(HttpSecureTest, MetricsNeedTheTokenAndProbesDoNot) {
-  options_.metrics_token_file = folder_.Write("token", "s3cret\n");
-  ASSERT_TRUE(Start().ok());
+  StartWithToken("s3cret\n");
   EXPECT_EQ(StatusOf("/healthz"), 200);
   EXPECT_EQ(StatusOf("/readyz"), 200);
   EXPECT_EQ(StatusOf("/metrics"), 401);
@@ -48,26 +57,28 @@ TEST_F(HttpSecureTest, MetricsNeedTheTokenAndProbesDoNot) {
 }
 
 TEST_F(HttpSecureTest, AnotherTokenIsTakenWhenTheFileChangesAndJunkChangesNothing) {
-  options_.metrics_token_file = folder_.Write("token", "first");
-  ASSERT_TRUE(Start().ok());
+  StartWithToken("first");
+  LookAgain();
   folder_.Write("token", "second");
+  options_.metrics_token->Tick(clock_.Now());
   EXPECT_EQ(StatusOf("/metrics", "Bearer first"), 200) << "looked at once a second at most";
-  clock_.Advance(Millis(1'000));
+  LookAgain();
   EXPECT_EQ(StatusOf("/metrics", "Bearer first"), 401);
   EXPECT_EQ(StatusOf("/metrics", "Bearer second"), 200);
   folder_.Write("token", "");
-  clock_.Advance(Millis(1'000));
+  LookAgain();
   EXPECT_EQ(StatusOf("/metrics", "Bearer "), 401);
   EXPECT_EQ(StatusOf("/metrics", "Bearer second"), 200);
 }
 
 TEST_F(HttpSecureTest, ATokenFileThatCannotBeUsedIsAnErrorThatShowsNothingOfIt) {
-  options_.metrics_token_file = folder_ / "absent";
-  EXPECT_EQ(Start().message(),
+  const auto error_of = [](const std::string& path) {
+    return std::string(TokenGate::Load("http.metricsTokenFile", path).status().message());
+  };
+  EXPECT_EQ(error_of(folder_ / "absent"),
             "http.metricsTokenFile: '" + (folder_ / "absent") + "' cannot be read: No such file or directory");
-  options_.metrics_token_file = folder_.Write("token", "two words");
-  EXPECT_THAT(std::string(Start().message()), HasSubstr("holds no token"));
-  EXPECT_THAT(std::string(Start().message()), testing::Not(HasSubstr("words")));
+  EXPECT_THAT(error_of(folder_.Write("token", "two words")), HasSubstr("holds no token"));
+  EXPECT_THAT(error_of(folder_.Write("token", "two words")), testing::Not(HasSubstr("words")));
 }
 
 TEST_F(HttpSecureTest, ServesTlsToClientsThatNameHttpOrNothing) {
