@@ -1,9 +1,14 @@
 #include "server/run.h"
 
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -56,9 +61,18 @@ const char* WaitForSignal(const sigset_t& signals) {
   return signal == SIGTERM ? "SIGTERM" : "SIGINT";
 }
 
+// Its memory holds keys, passwords and messages: no other process of its user may read them (ptrace, /proc/PID/mem), and
+// none of it goes into a core dump. A debugger that is to be attached needs to be root's.
+void KeepMemoryToItself() {
+  const rlimit none{};
+  if (prctl(PR_SET_DUMPABLE, 0) == 0 && setrlimit(RLIMIT_CORE, &none) == 0) return;
+  log::Warning("core dumps cannot be turned off", {{"error", std::generic_category().message(errno)}});
+}
+
 int Run(const GatewayConfig& config, GatewayParts parts) {
   sigset_t signals = BlockSignals();
   ConfigureLog(config.log);
+  if (std::getenv("SLUICE_DUMPABLE") == nullptr) KeepMemoryToItself();  // NOLINT(concurrency-mt-unsafe): one thread.
   CaptureLibraryLogs(Clock::Real());
   log::Info("sluice-gateway starts", {{"version", Version()}, {"file_descriptors", RaiseDescriptorLimit()}});
   for (const std::string& warning : config.warnings) log::Warning(warning);
