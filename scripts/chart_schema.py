@@ -17,6 +17,8 @@ HEADING = re.compile(r"^### `([^`]+)`$|^### The (top)$")
 ENVIRONMENT = r"\$\{"
 # Their keys are found in any case, so that an unknown one is the gateway's to find.
 ANY_CASE = {"connections.NAME"}
+# Sections with the keys of another.
+SAME_KEYS = {"chainDefaults": "chains.NAME", "admin.auth": "workers.auth"}
 TOO_FEW = 10  # Sections that a reference has at least: fewer are a page that is not understood.
 
 
@@ -52,6 +54,8 @@ def scalar(allowed):
         return {"type": ["string", "integer"], "minimum": 0, "pattern": rf"^ *([0-9]+|([0-9]+(ms|s|m|h))+) *$|{ENVIRONMENT}"}
     if allowed.startswith("a size"):
         return {"type": ["string", "integer"], "minimum": 0, "pattern": rf"^ *[0-9]+ *([kKmMgGtT]i?)?[bB]? *$|{ENVIRONMENT}"}
+    if allowed.startswith("names of claims"):
+        return {"type": "object", "additionalProperties": {"type": ["string", "array"]}}
     if allowed.startswith("a list of"):
         return {"type": "array", "items": {"type": "string"}}
     if re.fullmatch(r"[A-Za-z0-9.]+(, [A-Za-z0-9.]+)+", allowed):
@@ -69,8 +73,7 @@ def section(tables, name):
     for key, allowed in tables[name].items():
         path = f"{name}.{key}" if name else key
         if allowed == "a map of keys":
-            # chainDefaults has the keys of a chain.
-            properties[key] = section(tables, {"chainDefaults": "chains.NAME"}.get(path, path))
+            properties[key] = section(tables, SAME_KEYS.get(path, path))
         elif allowed.startswith("a map of names"):
             properties[key] = {"type": "object", "additionalProperties": section(tables, f"{path}.NAME")}
         elif allowed == "a list of maps":

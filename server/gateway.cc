@@ -116,6 +116,7 @@ absl::Status Gateway::Stages::Start() {
   BuildOutboxRecovery();
 
   // Worker streams.
+  if (absl::Status status = BuildIdentity(); !status.ok()) return status;
   workers_ = std::make_unique<WorkerServer>(
       WorkerServer::Options{
           .config = config_.workers,
@@ -123,7 +124,9 @@ absl::Status Gateway::Stages::Start() {
           .gateway = config_.name,
           .admission = {.chains = chains_, .may_create = [this](std::string_view chain) { return MayName(chain); }},
           .wake_by = [this](SteadyTime deadline) { ticker_.WakeBy(deadline); },
-          .seed = std::random_device{}()},
+          .seed = std::random_device{}(),
+          .authenticator = worker_authenticator_.get(),
+          .permissions = permissions_of_principals_.empty() ? nullptr : &permissions_of_principals_},
       clock_, metrics_, static_cast<DeliverySource&>(*this), *settler_, read_gate_);
 
   // Intake.
@@ -141,6 +144,8 @@ absl::Status Gateway::Stages::Start() {
   ticker_.Add(dispatcher_);
   ticker_.Add(*workers_);
   if (admin_) ticker_.Add(*admin_);
+  if (worker_authenticator_) ticker_.Add(*worker_authenticator_);
+  if (admin_authenticator_) ticker_.Add(*admin_authenticator_);
   ticker_.Add(*settler_);
   ticker_.Add(outbox_);
   ticker_.Add(intake_control_);
@@ -238,7 +243,10 @@ absl::Status Gateway::Stages::StartAdmin() {
       clock_);
   absl::StatusOr<std::unique_ptr<AdminServer>> admin =
       AdminServer::Start(listen, config_.admin, clock_, metrics_, static_cast<const StatusSource&>(*this),
-                         *dead_letter_store_, *replayer_, *broker_sessions_);
+                         *dead_letter_store_, *replayer_, *broker_sessions_,
+                         {.authenticator = admin_authenticator_.get(),
+                          .permissions = permissions_of_principals_.empty() ? nullptr : &permissions_of_principals_,
+                          .audit_file = config_.audit_file});
   if (admin.ok()) {
     admin_ = *std::move(admin);
     return absl::OkStatus();

@@ -93,6 +93,14 @@ GatewayStatus Gateway::Stages::Status() const {
   for (const std::string& name : idle) status.chains.push_back({.name = name});
   status.workers_address = workers_->address();
   status.worker_streams = workers_->streams();
+  constexpr size_t kMostShown = 1'000;
+  for (Session::Description& one : workers_->Describe(kMostShown)) {
+    status.workers.push_back({.session = std::move(one.number),
+                              .worker = std::move(one.worker),
+                              .principal = std::move(one.principal),
+                              .peer = std::move(one.peer),
+                              .age = one.age});
+  }
   status.outbox_messages = outbox_.outstanding();
   status.dead_letters_waiting = dead_letters_->waiting();
   status.dead_letters_trouble = dead_letters_->trouble();

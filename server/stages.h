@@ -25,6 +25,8 @@
 #include "server/deadletter/store.h"
 #include "server/gateway.h"
 #include "server/http/http_server.h"
+#include "server/identity/authenticator.h"
+#include "server/identity/permissions.h"
 #include "server/pressure/intake_control.h"
 #include "server/queue/dispatcher.h"
 #include "server/reply/outbox.h"
@@ -80,6 +82,8 @@ class Gateway::Stages final : private RoutedSink,
   absl::Status BuildDeadLetters();
   void StartDeadLetters();
   absl::Status StartAdmin();
+  // Who workers are, and what they may.
+  absl::Status BuildIdentity();
   // Whether the template of a route may name this chain.
   bool MayName(std::string_view chain) const;
   void BuildBacklog();
@@ -200,6 +204,9 @@ class Gateway::Stages final : private RoutedSink,
   std::unique_ptr<OutboxRecovery> outbox_recovery_;  // Null: the journal held no replies.
   std::unique_ptr<ReplyPermissions> permissions_;
   std::unique_ptr<Settler> settler_;
+  Permissions permissions_of_principals_;
+  std::unique_ptr<ConfiguredAuthenticator> worker_authenticator_;  // Null: nobody asks workers who they are.
+  std::unique_ptr<ConfiguredAuthenticator> admin_authenticator_;   // Null: nobody asks administrators.
   std::unique_ptr<WorkerServer> workers_;
   std::vector<std::unique_ptr<Publisher>> publishers_;
   std::unique_ptr<SessionMemory> session_memory_;

@@ -15,6 +15,9 @@ constexpr size_t kWaiting = 64;
 
 rpc::Endpoint::Options EndpointOptions(const std::string& listen, const AdminConfig& config) {
   rpc::Endpoint::Options options{.name = "admin", .listen = listen, .socket_mode = 0600, .tls = config.tls};
+  // A token will do.
+  options.client_certificate_optional =
+      config.auth && !config.auth->tokens.empty() && config.auth->certificates && !config.auth->both;
   options.accept = {.connections = 200, .connections_per_address = 50, .handshakes_per_second = 100};
   return options;
 }
@@ -22,14 +25,20 @@ rpc::Endpoint::Options EndpointOptions(const std::string& listen, const AdminCon
 }  // namespace
 
 AdminServer::AdminServer(const Clock& clock, const StatusSource& status, DeadLetterStore& store, ReplaySink& replay,
-                         SessionEnder& sessions)
-    : service_(clock, status, store, replay, sessions), pool_(kThreads, kWaiting) {}
+                         SessionEnder& sessions, AdminAccess access)
+    : access_(std::move(access)),
+      audit_(access_.audit_file, clock),
+      guard_(access_.authenticator, access_.permissions == nullptr ? no_rules_ : *access_.permissions, audit_),
+      service_(clock, status, store, replay, sessions, guard_,
+               access_.permissions == nullptr ? no_rules_ : *access_.permissions),
+      pool_(kThreads, kWaiting) {}
 
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::string& listen, const AdminConfig& config,
                                                                 const Clock& clock, MetricsRegistry& metrics,
                                                                 const StatusSource& status, DeadLetterStore& store,
-                                                                ReplaySink& replay, SessionEnder& sessions) {
-  std::unique_ptr<AdminServer> admin(new AdminServer(clock, status, store, replay, sessions));
+                                                                ReplaySink& replay, SessionEnder& sessions,
+                                                                AdminAccess access) {
+  std::unique_ptr<AdminServer> admin(new AdminServer(clock, status, store, replay, sessions, std::move(access)));
   std::vector<rpc::Service> services = {admin->service_.Rpc(admin->pool_)};
   if (config.reflection) {
     for (rpc::Service& service : rpc::Reflection({kAdminServiceName})) services.push_back(std::move(service));

@@ -14,6 +14,13 @@
 
 namespace sluice {
 
+// Who may administer. What it refers to outlives the server.
+struct AdminAccess {
+  Authenticator* authenticator = nullptr;    // Null: whoever reaches the listener may all.
+  const Permissions* permissions = nullptr;  // Null: there are no rules.
+  std::string audit_file;                    // Empty: the log.
+};
+
 // Made, and stopped, by one thread.
 class AdminServer final : public Tickable {
  public:
@@ -23,7 +30,8 @@ class AdminServer final : public Tickable {
   static absl::StatusOr<std::unique_ptr<AdminServer>> Start(const std::string& listen, const AdminConfig& config,
                                                             const Clock& clock, MetricsRegistry& metrics,
                                                             const StatusSource& status, DeadLetterStore& store,
-                                                            ReplaySink& replay, SessionEnder& sessions);
+                                                            ReplaySink& replay, SessionEnder& sessions,
+                                                            AdminAccess access = {});
   // Stops at once.
   ~AdminServer() override;
   AdminServer(const AdminServer&) = delete;
@@ -40,8 +48,12 @@ class AdminServer final : public Tickable {
 
  private:
   AdminServer(const Clock& clock, const StatusSource& status, DeadLetterStore& store, ReplaySink& replay,
-              SessionEnder& sessions);
+              SessionEnder& sessions, AdminAccess access);
 
+  const AdminAccess access_;
+  const Permissions no_rules_{};
+  AuditLog audit_;
+  AdminGuard guard_;
   AdminService service_;
   rpc::WorkerPool pool_;
   std::unique_ptr<rpc::Endpoint> endpoint_;

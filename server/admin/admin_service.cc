@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/admin/letter_import.h"
 #include "server/admin/letter_proto.h"
+#include "server/identity/explain.h"
+#include "server/net/peer.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/process_metrics.h"
 
@@ -42,6 +46,27 @@ void ConditionsToProto(const GatewayStatus& status, v1::GetStatusResponse& out) 
   }
 }
 
+// What an act came to, for the audit.
+template <typename Response>
+std::string Summary(const Response& /*of a look*/) {
+  return "";
+}
+std::string Summary(const v1::ReplayDeadLettersResponse& response) {
+  return absl::StrCat("replayed ", response.replayed(), ", failed ", response.failed());
+}
+std::string Summary(const v1::PurgeDeadLettersResponse& response) { return absl::StrCat("purged ", response.purged()); }
+std::string Summary(const v1::ImportDeadLettersResponse& response) {
+  return absl::StrCat("imported ", response.imported(), ", failed ", response.failed());
+}
+std::string Summary(const v1::EndSessionResponse& response) {
+  std::string summary;
+  for (const v1::EndedSession& session : response.sessions()) {
+    absl::StrAppend(&summary, summary.empty() ? "" : ", ", session.client_id(),
+                    session.ended() ? " ended" : " not ended");
+  }
+  return summary;
+}
+
 }  // namespace
 
 absl::Status AdminService::GetStatus(const v1::GetStatusRequest& /*request*/, v1::GetStatusResponse& response) {
@@ -62,6 +87,14 @@ absl::Status AdminService::GetStatus(const v1::GetStatusRequest& /*request*/, v1
   }
   response.mutable_workers()->set_address(status.workers_address);
   response.mutable_workers()->set_streams(status.worker_streams);
+  for (GatewayStatus::WorkerStream& stream : status.workers) {
+    v1::WorkerStream& one = *response.mutable_workers()->add_open();
+    one.set_session(std::move(stream.session));
+    one.set_worker(std::move(stream.worker));
+    one.set_principal(std::move(stream.principal));
+    one.set_peer(std::move(stream.peer));
+    one.set_age_ms(static_cast<uint64_t>(stream.age.count()));
+  }
   response.mutable_outbox()->set_messages(status.outbox_messages);
   const DeadLetterStore::Totals totals = store_.totals();
   v1::DeadLettersStatus& letters = *response.mutable_dead_letters();
@@ -218,14 +251,36 @@ absl::Status AdminService::EndSession(const v1::EndSessionRequest& request, v1::
   return absl::OkStatus();
 }
 
+absl::Status AdminService::ExplainPermission(const v1::ExplainPermissionRequest& request,
+                                             v1::ExplainPermissionResponse& response) {
+  absl::StatusOr<v1::ExplainPermissionResponse> answer = sluice::ExplainPermission(permissions_, request);
+  if (!answer.ok()) return answer.status();
+  response = *std::move(answer);
+  return absl::OkStatus();
+}
+
 rpc::Service AdminService::Rpc(rpc::WorkerPool& pool) {
-  const auto unary = [this, &pool]<typename Request, typename Response>(
-                         const char* name, absl::Status (AdminService::*function)(const Request&, Response&)) {
-    return rpc::Method{.name = name,
-                       .make = rpc::Unary<Request, Response>(
-                           pool, [this, function](rpc::SyncCall& /*call*/, const Request& request, Response& response) {
-                             return (this->*function)(request, response);
-                           })};
+  // Lets the caller in before `function`, and notes how it went.
+  const auto guarded = [this](const char* name, AdminRole needed, auto function) {
+    return [this, name, needed, function](rpc::SyncCall& call, const auto& request, auto& response) -> absl::Status {
+      std::vector<std::string_view> authorization;
+      for (const auto& [key, value] : call.info().metadata) {
+        if (key == "authorization") authorization.push_back(value);
+      }
+      const absl::StatusOr<AdminCaller> caller = guard_.Enter(name, needed, *call.info().peer, authorization);
+      if (!caller.ok()) return caller.status();
+      const absl::Status status = function(call, request, response);
+      guard_.Note(name, needed, *caller, status, Summary(response));
+      return status;
+    };
+  };
+  const auto unary = [&guarded, &pool, this]<typename Request, typename Response>(
+                         const char* name, AdminRole needed,
+                         absl::Status (AdminService::*function)(const Request&, Response&)) {
+    const auto run = [this, function](rpc::SyncCall& /*call*/, const Request& request, Response& response) {
+      return (this->*function)(request, response);
+    };
+    return rpc::Method{.name = name, .make = rpc::Unary<Request, Response>(pool, guarded(name, needed, run))};
   };
   const auto replay = [this](rpc::SyncCall& call, const v1::ReplayDeadLettersRequest& request,
                              v1::ReplayDeadLettersResponse& response) {
@@ -235,15 +290,18 @@ rpc::Service AdminService::Rpc(rpc::WorkerPool& pool) {
                              v1::ImportDeadLettersResponse& response) { return ImportDeadLetters(read, response); };
   return {.name = kAdminServiceName,
           .methods = {
-              unary("GetStatus", &AdminService::GetStatus),
-              unary("ListDeadLetters", &AdminService::ListDeadLetters),
-              unary("GetDeadLetter", &AdminService::GetDeadLetter),
+              unary("GetStatus", AdminRole::kViewer, &AdminService::GetStatus),
+              unary("ListDeadLetters", AdminRole::kViewer, &AdminService::ListDeadLetters),
+              unary("GetDeadLetter", AdminRole::kViewer, &AdminService::GetDeadLetter),
+              unary("ExplainPermission", AdminRole::kViewer, &AdminService::ExplainPermission),
               {.name = "ReplayDeadLetters",
-               .make = rpc::Unary<v1::ReplayDeadLettersRequest, v1::ReplayDeadLettersResponse>(pool, replay)},
-              unary("PurgeDeadLetters", &AdminService::PurgeDeadLetters),
+               .make = rpc::Unary<v1::ReplayDeadLettersRequest, v1::ReplayDeadLettersResponse>(
+                   pool, guarded("ReplayDeadLetters", AdminRole::kOperator, replay))},
+              unary("PurgeDeadLetters", AdminRole::kAdmin, &AdminService::PurgeDeadLetters),
               {.name = "ImportDeadLetters",
-               .make = rpc::ClientStreaming<v1::ImportDeadLettersRequest, v1::ImportDeadLettersResponse>(pool, import)},
-              unary("EndSession", &AdminService::EndSession),
+               .make = rpc::ClientStreaming<v1::ImportDeadLettersRequest, v1::ImportDeadLettersResponse>(
+                   pool, guarded("ImportDeadLetters", AdminRole::kOperator, import))},
+              unary("EndSession", AdminRole::kAdmin, &AdminService::EndSession),
           }};
 }
 

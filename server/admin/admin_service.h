@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/admin/admin_guard.h"
 #include "server/admin/replay.h"
 #include "server/admin/session_ender.h"
 #include "server/admin/status_source.h"
@@ -27,12 +28,14 @@ class AdminService final {
  public:
   // All outlive it.
   AdminService(const Clock& clock, const StatusSource& status, DeadLetterStore& store, ReplaySink& replay,
-               SessionEnder& sessions)
+               SessionEnder& sessions, AdminGuard& guard, const Permissions& permissions)
       : clock_(clock),
         status_(status),
         store_(store),
         replay_(store, replay),
         sessions_(sessions),
+        guard_(guard),
+        permissions_(permissions),
         start_(clock.Now()) {}
 
   // Its methods, on threads of `pool`; both outlive the server.
@@ -47,6 +50,7 @@ class AdminService final {
   absl::Status ImportDeadLetters(const std::function<bool(v1::ImportDeadLettersRequest&)>& read,
                                  v1::ImportDeadLettersResponse& response);
   absl::Status EndSession(const v1::EndSessionRequest& request, v1::EndSessionResponse& response);
+  absl::Status ExplainPermission(const v1::ExplainPermissionRequest& request, v1::ExplainPermissionResponse& response);
 
  private:
   // What a selection names: ids, or a filter.
@@ -64,6 +68,8 @@ class AdminService final {
   DeadLetterStore& store_;
   Replay replay_;
   SessionEnder& sessions_;
+  AdminGuard& guard_;
+  const Permissions& permissions_;
   std::atomic<bool> importing_ = false;  // Each holds a letter of up to 256 MiB.
   const SteadyTime start_;
 };

@@ -28,6 +28,14 @@ struct GatewayStatus {
   std::vector<ChainBacklog> chains;
   std::string workers_address;
   uint64_t worker_streams = 0;
+  struct WorkerStream {
+    std::string session;
+    std::string worker;
+    std::string principal;
+    std::string peer;
+    Millis age{0};
+  };
+  std::vector<WorkerStream> workers;  // Not more than 1,000.
   uint64_t outbox_messages = 0;
   uint64_t dead_letters_waiting = 0;
   std::string dead_letters_trouble;

@@ -28,6 +28,13 @@ void CheckSecurity(MapReader& map, const AdminConfig& admin) {
 
 }  // namespace
 
+void ReadAudit(Reading& reading, MapReader& top, Draft& draft) {
+  const Entry* entry = top.Find("audit");
+  if (entry == nullptr) return;
+  MapReader map(reading, kAuditSection, *entry, "audit");
+  map.Read("file", draft.config.audit_file);
+}
+
 void ReadAdmin(Reading& reading, MapReader& top, Draft& draft) {
   const Entry* entry = top.Find("admin");
   if (entry == nullptr) return;
@@ -42,6 +49,12 @@ void ReadAdmin(Reading& reading, MapReader& top, Draft& draft) {
         reading, kAdminTlsSection, *tls, "admin.tls",
         "clientCaFile is not set, so any client that reaches the port reads, replays and purges dead letters",
         admin.tls.emplace());
+  }
+  if (const Entry* auth = map.Find("auth")) {
+    admin.auth = ReadAuthentication(reading, *auth, "admin.auth", admin.tls);
+    if (!admin.listen || admin.listen->empty() || admin.listen->starts_with("unix:")) {
+      map.Warn("auth", "nobody is asked on a Unix socket: whom its mode lets in is an administrator");
+    }
   }
   const bool flag_is_wrong = map.Find("insecure") != nullptr && !map.Read("insecure", admin.insecure);
   if (!listen_is_wrong && !flag_is_wrong) CheckSecurity(map, admin);

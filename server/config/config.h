@@ -11,6 +11,7 @@
 #include "server/admin/admin_config.h"
 #include "server/deadletter/limits.h"
 #include "server/http/http_config.h"
+#include "server/identity/permission_rule.h"
 #include "server/journal/journal_config.h"
 #include "server/mqtt/options.h"
 #include "server/pressure/pressure_config.h"
@@ -39,9 +40,11 @@ struct GatewayConfig {
   RepliesConfig replies;
   DeadLetterLimits dead_letters;
   WorkersConfig workers;
+  std::vector<PermissionRule> permissions;  // None: everything is permitted.
   JournalConfig journal;
   PressureConfig pressure;
   AdminConfig admin;
+  std::string audit_file;  // Empty: the log.
   HttpConfig http;
   LogConfig log;
   Millis shutdown_drain{20'000};

@@ -61,6 +61,8 @@ LoadResult Load(Entry root, const std::string& file, const Surroundings& surroun
     ReadWorkers(reading, top, draft);
     ReadPressure(reading, top, draft);
     ReadAdmin(reading, top, draft);
+    ReadAudit(reading, top, draft);
+    ReadPermissions(reading, top, draft);
     ReadProcess(reading, top, draft);
     CheckListeners(reading, root, draft);
   }

@@ -10,6 +10,8 @@
 #include "server/config/nearest.h"
 #include "server/config/references.h"
 #include "server/config/text.h"
+#include "server/identity/name_pattern.h"
+#include "server/identity/reply_filter.h"
 #include "server/message/topic.h"
 #include "server/route/target.h"
 
@@ -160,7 +162,7 @@ std::optional<Text> MapReader::ToText(const Key& key, const Value& value, const 
   if (key.type == KeyType::kFile && !LooksLikePath(value.text) && !text::Contains(value.text, "${")) {
     result.shown = "a text that is not shown, as it does not look like a path";
   }
-  if (value.literal || key.type == KeyType::kTarget) return result;
+  if (value.literal || key.type == KeyType::kTarget || key.type == KeyType::kReplyFilters) return result;
   absl::StatusOr<std::string> expanded = ExpandReferences(value.text, reading_.surroundings().environment, secret);
   if (!expanded.ok()) {
     reading_.Error(value.at, text::Concat(path, ": ", text::Message(expanded.status())));
@@ -226,6 +228,13 @@ absl::Status MapReader::CheckText(const Key& key, const std::string& text) const
       return CheckTopicFilter(text);
     case KeyType::kChainPatterns:
       return CheckChainPattern(text);
+    case KeyType::kNamePatterns:
+    case KeyType::kClaims:
+      return NamePattern::Parse(text).status();
+    case KeyType::kReplyFilters:
+      return ReplyFilter::Parse(text).status();
+    case KeyType::kTextList:
+      return text.empty() ? absl::InvalidArgumentError("is empty") : CheckMqttString(text);
     case KeyType::kAlpnList:
       if (text.empty() || text.size() > 255) return absl::InvalidArgumentError("is empty or too long");
       return CheckMqttString(text);
@@ -325,6 +334,34 @@ bool MapReader::ReadUnsigned(std::string_view key, uint64_t& out) {
   return true;
 }
 
+bool MapReader::Read(std::string_view key, std::map<std::string, std::vector<std::string>>& out) {
+  const Entry* entry = Find(key);
+  if (entry == nullptr) return false;
+  const Key& known = section_.Find(key);
+  if (entry->value.kind != Value::Kind::kMap) {
+    reading_.Error(entry->value.at,
+                   text::Concat(PathOf(key), ": found ", KindName(entry->value.kind), "; allowed: ", Allowed(known)));
+    return false;
+  }
+  for (const Entry& named : entry->value.entries) {
+    const std::string path = text::Concat(PathOf(key), ".", named.key);
+    // A text stands for a list of one.
+    std::vector<Value> items = named.value.items;
+    if (named.value.kind != Value::Kind::kList) items = {named.value};
+    for (const Value& item : items) {
+      std::optional<Text> value = ToText(known, item, path);
+      if (!value) continue;
+      if (absl::Status status = CheckText(known, value->text); !status.ok()) {
+        reading_.Error(value->at, text::Concat(path, ": found ", value->shown, " (", text::Message(status),
+                                               "); allowed: ", Allowed(known)));
+        continue;
+      }
+      out[named.key].push_back(std::move(value->text));
+    }
+  }
+  return true;
+}
+
 bool MapReader::Read(std::string_view key, std::vector<std::string>& out) {
   const Entry* entry = Find(key);
   if (entry == nullptr) return false;
@@ -347,10 +384,10 @@ bool MapReader::Read(std::string_view key, std::vector<std::string>& out) {
     if (!item) continue;
     absl::Status status;
     std::string hint;
-    if (known.type == KeyType::kProcessors) {
+    if (known.type == KeyType::kProcessors || known.type == KeyType::kWords) {
       const std::vector<std::string_view> words = Words(known.allowed);
       if (std::find(words.begin(), words.end(), item->text) == words.end()) {
-        status = absl::InvalidArgumentError("no such processor");
+        status = absl::InvalidArgumentError(known.type == KeyType::kWords ? "no such name" : "no such processor");
         hint = DidYouMean(item->text, words);
       }
     } else {

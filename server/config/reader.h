@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -78,6 +79,7 @@ class MapReader {
   bool Read(std::string_view key, Qos& out);
   bool Read(std::string_view key, Millis& out);
   bool Read(std::string_view key, std::vector<std::string>& out);
+  bool Read(std::string_view key, std::map<std::string, std::vector<std::string>>& out);
   // Numbers, and sizes in bytes.
   template <std::unsigned_integral T>
   bool Read(std::string_view key, T& out) {

@@ -25,12 +25,15 @@ constexpr Key kTopKeys[] = {
     {"replies", kMap, "", "", "What workers may publish."},
     {"deadLetters", kMap, "", "", "How many dead letters are kept."},
     {"workers", kMap, "", "", "Where workers connect to.", true},
+    {"permissions", kListOfMaps, "", "",
+     "Who may serve which chains, and reply where. None: whoever is let in may everything."},
     {"pressure", kMap, "", "", "What happens when more comes in than goes out."},
     {"http", kMap, "", "", "Health and metrics."},
     {"log", kMap, "", "", "The log, on standard error."},
     {"shutdown", kMap, "", "", "How the gateway ends."},
     {"journal", kMap, "", "", "Where messages of QoS 1 and 2 stand until they are settled."},
     {"admin", kMap, "", "", "Where `sluicectl` connects to."},
+    {"audit", kMap, "", "", "Where it stands who administered what."},
 };
 
 constexpr Key kGatewayKeys[] = {
@@ -86,6 +89,7 @@ constexpr Key kWorkersKeys[] = {
     {"socketMode", kChoice, "0600", "0600|0660|0666",
      "Who may connect to a `unix:PATH`: the gateway's user, its group besides, or all of the machine."},
     {"tls", kMap, "", "", "TLS for workers. Exactly one of `tls` and `insecure: true` must be set."},
+    {"auth", kMap, "", "", "Who workers are, and how they show it. None: nobody asks; `permissions` need it."},
     {"insecure", kFlag, "false", "",
      "true: plain text, no authentication; whoever reaches the port reads messages and publishes replies. Said as a "
      "warning at "
@@ -206,6 +210,9 @@ constexpr Key kAdminKeys[] = {
      "there "
      "is no journal. `\"\"`: nothing."},
     {"tls", kMap, "", "", "TLS for a HOST:PORT."},
+    {"auth", kMap, "", "",
+     "Who administrators are, with the keys of `workers.auth`; `permissions[].role` says what they may. None: whoever "
+     "reaches a HOST:PORT may all. Nobody is asked on a Unix socket."},
     {"insecure", kFlag, "false", "",
      "true: plain text, no authentication, also on an address that others can reach; whoever does reads, replays and "
      "purges dead letters. Said as a warning at start."},
@@ -277,6 +284,14 @@ std::span<const Section* const> AllSections() {
       &kWorkersSection,
       &kWorkersTlsSection,
       &kWorkersWindowSection,
+      &kWorkersAuthSection,
+      &kWorkersAuthCertificatesSection,
+      &kWorkersAuthJwtSection,
+      &kPermissionSection,
+      &kPermissionRepliesSection,
+      &kPermissionWindowSection,
+      &kPermissionRateSection,
+      &kAuditSection,
       &kPressureSection,
       &kHttpSection,
       &kHttpTlsSection,

@@ -31,6 +31,11 @@ enum class KeyType {
   kProcessors,         // A list of the words in `allowed`.
   kTarget,             // A chain, as a template: environment references are left alone.
   kChainPatterns,      // A list of names of chains, with `*` in them.
+  kWords,              // A list of the words in `allowed`.
+  kTextList,           // A list of texts.
+  kNamePatterns,       // A list of names of principals, with `*` in them.
+  kReplyFilters,       // A list of topic filters with `${topic.N}`: environment references are left alone.
+  kClaims,             // Names of claims, each with a text or a list of them, with `*` in them.
   kMap,                // A section of its own.
   kNamedMaps,          // Names of the user's choice, each with a section.
   kListOfMaps,         // A list of sections.
@@ -71,6 +76,14 @@ extern const Section kDeadLettersSection;
 extern const Section kWorkersSection;
 extern const Section kWorkersTlsSection;
 extern const Section kWorkersWindowSection;
+extern const Section kWorkersAuthSection;
+extern const Section kWorkersAuthCertificatesSection;
+extern const Section kWorkersAuthJwtSection;
+extern const Section kAuditSection;
+extern const Section kPermissionSection;
+extern const Section kPermissionRepliesSection;
+extern const Section kPermissionWindowSection;
+extern const Section kPermissionRateSection;
 extern const Section kPressureSection;
 extern const Section kHttpSection;
 extern const Section kHttpTlsSection;

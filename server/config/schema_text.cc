@@ -50,6 +50,12 @@ std::string Allowed(const Key& key) {
       return "none, topic, or topic level N (N from 1 to 1000)";
     case kProcessors:
       return text::Concat("a list of ", text::Join(text::Split(key.allowed, '|'), ", "));
+    case kWords:
+      return text::Concat("a list of ", text::Join(text::Split(key.allowed, '|'), ", "));
+    case kTextList:
+    case kNamePatterns:
+    case kReplyFilters:
+    case kClaims:
     case kChainPatterns:
     case kFilter:
     case kFilterList:

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,13 +44,20 @@ void CheckClientIds(Reading& reading, const Draft& draft);
 void ReadReplies(Reading& reading, MapReader& top, Draft& draft);
 void ReadDeadLetters(Reading& reading, MapReader& top, Draft& draft);
 void ReadWorkers(Reading& reading, MapReader& top, Draft& draft);
+// After routes, chains, workers and admin.
+void ReadPermissions(Reading& reading, MapReader& top, Draft& draft);
 void ReadPressure(Reading& reading, MapReader& top, Draft& draft);
 void ReadAdmin(Reading& reading, MapReader& top, Draft& draft);
+void ReadAudit(Reading& reading, MapReader& top, Draft& draft);
 // gateway, http, log, shutdown and journal.
 void ReadProcess(Reading& reading, MapReader& top, Draft& draft);
 
 // What is wrong between the sections: listeners in each other's way. `root` is the whole document.
 void CheckListeners(Reading& reading, const Entry& root, const Draft& draft);
+
+// `tls` and `listen` of the listener whose section is `path`. Nothing: there is an error, which has been reported.
+std::optional<AuthenticationOptions> ReadAuthentication(Reading& reading, const Entry& entry, const std::string& path,
+                                                        const std::optional<ListenerTls>& tls);
 
 // The files of a listener. `without_ca` is warned of when there is no clientCaFile.
 void ReadListenerTls(Reading& reading, const Section& section, const Entry& entry, std::string path,

@@ -52,6 +52,9 @@ void ReadWorkers(Reading& reading, MapReader& top, Draft& draft) {
                     "clientCaFile is not set, so any worker that reaches the port reads messages and publishes replies",
                     workers.tls.emplace());
   }
+  if (const Entry* auth = map.Find("auth")) {
+    workers.auth = ReadAuthentication(reading, *auth, "workers.auth", workers.tls);
+  }
   const bool flag_is_wrong = map.Find("insecure") != nullptr && !map.Read("insecure", workers.insecure);
   if (!flag_is_wrong) CheckSecurity(map, workers);
   map.Read("heartbeat", workers.heartbeat);

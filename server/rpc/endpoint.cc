@@ -56,7 +56,8 @@ absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Start(Options options, std::
         TlsServer::Load({.setting = absl::StrCat(options.name, ".tls"),
                          .files = {.cert_file = options.tls->cert_file,
                                    .key_file = options.tls->key_file,
-                                   .client_ca_file = options.tls->client_ca_file}},
+                                   .client_ca_file = options.tls->client_ca_file},
+                         .client_certificate_optional = options.client_certificate_optional},
                         clock);
     if (!tls.ok()) return tls.status();
     impl->tls = *std::move(tls);
@@ -103,6 +104,11 @@ Endpoint::~Endpoint() { Stop(Clock::Real().Now()); }
 
 const std::string& Endpoint::address() const { return impl_->listener->address(); }
 int Endpoint::port() const { return impl_->listener->port(); }
+absl::Status Endpoint::CheckCertificate(const PeerCertificate& certificate) const {
+  return impl_->tls == nullptr ? absl::OkStatus() : impl_->tls->CheckAgain(certificate);
+}
+uint64_t Endpoint::tls_generation() const { return impl_->tls == nullptr ? 0 : impl_->tls->generation(); }
+
 absl::Status Endpoint::state() const { return impl_->listener->state(); }
 
 absl::Status Endpoint::Alive(Millis patience) const {

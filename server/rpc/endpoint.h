@@ -18,7 +18,11 @@
 #include "server/runtime/ticker.h"
 #include "server/telemetry/metrics.h"
 
-namespace sluice::rpc {
+namespace sluice {
+
+struct PeerCertificate;
+
+namespace rpc {
 
 // Thread-safe, save Stop.
 class Endpoint final : public Tickable {
@@ -28,6 +32,8 @@ class Endpoint final : public Tickable {
     std::string listen;              // HOST:PORT or unix:PATH.
     mode_t socket_mode = 0600;       // Of a Unix socket.
     std::optional<ListenerTls> tls;  // None: plain text.
+    // With tls->client_ca_file: clients without a certificate are let in, too.
+    bool client_certificate_optional = false;
     AcceptLimits accept;
     Limits limits;
     size_t threads = 1;  // Event loops, over which connections are spread.
@@ -48,6 +54,9 @@ class Endpoint final : public Tickable {
 
   // Whether it accepts connections; else why not.
   absl::Status state() const;
+  // Whether a certificate that was let in would be let in now, and a number that grows when the TLS files have changed.
+  absl::Status CheckCertificate(const PeerCertificate& certificate) const;
+  uint64_t tls_generation() const;
   // Whether its loops turn: each has answered the last Tick that is `patience` ago. Does not wait.
   absl::Status Alive(Millis patience) const;
 
@@ -64,4 +73,5 @@ class Endpoint final : public Tickable {
   const std::shared_ptr<Impl> impl_;  // Shared with the threads.
 };
 
-}  // namespace sluice::rpc
+}  // namespace rpc
+}  // namespace sluice

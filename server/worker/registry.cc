@@ -124,6 +124,15 @@ bool SessionRegistry::WaitEmpty(SteadyTime deadline) {
   return sessions_.empty();
 }
 
+std::vector<Session::Description> SessionRegistry::Describe(size_t limit) const {
+  std::vector<Session::Description> all;
+  for (const std::shared_ptr<Session>& session : All()) {
+    if (all.size() == limit) break;
+    if (std::optional<Session::Description> one = session->Describe()) all.push_back(*std::move(one));
+  }
+  return all;
+}
+
 size_t SessionRegistry::size() const {
   MutexLock lock(mutex_);
   return sessions_.size();

@@ -41,6 +41,8 @@ class SessionRegistry final : public Tickable {
   // What lets workers in has changed: ends the streams of those that it would not let in any more.
   void CheckAgain();
   size_t size() const;
+  // Of at most `limit` streams that are open.
+  std::vector<Session::Description> Describe(size_t limit) const;
 
   SteadyTime Tick(SteadyTime now) override;
 

@@ -32,7 +32,9 @@ SessionContext MakeContext(const WorkerServer::Options& options, const Clock& cl
           .limits = limits,
           .gateway = options.gateway,
           .wake_by = options.wake_by,
-          .crash_loops = &crash_loops};
+          .crash_loops = &crash_loops,
+          .authenticator = options.authenticator,
+          .permissions = options.permissions};
 }
 
 rpc::Endpoint::Options EndpointOptions(const WorkersConfig& config) {
@@ -41,6 +43,9 @@ rpc::Endpoint::Options EndpointOptions(const WorkersConfig& config) {
                                  .socket_mode = static_cast<mode_t>(std::stoul(config.socket_mode, nullptr, 8)),
                                  .tls = config.tls,
                                  .threads = config.threads};
+  // A token will do.
+  options.client_certificate_optional =
+      config.auth && !config.auth->tokens.empty() && config.auth->certificates && !config.auth->both;
   options.accept = {.connections = config.max_connections,
                     .connections_per_address = config.max_connections_per_address,
                     .handshakes_per_second = config.handshakes_per_second,
@@ -92,7 +97,14 @@ absl::Status WorkerServer::Start() {
 
 SteadyTime WorkerServer::Tick(SteadyTime now) {
   const SteadyTime next = registry_.Tick(now);
-  return endpoint_ == nullptr ? next : std::min(next, endpoint_->Tick(now));
+  if (endpoint_ == nullptr) return next;
+  const SteadyTime endpoint_next = endpoint_->Tick(now);
+  // Certificates may have been withdrawn.
+  if (const uint64_t generation = endpoint_->tls_generation(); generation != tls_generation_) {
+    tls_generation_ = generation;
+    registry_.CheckAgain();
+  }
+  return std::min(next, endpoint_next);
 }
 
 void WorkerServer::Stop(SteadyTime deadline) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "server/rpc/endpoint.h"
@@ -24,6 +25,8 @@ class WorkerServer final : public Tickable {
     AdmissionRules admission;                          // What it refers to outlives the server, as do the rest.
     std::function<void(SteadyTime deadline)> wake_by;  // Asks the ticker for a Tick.
     uint64_t seed = 0;                                 // For jitter and session names: another in each process.
+    Authenticator* authenticator = nullptr;            // Null: nobody asks workers who they are.
+    const Permissions* permissions = nullptr;          // Null: there are no rules.
   };
   WorkerServer(Options options, const Clock& clock, MetricsRegistry& metrics, DeliverySource& source,
                SettleHandler& settles, ReadGate& gate);
@@ -38,6 +41,14 @@ class WorkerServer final : public Tickable {
   int port() const { return port_; }
 
   size_t streams() const { return registry_.size(); }
+  // For administrators.
+  std::vector<Session::Description> Describe(size_t limit) const { return registry_.Describe(limit); }
+  // What lets workers in has changed: ends the streams of those that it would not let in any more.
+  void CheckAgain() { registry_.CheckAgain(); }
+  // Whether a certificate that was let in would be let in now. After Start().
+  absl::Status CheckCertificate(const PeerCertificate& certificate) const {
+    return endpoint_->CheckCertificate(certificate);
+  }
   // Whether it accepts connections; else why not, for /readyz. After Start().
   absl::Status state() const { return endpoint_->state(); }
   // Whether its threads still turn, with so much patience; else why not, for /healthz. After Start().
@@ -66,6 +77,7 @@ class WorkerServer final : public Tickable {
   CrashLoops crash_loops_;
   SessionRegistry registry_;
   rpc::Health health_{{kWorkerServiceName}};
+  uint64_t tls_generation_ = 0;              // Of the ticker's thread.
   std::unique_ptr<rpc::Endpoint> endpoint_;  // Null before Start().
   std::string address_;
   int port_ = 0;

@@ -139,6 +139,15 @@ class Session final : public DeliverySink,
   void CheckAgain();
 
   const std::string& number() const { return number_; }
+  // For administrators. Nothing: no Hello was accepted, or it has ended.
+  struct Description {
+    std::string number;
+    std::string worker;  // What it calls itself.
+    std::string principal;
+    std::string peer;
+    Millis age{0};
+  };
+  std::optional<Description> Describe();
 
  private:
   enum class State : uint8_t { kHello, kOpen, kDraining, kClosing, kFinished, kDone };

@@ -76,7 +76,7 @@ absl::Status Session::HandleHello(const Hello& hello) {
     told_window_ = options.window;
     SetWindowLocked(options.window);
     outgoing_.SetWelcome(std::move(welcome));
-    age_limit = age_limit_;
+    age_limit = std::min(age_limit_, expiry_drain_);
     context_.metrics.opened.Add();
     context_.metrics.streams.Add(1);
   }
@@ -103,7 +103,7 @@ absl::Status Session::HandleHello(const Hello& hello) {
   if (ended) Leave();
   if (draining) context_.source.DrainSession(session);
   SyncWindow();
-  context_.wake_by(std::min({age_limit, expires_, context_.clock.Now() + context_.limits.heartbeat}));
+  context_.wake_by(std::min(age_limit, context_.clock.Now() + context_.limits.heartbeat));
   return absl::OkStatus();
 }
 

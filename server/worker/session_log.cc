@@ -28,6 +28,16 @@ void NoteRefusal(const SessionContext& context, std::string_view number, std::st
              {{"session", number}, {"peer", peer}, {"code", code}, {"detail", detail}});
 }
 
+std::optional<Session::Description> Session::Describe() {
+  MutexLock lock(mutex_);
+  if (!OpenLocked()) return std::nullopt;
+  return Description{.number = number_,
+                     .worker = worker_,
+                     .principal = identity_.name(),
+                     .peer = peer_,
+                     .age = std::chrono::duration_cast<Millis>(context_.clock.Now() - created_)};
+}
+
 void Session::LogDrainLocked(const char* by, std::string_view reason) {
   if (!context_.log_limit.Admit("worker stream draining", by)) return;
   log::Info("worker stream draining", {{"session", number_}, {"worker", worker_}, {"by", by}, {"reason", reason}});

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "server/certificates/listener_tls.h"
+#include "server/identity/authentication_options.h"
 #include "server/runtime/clock.h"
 
 namespace sluice {
@@ -16,7 +17,8 @@ struct WorkersConfig {
   std::string listen = "127.0.0.1:7443";
   std::string socket_mode = "0600";  // Octal, of the socket where `listen` is unix:PATH.
   std::optional<ListenerTls> tls;
-  bool insecure = false;  // Plain text. Exactly one of tls and insecure.
+  bool insecure = false;                      // Plain text. Exactly one of tls and insecure.
+  std::optional<AuthenticationOptions> auth;  // Nothing: whoever gets through TLS is let in, and is nobody.
   Millis heartbeat{10'000};
   // Largest frame of the worker stream, in bytes; holds the largest MQTT packet.
   size_t max_frame_bytes = 40u << 20;

@@ -36,6 +36,15 @@ The gateway's configuration: .Values.config, and what follows from the other val
 {{- else -}}
   {{- $_ := set $workers "insecure" true -}}
 {{- end -}}
+{{- with $values.workers.auth -}}
+{{- $auth := dict -}}
+{{- if .certificates -}}{{- $_ := set $auth "certificates" dict -}}{{- end -}}
+{{- if .jwt.existingConfigMap -}}
+  {{- $issuer := dict "issuer" .jwt.issuer "audiences" .jwt.audiences "jwksFile" "/etc/sluice/secrets/workers/jwks.json" -}}
+  {{- $_ := set $auth "jwt" (list $issuer) -}}
+{{- end -}}
+{{- if $auth -}}{{- $_ := set $workers "auth" $auth -}}{{- end -}}
+{{- end -}}
 {{- $_ := set $config "workers" $workers -}}
 
 {{- $http := $config.http | default dict -}}

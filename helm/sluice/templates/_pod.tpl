@@ -48,6 +48,12 @@ topologySpreadConstraints:
     {{- end -}}
   {{- end -}}
 {{- end -}}
+{{- with .Values.workers.auth.jwt -}}
+  {{- if .existingConfigMap -}}
+    {{- $item := dict "key" .key "path" "workers/jwks.json" -}}
+    {{- $sources = append $sources (dict "configMap" (dict "name" .existingConfigMap "items" (list $item))) -}}
+  {{- end -}}
+{{- end -}}
 {{- range $name, $broker := .Values.brokers -}}
   {{- $folder := printf "brokers/%s" $name -}}
   {{- with $broker.password -}}

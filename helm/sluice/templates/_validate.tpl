@@ -28,6 +28,7 @@
       (list "workers" "listen" "workers.port and listenAddress")
       (list "workers" "tls" "workers.tls")
       (list "workers" "insecure" "workers.insecure")
+      (list "workers" "auth" "workers.auth")
       (list "http" "listen" "http.port and listenAddress")
       (list "journal" "path" "persistence; the journal is always in /var/lib/sluice")
       (list "pressure" "replicas" "replicaCount or autoscaling") -}}
@@ -42,7 +43,7 @@
 {{/* Keys of the gateway that hold a duration, in lower case; maxReconnectInterval takes a plain number. */}}
 {{- define "sluice.durations" -}}
 sessionexpiry keepalive connecttimeout lease maxlease retrybackoff maxretrybackoff resulttimeout maxage heartbeat
-maxstreamage handshaketimeout leaveshareafter noworkersafter drain fsyncinterval templatechainidle
+maxstreamage handshaketimeout leaveshareafter noworkersafter drain fsyncinterval templatechainidle clockskew
 {{- end -}}
 
 {{/* What has the right type and cannot be: (dict "at" PATH "value" VALUE). Looks at all keys, in any case. */}}
@@ -179,6 +180,19 @@ maxstreamage handshaketimeout leaveshareafter noworkersafter drain fsyncinterval
 {{- end -}}
 {{- if and .tls.certManager (not $.Values.certManager.issuerRef.name) -}}
   {{- $wrong = append $wrong "workers.tls.certManager needs certManager.issuerRef.name" -}}
+{{- end -}}
+{{- $tokens := ne .auth.jwt.existingConfigMap "" -}}
+{{- if and .auth.certificates (or .insecure (not .tls.requireClientCertificate)) -}}
+  {{- $wrong = append $wrong "workers.auth.certificates is for client certificates, and nobody asks for them; set workers.tls.requireClientCertificate: true, or leave it out" -}}
+{{- end -}}
+{{- if and $tokens .insecure -}}
+  {{- $wrong = append $wrong "workers.auth.jwt without TLS would show tokens to whoever listens; set workers.tls instead of workers.insecure" -}}
+{{- end -}}
+{{- if and $tokens (not .auth.jwt.audiences) -}}
+  {{- $wrong = append $wrong "workers.auth.jwt.audiences is empty, so no token would be taken; name the audience of the workers' tokens" -}}
+{{- end -}}
+{{- if and $.Values.config.permissions (not (or .auth.certificates $tokens)) -}}
+  {{- $wrong = append $wrong "config.permissions is for workers that say who they are; set workers.auth.certificates or workers.auth.jwt.existingConfigMap" -}}
 {{- end -}}
 {{- if eq (int .port) (int $.Values.http.port) -}}
   {{- $wrong = append $wrong (printf "workers.port and http.port are both %v" .port) -}}

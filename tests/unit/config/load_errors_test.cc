@@ -24,14 +24,16 @@ TEST_F(LoadErrors, AFileThatIsNoMap) {
 TEST_F(LoadErrors, UnknownKeysWithTheNearestKnownOne) {
   EXPECT_EQ(OfLine("repplies: {}"),
             "gw.yaml:5:1: unknown key 'repplies' (did you mean 'replies'?); known keys: gateway, connections, routes, "
-            "chainDefaults, chains, maxTemplateChains, templateChainIdle, replies, deadLetters, workers, pressure, "
+            "chainDefaults, chains, maxTemplateChains, templateChainIdle, replies, deadLetters, workers, permissions, "
+            "pressure, "
             "http, log, "
-            "shutdown, journal, admin\n");
+            "shutdown, journal, admin, audit\n");
   EXPECT_EQ(OfLine("HTTP: {}"),
             "gw.yaml:5:1: unknown key 'HTTP' (did you mean 'http'?); known keys: gateway, connections, routes, "
-            "chainDefaults, chains, maxTemplateChains, templateChainIdle, replies, deadLetters, workers, pressure, "
+            "chainDefaults, chains, maxTemplateChains, templateChainIdle, replies, deadLetters, workers, permissions, "
+            "pressure, "
             "http, log, "
-            "shutdown, journal, admin\n");
+            "shutdown, journal, admin, audit\n");
   EXPECT_EQ(OfLine("log: {levle: info}"),
             "gw.yaml:5:7: log: unknown key 'levle' (did you mean 'level'?); known keys: level, format\n");
   EXPECT_EQ(OfLine("log: {elephant: info}"), "gw.yaml:5:7: log: unknown key 'elephant'; known keys: level, format\n");

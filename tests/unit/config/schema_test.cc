@@ -72,7 +72,8 @@ void ForEachKey(Visit visit) {
 }
 
 bool IsContainer(const Key& key) {
-  return key.type == KeyType::kMap || key.type == KeyType::kNamedMaps || key.type == KeyType::kListOfMaps;
+  return key.type == KeyType::kMap || key.type == KeyType::kClaims || key.type == KeyType::kNamedMaps ||
+         key.type == KeyType::kListOfMaps;
 }
 
 bool HasRange(const Key& key) {

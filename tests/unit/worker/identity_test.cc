@@ -77,6 +77,12 @@ TEST_F(StreamIdentityTest, WhoItIsStandsBeforeWhatItCallsItself) {
 }
 
 TEST_F(StreamIdentityTest, TheEndOfATokenIsToldInTimeAndThenEndsTheStream) {
+  const SteadyTime start = clock_.Now();
+  {
+    FakeStream soon(context_, kNever, Identity({}, 5));
+    soon.SayHello();
+    EXPECT_EQ(woken_, start + Millis(4'000)) << "before any heartbeat is due";
+  }
   FakeStream stream(context_, kNever, Identity({}, 100));
   stream.SayHello();
   ASSERT_TRUE(stream.Read()->has_welcome());
@@ -84,11 +90,11 @@ TEST_F(StreamIdentityTest, TheEndOfATokenIsToldInTimeAndThenEndsTheStream) {
   v1::WorkerFrame alive;
   stream.Say(alive);
   TickOf(stream);
-  EXPECT_FALSE(source_.draining(1));
+  EXPECT_FALSE(source_.draining(2));
   clock_.Advance(Millis(6'000));
   stream.Say(alive);
   TickOf(stream);
-  EXPECT_TRUE(source_.draining(1)) << "a tenth of its time before the end";
+  EXPECT_TRUE(source_.draining(2)) << "a tenth of its time before the end";
   std::optional<v1::GatewayFrame> frame = stream.Read();
   if (frame && !frame->has_drain()) frame = stream.Read();
   ASSERT_TRUE(frame && frame->has_drain());

@@ -1,0 +1,104 @@
+#include "server/admin/admin_guard.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/manual_clock.h"
+#include "tests/support/temp_dir.h"
+
+namespace sluice {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// Whoever shows a name is that.
+class NameAuthenticator final : public Authenticator {
+ public:
+  OrRefusal<PrincipalPtr> Authenticate(const Credentials& credentials) override {
+    if (credentials.authorization.empty()) {
+      return AuthenticationRefusal{AuthenticationCheck::kNoCredentials, "a token is needed"};
+    }
+    return std::make_shared<const Principal>(Principal{.names = {std::string(credentials.authorization.front())}});
+  }
+  absl::Status StillHolds(const Principal& /*principal*/) const override { return absl::OkStatus(); }
+};
+
+class AdminGuardTest : public testing::Test {
+ protected:
+  absl::Status Enter(AdminGuard& guard, AdminRole needed, const std::vector<std::string_view>& shown,
+                     const std::string& address = "10.0.0.7") {
+    Peer peer{.text = address + ":4711", .address = address};
+    if (address == "unix") peer = {.text = "unix", .address = "unix", .uid = 1'000};
+    const absl::StatusOr<AdminCaller> caller = guard.Enter("PurgeDeadLetters", needed, peer, shown);
+    if (caller.ok()) guard.Note("PurgeDeadLetters", needed, *caller, absl::OkStatus(), "3 purged");
+    return caller.status();
+  }
+  std::vector<std::string> Lines() const {
+    std::ifstream file(path_);
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(file, line);) lines.push_back(line);
+    return lines;
+  }
+
+  const TempDir directory_;
+  const std::string path_ = directory_ / "audit.log";
+  ManualClock clock_;
+  AuditLog audit_{path_, clock_};
+  NameAuthenticator authenticator_;
+  const Permissions permissions_ =
+      *Permissions::Compile({{.name = "v", .who = {"email:*@plant"}, .role = AdminRole::kViewer},
+                             {.name = "a", .who = {"email:root@plant"}, .role = AdminRole::kAdmin}});
+  AdminGuard guard_{&authenticator_, permissions_, audit_};
+};
+
+TEST_F(AdminGuardTest, LetsInByRoleAndNotesWho) {
+  EXPECT_TRUE(Enter(guard_, AdminRole::kAdmin, {"email:root@plant"}).ok());
+  EXPECT_THAT(Lines(), ElementsAre(R"({"time":"2023-11-14T22:30:00Z","who":"email:root@plant","from":"10.0.0.7:4711",)"
+                                   R"("what":"PurgeDeadLetters","outcome":"done","detail":"3 purged"})"));
+  struct stat status{};
+  ASSERT_EQ(stat(path_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+}
+
+TEST_F(AdminGuardTest, RefusesAndNotesWhy) {
+  const absl::Status low = Enter(guard_, AdminRole::kOperator, {"email:bob@plant"});
+  EXPECT_EQ(low.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(low.message(), "needs the role operator, has viewer");
+  EXPECT_EQ(Enter(guard_, AdminRole::kViewer, {"email:eve@other"}).code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(Enter(guard_, AdminRole::kViewer, {}).code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_THAT(Lines(), ElementsAre(HasSubstr(R"("who":"email:bob@plant")"), HasSubstr(R"("outcome":"refused")"),
+                                   HasSubstr(R"("who":"nobody")")));
+  EXPECT_THAT(Lines().back(), HasSubstr("no_credentials: a token is needed"));
+}
+
+TEST_F(AdminGuardTest, TheOwnersSocketIsAnAdministrators) {
+  EXPECT_TRUE(Enter(guard_, AdminRole::kAdmin, {}, "unix").ok());
+  EXPECT_THAT(Lines(), ElementsAre(HasSubstr(R"("who":"unix:1000","from":"unix")")));
+}
+
+TEST_F(AdminGuardTest, ALookIsNotAnAct) {
+  EXPECT_TRUE(Enter(guard_, AdminRole::kViewer, {"email:bob@plant"}).ok());
+  EXPECT_THAT(Lines(), IsEmpty());
+}
+
+TEST_F(AdminGuardTest, WithoutAuthWhoeverComesMayAll) {
+  AdminGuard open(nullptr, permissions_, audit_);
+  EXPECT_TRUE(Enter(open, AdminRole::kAdmin, {}).ok());
+  EXPECT_THAT(Lines(), ElementsAre(HasSubstr(R"("who":"anybody")")));
+}
+
+TEST_F(AdminGuardTest, ANameCannotForgeALine) {
+  EXPECT_FALSE(Enter(guard_, AdminRole::kAdmin, {"sub:x\"}\n{\"who\":\"root"}).ok());
+  EXPECT_EQ(Lines().size(), 1);
+}
+
+}  // namespace
+}  // namespace sluice
