@@ -54,8 +54,10 @@ constexpr Key kConnectionKeys[] = {
      "How many replies of QoS 1 and 2 wait for the broker's acknowledgement; the broker's Receive Maximum holds "
      "besides."},
     {"maxPacketBytes", kBytes, "32MiB", "1KiB..256MiB",
-     "MQTT 5: the largest packet the broker may send; it drops larger messages. Must fit into "
-     "`workers.maxFrameBytes`. A large message is in memory several times; docs/operations.md adds it up."},
+     "The largest packet that is taken in. A larger message passes by: at QoS 1 and 2 it is a dead letter with its "
+     "reason and first 64 KiB, at QoS 0 it is counted. With `driver: paho` and MQTT 5 the broker is told instead, and "
+     "drops it. Must fit into `workers.maxFrameBytes`. A large message is in memory several times; docs/operations.md "
+     "adds it up."},
     {"driver", kChoice, "wire", "wire|paho",
      "The MQTT client that takes messages in: `wire`, Sluice's own, or `paho`, Eclipse Paho C++, which is slower by an "
      "order of magnitude. Replies always go out through `wire`."},

@@ -10,7 +10,7 @@ namespace sluice {
 // The largest packet MQTT can carry at all: fixed header and a Remaining Length of 268,435,455 bytes.
 inline constexpr uint64_t kLargestPacketBytes = 5 + 268'435'455;
 
-// MqttOptions::max_packet_bytes from which on nothing is bounded: the broker is told no limit.
+// MqttOptions::max_packet_bytes from which on nothing is bounded.
 inline constexpr uint32_t kNoPacketLimit = 256u << 20;
 
 // Bytes of the whole packet; with `mqtt5` including its properties, which MQTT 3.1.1 does not carry.

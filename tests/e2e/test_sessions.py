@@ -223,10 +223,28 @@ def test_a_message_larger_than_allowed_stops_nothing(world, protocol):
     world.client(broker).publish_all([("plant/x", b"x" * 300_000), ("plant/x", b"after")])
 
     wait_payloads(worker, [b"after"])
-    if protocol == "5":  # The broker knows the maximum, and drops it.
-        return
     [letter] = letters_of(gateway, 1)
     assert "has 300" in letter["reason"] and "more than the 102400 that are allowed" in letter["reason"]
+
+
+@protocols
+def test_messages_around_the_limit_arrive_or_are_dead_letters(world, protocol):
+    """A broker that is told the limit drops what is larger, or what it takes for that, and nobody hears of it."""
+    broker = world.broker()
+    limit = 100 * 1024
+    gateway = world.gateway(broker, [route("r", "in")],
+                            connection={"driver": "wire", "protocol": protocol, "maxPacketBytes": limit})
+    worker = worker_of(world, gateway)
+    # Fixed header, topic, packet identifier; with MQTT 5 the properties' length and a subscription identifier of four bytes.
+    overhead = 4 + 4 + 2 + (6 if protocol == "5" else 0)
+    sizes = range(limit - 6, limit + 7)
+
+    world.client(broker).publish_all([("in", b"x" * (size - overhead)) for size in sizes])
+
+    wait_payloads(worker, [b"x" * (size - overhead) for size in sizes if size <= limit])
+    letters = letters_of(gateway, sum(size > limit for size in sizes))
+    assert all("more than the 102400 that are allowed" in letter["reason"] for letter in letters)
+    assert gateway.metric("sluice_mqtt_connects_total", role="intake", result="ok") == 1
 
 
 @protocols

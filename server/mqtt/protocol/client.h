@@ -34,8 +34,7 @@ struct ConnectOptions {
   // brokers that miscount: mosquitto 2.0 sends twice as many when acknowledgements reach it together.
   uint16_t receive_limit = 0;
   uint32_t max_packet_bytes = 256u << 20;  // Announced with MQTT 5; a larger packet is an error with both.
-  // A larger packet than this is the error; 0: than max_packet_bytes, as MQTT 5.0 §3.1.2.11.4 has it. For brokers that
-  // do not count the fixed header.
+  // A larger packet than this is the error, announced or not; 0: than max_packet_bytes, as MQTT 5.0 §3.1.2.11.4 has it.
   uint32_t packet_limit = 0;
   uint16_t topic_alias_maximum = 0;  // MQTT 5: aliases the broker may use.
   // The first identifier of what this client sends and wants an answer to, 1 … 65,535; the others follow. The broker

@@ -191,8 +191,7 @@ Fault Client::State::ReceiveOversized(ClientEvents& events) {
   std::optional<uint16_t> alias;
   // Only for its topic and packet identifier: what is wrong is the size.
   (void)DecodePublish(header, oversized.front().substr(header.size), options.mqtt5, publish, alias);
-  Fault fault =
-      TakeBadPublish(oversized.front(), header.packet_size(), TooLarge(header, options.max_packet_bytes), events);
+  Fault fault = TakeBadPublish(oversized.front(), header.packet_size(), TooLarge(header, packet_limit()), events);
   oversized.Reset();
   last_topic = {};
   return fault;

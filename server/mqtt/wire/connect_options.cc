@@ -10,8 +10,6 @@
 namespace sluice::wire {
 namespace {
 
-// The longest fixed header, which not every broker counts as part of a packet.
-constexpr uint32_t kFixedHeaderBytes = 5;
 // Of a connection that subscribes.
 constexpr uint16_t kFirstPacketId = 0x4000;
 // How long the broker keeps a reply connection's session, so that QoS 2 stays exactly once over a reconnect.
@@ -31,13 +29,10 @@ ConnectOptions OptionsOf(const MqttOptions& options, Link::Role role, const Pres
   if (!options.username.empty()) connect.username = options.username;
   if (!options.password.empty()) connect.password = options.password;
   connect.keep_alive_s = static_cast<uint16_t>(std::min<uint32_t>(options.keep_alive_s, UINT16_MAX));
-  // The most there is, is no limit to speak of: some brokers take one just below what MQTT can carry amiss.
-  if (options.max_packet_bytes >= kNoPacketLimit) {
-    connect.max_packet_bytes = UINT32_MAX;
-  } else {
-    connect.max_packet_bytes = options.max_packet_bytes;
-    connect.packet_limit = options.max_packet_bytes + kFixedHeaderBytes;
-  }
+  // It is not announced: a broker drops what is larger without a word (MQTT-3.1.2-25), and not every one counts right. So
+  // it comes, passes by, and is told.
+  connect.max_packet_bytes = UINT32_MAX;
+  if (options.max_packet_bytes < kNoPacketLimit) connect.packet_limit = options.max_packet_bytes;
   connect.receive_maximum = options.receive_maximum;
   connect.receive_limit = UINT16_MAX;  // See MayRead() of intake, which bounds what is taken in.
   connect.will = presence.will();
