@@ -181,7 +181,7 @@ void Gateway::Stages::BuildOutboxRecovery() {
       [disk](RecordId after, size_t max_messages, size_t max_bytes) {
         return disk->ReadReplies(after, {.max_entries = max_messages, .max_bytes = max_bytes});
       },
-      [this] { dispatcher_.Resume(); });
+      opened_journal_.crash_marks(), metrics_, [this] { dispatcher_.Resume(); });
 }
 
 absl::Status Gateway::Stages::BuildDeadLetters() {
@@ -200,6 +200,8 @@ absl::Status Gateway::Stages::BuildDeadLetters() {
                         return found == config_.connections.end() ? nullptr : &found->second;
                       }},
       DeadLetterBacklog{}, metrics_, [this](bool full) { OnFull(full); });
+  if (CrashMarks* marks = opened_journal_.crash_marks()) dead_letters_->Mark(*marks);
+  if (seams_.kept) dead_letters_->LookAt(seams_.kept);
   return absl::OkStatus();
 }
 
@@ -290,7 +292,9 @@ void Gateway::Stages::BuildIntake() {
     RoutedSink& next = backlog_ ? static_cast<RoutedSink&>(*backlog_) : *this;
     intake.router =
         std::make_unique<Router>(options, unreleased, group, chains_, journal_, next, *dead_letters_, metrics_, clock_);
-    intake.session = std::make_unique<SessionSink>(session, *intake.router, *session_memory_);
+    intake.careful =
+        std::make_unique<CarefulIntake>(options.name, *intake.router, opened_journal_.crash_marks(), metrics_);
+    intake.session = std::make_unique<SessionSink>(session, *intake.careful, *session_memory_);
     std::vector<Subscription> subscriptions = group.Subscriptions();
     for (Subscription& subscription : subscriptions) {
       subscription.held = session_memory_->Holds(session, subscription.filter);

@@ -39,6 +39,7 @@ struct MqttDrivers {
 struct GatewaySeams {
   std::function<void(const Message&)> read_back;  // From the journal at the start.
   std::function<void(const Message&)> delivered;  // About to be written to a worker.
+  std::function<void(const Message&)> kept;       // About to be written to the dead letters' database.
 };
 
 // What a gateway is made of besides its configuration.

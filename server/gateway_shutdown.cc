@@ -45,6 +45,7 @@ bool Gateway::Stages::Shutdown(Millis drain) {
   workers_->SetNotServing();
   // Somebody wants the end: no message has to do with it, even if it is cut short.
   if (InHand* in_hand = opened_journal_.in_hand()) in_hand->Pardon();
+  if (CrashMarks* crash_marks = opened_journal_.crash_marks()) crash_marks->Pardon();
   log::Info("draining",
             {{"seconds", std::chrono::duration<double>(drain).count()}, {"backlog", dispatcher_.Backlog()}});
 
@@ -95,6 +96,7 @@ bool Gateway::Stages::Shutdown(Millis drain) {
   if (admin_) admin_->Stop(clock_.Now());
 
   if (InHand* in_hand = opened_journal_.in_hand(); in_hand != nullptr && settled) in_hand->EndWell();
+  if (CrashMarks* crash_marks = opened_journal_.crash_marks()) crash_marks->EndWell();
   const double seconds = std::chrono::duration<double>(clock_.Now() - start).count();
   if (backlog_ ? !settled : unsettled + unconfirmed > 0) {
     log::Warning(backlog_ ? "drain overran: what workers did not settle stands in the journal for the next start"

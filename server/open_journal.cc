@@ -19,12 +19,14 @@ namespace {
 // The log has a directory to itself; other files of the gateway lie beside it.
 constexpr char kLogDirectory[] = "/journal";
 
-// Beside it: what is in hand.
+// Beside it: what is in hand, of workers and of the gateway's own parts.
 constexpr char kInHandFile[] = "/in-hand";
+constexpr char kCrashMarksFile[] = "/crash-marks";
 
 // Nobody knows what stands on the disk: not to acknowledge is all that is left to do. The next start reads what does.
-[[noreturn]] void EndProcess(const std::string& why, InHand* in_hand) {
+[[noreturn]] void EndProcess(const std::string& why, InHand* in_hand, CrashMarks* crash_marks) {
   if (in_hand != nullptr) in_hand->Pardon();
+  if (crash_marks != nullptr) crash_marks->Pardon();
   log::Error("the gateway ends, and acknowledges nothing more: the broker sends again what it was not told of",
              {{"reason", why}, {"what_to_do", "look at the disk (dmesg, smartctl); then start the gateway again"}});
   std::_Exit(EXIT_FAILURE);
@@ -89,15 +91,17 @@ absl::StatusOr<OpenJournal> OpenJournal::Open(const JournalConfig& config, const
     options.files = opened.files_.get();
     // Opened behind the journal, whose lock it is under.
     auto in_hand = std::make_shared<std::atomic<InHand*>>(nullptr);
-    options.on_fatal = [in_hand](const std::string& why) { EndProcess(why, *in_hand); };
+    auto crash_marks = std::make_shared<std::atomic<CrashMarks*>>(nullptr);
+    options.on_fatal = [in_hand, crash_marks](const std::string& why) { EndProcess(why, *in_hand, *crash_marks); };
     options.on_warning = [](const std::string& text) { log::Warning("journal", {{"warning", text}}); };
     absl::StatusOr<std::unique_ptr<SegmentJournal>> disk = SegmentJournal::Open(std::move(options));
     if (!disk.ok()) return WithRemedy(disk.status(), config);
     opened.disk_ = *std::move(disk);
     opened.outermost_ = opened.disk_.get();
     LogReport(opened.disk_->report(), config.path);
-    opened.OpenInHand(config.path + kInHandFile);
+    opened.OpenInHand(config.path);
     *in_hand = opened.in_hand_.get();
+    *crash_marks = opened.crash_marks_.get();
     WarnOfOpenDirectories(config);
   } else {
     opened.memory_ = std::make_unique<MemoryJournal>();
@@ -111,8 +115,16 @@ absl::StatusOr<OpenJournal> OpenJournal::Open(const JournalConfig& config, const
   return opened;
 }
 
-void OpenJournal::OpenInHand(const std::string& path) {
-  absl::StatusOr<std::unique_ptr<InHand>> in_hand = InHand::Open(path);
+void OpenJournal::OpenInHand(const std::string& directory) {
+  absl::StatusOr<std::unique_ptr<CrashMarks>> crash_marks = CrashMarks::Open(directory + kCrashMarksFile);
+  if (crash_marks.ok()) {
+    crash_marks_ = *std::move(crash_marks);
+  } else {
+    log::Warning(
+        "what kills the gateway as it is taken in, published again or written to the dead letters is not found",
+        {{"reason", std::string(crash_marks.status().message())}});
+  }
+  absl::StatusOr<std::unique_ptr<InHand>> in_hand = InHand::Open(directory + kInHandFile);
   if (!in_hand.ok()) {
     log::Warning("attempts are not counted over kills of the gateway",
                  {{"reason", std::string(in_hand.status().message())}});

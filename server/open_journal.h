@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "server/journal/crash_marks.h"
 #include "server/journal/in_hand.h"
 #include "server/journal/journal_config.h"
 #include "server/journal/metered_files.h"
@@ -31,12 +32,16 @@ class OpenJournal {
   SegmentJournal* on_disk() const { return disk_.get(); }
   // Null: it stands in memory only, or the file cannot be had.
   InHand* in_hand() const { return in_hand_.get(); }
+  // Likewise.
+  CrashMarks* crash_marks() const { return crash_marks_.get(); }
   void AddMetrics(MetricsRegistry& metrics) const;
 
  private:
-  void OpenInHand(const std::string& path);
+  void OpenInHand(const std::string& directory);
 
-  std::unique_ptr<InHand> in_hand_;      // Outlives the journal, which pardons.
+  // Outlive the journal, which pardons.
+  std::unique_ptr<InHand> in_hand_;
+  std::unique_ptr<CrashMarks> crash_marks_;
   std::unique_ptr<MeteredFiles> files_;  // Null: the journal is in memory. Outlives disk_.
   std::unique_ptr<SegmentJournal> disk_;
   std::unique_ptr<Journal> memory_;

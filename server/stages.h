@@ -39,6 +39,7 @@
 #include "server/route/route_table.h"
 #include "server/route/router.h"
 #include "server/runtime/ticker.h"
+#include "server/session/careful_intake.h"
 #include "server/session/session_leaver.h"
 #include "server/session/session_memory.h"
 #include "server/session/session_sink.h"
@@ -71,6 +72,7 @@ class Gateway::Stages final : private RoutedSink,
   // A connection to a broker that takes messages in, with what it hands them to.
   struct Intake {
     std::unique_ptr<Router> router;
+    std::unique_ptr<CarefulIntake> careful;
     std::unique_ptr<SessionSink> session;
     std::unique_ptr<IntakeConnection> connection;
   };

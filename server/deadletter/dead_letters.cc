@@ -21,6 +21,7 @@ DeadLetters::DeadLetters(const Clock& clock, Journal& journal, Outbox& outbox, L
       failures_(metrics.GetCounter("sluice_dead_letter_write_failures_total",
                                    "Attempts to write dead letters to their database, or to end them in the journal, "
                                    "that failed; they are repeated")),
+      left_out_(LeftOutAfterCrashes(metrics, "dead_letters")),
       level_({.messages = backlog.max_messages, .bytes = backlog.max_bytes}, std::move(on_full)) {
   metrics.AddCallbackGauge("sluice_dead_letters_waiting", "Dead letters that are not in the database yet", {},
                            [this] { return static_cast<double>(waiting()); });

@@ -3,8 +3,10 @@
 // where the chain has a dead-letter topic, published.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -14,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "server/deadletter/letter.h"
 #include "server/deadletter/letter_sink.h"
+#include "server/journal/crash_marks.h"
 #include "server/journal/journal.h"
 #include "server/journal/recovered.h"
 #include "server/mqtt/options.h"
@@ -64,6 +67,12 @@ class DeadLetters final : public RefusedReplies, public UnroutableSink {
   DeadLetters(const DeadLetters&) = delete;
   DeadLetters& operator=(const DeadLetters&) = delete;
 
+  // Set-up. A letter over which processes have died as they wrote it stays in the journal: it is found by writing one at
+  // a time after such an end. `marks` outlives this.
+  void Mark(CrashMarks& marks) { mark_.emplace(&marks, CrashMarks::Part::kDeadLetters); }
+  // Set-up, for tests: called with each that is about to be written.
+  void LookAt(std::function<void(const Message&)> look) { look_ = std::move(look); }
+
   // Begins to write: first what the journal has held since before (`read` null: nothing), then what Take() brings.
   void Start(ReadJournaled read);
   // Writes what waits, until `deadline`; returns how many are left. What is left and journaled is written after the
@@ -111,6 +120,9 @@ class DeadLetters final : public RefusedReplies, public UnroutableSink {
   // ---- the thread's work
   // Each fills current_; false: nothing waits.
   absl::StatusOr<bool> Fetch();
+  // One of those fetched becomes current_, which is empty; false: there is none.
+  bool NextAlone();
+  bool LeavesOut(const Pending& pending);
   bool FetchQueued();
   absl::StatusOr<bool> FetchJournaled();
   // Whether the journal is to be looked through, from read_after_ on.
@@ -129,8 +141,13 @@ class DeadLetters final : public RefusedReplies, public UnroutableSink {
   log::Limiter log_limit_;
   Counter& refused_;
   Counter& failures_;
+  Counter& left_out_;
+
+  std::function<void(const Message&)> look_;
 
   // Of Work()'s caller: the thread, or the test.
+  std::optional<CrashMark> mark_;
+  std::deque<Pending> one_by_one_;  // Fetched, where mark_ is careful.
   ReadJournaled read_journaled_;
   RecordId read_after_ = 0;
   bool recovered_ = false;        // What the journal has held since before the start is written.

@@ -43,13 +43,21 @@ SteadyTime DeadLetters::Work() {
     if (now < retry_at_ && !stopping_) return retry_at_;
   }
   while (true) {
-    if (current_.empty()) {
+    if (current_.empty() && !NextAlone()) {
+      if (mark_) mark_->Some();
       const absl::StatusOr<bool> found = Fetch();
       if (!found.ok()) {
+        if (mark_) mark_->None();
         Failed(found.status(), now);
         return retry_at_;
       }
       if (!*found) break;
+      std::erase_if(current_, [this](const Pending& pending) { return LeavesOut(pending); });
+      if (mark_ && mark_->careful()) {
+        std::ranges::move(current_, std::back_inserter(one_by_one_));
+        current_.clear();
+      }
+      if (current_.empty()) continue;
     }
     if (absl::Status status = WriteCurrent(); !status.ok()) {
       Failed(status, now);
@@ -57,6 +65,7 @@ SteadyTime DeadLetters::Work() {
     }
     Done();
   }
+  if (mark_) mark_->None();
   if (now >= expire_at_) {
     // Not worth a retry of its own: the next comes soon.
     if (absl::Status status = store_.Expire(); !status.ok()) {
@@ -74,6 +83,30 @@ absl::StatusOr<bool> DeadLetters::Fetch() {
   if (!found.ok() || *found) return found;
   recovered_ = true;
   return FetchQueued();
+}
+
+bool DeadLetters::NextAlone() {
+  if (one_by_one_.empty()) return false;
+  current_.push_back(std::move(one_by_one_.front()));
+  one_by_one_.pop_front();
+  // Of QoS 0 nothing is there for another process to die over.
+  current_.front().record == 0 ? mark_->Some() : mark_->One(current_.front().record);
+  return true;
+}
+
+bool DeadLetters::LeavesOut(const Pending& pending) {
+  const uint32_t deaths = mark_ && pending.record != 0 ? mark_->Deaths(pending.record) : 0;
+  if (deaths < CrashMarks::kMostDeaths) return false;
+  left_out_.Add();
+  log::Error("a dead letter stays in the journal: the gateway has ended each time it wrote it to the database",
+             {{"record", pending.record},
+              {"chain", pending.letter.chain},
+              {"topic", pending.letter.message->topic},
+              {"bytes", static_cast<int64_t>(pending.bytes)},
+              {"reason", pending.letter.reason}});
+  // A message was found in the journal and counts in no bound. A reply was refused again.
+  if (pending.counted) level_.Remove({.messages = 1, .bytes = pending.bytes});
+  return true;
 }
 
 bool DeadLetters::FetchQueued() {
@@ -137,6 +170,9 @@ DeadLetters::Pending DeadLetters::FromJournal(RecoveredDeadLetter recovered) con
 
 absl::Status DeadLetters::WriteCurrent() {
   if (!stored_) {
+    for (const Pending& pending : current_) {
+      if (look_) look_(*pending.letter.message);
+    }
     // By value, since the store sees letters only. The messages are shared.
     std::vector<StoredLetter> letters;
     letters.reserve(current_.size());
@@ -189,6 +225,7 @@ void DeadLetters::Done() {
   retry_at_ = {};
   stored_ = false;
   current_.clear();
+  if (mark_) mark_->None();
   level_.Remove(done);
   MutexLock lock(mutex_);
   trouble_.clear();

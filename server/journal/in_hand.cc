@@ -1,18 +1,13 @@
 #include "server/journal/in_hand.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cerrno>
-#include <system_error>
 #include <type_traits>
 
-#include "absl/strings/str_cat.h"
+#include "server/journal/mapped_file.h"
 
 namespace sluice {
 namespace {
@@ -37,11 +32,6 @@ void Increment(uint16_t& count) {
   if (count < UINT16_MAX) ++count;
 }
 
-absl::Status Failed(const char* what, const std::string& path) {
-  const int error = errno;
-  return absl::UnavailableError(absl::StrCat("cannot ", what, " ", path, ": ", std::generic_category().message(error)));
-}
-
 }  // namespace
 
 struct InHand::Count {
@@ -63,21 +53,9 @@ struct InHand::File {
 
 absl::StatusOr<std::unique_ptr<InHand>> InHand::Open(const std::string& path) {
   static_assert(std::is_trivially_copyable_v<File>);
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return Failed("open", path);
-  absl::Status status;
-  void* mapped = MAP_FAILED;
-  // With room on the disk, or a store would end the process where there is none.
-  if (const int error = posix_fallocate(fd, 0, sizeof(File)); error != 0) {
-    errno = error;
-    status = Failed("make room for", path);
-  } else {
-    mapped = mmap(nullptr, sizeof(File), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (mapped == MAP_FAILED) status = Failed("map", path);
-  }
-  close(fd);
-  if (!status.ok()) return status;
-  auto in_hand = std::unique_ptr<InHand>(new InHand(static_cast<File*>(mapped)));
+  const absl::StatusOr<void*> mapped = MapFile(path, sizeof(File));
+  if (!mapped.ok()) return mapped.status();
+  auto in_hand = std::unique_ptr<InHand>(new InHand(static_cast<File*>(*mapped)));
   in_hand->TakeUp();
   return in_hand;
 }

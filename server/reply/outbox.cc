@@ -69,6 +69,7 @@ uint64_t Outbox::TakeSlot() {
 }
 
 void Outbox::FreeSlot(uint64_t token) {
+  if (slots_[token - 1].route == nullptr) --recovered_;
   slots_[token - 1] = Slot{};
   free_.push_back(token);
 }
@@ -94,6 +95,7 @@ void Outbox::Send(std::vector<OutboxItem> items, Places places) {
       const uint64_t token = TakeSlot();
       Slot& slot = slots_[token - 1];
       slot.used = true;
+      if (item.route == nullptr) ++recovered_;
       slot.wait_for_connection = item.wait_for_connection;
       slot.record = item.entry.record;
       slot.bytes = item.entry.message->footprint();

@@ -100,6 +100,11 @@ class Outbox final : public PublishListener, public Tickable {
   SteadyTime Tick(SteadyTime now) override;
 
   size_t outstanding() const { return level_.held().messages; }
+  // Of these, what Recover() has handed to a publisher.
+  size_t recovered() const {
+    MutexLock lock(mutex_);
+    return recovered_;
+  }
   // What may be sent before a bound is reached; nothing while it is full and not relieved yet.
   Fill room() const { return level_.room(); }
 
@@ -161,6 +166,7 @@ class Outbox final : public PublishListener, public Tickable {
   mutable Mutex mutex_;
   std::vector<Slot> slots_ ABSL_GUARDED_BY(mutex_);  // Token - 1 is the index.
   std::vector<uint64_t> free_ ABSL_GUARDED_BY(mutex_);
+  size_t recovered_ ABSL_GUARDED_BY(mutex_) = 0;  // Of the slots that are used, those without a route.
   std::multimap<SteadyTime, Retry> retries_due_ ABSL_GUARDED_BY(mutex_);
   std::minstd_rand random_ ABSL_GUARDED_BY(mutex_);
 };

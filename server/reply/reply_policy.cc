@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/message/topic.h"
+#include "server/message/user_properties.h"
 #include "server/route/reply_keys.h"
 
 namespace sluice {
@@ -58,6 +59,9 @@ std::optional<std::string> Invalid(std::string_view what, const absl::Status& st
 
 std::optional<std::string> InvalidProperty(const Properties& properties, const StringCheck& check) {
   if (auto why = Invalid("content_type", check.Text(properties.content_type))) return why;
+  if (properties.user.size() > kMaxUserProperties) {
+    return absl::StrCat("more than ", kMaxUserProperties, " user properties, counted with its metadata");
+  }
   for (const auto& [name, value] : properties.user) {
     if (auto why = Invalid("a user property's name", check.Text(name))) return why;
     if (auto why = Invalid("a user property's value", check.Text(value))) return why;

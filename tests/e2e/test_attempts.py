@@ -112,3 +112,25 @@ def test_a_lost_lease_and_a_clipped_one_are_told(world):
     assert 0 < clipped.lease_ms <= 2000
     [revoke] = worker.expect_revokes(1)
     assert (revoke.delivery_id, revoke.reason) == (delivery.delivery_id, pb.Revoke.REASON_LEASE_ENDED)
+
+
+def test_a_worker_that_joins_beside_a_slow_one_gets_its_share_within_a_second(world):
+    """What waits, waits with the gateway: a worker of the SDK's holds no more than its threads are at."""
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in": "c"}, chains={"c": {"lease": "120s"}})
+    ones, twos = world.subscriber(broker, "one"), world.subscriber(broker, "two")
+    slow = ("--delay-ms", "200", "--concurrency", "2")
+    world.client(broker).publish_all([("in", f"{i}".encode()) for i in range(300)])  # Half a minute for one of them.
+    world.echo_worker(gateway, chain="c", reply_topic="one", name="first", more=slow)
+    ones.expect(10)
+
+    world.echo_worker(gateway, chain="c", reply_topic="two", name="second", more=slow)
+
+    wait_until(lambda: any(event["worker"].startswith("second") for event in gateway.events("worker stream opened")), "it joins")
+    twos.expect(1, seconds=1)
+    assert gateway.metric("sluice_in_flight_messages") <= 8
+    assert gateway.metric("sluice_queue_messages") > 100
+    # From then on both work.
+    before = len(ones.payloads())
+    twos.expect(20)
+    assert len(ones.payloads()) - before < 60

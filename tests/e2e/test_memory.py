@@ -1,10 +1,12 @@
 """What a gateway holds in memory, whatever brokers and workers send."""
 import re
+import socket
 import time
 
 from sluice.v1 import worker_pb2 as pb
 
 from harness.ctl import Ctl
+from harness.wait import wait_until
 
 MIB = 1 << 20
 PROCESS = 64 * MIB  # docs/operations.md.
@@ -87,3 +89,86 @@ def test_messages_larger_than_a_packet_may_be_are_not_sent_to_the_gateway(world)
 
     most = memory(gateway)
     assert most < PROCESS * SLACK, f"{most / MIB:.0f} MiB"
+
+
+def properties_bomb(topic, count):
+    """A PUBLISH of QoS 1 with so many empty user properties, five bytes each."""
+    properties = b"\x26\x00\x00\x00\x00" * count
+    body = len(topic).to_bytes(2, "big") + topic + b"\x00\x01" + variable(len(properties)) + properties + b"bomb"
+    return b"\x32" + variable(len(body)) + body
+
+
+def variable(number):
+    digits = b""
+    while True:
+        number, digit = divmod(number, 128)
+        digits += bytes([digit | (128 if number else 0)])
+        if not number:
+            return digits
+
+
+def test_a_message_of_a_million_empty_properties_is_passed_over(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in": "c"})
+    with socket.create_connection(("127.0.0.1", broker.port)) as device:
+        device.sendall(b"\x10\x11\x00\x04MQTT\x05\x02\x00\x00\x00\x00\x04bomb")
+        assert device.recv(100)[0] == 0x20
+        device.sendall(properties_bomb(b"in", 1_000_000))
+        assert device.recv(100)[0] == 0x40
+    world.client(broker).publish("in", b"after", qos=1)
+
+    gateway.wait_metric("sluice_journal_messages", lambda count: count == 1, seconds=30)
+    [letter] = wait_until(lambda: Ctl(gateway).letters(), "it stands in the dead letters")
+    assert "has more than 1000 user properties" in letter["reason"]
+    most = memory(gateway)
+    # The packet, and what of it is written to the journal and the database.
+    assert most < (PROCESS + 4 * 5 * MIB) * SLACK, f"{most / MIB:.0f} MiB"
+
+
+def test_a_reply_of_many_empty_properties_is_refused(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in": "c"})
+    worker = world.raw_worker(gateway)
+    worker.hello("c")
+    world.client(broker).publish("in", b"question", qos=1)
+    [delivery] = worker.expect_deliveries(1)
+
+    for reply_id in range(1, 21):
+        worker.send(replies=[pb.Reply(delivery_id=delivery.delivery_id, reply_id=reply_id, topic="out", qos=1,
+                                      user_properties=[pb.UserProperty()] * 99_000)])
+    worker.settle(delivery)
+
+    results = worker.expect_results(20, seconds=30)
+    assert {result.code for result in results} == {pb.Result.CODE_INVALID}
+    assert "more than 1000 user properties" in results[0].message
+    most = memory(gateway)
+    assert most < (PROCESS + 64 * MIB) * SLACK, f"{most / MIB:.0f} MiB"
+    # More of them in one frame are no frame.
+    worker.send(replies=[pb.Reply(topic="out", user_properties=[pb.UserProperty()] * 2_000_000)])
+    assert "100000" in worker.expect_end(seconds=30)[1]
+    assert memory(gateway) < (PROCESS + 64 * MIB) * SLACK
+
+
+def test_two_messages_of_the_largest_size_and_restarts_fit_the_budget(world):
+    """What the chart's limit is made for, at half its size: 1 GiB is 3 × 256 MiB and the rest."""
+    largest = 128 * MIB
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in": "c"}, connection={"maxPacketBytes": "128MiB"},
+                            workers={"maxFrameBytes": "130MiB"})
+    publisher = world.client(broker)
+    for _ in range(2):
+        publisher.publish("in", bytes(120 * MIB), qos=1)
+    gateway.wait_metric("sluice_journal_messages", lambda count: count == 2, seconds=60)
+    peaks = [memory(gateway)]
+    for _ in range(2):
+        gateway.kill()
+        gateway.restart()
+        peaks.append(memory(gateway))
+    worker = world.raw_worker(gateway)
+    worker.hello("c")
+    deliveries = worker.expect_deliveries(2, seconds=60)
+    worker.settle(*deliveries)
+    gateway.wait_metric("sluice_journal_messages", lambda count: count == 0, seconds=60)
+    peaks.append(memory(gateway))
+
+    assert max(peaks) < (PROCESS + 3 * largest) * SLACK, [f"{peak / MIB:.0f} MiB" for peak in peaks]

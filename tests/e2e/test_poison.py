@@ -76,6 +76,67 @@ def test_a_message_that_kills_the_gateway_when_it_is_read_is_left_out(world):
     assert gateway.metric("sluice_journal_messages") == 1
 
 
+def test_a_message_that_kills_the_gateway_before_it_is_journaled_becomes_a_dead_letter(world):
+    broker = world.broker()
+    gateway = world.gateway_with(config_for(broker, {"in": "c"}), binary="sluice-gateway-failpoints",
+                                 env={"SLUICE_POISON": f"taken:{POISON.decode()}"})
+    replies = world.subscriber(broker, "out")
+    world.client(broker).publish_all([("in", payload) for payload in [*INNOCENT[:20], POISON, *INNOCENT[20:]]])
+
+    killed = deaths(world, gateway, lambda: gateway.metric("sluice_dead_letters_kept") == 1
+                    and gateway.metric("sluice_journal_messages") == 0 and answered(replies) == set(INNOCENT))
+
+    # The first time nobody knows which it was.
+    assert killed == 3
+    [letter] = Ctl(gateway).letters()
+    assert letter["reason"] == ("undeliverable: the gateway was killed or crashed 3 times in a row as it took this "
+                                "message in")
+    assert gateway.metric("sluice_left_out_after_crashes_total", part="intake") == 1
+
+
+def test_a_message_that_cannot_even_be_kept_is_said_and_got_past(world):
+    broker = world.broker()
+    gateway = world.gateway_with(config_for(broker, {"in": "c"}), binary="sluice-gateway-failpoints",
+                                 env={"SLUICE_POISON": f"appended:{POISON.decode()}"})
+    replies = world.subscriber(broker, "out")
+    world.client(broker).publish_all([("in", payload) for payload in [*INNOCENT[:20], POISON, *INNOCENT[20:]]])
+
+    killed = deaths(world, gateway, lambda: answered(replies) == set(INNOCENT))
+
+    assert killed == 4
+    [event] = gateway.events("a message is acknowledged and not kept: the gateway has ended each time it took it in")
+    assert event["topic"] == "in"
+
+
+def test_a_reply_that_kills_the_gateway_when_it_is_published_stays_in_the_journal(world):
+    broker = world.broker()
+    gateway = world.gateway_with(config_for(broker, {"in": "c"}), binary="sluice-gateway-failpoints",
+                                 env={"SLUICE_POISON": f"published:{POISON.decode()}"})
+    replies = world.subscriber(broker, "out")
+    world.client(broker).publish_all([("in", payload) for payload in [*INNOCENT[:20], POISON, *INNOCENT[20:]]])
+
+    killed = deaths(world, gateway, lambda: answered(replies) == set(INNOCENT))
+
+    assert killed == 4
+    assert gateway.events("a reply stays in the journal: the gateway has ended each time it published it")
+    assert gateway.metric("sluice_journal_messages") == 0
+
+
+def test_a_dead_letter_that_kills_the_gateway_when_it_is_written_stays_in_the_journal(world):
+    broker = world.broker()
+    # No route takes them, so they are dead letters at once.
+    gateway = world.gateway_with(config_for(broker, [{"id": "r", "connection": "plant", "from": {"path": "in", "qos": 1},
+                                                      "to": {"path": "chain:${metadata.no}"}}]),
+                                 binary="sluice-gateway-failpoints", env={"SLUICE_POISON": f"kept:{POISON.decode()}"})
+    world.client(broker).publish_all([("in", payload) for payload in [*INNOCENT[:20], POISON, *INNOCENT[20:]]])
+
+    killed = deaths(world, gateway, lambda: gateway.metric("sluice_dead_letters_kept") == len(INNOCENT))
+
+    assert killed == 4
+    assert gateway.events("a dead letter stays in the journal: the gateway has ended each time it wrote it to the "
+                          "database")
+
+
 def test_a_kill_with_a_message_in_a_workers_hands_counts_as_an_attempt(world):
     broker = world.broker()
     gateway = world.gateway(broker, {"in": "c"})

@@ -3,13 +3,15 @@
 
 #include "server/journal/journal.h"
 #include "tests/failpoints/failpoint.h"
+#include "tests/failpoints/poison.h"
 
 namespace sluice {
 
 // As thread-safe as the journal behind it.
 class FailpointJournal final : public Journal {
  public:
-  FailpointJournal(Journal& inner, Failpoint& failpoint) : inner_(inner), failpoint_(failpoint) {}
+  FailpointJournal(Journal& inner, Failpoint& failpoint, const Poison& poison)
+      : inner_(inner), failpoint_(failpoint), poison_(poison) {}
 
   absl::Status Append(std::span<RoutedMessage> batch) override { return AppendReceived(batch, {}); }
 
@@ -20,6 +22,9 @@ class FailpointJournal final : public Journal {
   absl::Status AppendIntake(std::span<RoutedMessage> batch, std::span<Unroutable> unroutable,
                             std::span<const ReceivedPacket> packets) override {
     failpoint_.Reach(Point::kAppendBefore);
+    for (const RoutedMessage& routed : batch) poison_.Taste(Poison::When::kTaken, routed.message->payload);
+    for (const RoutedMessage& routed : batch) poison_.Taste(Poison::When::kAppended, routed.message->payload);
+    for (const Unroutable& each : unroutable) poison_.Taste(Poison::When::kAppended, each.message.message->payload);
     absl::Status status = inner_.AppendIntake(batch, unroutable, packets);
     if (status.ok()) failpoint_.Reach(Point::kAppendAfter);
     return status;
@@ -41,6 +46,7 @@ class FailpointJournal final : public Journal {
  private:
   Journal& inner_;
   Failpoint& failpoint_;
+  const Poison& poison_;
 };
 
 }  // namespace sluice

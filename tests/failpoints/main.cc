@@ -2,8 +2,9 @@
 //
 //   SLUICE_FAILPOINT=NAME[:N]       kills itself with SIGKILL when it comes to that point for the N-th time
 //   SLUICE_DISK_FAULT=KIND:FILE     the journal's disk fails while FILE is there: KIND is write, space or sync
-//   SLUICE_POISON=WHEN:TEXT         kills itself over each message with TEXT: WHEN it is read (back from the journal), or
-//                                   delivered
+//   SLUICE_POISON=WHEN:TEXT         kills itself over each message with TEXT: WHEN it is taken (in, for a chain), appended
+//                                   (to the journal, for whomever), read (back from it), delivered, published (a reply),
+//                                   or kept (as a dead letter)
 //
 // The gateway that is installed has none of this.
 #include <cstdio>
@@ -39,17 +40,17 @@ int main(int argc, char** argv) {
   auto fault = DiskFault::Parse(Environment("SLUICE_DISK_FAULT"));
   if (!fault.ok()) return Fail("SLUICE_DISK_FAULT", fault.status());
 
-  auto poison = ParsePoison(Environment("SLUICE_POISON"));
+  auto poison = Poison::Parse(Environment("SLUICE_POISON"));
   if (!poison.ok()) return Fail("SLUICE_POISON", poison.status());
 
   Failpoint& point = **failpoint;
   const std::unique_ptr<JournalFiles> files = WithFault(JournalFiles::Posix(), *std::move(fault));
   GatewayParts parts;
-  parts.mqtt = WithFailpoint(parts.mqtt, point);
-  parts.journal.wrap = [&point](Journal& inner) -> std::unique_ptr<Journal> {
-    return std::make_unique<FailpointJournal>(inner, point);
+  parts.mqtt = WithFailpoint(parts.mqtt, point, *poison);
+  parts.journal.wrap = [&point, &poison = *poison](Journal& inner) -> std::unique_ptr<Journal> {
+    return std::make_unique<FailpointJournal>(inner, point, poison);
   };
   parts.journal.files = files.get();
-  parts.seams = *std::move(poison);
+  parts.seams = poison->seams();
   return RunGateway({argv + 1, argv + argc}, std::move(parts));
 }

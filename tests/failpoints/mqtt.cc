@@ -64,11 +64,12 @@ class FailpointListener final : public PublishListener {
 class FailpointPublisher final : public Publisher {
  public:
   FailpointPublisher(std::unique_ptr<FailpointListener> listener, std::unique_ptr<Publisher> inner,
-                     Failpoint& failpoint)
-      : listener_(std::move(listener)), inner_(std::move(inner)), failpoint_(failpoint) {}
+                     Failpoint& failpoint, const Poison& poison)
+      : listener_(std::move(listener)), inner_(std::move(inner)), failpoint_(failpoint), poison_(poison) {}
 
   void Start() override { inner_->Start(); }
   void Publish(std::vector<Outgoing> batch) override {
+    for (const Outgoing& outgoing : batch) poison_.Taste(Poison::When::kPublished, outgoing.message->payload);
     inner_->Publish(std::move(batch));
     failpoint_.Reach(Point::kPublished);
   }
@@ -81,11 +82,12 @@ class FailpointPublisher final : public Publisher {
   const std::unique_ptr<FailpointListener> listener_;
   const std::unique_ptr<Publisher> inner_;
   Failpoint& failpoint_;
+  const Poison& poison_;
 };
 
 }  // namespace
 
-MqttDrivers WithFailpoint(const MqttDrivers& drivers, Failpoint& failpoint) {
+MqttDrivers WithFailpoint(const MqttDrivers& drivers, Failpoint& failpoint, const Poison& poison) {
   return {
       .intake = [make = drivers.intake, &failpoint](const MqttOptions& options, std::vector<Subscription> subscriptions,
                                                     InboundSink& sink, const Clock& clock,
@@ -94,12 +96,12 @@ MqttDrivers WithFailpoint(const MqttDrivers& drivers, Failpoint& failpoint) {
         auto connection = make(options, std::move(subscriptions), *between, clock, metrics);
         return std::make_unique<FailpointIntake>(std::move(between), std::move(connection));
       },
-      .publisher = [make = drivers.publisher, &failpoint](const MqttOptions& options, PublishListener& listener,
-                                                          const Clock& clock,
-                                                          MetricsRegistry& metrics) -> std::unique_ptr<Publisher> {
+      .publisher = [make = drivers.publisher, &failpoint, &poison](
+                       const MqttOptions& options, PublishListener& listener, const Clock& clock,
+                       MetricsRegistry& metrics) -> std::unique_ptr<Publisher> {
         auto between = std::make_unique<FailpointListener>(listener, failpoint);
         auto publisher = make(options, *between, clock, metrics);
-        return std::make_unique<FailpointPublisher>(std::move(between), std::move(publisher), failpoint);
+        return std::make_unique<FailpointPublisher>(std::move(between), std::move(publisher), failpoint, poison);
       },
       .end_session = drivers.end_session,
   };

@@ -5,10 +5,11 @@
 
 #include "server/gateway.h"
 #include "tests/failpoints/failpoint.h"
+#include "tests/failpoints/poison.h"
 
 namespace sluice {
 
-// `drivers` with the failpoint, which outlives them, before and behind what they do.
-MqttDrivers WithFailpoint(const MqttDrivers& drivers, Failpoint& failpoint);
+// `drivers` with the failpoint and the poison, which outlive them, before and behind what they do.
+MqttDrivers WithFailpoint(const MqttDrivers& drivers, Failpoint& failpoint, const Poison& poison);
 
 }  // namespace sluice

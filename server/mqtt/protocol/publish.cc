@@ -1,7 +1,10 @@
 #include "server/mqtt/protocol/publish.h"
 
+#include <string>
+
 #include "absl/status/status.h"
 #include "server/message/topic.h"
+#include "server/message/user_properties.h"
 #include "server/mqtt/packet_size.h"
 #include "server/mqtt/protocol/properties.h"
 
@@ -61,6 +64,10 @@ Fault ReadProperties(Reader& reader, Publish& publish, std::optional<uint16_t>& 
         publish.correlation_data = property.text;
         break;
       default:
+        if (publish.user.size() == kMaxUserProperties) {
+          return Malformed("has more than " + std::to_string(kMaxUserProperties) + " user properties",
+                           FaultKind::kPropertyValue);
+        }
         publish.user.emplace_back(property.text, property.value);
         break;
     }

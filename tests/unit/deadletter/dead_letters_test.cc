@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <optional>
 
+#include "tests/support/temp_dir.h"
 #include "tests/unit/deadletter/dead_letters_fixture.h"
 
 namespace sluice {
@@ -300,6 +301,39 @@ TEST_F(DeadLettersTest, OldOnesAreLetGoEveryMinute) {
   clock_.Advance(Millis(60'000));
   letters_->Work();
   EXPECT_EQ(store_.expired(), 2);
+}
+
+// A letter that is the end of the process when it is written would be that of each start.
+TEST_F(DeadLettersTest, OneThatProcessesDiedOverStaysInTheJournalAndTheOthersAreWritten) {
+  struct Killed {};
+  const TempDir folder;
+  std::unique_ptr<CrashMarks> marks;
+  const auto start = [&] {
+    CrashAndStart();
+    marks.reset();
+    marks = *CrashMarks::Open(folder / "crash-marks");
+    letters_->Mark(*marks);
+    letters_->LookAt([](const Message& message) {
+      if (message.payload == "poison") throw Killed();
+    });
+  };
+  start();
+  Die({"a", "poison", "b"});
+  int deaths = 0;
+  for (bool alive = false; !alive; ++deaths) {
+    ASSERT_LT(deaths, 6);
+    try {
+      letters_->Work();
+      alive = true;
+    } catch (const Killed&) {
+      start();
+    }
+  }
+  EXPECT_EQ(deaths, 4);
+  EXPECT_EQ(store_.reasons().size(), 2u);
+  EXPECT_FALSE(store_.reasons().contains("poison"));
+  EXPECT_EQ(letters_->waiting(), 0u);
+  EXPECT_EQ(journal_->ReadDeadLetters(0)->size(), 1u);
 }
 
 }  // namespace

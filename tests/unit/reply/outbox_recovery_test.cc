@@ -6,6 +6,7 @@
 #include "server/journal/memory_journal.h"
 #include "tests/support/fake_publisher.h"
 #include "tests/support/manual_clock.h"
+#include "tests/support/temp_dir.h"
 
 namespace sluice {
 namespace {
@@ -75,10 +76,16 @@ class OutboxRecoveryTest : public ::testing::Test {
   std::vector<RecoveredReply> left_;
   absl::Status readable_;
   int done_ = 0;
-  OutboxRecovery recovery_{
-      clock_, outbox_,
-      [this](RecordId after, size_t max_messages, size_t max_bytes) { return Read(after, max_messages, max_bytes); },
-      [this] { ++done_; }};
+  OutboxRecovery Recovery(CrashMarks* marks) {
+    return {
+        clock_,
+        outbox_,
+        [this](RecordId after, size_t max_messages, size_t max_bytes) { return Read(after, max_messages, max_bytes); },
+        marks,
+        metrics_,
+        [this] { ++done_; }};
+  }
+  OutboxRecovery recovery_{Recovery(nullptr)};
 };
 
 TEST_F(OutboxRecoveryTest, IsDoneAtOnceWithNothingLeft) {
@@ -208,6 +215,72 @@ TEST_F(OutboxRecoveryTest, TriesAgainWhenTheJournalCannotBeRead) {
   PassTo(again);
   EXPECT_EQ(Tick(), kNever);
   EXPECT_THAT(publisher_.Payloads(), Numbers(0, 2));
+}
+
+// After a process that died as it published them.
+class CarefulRecoveryTest : public OutboxRecoveryTest {
+ protected:
+  CarefulRecoveryTest() { Start(); }
+  // The last one is killed.
+  void Start() {
+    marks_.reset();
+    marks_ = *CrashMarks::Open(folder_ / "crash-marks");
+  }
+  void DieOver(uint64_t record) {
+    CrashMark(marks_.get(), CrashMarks::Part::kReplies).One(record);
+    Start();
+  }
+
+  const TempDir folder_;
+  std::unique_ptr<CrashMarks> marks_;
+};
+
+TEST_F(CarefulRecoveryTest, PublishesOneWhenTheOneBeforeIsConfirmed) {
+  DieOver(99);
+  Left(3);
+  OutboxRecovery recovery = Recovery(marks_.get());
+  SteadyTime next = clock_.Now();
+  for (int i = 0; i < 3; ++i) {
+    for (int tick = 0; tick < 5; ++tick) next = recovery.Tick(clock_.Now());
+    EXPECT_THAT(publisher_.Payloads(), ElementsAre(std::to_string(i)));
+    EXPECT_EQ(done_, 0);
+    publisher_.ConfirmAll();
+    PassTo(next);
+  }
+  while (next != kNever) {
+    next = recovery.Tick(clock_.Now());
+    if (next != kNever && next > clock_.Now()) PassTo(next);
+  }
+  EXPECT_EQ(done_, 1);
+}
+
+TEST_F(CarefulRecoveryTest, LeavesOutWhatTwoProcessesDiedOver) {
+  DieOver(2);
+  DieOver(2);
+  Left(3);
+  OutboxRecovery recovery = Recovery(marks_.get());
+  std::vector<std::string> published;
+  for (int tick = 0; tick < 20; ++tick) {
+    const SteadyTime next = recovery.Tick(clock_.Now());
+    std::ranges::copy(publisher_.Payloads(), std::back_inserter(published));
+    publisher_.ConfirmAll();
+    if (next != kNever && next > clock_.Now()) PassTo(next);
+  }
+  EXPECT_THAT(published, ElementsAre("0", "2"));
+  EXPECT_EQ(done_, 1);
+}
+
+TEST_F(CarefulRecoveryTest, ABrokerThatIsAwayHoldsUpWorkersForTwoSecondsAtMost) {
+  DieOver(99);
+  Left(9);
+  OutboxRecovery recovery = Recovery(marks_.get());
+  const SteadyTime start = clock_.Now();
+  while (done_ == 0) {
+    const SteadyTime next = recovery.Tick(clock_.Now());
+    if (next > clock_.Now()) PassTo(next);
+  }
+  EXPECT_LE(clock_.Now() - start, Millis(2'001));
+  EXPECT_THAT(publisher_.Payloads(), Numbers(0, 9));
 }
 
 }  // namespace
