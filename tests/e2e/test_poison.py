@@ -86,8 +86,8 @@ def test_a_message_that_kills_the_gateway_before_it_is_journaled_becomes_a_dead_
     killed = deaths(world, gateway, lambda: gateway.metric("sluice_dead_letters_kept") == 1
                     and gateway.metric("sluice_journal_messages") == 0 and answered(replies) == set(INNOCENT))
 
-    # The first time nobody knows which it was.
-    assert killed == 3
+    # The first time nobody knows which it was; and it may have been before the first restart.
+    assert 2 <= killed <= 3
     [letter] = Ctl(gateway).letters()
     assert letter["reason"] == ("undeliverable: the gateway was killed or crashed 3 times in a row as it took this "
                                 "message in")
@@ -103,7 +103,7 @@ def test_a_message_that_cannot_even_be_kept_is_said_and_got_past(world):
 
     killed = deaths(world, gateway, lambda: answered(replies) == set(INNOCENT))
 
-    assert killed == 4
+    assert 3 <= killed <= 4
     [event] = gateway.events("a message is acknowledged and not kept: the gateway has ended each time it took it in")
     assert event["topic"] == "in"
 
@@ -117,7 +117,7 @@ def test_a_reply_that_kills_the_gateway_when_it_is_published_stays_in_the_journa
 
     killed = deaths(world, gateway, lambda: answered(replies) == set(INNOCENT))
 
-    assert killed == 4
+    assert 3 <= killed <= 4
     assert gateway.events("a reply stays in the journal: the gateway has ended each time it published it")
     assert gateway.metric("sluice_journal_messages") == 0
 
@@ -132,7 +132,7 @@ def test_a_dead_letter_that_kills_the_gateway_when_it_is_written_stays_in_the_jo
 
     killed = deaths(world, gateway, lambda: gateway.metric("sluice_dead_letters_kept") == len(INNOCENT))
 
-    assert killed == 4
+    assert 3 <= killed <= 4
     assert gateway.events("a dead letter stays in the journal: the gateway has ended each time it wrote it to the "
                           "database")
 
