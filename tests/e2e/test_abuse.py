@@ -179,7 +179,9 @@ def test_a_flood_of_frames_ends_its_connection(world, strangers, kind):
                         one.read(0)
                 assert sent < 15_000
             else:
-                assert one.flood(FLOODS[kind], 100_000) < 90_000
+                # More than the sockets on the way hold by themselves.
+                times = 32 * MIB // len(FLOODS[kind])
+                assert one.flood(FLOODS[kind], times, batch=500) < times
             assert one.expect_end() in (ENHANCE_YOUR_CALM, None)
     site.as_before()
 
@@ -228,6 +230,7 @@ def test_packed_messages_are_not_unpacked(world, strangers):
             one = strangers(site.gateway)
             one.call(1, header("grpc-encoding", "gzip"), body=message(bomb[:16_000], packed=True))
             one.read(0.05)
+            one.close()
     site.as_before()
 
 
@@ -243,6 +246,7 @@ def test_a_frame_before_hello_has_no_more_than_a_hello_may(world, strangers):
             one.read(0.2)
             # The status comes at once: nothing is waited for, and nothing kept.
             assert any(kind == HEADERS and flags & END_STREAM for kind, flags, _, _ in one.frames())
+            one.close()
     site.as_before()
 
 

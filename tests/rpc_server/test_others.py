@@ -41,15 +41,28 @@ def go_tool(name, package):
     return str(TOOLS / name)
 
 
-def test_h2spec_finds_nothing_but_what_is_explained(port):
-    h2spec = go_tool("h2spec", H2SPEC)
-    run = subprocess.run([h2spec, "-h", "127.0.0.1", "-p", str(port), "-o", "2"], capture_output=True, text=True,
+def failures_of(h2spec, port):
+    run = subprocess.run([h2spec, "-h", "127.0.0.1", "-p", str(port), "-o", "5"], capture_output=True, text=True,
                          timeout=250, check=False)
     summary = re.search(r"(\d+) tests, (\d+) passed, (\d+) skipped, (\d+) failed", run.stdout)
     assert summary, run.stdout[-2000:]
-    failed = set(re.findall(r"^ +× (?:\d+: )?(.*)$", run.stdout, re.MULTILINE))
-    assert failed == EXPECTED, run.stdout[-4000:]
     assert int(summary[1]) > 140
+    failures = run.stdout.partition("\nFailures:")[2]
+    return set(re.findall(r"^ +× (?:\d+: )?(.*)$", failures, re.MULTILINE)), failures
+
+
+def test_h2spec_finds_nothing_but_what_is_explained(port):
+    # h2spec's requests are no gRPC, so they are answered at once (RFC 9113 §8.1). Where a case is about a second frame of
+    # the request, the answer may be faster than that frame, and the case then sees the answer. So it is a finding when
+    # the server never does what is expected.
+    h2spec = go_tool("h2spec", H2SPEC)
+    failed, told = failures_of(h2spec, port)
+    for _ in range(4):
+        if failed == EXPECTED:
+            break
+        again, told = failures_of(h2spec, port)
+        failed &= again
+    assert failed == EXPECTED, told
 
 
 def test_grpcs_client_for_python_finds_a_grpc_server(port):
