@@ -260,6 +260,7 @@ class Worker final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::Byte
 
 void Work(const std::string& gateway, size_t streams) {
   std::vector<std::unique_ptr<Worker>> workers;
+  workers.reserve(streams);
   for (size_t i = 0; i < streams; ++i) workers.push_back(std::make_unique<Worker>(gateway));
   for (const auto& worker : workers) worker->Wait();
 }

@@ -123,7 +123,7 @@ OrRefusal<PrincipalPtr> ConfiguredAuthenticator::FromCertificate(
 OrRefusal<PrincipalPtr> ConfiguredAuthenticator::FromToken(std::string_view token) const {
   const int64_t now = clock_.UnixMillis() / 1'000;
   OrRefusal<UnverifiedToken> parsed = ParseToken(token);
-  if (auto* refusal = std::get_if<AuthenticationRefusal>(&parsed)) return *std::move(refusal);
+  if (auto* refusal = std::get_if<AuthenticationRefusal>(&parsed)) return std::move(*refusal);
   const auto& unverified = std::get<UnverifiedToken>(parsed);
   const Issuer* issuer = Find(unverified.issuer);
   if (issuer == nullptr) {

@@ -155,7 +155,7 @@ OrRefusal<PrincipalPtr> VerifyToken(const UnverifiedToken& token, const TokenIss
   if (token.issuer != issuer.issuer) return Refuse(Check::kTokenIssuer, "its issuer is another");
   const absl::StatusOr<Json> header = ParseJsonObject(token.header);
   if (!header.ok()) return Refuse(Check::kTokenMalformed, absl::StrCat("its header ", header.status().message()));
-  if (std::optional<AuthenticationRefusal> refusal = CheckHeader(*header)) return *std::move(refusal);
+  if (std::optional<AuthenticationRefusal> refusal = CheckHeader(*header)) return std::move(*refusal);
   const std::string_view name = StringMember(*header, "alg").value_or("");
   const std::optional<SignatureAlgorithm> algorithm = SignatureAlgorithmOf(name);
   if (!algorithm) {
@@ -185,7 +185,7 @@ OrRefusal<PrincipalPtr> VerifyToken(const UnverifiedToken& token, const TokenIss
                                                                 : std::string("nobody")));
   }
   int64_t ends = 0;
-  if (auto refusal = CheckTimes(*payload, issuer.clock_skew_s, now_unix_s, ends)) return *std::move(refusal);
+  if (auto refusal = CheckTimes(*payload, issuer.clock_skew_s, now_unix_s, ends)) return std::move(*refusal);
   const std::optional<std::string_view> subject = StringMember(*payload, "sub");
   if (!subject || subject->empty() || subject->size() > kMostSubjectBytes || HasControlCharacter(*subject)) {
     return Refuse(Check::kTokenMalformed, "it has no 'sub', or one that is no name");

@@ -10,8 +10,8 @@ from harness.wait import wait_until
 Result = pb.Result
 
 
-def deliver(world, worker, topic="in/x", payload=b"question"):
-    world.client(world.b).publish(topic, payload, qos=1)
+def deliver(world, worker, topic="in/x", payload=b"question", publisher=None):
+    (publisher or world.client(world.b)).publish(topic, payload, qos=1)
     [delivery] = worker.expect_deliveries(1)
     return delivery
 
@@ -187,10 +187,10 @@ def test_three_replies_that_break_connections_make_nobody_wait_for_more_than_one
     replies.expect_payloads([b"out/before", b"out/0", b"out/1", b"out/2"])
     assert pauses(world.g) == 1
     # They are tried three times each. Meanwhile all others go their way.
-    refused, sent = [], 0
+    refused, sent, publisher = [], 0, world.client(world.b)
     while len(refused) < 3:
         sent += 1
-        world.w.settle(deliver(world, world.w),
+        world.w.settle(deliver(world, world.w, publisher=publisher),
                        replies=[reply(f"out/noise/n{sent}", qos=0), reply(f"out/later/{sent}")])
         replies.expect_payloads([f"out/later/{sent}".encode()], seconds=3)
         refused = [result for result in world.w.results if result.reply_id]

@@ -251,10 +251,10 @@ void Http2Session::TickConnection(SteadyTime now) {
       passed(idle_since_, limits_.idle_timeout)) {
     Shutdown(EndCause::kIdle, absl::StrCat("no call for ", limits_.idle_timeout.count(), " ms"), now);
   }
-  if (shutdown_ == ShutdownStep::kAnnounced && passed(announced_, kAnnouncementTimeout)) FinalGoaway();
+  if (shutdown_ == ShutdownStep::kAnnounced && passed(step_since_, kAnnouncementTimeout)) FinalGoaway();
   // Requests that are no gRPC have no call, but their answers may be left unread.
   if (shutdown_ == ShutdownStep::kFinal && streams_.empty() &&
-      passed(std::max(announced_, idle_since_), kLastAnswersTimeout)) {
+      passed(std::max(step_since_, idle_since_), kLastAnswersTimeout)) {
     CutOff(ending_->cause, ending_->text);
   }
 }
@@ -291,7 +291,7 @@ void Http2Session::Shutdown(EndCause cause, std::string text, SteadyTime now) {
   shutdown_ = ShutdownStep::kAnnounced;
   shutdown_text_ = std::move(text);
   ending_ = {.cause = cause, .text = shutdown_text_};
-  announced_ = now;
+  step_since_ = now;
   Due(now + kAnnouncementTimeout);
   nghttp2_submit_shutdown_notice(http2_);
   nghttp2_submit_ping(http2_, NGHTTP2_FLAG_NONE, kShutdownPing);
@@ -299,7 +299,8 @@ void Http2Session::Shutdown(EndCause cause, std::string text, SteadyTime now) {
 
 void Http2Session::FinalGoaway() {
   shutdown_ = ShutdownStep::kFinal;
-  Due(std::max(announced_, idle_since_) + kLastAnswersTimeout);
+  step_since_ = now_;
+  Due(now_ + kLastAnswersTimeout);
   nghttp2_submit_goaway(http2_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(http2_), NGHTTP2_NO_ERROR,
                         reinterpret_cast<const uint8_t*>(shutdown_text_.data()), shutdown_text_.size());
 }

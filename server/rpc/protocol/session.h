@@ -196,7 +196,7 @@ class Http2Session {
   SteadyTime last_sent_;
   SteadyTime ping_sent_ = kNever;
   SteadyTime idle_since_;
-  SteadyTime announced_ = kNever;
+  SteadyTime step_since_ = kNever;  // Of the shutdown.
   SessionCounts counts_;
 };
 
