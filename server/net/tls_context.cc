@@ -175,7 +175,9 @@ absl::Status UseCertificate(SSL_CTX* context, const TlsServerSettings& options, 
     return Refused(options, "certFile", text::Concat("'", options.files.cert_file, "' is refused by OpenSSL"));
   }
   while (X509Ptr more{PEM_read_bio_X509(certs.get(), nullptr, GivePassPhrase, nullptr)}) {
-    if (SSL_CTX_add0_chain_cert(context, more.get()) == 1) static_cast<void>(more.release());
+    if (SSL_CTX_add1_chain_cert(context, more.get()) != 1) {
+      return Refused(options, "certFile", text::Concat("'", options.files.cert_file, "' is refused by OpenSSL"));
+    }
   }
   return absl::OkStatus();
 }
@@ -244,8 +246,8 @@ absl::Status CheckChain(SSL_CTX* context, const std::vector<std::string>& chain_
     if (certificate == nullptr) return absl::InternalError("a certificate cannot be read again");
     if (own == nullptr) {
       own = std::move(certificate);
-    } else if (sk_X509_push(chain.get(), certificate.get()) > 0) {
-      static_cast<void>(certificate.release());
+    } else if (X509_up_ref(certificate.get()) == 1 && sk_X509_push(chain.get(), certificate.get()) <= 0) {
+      X509_free(certificate.get());
     }
   }
   X509_STORE* store = nullptr;

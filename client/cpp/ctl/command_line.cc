@@ -229,6 +229,7 @@ class Parser {
   static CLI::ParseError NoSuchCommand(const CLI::App& app, const std::vector<const CLI::App*>& known,
                                        const std::string& word) {
     std::vector<std::string_view> names;
+    names.reserve(known.size());
     for (const CLI::App* each : known) names.push_back(each->get_name());
     return {"'" + word + "' is no command" + Of(app) + DidYouMean(word, names) + "; there are: " + NamesOf(known),
             CLI::ExitCodes::ExtrasError};
