@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "server/message/user_properties.h"
 #include "tests/support/messages.h"
 
 namespace sluice {
@@ -149,6 +150,20 @@ TEST_F(ReplyPolicyTest, RefusesPropertiesThatMqttDoesNotAllow) {
   large.properties = std::make_unique<Properties>();
   large.properties->correlation_data = std::string(65'536, 'x');
   EXPECT_EQ(Refused(std::move(large)), ItemResult::Code::kInvalid);
+}
+
+// An empty one is 5 bytes on the wire and a hundred in memory.
+TEST_F(ReplyPolicyTest, BoundsTheUserPropertiesWithTheMetadataThatBecomesSome) {
+  route_.metadata_to_headers = true;
+  const auto with_properties = [](size_t count) {
+    WorkerReply reply = To("t");
+    reply.properties = std::make_unique<Properties>();
+    reply.properties->user = UserProperties(count - 1);
+    reply.metadata = {{"unit", "C"}};
+    return reply;
+  };
+  EXPECT_NE(Published(with_properties(kMaxUserProperties)), nullptr);
+  EXPECT_EQ(Refused(with_properties(kMaxUserProperties + 1)), ItemResult::Code::kInvalid);
 }
 
 TEST_F(ReplyPolicyTest, CarriesRetainAndPayloadAndProperties) {
