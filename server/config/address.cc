@@ -8,7 +8,7 @@
 #include <cstring>
 #include <optional>
 
-#include "server/config/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "server/config/sections.h"
-#include "server/config/text.h"
 #include "server/identity/key_set.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

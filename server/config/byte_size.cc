@@ -3,7 +3,7 @@
 #include <charconv>
 #include <limits>
 
-#include "server/config/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 

@@ -5,7 +5,7 @@
 
 #include "server/config/duration.h"
 #include "server/config/sections.h"
-#include "server/config/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

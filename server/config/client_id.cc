@@ -1,6 +1,6 @@
 #include "server/config/client_id.h"
 
-#include "server/config/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 

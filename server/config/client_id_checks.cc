@@ -8,9 +8,9 @@
 
 #include "server/config/address.h"
 #include "server/config/sections.h"
-#include "server/config/text.h"
 #include "server/mqtt/client_ids.h"
 #include "server/route/subscription_plan.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

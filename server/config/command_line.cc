@@ -8,7 +8,7 @@
 
 #include "server/config/client_id.h"
 #include "server/config/nearest.h"
-#include "server/config/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

@@ -5,7 +5,7 @@
 #include "server/config/client_id.h"
 #include "server/config/pem_files.h"
 #include "server/config/sections.h"
-#include "server/config/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "server/config/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 

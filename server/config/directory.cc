@@ -11,7 +11,7 @@
 
 #include "absl/status/status.h"
 #include "server/config/reader.h"
-#include "server/config/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

@@ -10,9 +10,9 @@
 #include <stdexcept>
 #include <utility>
 
-#include "server/config/text.h"
 #include "server/config/yaml_trouble.h"
 #include "server/message/topic.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

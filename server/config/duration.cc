@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "server/config/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

@@ -8,7 +8,7 @@
 #include "server/config/document.h"
 #include "server/config/reader.h"
 #include "server/config/sections.h"
-#include "server/config/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

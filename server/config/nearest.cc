@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "server/config/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "server/certificates/expiry.h"
 #include "server/certificates/pem.h"
-#include "server/config/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

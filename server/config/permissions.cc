@@ -9,9 +9,9 @@
 #include "server/config/nearest.h"
 #include "server/config/sections.h"
 #include "server/config/target.h"
-#include "server/config/text.h"
 #include "server/route/chain_pattern.h"
 #include "server/route/topic_matcher.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

@@ -1,5 +1,5 @@
 #include "server/config/sections.h"
-#include "server/config/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 

@@ -9,11 +9,11 @@
 #include "server/config/duration.h"
 #include "server/config/nearest.h"
 #include "server/config/references.h"
-#include "server/config/text.h"
 #include "server/identity/name_pattern.h"
 #include "server/identity/reply_filter.h"
 #include "server/message/topic.h"
 #include "server/route/target.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

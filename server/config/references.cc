@@ -1,7 +1,7 @@
 #include "server/config/references.h"
 
 #include "absl/status/status.h"
-#include "server/config/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

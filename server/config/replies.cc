@@ -1,8 +1,8 @@
 #include <algorithm>
 
 #include "server/config/sections.h"
-#include "server/config/text.h"
 #include "server/route/topic_matcher.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

@@ -1,6 +1,6 @@
 // What a key allows, in words: for errors and for the reference.
 #include "server/config/schema.h"
-#include "server/config/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 

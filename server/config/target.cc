@@ -1,8 +1,8 @@
 #include "server/config/target.h"
 
 #include "absl/status/status.h"
-#include "server/config/text.h"
 #include "server/route/target.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

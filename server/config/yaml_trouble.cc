@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "server/config/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

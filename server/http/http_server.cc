@@ -5,11 +5,11 @@
 #include <deque>
 #include <utility>
 
-#include "server/config/text.h"
 #include "server/http/answerer.h"
 #include "server/net/event_loop.h"
 #include "server/net/http_service.h"
 #include "server/net/listener.h"
+#include "server/runtime/text.h"
 #include "server/telemetry/exposition.h"
 #include "server/telemetry/json_string.h"
 

@@ -4,7 +4,7 @@
 
 #include "server/certificates/pem.h"
 #include "server/certificates/token.h"
-#include "server/config/text.h"
+#include "server/runtime/text.h"
 #include "server/telemetry/log.h"
 
 namespace sluice {

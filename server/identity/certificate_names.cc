@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/identity/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {
@@ -35,7 +36,7 @@ bool IsSpiffeId(std::string_view uri) {
   if (domain.empty() || domain.size() > 255 || !HasOnly(domain, ".-_") || LowerCase(domain) != domain) {
     return false;
   }
-  for (const std::string_view segment : SplitAt(rest.substr(slash + 1), '/')) {
+  for (const std::string_view segment : text::Split(rest.substr(slash + 1), '/')) {
     if (segment.empty() || segment == "." || segment == ".." || !HasOnly(segment, ".-_")) return false;
   }
   return true;
@@ -43,7 +44,7 @@ bool IsSpiffeId(std::string_view uri) {
 
 bool IsHostName(std::string_view name) {
   if (name.size() > 253) return false;
-  for (const std::string_view label : SplitAt(name, '.')) {
+  for (const std::string_view label : text::Split(name, '.')) {
     if (label.empty() || label.size() > 63 || !HasOnly(label, "-_")) return false;
   }
   return true;

@@ -6,6 +6,7 @@
 
 #include "server/identity/text.h"
 #include "server/message/topic.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {
@@ -52,7 +53,7 @@ absl::StatusOr<ReplyFilter> ReplyFilter::Parse(std::string_view text) {
   filter.text_ = text;
   bool moved = false;  // Behind a `${topic}`, which is several levels.
   std::string plain;   // With a word in place of each reference, to be checked as a filter.
-  for (const std::string_view part : SplitAt(text, '/')) {
+  for (const std::string_view part : text::Split(text, '/')) {
     absl::StatusOr<Level> level = ParseLevel(part);
     if (!level.ok()) return level.status();
     if (!plain.empty() || !filter.levels_.empty()) plain += '/';

@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "server/runtime/text.h"
 
 namespace sluice {
 
@@ -24,21 +25,8 @@ inline bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c
 // ASCII's letters only.
 inline std::string LowerCase(std::string_view text) {
   std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
+  std::ranges::transform(lower, lower.begin(), text::ToLower);
   return lower;
-}
-
-// At least one part.
-inline std::vector<std::string_view> SplitAt(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  while (true) {
-    const size_t end = text.find(separator);
-    parts.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
 }
 
 }  // namespace sluice

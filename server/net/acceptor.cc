@@ -9,9 +9,9 @@
 #include <system_error>
 #include <utility>
 
-#include "server/config/text.h"
 #include "server/net/descriptor_limit.h"
 #include "server/net/tls_session.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "server/config/text.h"
 #include "server/net/http_parser.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

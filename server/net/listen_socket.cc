@@ -16,7 +16,7 @@
 #include <string_view>
 #include <system_error>
 
-#include "server/config/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

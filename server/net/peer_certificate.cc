@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "server/certificates/openssl_ptr.h"
-#include "server/config/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

@@ -12,8 +12,8 @@
 #include <optional>
 #include <utility>
 
-#include "server/config/text.h"
 #include "server/net/loop.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "server/certificates/crl.h"
 #include "server/certificates/pem.h"
-#include "server/config/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

@@ -3,7 +3,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
-#include "server/config/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 

@@ -3,8 +3,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "server/config/text.h"
 #include "server/net/tls_context.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

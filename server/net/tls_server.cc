@@ -4,8 +4,8 @@
 
 #include "server/certificates/crl.h"
 #include "server/certificates/pem.h"
-#include "server/config/text.h"
 #include "server/net/tls_context.h"
+#include "server/runtime/text.h"
 #include "server/telemetry/log.h"
 
 namespace sluice {

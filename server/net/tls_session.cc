@@ -9,8 +9,8 @@
 #include <cstring>
 #include <utility>
 
-#include "server/config/text.h"
 #include "server/net/peer_certificate.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "server/config/address.h"
-#include "server/config/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "server/config/address.h"
-#include "server/config/text.h"
 #include "server/mqtt/transport/errors.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

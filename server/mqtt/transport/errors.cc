@@ -2,7 +2,7 @@
 
 #include <boost/asio/error.hpp>
 
-#include "server/config/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

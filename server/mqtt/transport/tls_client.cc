@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "server/certificates/pem.h"
-#include "server/config/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

@@ -5,9 +5,9 @@
 
 #include <boost/asio/ssl/error.hpp>
 
-#include "server/config/text.h"
 #include "server/mqtt/transport/errors.h"
 #include "server/mqtt/transport/tls_client.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {

@@ -8,11 +8,11 @@
 #include <utility>
 
 #include "server/config/address.h"
-#include "server/config/text.h"
 #include "server/mqtt/transport/byte_stream.h"
 #include "server/mqtt/transport/endpoint.h"
 #include "server/mqtt/transport/errors.h"
 #include "server/mqtt/transport/tls_client.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {
