@@ -1,7 +1,5 @@
 #include "tests/fuzz/journal_harness.h"
 
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <utility>
 
@@ -9,18 +7,11 @@
 #include "server/journal/load.h"
 #include "server/journal/record.h"
 #include "server/journal/segment_journal.h"
+#include "tests/fuzz/harness.h"
 #include "tests/support/memory_files.h"
 
 namespace sluice {
 namespace {
-
-#define REQUIRE(condition)                                                               \
-  do {                                                                                   \
-    if (!(condition)) {                                                                  \
-      std::fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #condition); \
-      std::abort();                                                                      \
-    }                                                                                    \
-  } while (false)
 
 constexpr char kDirectory[] = "/journal";
 

@@ -1,26 +1,17 @@
 #include "tests/fuzz/protocol_harness.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <set>
 #include <utility>
 
 #include "bench/mqtt_codec.h"
 #include "server/mqtt/protocol/client.h"
+#include "tests/fuzz/harness.h"
 #include "tests/unit/mqtt/protocol/bytes.h"
 
 namespace sluice::wire {
 namespace {
-
-#define REQUIRE(condition)                                                               \
-  do {                                                                                   \
-    if (!(condition)) {                                                                  \
-      std::fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #condition); \
-      std::abort();                                                                      \
-    }                                                                                    \
-  } while (false)
 
 enum Option : uint8_t {
   kMqtt5 = 1,
@@ -41,25 +32,6 @@ enum Step : uint8_t {
   kDisconnect,  // A reason.
   kReconnect,
   kSteps,
-};
-
-// Reads the input; zeros once it is at its end.
-class Input {
- public:
-  explicit Input(std::string_view bytes) : bytes_(bytes) {}
-  bool empty() const { return bytes_.empty(); }
-  uint8_t Byte() {
-    const std::string_view taken = Take(1);
-    return taken.empty() ? uint8_t{0} : static_cast<uint8_t>(taken[0]);
-  }
-  std::string_view Take(size_t size) {
-    const std::string_view taken = bytes_.substr(0, size);
-    bytes_.remove_prefix(taken.size());
-    return taken;
-  }
-
- private:
-  std::string_view bytes_;
 };
 
 // Reads every byte that an event shows, into a log that can be compared, and keeps count.

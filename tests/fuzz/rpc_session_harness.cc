@@ -1,8 +1,6 @@
 #include "tests/fuzz/rpc_session_harness.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <utility>
 
@@ -11,18 +9,11 @@
 #include "server/rpc/protocol/gzip.h"
 #include "server/rpc/protocol/message_reader.h"
 #include "server/rpc/protocol/session.h"
+#include "tests/fuzz/harness.h"
 #include "tests/unit/rpc/http2_client.h"
 
 namespace sluice::rpc {
 namespace {
-
-#define REQUIRE(condition)                                                               \
-  do {                                                                                   \
-    if (!(condition)) {                                                                  \
-      std::fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #condition); \
-      std::abort();                                                                      \
-    }                                                                                    \
-  } while (false)
 
 enum Option : uint8_t {
   kPreface = 1,  // The client's preface and SETTINGS come first.
@@ -46,24 +37,6 @@ enum Step : uint8_t {
   kEndCalls,
   kLose,
   kSteps,
-};
-
-class Input {
- public:
-  explicit Input(std::string_view bytes) : bytes_(bytes) {}
-  bool empty() const { return bytes_.empty(); }
-  uint8_t Byte() {
-    const std::string_view taken = Take(1);
-    return taken.empty() ? uint8_t{0} : static_cast<uint8_t>(taken[0]);
-  }
-  std::string_view Take(size_t size) {
-    const std::string_view taken = bytes_.substr(0, size);
-    bytes_.remove_prefix(taken.size());
-    return taken;
-  }
-
- private:
-  std::string_view bytes_;
 };
 
 // A handler that keeps to the contract, and checks that the session does.
