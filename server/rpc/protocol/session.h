@@ -2,7 +2,8 @@
 // out. No sockets, no clock (the time is passed in), no threads, no logs. nghttp2 speaks HTTP/2; it is known in this
 // folder only.
 //
-//   session.cc            the connection's life: bytes in and out, limits, time-outs, the two steps of a shutdown
+//   session.cc            the connection's life: bytes in and out, time-outs, the two steps of a shutdown
+//   session_frames.cc     which frames are let in, by kind and rate
 //   session_requests.cc   header blocks into calls, or why not
 //   session_nghttp2.cc    nghttp2's set-up and callbacks
 //   call_stream.cc        a call's two directions
@@ -125,9 +126,11 @@ class Http2Session {
   void Open();
   void EndRequest(int32_t stream, uint8_t flags_sent);
 
-  // ---- session.cc
+  // ---- session_frames.cc
   bool AllowFrame(const FrameHead& head);
   void Breach(EndCause cause, std::string text);
+
+  // ---- session.cc
   // GOAWAY with the error, all calls over.
   void End(uint32_t http2_error, EndCause cause, std::string text);
   void CutOff(EndCause cause, std::string text);
