@@ -15,20 +15,17 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/certificates/openssl_ptr.h"
 
 namespace sluice {
 namespace {
 
-template <typename T, void (*kFree)(T*)>
-struct Freer {
-  void operator()(T* object) const { kFree(object); }
-};
-using NumberPtr = std::unique_ptr<BIGNUM, Freer<BIGNUM, BN_free>>;
-using BuilderPtr = std::unique_ptr<OSSL_PARAM_BLD, Freer<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>>;
-using ParamsPtr = std::unique_ptr<OSSL_PARAM, Freer<OSSL_PARAM, OSSL_PARAM_free>>;
-using KeyContextPtr = std::unique_ptr<EVP_PKEY_CTX, Freer<EVP_PKEY_CTX, EVP_PKEY_CTX_free>>;
-using DigestContextPtr = std::unique_ptr<EVP_MD_CTX, Freer<EVP_MD_CTX, EVP_MD_CTX_free>>;
-using EcSignaturePtr = std::unique_ptr<ECDSA_SIG, Freer<ECDSA_SIG, ECDSA_SIG_free>>;
+using NumberPtr = std::unique_ptr<BIGNUM, OpensslFreer<BIGNUM, BN_free>>;
+using BuilderPtr = std::unique_ptr<OSSL_PARAM_BLD, OpensslFreer<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>>;
+using ParamsPtr = std::unique_ptr<OSSL_PARAM, OpensslFreer<OSSL_PARAM, OSSL_PARAM_free>>;
+using KeyContextPtr = std::unique_ptr<EVP_PKEY_CTX, OpensslFreer<EVP_PKEY_CTX, EVP_PKEY_CTX_free>>;
+using DigestContextPtr = std::unique_ptr<EVP_MD_CTX, OpensslFreer<EVP_MD_CTX, EVP_MD_CTX_free>>;
+using EcSignaturePtr = std::unique_ptr<ECDSA_SIG, OpensslFreer<ECDSA_SIG, ECDSA_SIG_free>>;
 
 constexpr int kLeastRsaBits = 2'048;
 constexpr int kMostRsaBits = 8'192;  // Verifying costs with the square of it.
