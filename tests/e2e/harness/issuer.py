@@ -53,12 +53,12 @@ class Issuer:
 class Authority:
     """A CA, and what it issues."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, name="Sluice Test CA"):
         self.folder = folder
         self.cert = folder / "ca.pem"
         self.key = folder / "ca.key"
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1", "-keyout",
-                self.key, "-out", self.cert, "-subj", "/CN=Sluice Test CA")
+                self.key, "-out", self.cert, "-subj", f"/CN={name}")
 
     def issue(self, name, alternative_names):
         """Paths of certificate and key; alternative_names as openssl writes them: "URI:spiffe://plant/worker/7"."""

@@ -196,10 +196,10 @@ class RawWorker:
 class AnsweringWorker(RawWorker):
     """Answers every delivery at once, with "PAYLOAD MESSAGE_ID ATTEMPT"; without a topic, settles it without a reply."""
 
-    def __init__(self, gateway, chain="c", topic="out", qos=1, messages=1000, options=UNLIMITED):
+    def __init__(self, gateway, chain="c", topic="out", qos=1, messages=1000, options=UNLIMITED, **more):
         self.topic = topic
         self.qos = qos
-        super().__init__(gateway, options=options)
+        super().__init__(gateway, options=options, **more)
         self.hello(chain, messages=messages)
 
     def took(self, deliveries):

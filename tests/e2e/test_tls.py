@@ -1,0 +1,156 @@
+"""Certificates of both sides: renewed under load, withdrawn, and told when they do not fit."""
+import signal
+import threading
+
+import grpc
+import pytest
+from sluice.v1 import worker_pb2 as pb
+
+from harness.issuer import Authority
+from harness.process import free_port
+from harness.proxy import TcpProxy
+from harness.wait import wait_until
+from harness.worker import AnsweringWorker
+
+HOSTS = "DNS:localhost,IP:127.0.0.1"
+RULE = {"who": ["spiffe://plant/worker/*"], "chains": ["c"], "replies": {"allow": ["out"]}}
+
+
+class Echo(AnsweringWorker):
+    def replies_to(self, delivery):
+        return [pb.Reply(topic="out", qos=1, payload=delivery.payload)]
+
+
+def install(folder, **texts):
+    """Replaces files of these names, with `_` for `.`; each at once, as a mounted Secret's are."""
+    for name, text in texts.items():
+        path = folder / name.replace("_", ".")
+        fresh = path.with_suffix(".new")
+        fresh.write_text(text)
+        fresh.rename(path)
+
+
+class Tls:
+    """Two authorities, a broker that asks for certificates, and the files of broker and gateway."""
+
+    def __init__(self, world):
+        self.world = world
+        self.old = Authority(world._subfolder("old"), "Old CA")
+        self.new = Authority(world._subfolder("new"), "New CA")
+        self.at_broker = world._subfolder("at-broker")
+        self.at_gateway = world._subfolder("at-gateway")
+        self.count = 0
+        # On SIGHUP mosquitto reads its certificate again, but not whom it trusts.
+        install(self.at_broker, ca_pem=self.old.cert.read_text() + self.new.cert.read_text())
+        self.trust(self.old)
+        self.issue(self.old)
+
+    def trust(self, *authorities):
+        install(self.at_gateway, ca_pem="".join(authority.cert.read_text() for authority in authorities))
+
+    def _pair(self, authority, names=HOSTS):
+        self.count += 1
+        cert, key = authority.issue(f"cert-{self.count}", names)
+        return cert.read_text(), key.read_text()
+
+    def issue(self, authority):
+        """Fresh certificates of the broker, of the listener, and of the gateway as the broker's client."""
+        cert, key = self._pair(authority)
+        install(self.at_broker, tls_crt=cert, tls_key=key)
+        cert, key = self._pair(authority)
+        install(self.at_gateway, listener_key=key, listener_crt=cert)
+        cert, key = self._pair(authority)
+        install(self.at_gateway, client_key=key, client_crt=cert)
+
+    def broker(self):
+        """Also with a plain listener, for the test's own clients."""
+        broker = self.world.broker(start=False)
+        self.plain_port = broker.port
+        self.secure_port = free_port()
+        with broker.conf.open("a") as conf:
+            conf.write(f"listener {self.secure_port} 127.0.0.1\ncafile {self.at_broker}/ca.pem\ncertfile {self.at_broker}/tls.crt\n"
+                       f"keyfile {self.at_broker}/tls.key\nrequire_certificate true\n")
+        broker.start()
+        return broker
+
+    def files(self, *names):
+        return {key: str(self.at_gateway / name) for key, name in names}
+
+    def listener(self, **more):
+        return {"insecure": False, "auth": {"certificates": {}},
+                "tls": {**self.files(("certFile", "listener.crt"), ("keyFile", "listener.key"), ("clientCaFile", "ca.pem")), **more}}
+
+    def connection(self, port):
+        return {"server": f"mqtts://127.0.0.1:{port}",
+                **self.files(("caFile", "ca.pem"), ("certFile", "client.crt"), ("certKeyFile", "client.key"))}
+
+    def credentials(self, authority, name):
+        self.count += 1
+        cert, key = authority.issue(f"worker-{self.count}", f"URI:spiffe://plant/worker/{name}")
+        self.worker_cert = cert
+        return grpc.ssl_channel_credentials((self.at_gateway / "ca.pem").read_bytes(), key.read_bytes(), cert.read_bytes())
+
+
+@pytest.fixture
+def tls(world):
+    return Tls(world)
+
+
+def test_everything_is_renewed_while_messages_flow_and_none_is_lost(world, tls):
+    broker = tls.broker()
+    proxy = world._keep(TcpProxy(tls.secure_port))
+    gateway = world.gateway(broker, {"in/#": "c"}, connection=tls.connection(proxy.port), workers=tls.listener(), permissions=[RULE])
+    heard = world.subscriber(broker, "out")
+    first = world._keep(Echo(gateway, credentials=tls.credentials(tls.old, "first")))
+    device = world.client(broker)
+    done = threading.Event()
+    sent = []
+
+    def publish():
+        while not done.is_set():
+            for _ in range(10):
+                sent.append(b"%d" % len(sent))
+                device.publish("in/x", sent[-1])
+            done.wait(0.05)
+
+    publisher = threading.Thread(target=publish)
+    publisher.start()
+
+    def flows_on():
+        """Messages that are sent from now on are answered."""
+        begin = len(sent)
+        wait_until(lambda: len(sent) > begin + 100, "messages are sent")
+        heard.expect_payloads(sent[begin:begin + 100], seconds=60)
+
+    def reload():
+        loaded = len(gateway.events("TLS files read again"))
+        yield
+        broker.process.signal(signal.SIGHUP)
+        wait_until(lambda: len(gateway.events("TLS files read again")) > loaded, "the gateway has read its files again")
+        connects = gateway.metric("sluice_mqtt_connects_total", result="ok")
+        proxy.cut()
+        wait_until(lambda: gateway.metric("sluice_mqtt_connects_total", result="ok") >= connects + 2, "both are connected again")
+        flows_on()
+
+    def step(change):
+        steps = reload()
+        next(steps)
+        change()
+        next(steps, None)
+
+    try:
+        flows_on()
+        step(lambda: tls.trust(tls.old, tls.new))
+        step(lambda: tls.issue(tls.new))
+        second = world._keep(Echo(gateway, credentials=tls.credentials(tls.new, "second")))
+        assert first.alive()
+        step(lambda: tls.trust(tls.new))
+        code, details = first.expect_end()
+        assert code == grpc.StatusCode.UNAUTHENTICATED, details
+        flows_on()
+        assert second.alive()
+    finally:
+        done.set()
+        publisher.join()
+    heard.expect_payloads(sent, seconds=60)
+    assert gateway.metric("sluice_dead_letters_kept") == 0
