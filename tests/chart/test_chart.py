@@ -14,6 +14,9 @@ ROOT = pathlib.Path(os.environ["SLUICE_SOURCE"])
 CHART = ROOT / "helm" / "sluice"
 EXAMPLES = sorted((CHART / "examples").glob("*.yaml"))
 KUBERNETES = "1.36.0"
+# Of RFC 7515, A.3.
+PUBLIC_KEY = {"kty": "EC", "crv": "P-256", "use": "sig", "kid": "k", "alg": "ES256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+              "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}
 METRIC = re.compile(r"\b(sluice_[a-z_]+|process_[a-z_]+)\b")
 
 
@@ -62,12 +65,14 @@ def test_the_gateway_accepts_the_configuration_of_each_example(tmp_path, example
     # The files that the pod would have, by what it mounts: a path that nothing is mounted to is missed.
     secrets = tmp_path / "secrets"
     cert, key = certificate(tmp_path)
+    jwks = tmp_path / "jwks.json"
+    jwks.write_text(json.dumps({"keys": [PUBLIC_KEY]}))
     for volume in pod["volumes"]:
         for source in volume.get("projected", {}).get("sources", []):
-            for item in source["secret"]["items"]:
+            for item in (source.get("secret") or source["configMap"])["items"]:
                 file = secrets / item["path"]
                 file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes({".key": key, ".crt": cert}.get(file.suffix, cert).read_bytes())
+                file.write_bytes({".key": key, ".json": jwks}.get(file.suffix, cert).read_bytes())
     text = objects["ConfigMap", "sluice"]["data"]["sluice.yaml"].replace("/etc/sluice/secrets", str(secrets))
     config = tmp_path / "sluice.yaml"
     config.write_text(text)
@@ -77,6 +82,29 @@ def test_the_gateway_accepts_the_configuration_of_each_example(tmp_path, example
                           capture_output=True, text=True, timeout=30, env=named)
 
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "permissions" not in done.stdout + done.stderr, "its rules reach somebody, and each chain has one"
+
+
+@needs_helm
+def test_workers_of_the_examples_show_what_the_rules_ask_for():
+    """The names in the rules are those of the Deployments' accounts and certificates beside them."""
+    tokens = render(CHART / "examples" / "tokens.yaml")
+    gateway = yaml.safe_load(tokens["ConfigMap", "sluice"]["data"]["sluice.yaml"])
+    pod = tokens["Deployment", "temperature"]["spec"]["template"]["spec"]
+    [volume] = [each["projected"] for each in pod["volumes"] if "projected" in each]
+    [token] = [source["serviceAccountToken"] for source in volume["sources"]]
+    arguments = pod["containers"][0]["args"]
+    [mount] = [each["mountPath"] for each in pod["containers"][0]["volumeMounts"] if each["name"] == "token"]
+    assert [f"sub:system:serviceaccount:mqtt:{pod['serviceAccountName']}"] == gateway["permissions"][0]["who"]
+    assert ("ServiceAccount", pod["serviceAccountName"]) in tokens
+    assert [token["audience"]] == gateway["workers"]["auth"]["jwt"][0]["audiences"]
+    assert arguments[arguments.index("--token-file") + 1] == f"{mount}/{token['path']}"
+
+    certificates = render(CHART / "examples" / "tls.yaml")
+    gateway = yaml.safe_load(certificates["ConfigMap", "sluice"]["data"]["sluice.yaml"])
+    spec = certificates["Certificate", "temperature-worker"]["spec"]
+    assert spec["uris"] == gateway["permissions"][0]["who"]
+    assert spec["usages"] == ["client auth"]
 
 
 @needs_helm

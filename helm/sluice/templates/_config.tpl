@@ -43,6 +43,7 @@ The gateway's configuration: .Values.config, and what follows from the other val
   {{- $issuer := dict "issuer" .jwt.issuer "audiences" .jwt.audiences "jwksFile" "/etc/sluice/secrets/workers/jwks.json" -}}
   {{- $_ := set $auth "jwt" (list $issuer) -}}
 {{- end -}}
+{{- if eq .require "all" -}}{{- $_ := set $auth "require" "all" -}}{{- end -}}
 {{- if $auth -}}{{- $_ := set $workers "auth" $auth -}}{{- end -}}
 {{- end -}}
 {{- $_ := set $config "workers" $workers -}}

@@ -188,6 +188,15 @@ maxstreamage handshaketimeout leaveshareafter noworkersafter drain fsyncinterval
 {{- if and $tokens .insecure -}}
   {{- $wrong = append $wrong "workers.auth.jwt without TLS would show tokens to whoever listens; set workers.tls instead of workers.insecure" -}}
 {{- end -}}
+{{- if and $tokens (not .auth.certificates) (not .insecure) .tls.requireClientCertificate -}}
+  {{- $wrong = append $wrong "workers.auth.jwt alone, and workers.tls.requireClientCertificate: true asks for certificates besides, which name nobody; set workers.tls.requireClientCertificate: false, or workers.auth.certificates: true" -}}
+{{- end -}}
+{{- if and (eq .auth.require "all") (not (and .auth.certificates $tokens)) -}}
+  {{- $wrong = append $wrong "workers.auth.require: all is for certificates and tokens together; set workers.auth.certificates: true and workers.auth.jwt.existingConfigMap, or require: any" -}}
+{{- end -}}
+{{- if and .tls.clientCa.existingSecret (or .insecure (not .tls.requireClientCertificate)) -}}
+  {{- $wrong = append $wrong "workers.tls.clientCa.existingSecret is for client certificates, and nobody asks for them; set workers.tls.requireClientCertificate: true, or leave it out" -}}
+{{- end -}}
 {{- if and $tokens (not .auth.jwt.audiences) -}}
   {{- $wrong = append $wrong "workers.auth.jwt.audiences is empty, so no token would be taken; name the audience of the workers' tokens" -}}
 {{- end -}}
