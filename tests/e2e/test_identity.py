@@ -5,10 +5,11 @@ import time
 
 import grpc
 import pytest
+import yaml
 from sluice.v1 import worker_pb2 as pb
 
 from harness.issuer import Authority, Issuer
-from harness.process import BIN
+from harness.process import BIN, SOURCE
 from harness.wait import wait_until
 
 Result = pb.Result
@@ -60,6 +61,35 @@ def test_a_projected_token_of_the_right_account_is_let_in_and_others_are_not(sec
     for check in checks:
         assert gateway.metric("sluice_authentication_refusals_total", listener="workers", check=check) == 1
     assert worker.alive()
+
+
+@pytest.mark.parametrize("key", ["key-1", "ec-1"], ids=["RS256", "ES256"])
+def test_the_example_of_the_chart_lets_in_its_account_by_tokens_of_an_api_server(secured, key):
+    example = yaml.safe_load((SOURCE / "helm" / "sluice" / "examples" / "tokens.yaml").read_text())["config"]["permissions"]
+    secured.issuer.rotate("key-of-before", key)
+    gateway = secured.gateway(
+        secured.b, {"plant/+/temp": "temperature"}, permissions=example,
+        workers={"auth": {"jwt": [{"issuer": secured.issuer.url, "audiences": ["sluice"], "jwksFile": str(secured.issuer.jwks)}]}})
+    of = {"namespace": "mqtt", "account": "temperature", "audience": ["sluice", "https://kubernetes.default.svc"]}
+    heard = secured.subscriber(secured.b, "plant/+/reply/#")
+    worker = secured.raw_worker(gateway, metadata=shown(secured.issuer.token(**of)))
+    worker.hello("temperature")
+    secured.client(secured.b).publish("plant/7/temp", b"20")
+    worker.answer(*worker.expect_deliveries(1), topic="plant/7/reply/ok")
+    heard.expect(1)
+
+    def end_of(**changed):
+        other = secured.raw_worker(gateway, metadata=shown(secured.issuer.token(**{**of, **changed})))
+        other.say_hello("temperature")
+        return other.expect_end()[0]
+
+    assert end_of(account="default") == grpc.StatusCode.PERMISSION_DENIED
+    assert end_of(namespace="office") == grpc.StatusCode.PERMISSION_DENIED
+    assert end_of(audience=["https://kubernetes.default.svc"]) == grpc.StatusCode.UNAUTHENTICATED, "the pod's token for the API"
+    # As service accounts had them before 1.24, in Secrets: for ever, and for everybody.
+    legacy = {"aud": None, "exp": None, "nbf": None, "iat": None, "iss": "kubernetes/serviceaccount"}
+    assert end_of(**legacy) == grpc.StatusCode.UNAUTHENTICATED
+    assert end_of(**{**legacy, "iss": secured.issuer.url}) == grpc.StatusCode.UNAUTHENTICATED
 
 
 def test_a_reply_goes_only_below_the_device_that_asked(secured):

@@ -147,12 +147,22 @@ class FakeGateway::Session final : public grpc::ServerBidiReactor<v1::WorkerFram
 };
 
 grpc::ServerBidiReactor<v1::WorkerFrame, v1::GatewayFrame>* FakeGateway::Service::Work(
-    grpc::CallbackServerContext* /*context*/) {
+    grpc::CallbackServerContext* context) {
   const auto session = std::make_shared<Session>(gateway_);
   const std::lock_guard lock(gateway_.mutex_);
+  const auto shown = context->client_metadata().find("authorization");
+  gateway_.authorization_.clear();
+  if (shown != context->client_metadata().end()) {
+    gateway_.authorization_.assign(shown->second.data(), shown->second.size());
+  }
   ++gateway_.sessions_alive_;
   session->Start();
   return session.get();
+}
+
+std::string FakeGateway::authorization() const {
+  const std::lock_guard lock(mutex_);
+  return authorization_;
 }
 
 v1::GatewayFrame FakeGateway::Welcome(const v1::Hello& hello) const {

@@ -77,6 +77,8 @@ class FakeGateway final {
   // How many frames came since the start; settles wait to be expected.
   size_t frames() const;
   int streams() const;
+  // The metadata "authorization" of the newest stream; empty: none.
+  std::string authorization() const;
   size_t settles_waiting() const;
   size_t windows_waiting() const;
 
@@ -115,6 +117,7 @@ class FakeGateway final {
   size_t frames_ = 0;
   size_t pings_ = 0;
   std::vector<v1::Hello> hellos_;
+  std::string authorization_;
   std::deque<v1::Settle> settles_;
   std::deque<v1::Reply> replies_;
   std::deque<v1::Extend> extends_;

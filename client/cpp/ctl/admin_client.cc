@@ -3,6 +3,7 @@
 #include <grpcpp/grpcpp.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -11,6 +12,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "sluice/v1/admin.grpc.pb.h"
 
 namespace sluice::ctl {
@@ -46,8 +48,11 @@ absl::Status Explain(const grpc::Status& status, const std::string& address) {
 
 class GrpcAdminClient final : public AdminClient {
  public:
-  GrpcAdminClient(std::string address, const std::shared_ptr<grpc::Channel>& channel)
-      : address_(std::move(address)), stub_(v1::AdminService::NewStub(channel)) {}
+  // `authorization`: the calls' metadata of that name; empty: none.
+  GrpcAdminClient(std::string address, std::string authorization, const std::shared_ptr<grpc::Channel>& channel)
+      : address_(std::move(address)),
+        authorization_(std::move(authorization)),
+        stub_(v1::AdminService::NewStub(channel)) {}
 
   absl::StatusOr<v1::GetStatusResponse> Status() override {
     return Call<v1::GetStatusResponse>(&v1::AdminService::Stub::GetStatus, v1::GetStatusRequest(), kTimeout);
@@ -67,6 +72,7 @@ class GrpcAdminClient final : public AdminClient {
 
   absl::StatusOr<v1::ImportDeadLettersResponse> Import(const NextLetter& next) override {
     grpc::ClientContext context;
+    Authorize(context);
     v1::ImportDeadLettersResponse response;
     const std::unique_ptr<grpc::ClientWriter<v1::ImportDeadLettersRequest>> writer =
         stub_->ImportDeadLetters(&context, &response);
@@ -80,6 +86,10 @@ class GrpcAdminClient final : public AdminClient {
   }
   absl::StatusOr<v1::EndSessionResponse> EndSession(const v1::EndSessionRequest& request) override {
     return Call<v1::EndSessionResponse>(&v1::AdminService::Stub::EndSession, request, std::nullopt);
+  }
+  absl::StatusOr<v1::ExplainPermissionResponse> ExplainPermission(
+      const v1::ExplainPermissionRequest& request) override {
+    return Call<v1::ExplainPermissionResponse>(&v1::AdminService::Stub::ExplainPermission, request, kTimeout);
   }
 
  private:
@@ -103,6 +113,7 @@ class GrpcAdminClient final : public AdminClient {
                                                                                Response*),
                                 const Request& request, std::optional<std::chrono::seconds> timeout) {
     grpc::ClientContext context;
+    Authorize(context);
     if (timeout) context.set_deadline(std::chrono::system_clock::now() + *timeout);
     Response response;
     const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
@@ -110,7 +121,12 @@ class GrpcAdminClient final : public AdminClient {
     return response;
   }
 
+  void Authorize(grpc::ClientContext& context) const {
+    if (!authorization_.empty()) context.AddMetadata("authorization", authorization_);
+  }
+
   const std::string address_;
+  const std::string authorization_;
   const std::unique_ptr<v1::AdminService::Stub> stub_;
 };
 
@@ -120,6 +136,20 @@ absl::Status ReadFile(const char* flag, const std::string& path, std::string& ou
   out.assign(std::istreambuf_iterator<char>(file), {});
   if (file && !out.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(std::string(flag) + ": cannot read '" + path + "'");
+}
+
+// What the calls' metadata "authorization" is to be; empty: nothing. The error shows nothing of the token.
+absl::Status ReadAuthorization(const std::string& path, std::string& authorization) {
+  std::string token;
+  if (absl::Status status = ReadFile("--token-file", path, token); !status.ok() || path.empty()) return status;
+  absl::StripAsciiWhitespace(&token);
+  // What cannot be metadata would end the process within gRPC.
+  const auto is_odd = [](char c) { return c <= ' ' || c > '~'; };
+  if (token.empty() || std::ranges::any_of(token, is_odd)) {
+    return absl::InvalidArgumentError("--token-file: '" + path + "' holds no token, or more than one");
+  }
+  authorization = "Bearer " + token;
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -139,7 +169,9 @@ absl::StatusOr<std::unique_ptr<AdminClient>> MakeAdminClient(const Target& targe
   arguments.SetMaxReceiveMessageSize(-1);  // A payload has up to 256 MiB.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   if (target.tls && !target.server_name.empty()) arguments.SetSslTargetNameOverride(target.server_name);
-  return std::make_unique<GrpcAdminClient>(target.address,
+  std::string authorization;
+  if (absl::Status status = ReadAuthorization(target.token_file, authorization); !status.ok()) return status;
+  return std::make_unique<GrpcAdminClient>(target.address, std::move(authorization),
                                            grpc::CreateCustomChannel(target.address, credentials, arguments));
 }
 

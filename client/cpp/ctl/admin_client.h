@@ -23,6 +23,8 @@ class AdminClient {
   using NextLetter = std::function<bool(v1::DeadLetter& letter)>;
   virtual absl::StatusOr<v1::ImportDeadLettersResponse> Import(const NextLetter& next) = 0;
   virtual absl::StatusOr<v1::EndSessionResponse> EndSession(const v1::EndSessionRequest& request) = 0;
+  virtual absl::StatusOr<v1::ExplainPermissionResponse> ExplainPermission(
+      const v1::ExplainPermissionRequest& request) = 0;
 };
 
 // INVALID_ARGUMENT: a file cannot be read. Does not connect yet.

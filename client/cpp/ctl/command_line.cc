@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "client/cpp/ctl/text.h"
+#include "server/config/address.h"
 #include "server/config/duration.h"
 #include "server/config/nearest.h"
 
@@ -21,6 +22,7 @@ constexpr char kAbout[] =
     "  sluicectl dlq replay --chain temperature --reason 'lease expired'\n"
     "  sluicectl dlq export letters.jsonl                (a backup; dlq import puts it back)\n"
     "  sluicectl session end sluice-2                    (of a replica that will not come back)\n"
+    "  sluicectl permissions test --as spiffe://plant/worker/7 --chain temperature --reply plant/7/reply\n"
     "  sluicectl journal verify /var/lib/sluice          (of a gateway that does not run)\n\n"
     "Exit status: 0 done, 1 it failed, 2 the command line is wrong.\n";
 
@@ -83,6 +85,14 @@ struct Flags {
   std::string path;
   std::string connection;
   bool is_client_id = false;
+  std::vector<std::string> names;
+  std::vector<std::string> claims;
+  std::string chain;
+  std::string reply;
+  std::string message_topic;
+  uint32_t qos = 0;
+  bool retain = false;
+  std::string config;
 };
 
 class Parser {
@@ -101,6 +111,9 @@ class Parser {
     app_.add_option("--cert-file", target.cert_file, "certificate to show the gateway; asks for TLS")
         ->type_name("FILE");
     app_.add_option("--key-file", target.key_file, "the key that goes with --cert-file")->type_name("FILE");
+    app_.add_option("--token-file", target.token_file,
+                    "file with a bearer token to show the gateway; asks for TLS, save on this machine")
+        ->type_name("FILE");
     app_.add_flag("--json", flags.json, "answer in JSON: an object, for lists one a line");
 
     status_ = Command(app_, "status", "how the gateway stands");
@@ -141,6 +154,27 @@ class Parser {
     journal->require_subcommand(1);
     inspect_ = Journal(*journal, "inspect", "what stands in it");
     verify_ = Journal(*journal, "verify", "check all of it; exit status 1 if something is damaged");
+    AddPermissions();
+  }
+
+  void AddPermissions() {
+    CLI::App* permissions = Command(app_, "permissions", "what the rules of a configuration come to");
+    permissions->require_subcommand(1);
+    test_ = Command(*permissions, "test",
+                    "whether a principal may serve a chain, and reply to a topic, and why; exit status 1 if not");
+    test_->add_option("--as", flags_.names, "its name, such as spiffe://plant/worker/7 or sub:SUBJECT; may be repeated")
+        ->required()
+        ->type_name("PRINCIPAL");
+    test_->add_option("--claim", flags_.claims, "what its token says besides; may be repeated")
+        ->type_name("NAME=VALUE");
+    test_->add_option("--chain", flags_.chain, "the chain it wants to serve")->required()->type_name("NAME");
+    test_->add_option("--reply", flags_.reply, "the topic it wants to reply to")->type_name("TOPIC");
+    test_->add_option("--message-topic", flags_.message_topic, "the topic of the message it answers, for ${topic.N}")
+        ->type_name("TOPIC");
+    test_->add_option("--qos", flags_.qos, "the reply's QoS")->check(CLI::Range(0, 2))->type_name("0|1|2");
+    test_->add_flag("--retain", flags_.retain, "the reply is to be retained");
+    test_->add_option("--config", flags_.config, "ask this configuration instead of a gateway that runs")
+        ->type_name("FILE");
   }
 
   void Parse(std::span<const std::string> arguments) {
@@ -160,6 +194,7 @@ class Parser {
     if (*export_) return ExportCommand{.filter = flags_.filter.ToProto(), .path = flags_.path};
     if (*import_) return ImportCommand{.path = flags_.path};
     if (*end_) return EndSession();
+    if (*test_) return TestPermissions();
     return JournalCommand{.path = flags_.path, .verify = bool(*verify_)};
   }
 
@@ -274,6 +309,24 @@ class Parser {
     return command;
   }
 
+  PermissionsCommand TestPermissions() const {
+    PermissionsCommand command{.request = {}, .config = flags_.config};
+    command.request.mutable_names()->Add(flags_.names.begin(), flags_.names.end());
+    for (const std::string& claim : flags_.claims) {
+      const size_t equals = claim.find('=');
+      if (equals == std::string::npos) throw CLI::ValidationError("--claim", "'" + claim + "' is not NAME=VALUE");
+      v1::PrincipalClaim& one = *command.request.add_claims();
+      one.set_name(claim.substr(0, equals));
+      one.set_value(claim.substr(equals + 1));
+    }
+    command.request.set_chain(flags_.chain);
+    command.request.set_reply_topic(flags_.reply);
+    command.request.set_message_topic(flags_.message_topic);
+    command.request.set_qos(flags_.qos);
+    command.request.set_retain(flags_.retain);
+    return command;
+  }
+
   Flags& flags_;
   CLI::App app_{kAbout};
   CLI::App* status_ = nullptr;
@@ -286,12 +339,16 @@ class Parser {
   CLI::App* end_ = nullptr;
   CLI::App* inspect_ = nullptr;
   CLI::App* verify_ = nullptr;
+  CLI::App* test_ = nullptr;
 };
 
 // A path without unix: before it, and a host without a port, would otherwise be looked up as names.
 bool IsAddress(const std::string& address) {
   return address.find(':') != std::string::npos && !address.starts_with('/') && !address.starts_with('.');
 }
+
+// What is said there in plain text nobody on a network hears.
+bool IsOnThisMachine(const std::string& address) { return address.starts_with("unix:") || ListensOnLoopback(address); }
 
 }  // namespace
 
@@ -310,6 +367,7 @@ CommandLine ParseCommandLine(std::span<const std::string> arguments, const Conso
   line.target.tls = !line.target.ca_file.empty() || !line.target.cert_file.empty() || !line.target.key_file.empty();
   if (line.target.address.empty()) line.target.address = console.environment(kAddressVariable).value_or("");
   if (line.target.address.empty()) line.target.address = kDefaultAddress;
+  if (!line.target.token_file.empty() && !IsOnThisMachine(line.target.address)) line.target.tls = true;
   if (!IsAddress(line.target.address)) {
     console.err << "--address: '" << Printable(line.target.address)
                 << "' is no address; allowed: unix:PATH or HOST:PORT\n";

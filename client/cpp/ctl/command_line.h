@@ -16,10 +16,11 @@ namespace sluice::ctl {
 // How to reach the gateway.
 struct Target {
   std::string address;  // unix:PATH or HOST:PORT.
-  bool tls = false;     // One of the files below is set.
+  bool tls = false;     // One of the files of TLS is set, or a token goes to another machine.
   std::string ca_file;  // Empty: the system's authorities.
   std::string cert_file;
   std::string key_file;
+  std::string token_file;   // With a bearer token to show; empty: none.
   std::string server_name;  // Whom the gateway's certificate must name; empty: the host in the address.
 };
 
@@ -57,13 +58,19 @@ struct JournalCommand {
   bool verify = false;
 };
 
+// What a principal may, by a configuration: asked of its file, or of the gateway that runs with one.
+struct PermissionsCommand {
+  v1::ExplainPermissionRequest request;
+  std::string config;  // Empty: ask the gateway.
+};
+
 struct CommandLine {
   // Set after --help, --version and mistakes: what has been said is all there is to do.
   std::optional<int> exit;
   Target target;
   bool json = false;
   std::variant<StatusCommand, ListCommand, ShowCommand, ActCommand, ExportCommand, ImportCommand, EndSessionCommand,
-               JournalCommand>
+               JournalCommand, PermissionsCommand>
       command;
 };
 

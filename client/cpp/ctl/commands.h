@@ -29,6 +29,8 @@ int RunExport(AdminClient& client, const ExportCommand& command, bool json, cons
 int RunImport(AdminClient& client, const ImportCommand& command, bool json, const Console& console);
 // Asks first, unless `yes` is given; with nobody to ask it refuses.
 int RunEndSession(AdminClient& client, const EndSessionCommand& command, bool json, const Console& console);
+// `client` null: the command names a configuration.
+int RunPermissions(AdminClient* client, const PermissionsCommand& command, bool json, const Console& console);
 int RunJournal(const JournalCommand& command, bool json, const Console& console);
 
 // All of it. `arguments` without the program's name.

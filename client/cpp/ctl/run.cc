@@ -39,6 +39,10 @@ int Run(std::span<const std::string> arguments, const Console& console) {
   const CommandLine line = ParseCommandLine(arguments, console);
   if (line.exit) return *line.exit;
   if (const auto* journal = std::get_if<JournalCommand>(&line.command)) return RunJournal(*journal, line.json, console);
+  const auto* permissions = std::get_if<PermissionsCommand>(&line.command);
+  if (permissions != nullptr && !permissions->config.empty()) {
+    return RunPermissions(nullptr, *permissions, line.json, console);
+  }
   const auto* status = std::get_if<StatusCommand>(&line.command);
   if (status != nullptr && status->all) return AskAll(line, console);
   const absl::StatusOr<std::unique_ptr<AdminClient>> client = MakeAdminClient(line.target);
@@ -53,6 +57,7 @@ int Run(std::span<const std::string> arguments, const Console& console) {
   if (const auto* end = std::get_if<EndSessionCommand>(&line.command)) {
     return RunEndSession(**client, *end, line.json, console);
   }
+  if (permissions != nullptr) return RunPermissions(client->get(), *permissions, line.json, console);
   return RunStatus(**client, line.json, console);
 }
 

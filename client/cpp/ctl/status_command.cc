@@ -51,10 +51,24 @@ std::string Chains(const v1::GetStatusResponse& status) {
   return "\n" + table.ToString();
 }
 
+// As many as a screen has room for; --json shows all.
+std::string Workers(const v1::GetStatusResponse& status) {
+  constexpr int kMost = 50;
+  if (status.workers().open_size() == 0) return "";
+  Table table({"WORKER", "PRINCIPAL", "FROM", "SINCE"});
+  for (int i = 0; i < status.workers().open_size() && i < kMost; ++i) {
+    const v1::WorkerStream& stream = status.workers().open(i);
+    table.Add({Printable(stream.worker()), stream.principal().empty() ? "-" : Printable(stream.principal()),
+               Printable(stream.peer()), Age(stream.age_ms())});
+  }
+  const int left = status.workers().open_size() - kMost;
+  return "\n" + table.ToString() + (left > 0 ? "and " + std::to_string(left) + " more\n" : "");
+}
+
 std::string Describe(const v1::GetStatusResponse& status) {
   return Printable(status.gateway()) + ", Sluice " + Printable(status.version()) + ", up " + Age(status.uptime_ms()) +
          (status.draining() ? ", DRAINING" : "") + (Ready(status) ? ": ready\n" : ": not ready\n") +
-         Conditions(status) + Stages(status) + Chains(status);
+         Conditions(status) + Stages(status) + Chains(status) + Workers(status);
 }
 
 }  // namespace

@@ -31,6 +31,8 @@ inline void AddWorkerFlags(CLI::App& app, client::Options& options) {
   app.add_option("--cert-file", options.tls.cert_file, "this worker's certificate, where the gateway asks for one")
       ->type_name("FILE");
   app.add_option("--key-file", options.tls.key_file, "the key that goes with --cert-file")->type_name("FILE");
+  app.add_option("--token-file", options.token_file, "bearer token to show the gateway; read anew for each connection")
+      ->type_name("FILE");
 }
 
 inline void FinishWorkerFlags(client::Options& options) {

@@ -4,6 +4,7 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <fstream>
 #include <iterator>
@@ -23,6 +24,22 @@ Status ReadFile(const std::string& path, std::string& content) {
 }
 
 }  // namespace
+
+Status ReadAuthorization(const Options& options, std::string& authorization) {
+  if (options.token_file.empty()) return {};
+  std::string token;
+  if (Status status = ReadFile(options.token_file, token); !status.ok()) return status;
+  constexpr const char* kBlanks = " \t\r\n";
+  token.erase(token.find_last_not_of(kBlanks) + 1);
+  token.erase(0, token.find_first_not_of(kBlanks));
+  // What cannot be metadata would end the process within gRPC.
+  const auto is_odd = [](char c) { return c <= ' ' || c > '~'; };
+  if (token.empty() || std::any_of(token.begin(), token.end(), is_odd)) {
+    return {StatusCode::kUnavailable, options.token_file + " holds no token, or more than one"};
+  }
+  authorization = "Bearer " + token;
+  return {};
+}
 
 std::shared_ptr<grpc::Channel> MakeChannel(const Address& address, const Options& options, Status& status) {
   grpc::ChannelArguments arguments;

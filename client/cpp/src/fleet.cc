@@ -115,7 +115,10 @@ uint32_t Fleet::AutoWindowNow(SteadyTime now) const {
 
 void Fleet::Dial(Link& link, SteadyTime now) {
   Status status;
-  const std::shared_ptr<grpc::Channel> channel = MakeChannel(link.address, options_, status);
+  std::string authorization;
+  std::shared_ptr<grpc::Channel> channel = MakeChannel(link.address, options_, status);
+  if (channel != nullptr) status = ReadAuthorization(options_, authorization);
+  if (!status.ok()) channel = nullptr;
   if (channel == nullptr) {
     const Millis pause = Pause(link, status, now);
     Raise(Event::Kind::kConnectFailed, link.address.ToString(), status, "no stream to " + link.address.ToString(),
@@ -127,7 +130,7 @@ void Fleet::Dial(Link& link, SteadyTime now) {
       options_.window_messages == Options::kAutoWindow ? AutoWindowNow(now) : options_.window_messages;
   link.stream = std::make_shared<Stream>(link.address, options_, instance_, window, listener);
   streams_.emplace(link.stream.get(), link.stream);
-  link.stream->Start(channel);
+  link.stream->Start(channel, authorization);
 }
 
 Millis Fleet::Pause(Link& link, const Status& status, SteadyTime now) {

@@ -47,7 +47,8 @@ v1::WorkerFrame Stream::Hello() const {
   return frame;
 }
 
-void Stream::Start(std::shared_ptr<grpc::Channel> channel) {
+void Stream::Start(std::shared_ptr<grpc::Channel> channel, const std::string& authorization) {
+  if (!authorization.empty()) context_.AddMetadata("authorization", authorization);
   self_ = shared_from_this();
   channel_ = std::move(channel);
   stub_ = std::make_unique<grpc::GenericStub>(channel_);

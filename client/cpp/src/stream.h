@@ -53,8 +53,8 @@ class Stream final : public std::enable_shared_from_this<Stream>,
   Stream(Address address, const Options& options, std::string instance, uint32_t window, StreamListener& listener);
   ~Stream() override = default;
 
-  // Once.
-  void Start(std::shared_ptr<grpc::Channel> channel);
+  // Once. `authorization`: the call's metadata of that name; empty: none.
+  void Start(std::shared_ptr<grpc::Channel> channel, const std::string& authorization = {});
   // Leaves when all that is held is settled.
   void Drain();
   // Ends at once; OnEnded hears `why`.

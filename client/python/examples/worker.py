@@ -10,6 +10,7 @@ import os
 import pathlib
 import queue
 import random
+import re
 import signal
 import socket
 import sys
@@ -96,7 +97,7 @@ class Stream:
                 call.cancel()
 
     def run(self, channel):
-        call = worker_pb2_grpc.WorkerServiceStub(channel).Work(self.frames())
+        call = worker_pb2_grpc.WorkerServiceStub(channel).Work(self.frames(), metadata=identity(self.options.token_file))
         threading.Thread(target=self.watch, args=(call,), daemon=True).start()
         try:
             for frame in call:
@@ -120,13 +121,39 @@ class Stream:
             self.outgoing.put(None)  # Nothing is held any more: everything is settled as it comes.
 
 
+def identity(token_file):
+    """The metadata that shows who the worker is; read for each stream, since what issues tokens renews the file."""
+    if not token_file:
+        return ()
+    token = pathlib.Path(token_file).read_bytes().strip()
+    if not re.fullmatch(rb"[!-~]+", token):  # gRPC would show it in its own error.
+        raise OSError(f"{token_file} holds no token, or more than one")
+    return (("authorization", "Bearer " + token.decode()),)
+
+
+def connect(options):
+    """A connection as secure as the options have it; files are read anew, so that renewed ones are taken up."""
+    settings = [("grpc.max_receive_message_length", -1)]
+    if not options.ca_file:
+        return grpc.insecure_channel(options.gateway, options=settings)
+    files = [pathlib.Path(path).read_bytes() if path else None
+             for path in (options.ca_file, options.key_file, options.cert_file)]
+    return grpc.secure_channel(options.gateway, grpc.ssl_channel_credentials(*files), options=settings)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gateway", required=True, metavar="HOST:PORT", help="the gateway's workers.listen address")
     parser.add_argument("--chain", required=True, action="append", help="serve this chain; may be repeated")
     parser.add_argument("--limit", type=float, default=80, help="raise the alarm above this (°C); default 80")
     parser.add_argument("--window", type=int, default=100, help="most messages in work at once; default 100")
+    parser.add_argument("--ca-file", help="PEM file to check the gateway's certificate with; without it: plain text")
+    parser.add_argument("--cert-file", help="this worker's certificate, where the gateway asks for one")
+    parser.add_argument("--key-file", help="the key that goes with --cert-file")
+    parser.add_argument("--token-file", help="bearer token to show the gateway; read anew for each connection")
     options = parser.parse_args()
+    if bool(options.cert_file) != bool(options.key_file) or (options.cert_file and not options.ca_file):
+        parser.error("--cert-file goes with --key-file and --ca-file")
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -135,9 +162,11 @@ def main():
     while not stopping.is_set():
         started, fatal, agreed = time.monotonic(), False, False
         try:
-            with grpc.insecure_channel(options.gateway, options=[("grpc.max_receive_message_length", -1)]) as channel:
+            with connect(options) as channel:
                 Stream(options, stopping).run(channel)
                 agreed = True
+        except OSError as error:
+            print(f"worker.py: {error}", file=sys.stderr, flush=True)
         except grpc.RpcError as error:
             fatal = error.code() in FATAL
             print(f"worker.py: {error.code().name}: {error.details()}", file=sys.stderr, flush=True)

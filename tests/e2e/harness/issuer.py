@@ -3,6 +3,7 @@ import base64
 import json
 import subprocess
 import time
+import uuid
 
 
 def base64url(data):
@@ -13,8 +14,18 @@ def openssl(*arguments, **options):
     return subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, timeout=60, **options).stdout
 
 
+def raw_signature(der):
+    """r and s of an ECDSA signature, 32 bytes each, as a JWT has them."""
+    numbers, at = [], 2
+    while at < len(der):
+        length = der[at + 1]
+        numbers.append(int.from_bytes(der[at + 2:at + 2 + length], "big").to_bytes(32, "big"))
+        at += 2 + length
+    return b"".join(numbers)
+
+
 class Issuer:
-    """Signs as a Kubernetes API server does: RS256, with a kid, and without a `typ`."""
+    """Signs as a Kubernetes API server does: with a kid, and without a `typ`; RS256, or ES256 by keys called ec-…."""
 
     def __init__(self, folder, url="https://kubernetes.default.svc.cluster.local"):
         self.folder = folder
@@ -28,7 +39,8 @@ class Issuer:
         for name in ids:
             if name not in self.keys:
                 path = self.folder / f"{name}.pem"
-                openssl("genrsa", "-out", path, "2048")
+                kind = ("EC", "ec_paramgen_curve:P-256") if name.startswith("ec-") else ("RSA", "rsa_keygen_bits:2048")
+                openssl("genpkey", "-algorithm", kind[0], "-pkeyopt", kind[1], "-out", path)
                 self.keys[name] = path
         self.kid = ids[-1]
         fresh = self.jwks.with_suffix(".new")
@@ -36,18 +48,36 @@ class Issuer:
         fresh.rename(self.jwks)
 
     def _jwk(self, name):
+        """What `kubectl get --raw /openid/v1/jwks` has of a key."""
+        if name.startswith("ec-"):
+            point = openssl("pkey", "-in", self.keys[name], "-pubout", "-outform", "DER")[-64:]
+            return {"use": "sig", "kty": "EC", "kid": name, "crv": "P-256", "alg": "ES256", "x": base64url(point[:32]),
+                    "y": base64url(point[32:])}
         modulus = openssl("rsa", "-in", self.keys[name], "-noout", "-modulus").decode().strip().split("=")[1]
         return {"use": "sig", "kty": "RSA", "kid": name, "alg": "RS256", "n": base64url(bytes.fromhex(modulus)), "e": "AQAB"}
 
     def token(self, namespace="plant", account="temperature", seconds=3600, audience="sluice", **claims):
+        """A projected token, with the claims that an API server of Kubernetes 1.30 and later gives it; None: without one."""
         now = int(time.time())
-        payload = {"aud": [audience], "exp": now + seconds, "iat": now, "nbf": now, "iss": self.url,
-                   "kubernetes.io": {"namespace": namespace, "serviceaccount": {"name": account, "uid": "3"}},
-                   "sub": f"system:serviceaccount:{namespace}:{account}", **claims}
-        header = {"alg": "RS256", "kid": self.kid}
+        audiences = [audience] if isinstance(audience, str) else audience
+        payload = {"aud": audiences, "exp": now + seconds, "iat": now, "iss": self.url, "jti": str(uuid.uuid4()),
+                   "kubernetes.io": {"namespace": namespace, "node": {"name": "node-1", "uid": str(uuid.uuid4())},
+                                     "pod": {"name": f"{account}-0", "uid": str(uuid.uuid4())},
+                                     "serviceaccount": {"name": account, "uid": str(uuid.uuid4())}, "warnafter": now + 3607},
+                   "nbf": now, "sub": f"system:serviceaccount:{namespace}:{account}", **claims}
+        payload = {name: value for name, value in payload.items() if value is not None}
+        elliptic = self.kid.startswith("ec-")
+        header = {"alg": "ES256" if elliptic else "RS256", "kid": self.kid}
         text = ".".join(base64url(json.dumps(part, separators=(",", ":")).encode()) for part in (header, payload))
         signature = openssl("dgst", "-sha256", "-sign", self.keys[self.kid], input=text.encode())
-        return f"{text}.{base64url(signature)}"
+        return f"{text}.{base64url(raw_signature(signature) if elliptic else signature)}"
+
+    def write_token(self, path, **of):
+        """In place of what is there at once, as the kubelet does it."""
+        fresh = path.with_suffix(".new")
+        fresh.write_text(self.token(**of))
+        fresh.rename(path)
+        return path
 
 
 class Authority:

@@ -54,7 +54,8 @@ class AdminTest : public testing::Test {
   }
 
   absl::Status Start(const std::string& listen) {
-    auto admin = AdminServer::Start(listen, config_, clock_, metrics_, status_, *store_, replays_, sessions_);
+    auto admin = AdminServer::Start(listen, config_, clock_, metrics_, status_, *store_, replays_, sessions_,
+                                    {.permissions = &permissions_});
     if (!admin.ok()) return admin.status();
     admin_ = *std::move(admin);
     return absl::OkStatus();
@@ -77,6 +78,7 @@ class AdminTest : public testing::Test {
   MetricsRegistry metrics_;
   AdminConfig config_;
   FakeStatus status_;
+  Permissions permissions_;
   TakingReplaySink replays_;
   FakeSessionEnder sessions_;
   std::unique_ptr<DeadLetterStore> store_;

@@ -46,6 +46,26 @@ TEST_F(SluicectlTest, StatusTellsHowTheGatewayStands) {
   EXPECT_THAT(out_, HasSubstr("\"in_flight\": 6"));
 }
 
+TEST_F(SluicectlTest, StatusTellsWhoWorkersAre) {
+  status_.status.workers = {
+      {.session = "5f02-1",
+       .worker = "alarm/pod-1",
+       .principal = "sub:w",
+       .peer = "10.0.0.7:4711",
+       .age = Millis(192'000)},
+      {.session = "5f02-2", .worker = "e\x1b[2J/pod-2", .principal = "", .peer = "unix", .age = Millis(1'000)}};
+  ASSERT_EQ(Ctl({"status"}), ctl::kOk) << err_;
+  EXPECT_THAT(out_, HasSubstr("WORKER          PRINCIPAL  FROM           SINCE\n"
+                              "alarm/pod-1     sub:w      10.0.0.7:4711  3m12s\n"));
+  EXPECT_THAT(out_, HasSubstr("-          unix           1s\n"));
+  EXPECT_THAT(out_, Not(HasSubstr("\x1b")));
+  status_.status.workers.resize(53, status_.status.workers.front());
+  ASSERT_EQ(Ctl({"status"}), ctl::kOk);
+  EXPECT_THAT(out_, HasSubstr("and 3 more\n"));
+  ASSERT_EQ(Ctl({"status", "--json"}), ctl::kOk);
+  EXPECT_THAT(out_, HasSubstr("\"principal\": \"sub:w\""));
+}
+
 TEST_F(SluicectlTest, StatusOfAllAsksEveryAddressOfTheName) {
   admin_->Stop(Clock::Real().Now());
   ASSERT_TRUE(Start("127.0.0.1:0").ok());
@@ -185,6 +205,32 @@ TEST_F(SluicectlTest, EndsTheSessionsOfAReplica) {
   EXPECT_EQ(out_, "plant: gw-sluice-2: ended\n");
   EXPECT_EQ(Ctl({"session", "end", "sluice-0", "--yes"}), ctl::kFailure);
   EXPECT_THAT(err_, HasSubstr("the replica that was asked"));
+}
+
+TEST_F(SluicectlTest, APermissionIsExplainedByTheGatewaysRules) {
+  const std::vector<std::string> question = {"permissions", "test", "--as", "sub:w", "--chain", "temperature"};
+  ASSERT_EQ(Ctl(question), ctl::kOk) << err_;
+  EXPECT_EQ(out_, "permitted\n  there are no rules: everything is permitted to everybody who is let in\n");
+  permissions_ = *Permissions::Compile({{.name = "temp",
+                                         .who = {"sub:w"},
+                                         .chains = {"temperature"},
+                                         .allow_replies = {"plant/${topic.2}/#"},
+                                         .reply_qos = Qos::kAtLeastOnce,
+                                         .deny_replies = {"plant/+/admin"}}});
+  const auto ask = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = question;
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return Ctl(arguments);
+  };
+  EXPECT_EQ(ask({"--reply", "plant/7/x", "--message-topic", "plant/7/temp", "--qos", "1"}), ctl::kOk) << out_ << err_;
+  EXPECT_EQ(ask({"--reply", "plant/7/x", "--message-topic", "plant/8/temp"}), ctl::kFailure);
+  EXPECT_THAT(out_, HasSubstr("NOT permitted\n  to sub:w apply: temp\n"));
+  EXPECT_EQ(ask({"--reply", "plant/7/admin", "--message-topic", "plant/7/temp"}), ctl::kFailure);
+  EXPECT_THAT(out_, HasSubstr("the rule 'temp' denies replies to 'plant/+/admin'\n"));
+  EXPECT_EQ(ask({"--reply", "a/#"}), ctl::kFailure);
+  EXPECT_THAT(err_, HasSubstr("sluicectl: the reply topic has the wildcard '#'"));
+  ASSERT_EQ(ask({"--json"}), ctl::kOk);
+  EXPECT_THAT(out_, HasSubstr("\"permitted\": true"));
 }
 
 TEST_F(SluicectlTest, AGatewayThatIsNotThereIsSaid) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "tests/integration/client/running_worker.h"
+#include "tests/support/temp_dir.h"
 
 namespace sluice::client {
 namespace {
@@ -39,6 +40,33 @@ TEST(ConnectionTest, ConnectsAgainAfterALostStream) {
   ASSERT_TRUE(gateway.ExpectHello(2));
   gateway.Deliver();
   EXPECT_TRUE(gateway.ExpectSettle());
+}
+
+TEST(ConnectionTest, ShowsItsTokenAndReadsItAnewForEachConnection) {
+  FakeGateway gateway;
+  const TempDir directory;
+  const std::string file = directory.Write("token", "first.a.b\n");
+  Options options = For(gateway);
+  options.token_file = file;
+  RunningWorker worker(options, Echo);
+  ASSERT_TRUE(gateway.ExpectHello(1));
+  EXPECT_EQ(gateway.authorization(), "Bearer first.a.b");
+  directory.Write("token", "second.a.b");
+  gateway.DropStream();
+  ASSERT_TRUE(gateway.ExpectHello(2));
+  EXPECT_EQ(gateway.authorization(), "Bearer second.a.b");
+}
+
+TEST(ConnectionTest, SaysWhatIsWrongWithATokensFileWithoutShowingIt) {
+  FakeGateway gateway;
+  const TempDir directory;
+  const std::string file = directory.Write("token", "secret\nmore");
+  Options options = For(gateway);
+  options.token_file = file;
+  RunningWorker worker(options, Echo);
+  const auto failed = worker.Await(Kind::kConnectFailed);
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(failed->status.message(), file + " holds no token, or more than one");
 }
 
 TEST(ConnectionTest, ConnectsWhenTheGatewayComesUpLater) {

@@ -58,6 +58,33 @@ TEST_F(CtlCommandLineTest, AnyTlsFileAsksForTls) {
   EXPECT_TRUE(Parse({"status", "--cert-file", "c.pem", "--key-file", "k.pem"}).target.tls);
 }
 
+TEST_F(CtlCommandLineTest, ATokenGoesToOtherMachinesOverTlsOnly) {
+  for (const char* here : {"unix:/run/admin.sock", "127.0.0.1:7444", "localhost:7444", "[::1]:7444"}) {
+    EXPECT_FALSE(Parse({"status", "--token-file", "t", "--address", here}).target.tls) << here;
+  }
+  for (const char* there : {"10.0.0.7:7444", "gateway.example:7444", "dns:///sluice:7444"}) {
+    EXPECT_TRUE(Parse({"status", "--token-file", "t", "--address", there}).target.tls) << there;
+    EXPECT_FALSE(Parse({"status", "--address", there}).target.tls) << there;
+  }
+}
+
+TEST_F(CtlCommandLineTest, APermissionIsAskedForInTheProtocolsWords) {
+  const auto command = ParseAs<PermissionsCommand>({"permissions", "test", "--as", "sub:w", "--as", "dns:w", "--claim",
+                                                    "groups=a=b", "--chain", "c", "--reply", "out", "--message-topic",
+                                                    "in", "--qos", "1", "--retain", "--config", "gateway.yaml"});
+  EXPECT_THAT(command.request.names(), ElementsAre("sub:w", "dns:w"));
+  EXPECT_EQ(command.request.claims(0).name(), "groups");
+  EXPECT_EQ(command.request.claims(0).value(), "a=b");
+  EXPECT_EQ(command.request.chain(), "c");
+  EXPECT_EQ(command.request.reply_topic(), "out");
+  EXPECT_EQ(command.request.message_topic(), "in");
+  EXPECT_EQ(command.request.qos(), 1u);
+  EXPECT_TRUE(command.request.retain());
+  EXPECT_EQ(command.config, "gateway.yaml");
+  EXPECT_THAT(Mistake({"permissions", "test", "--chain", "c"}), HasSubstr("--as is required"));
+  EXPECT_THAT(Mistake({"permissions", "test", "--as", "sub:w", "--chain", "c", "--qos", "3"}), HasSubstr("--qos"));
+}
+
 TEST_F(CtlCommandLineTest, FiltersBecomeTheProtocols) {
   const auto list = ParseAs<ListCommand>({"dlq", "list", "--chain", "c", "--topic", "a/#", "--reason", "lease",
                                           "--older-than", "1h30m", "--newer-than", "24h", "--kind", "reply"});

@@ -57,6 +57,10 @@ class FakeAdminClient final : public AdminClient {
     response.set_imported(imported.size());
     return response;
   }
+  absl::StatusOr<v1::ExplainPermissionResponse> ExplainPermission(
+      const v1::ExplainPermissionRequest& /*request*/) override {
+    return absl::UnimplementedError("not asked here");
+  }
   absl::StatusOr<v1::EndSessionResponse> EndSession(const v1::EndSessionRequest& request) override {
     ++acted;
     v1::EndSessionResponse response;

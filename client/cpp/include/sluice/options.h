@@ -91,6 +91,11 @@ struct Options {
   Security security = Security::kTls;
   Tls tls;
 
+  // A file with a bearer token for the gateway (`workers.auth.jwt`), such as a projected token of Kubernetes; blanks and
+  // line breaks around it do not count. Read by each connection attempt, so that a renewed token is taken up; a gateway
+  // asks for a new connection before the token ends. With kPlaintext anyone on the way can take it. Empty: none.
+  std::string token_file;
+
   // Which addresses of a name that has both kinds are used. A replica with an IPv4 and an IPv6 address would be
   // given two streams by kAll.
   enum class Family : std::uint8_t { kPreferIpv4, kPreferIpv6, kAll };
