@@ -144,7 +144,9 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Bind(ListenerOptions options
   options.refusals->AddReasons({"connections", "per_address", "handshake_rate", "descriptors"});
   if (options.tls != nullptr) {
     options.refusals->AddReasons({"handshake_timeout", "tls_version", "tls_cipher", "tls_protocol", "tls_not_tls",
-                                  "tls_no_certificate", "tls_certificate", "tls_refused", "tls_closed", "tls_other"});
+                                  "tls_no_certificate", "tls_certificate", "tls_certificate_authority",
+                                  "tls_certificate_crl", "tls_certificate_expired", "tls_certificate_not_yet_valid",
+                                  "tls_certificate_revoked", "tls_refused", "tls_closed", "tls_other"});
   }
   const size_t most = DescriptorsForConnections(DescriptorLimit());
   if (options.limits.connections == 0 || options.limits.connections > most) options.limits.connections = most;

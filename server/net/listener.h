@@ -43,8 +43,8 @@ struct ListenerOptions {
 //   handshake_timeout   limits.handshake_timeout has passed
 //   descriptors         the process has no descriptor left; accept rests until one is free
 //   tls_…               a TLS handshake failed: tls_version (none that both speak), tls_cipher, tls_protocol (ALPN),
-//                       tls_not_tls (plain text, HTTP), tls_no_certificate, tls_certificate (not valid: authority,
-//                       time, revoked), tls_refused (the client does not like ours), tls_closed (gone before), tls_other
+//                       tls_not_tls (plain text, HTTP), tls_no_certificate, tls_certificate_CHECK and tls_certificate
+//                       (not taken), tls_refused (the client does not like ours), tls_closed (gone before), tls_other
 // Others: sluice_connections{listener}, sluice_connections_accepted_total{listener}, sluice_listener_accepting{listener}
 // (0: it rests). What is over handshakes_per_second is not refused but waits in the kernel:
 // sluice_listener_handshake_waits_total{listener} counts the rests.

@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
 
 #include "server/net/tls_context.h"
 #include "server/runtime/text.h"
@@ -14,10 +15,38 @@ std::string ReasonText(unsigned long error) {
   return reason == nullptr ? "no reason is known" : reason;
 }
 
+// The check of a client's certificate that failed.
+std::string_view CertificateReason(long error) {
+  switch (error) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return "tls_certificate_expired";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return "tls_certificate_not_yet_valid";
+    case X509_V_ERR_CERT_REVOKED:
+      return "tls_certificate_revoked";
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+    case X509_V_ERR_CRL_NOT_YET_VALID:
+    case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+      return "tls_certificate_crl";
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+      return "tls_certificate_authority";
+    default:
+      return "tls_certificate";
+  }
+}
+
 }  // namespace
 
 TlsRefusal ExplainRefusal(const HandshakeNotes& notes, unsigned long error, bool closed) {
-  if (notes.certificate_error != 0) return {.reason = "tls_certificate", .text = notes.certificate_text};
+  if (notes.certificate_error != 0) {
+    return {.reason = CertificateReason(notes.certificate_error), .text = notes.certificate_text};
+  }
   if (notes.offered_no_protocol) {
     return {.reason = "tls_protocol", .text = "the client names no protocol (ALPN): gRPC names h2"};
   }

@@ -29,6 +29,8 @@ absl::StatusOr<std::shared_ptr<Session>> SessionRegistry::Open(Stream& stream, c
   if (!identity.ok()) return identity.status();
   absl::StatusOr<std::shared_ptr<Session>> session = Make(stream, peer, *std::move(identity));
   if (session.ok()) {
+    // A connection outlives what let it in, and what lets in may have changed before the registry knew the session.
+    (*session)->CheckAgain();
     Wake(context_.clock.Now() + context_.limits.hello_timeout);
   } else {
     NoteRefusal(context_, "", peer, session.status());

@@ -168,27 +168,43 @@ TEST_F(TlsListenerTest, TellsWhoAClientIs) {
   EXPECT_TRUE(tls_server_->CheckAgain(*certificate).ok());
 }
 
-TEST_F(TlsListenerTest, LetsInOnlyGoodCertificates) {
+TEST_F(TlsListenerTest, LetsInOnlyGoodCertificatesAndNamesTheCheckThatFailed) {
   RequireClients();
   tls_.files.client_crl = folder_.Write("list.crl", clients_.Crl({}));
   Start();
-  wishes_.own = {};
-  ExpectRefused("tls_no_certificate");
-  wishes_.own = authority_.Issue({.name = "stranger", .usage = "clientAuth"});
-  ExpectRefused("tls_certificate");
-  wishes_.own = clients_.Issue({.name = "old", .usage = "clientAuth", .valid_from_s = -7'200, .valid_to_s = -3'600});
-  ExpectRefused("tls_certificate");
-  wishes_.own = clients_.Issue({.name = "early", .usage = "clientAuth", .valid_from_s = 3'600});
-  ExpectRefused("tls_certificate");
-  wishes_.own = clients_.Issue({.name = "server", .usage = "serverAuth"});
-  ExpectRefused("tls_certificate");
-  wishes_.own = MakePem("self", Clock::Real().UnixMillis() / 1'000 + 86'400);
-  ExpectRefused("tls_certificate");
-  wishes_.own = clients_.Issue({.name = "pump-7", .usage = "clientAuth"});
-  EXPECT_TRUE(LetIn());
+  struct Case {
+    std::string reason;
+    PemPair shown;
+  };
+  const int64_t tomorrow = Clock::Real().UnixMillis() / 1'000 + 86'400;
+  const PemPair stranger = authority_.Issue({.name = "stranger", .usage = "clientAuth"});
+  const Case cases[] = {
+      {"tls_no_certificate", {}},
+      {"tls_certificate_authority", stranger},
+      {"tls_certificate_authority", MakePem("self", tomorrow)},
+      {"tls_certificate_expired",
+       clients_.Issue({.name = "old", .usage = "clientAuth", .valid_from_s = -7'200, .valid_to_s = -3'600})},
+      {"tls_certificate_not_yet_valid",
+       clients_.Issue({.name = "early", .usage = "clientAuth", .valid_from_s = 3'600})},
+      {"tls_certificate", clients_.Issue({.name = "server", .usage = "serverAuth"})},
+      {"tls_certificate", clients_.Issue({.name = "weak", .usage = "clientAuth", .key = TestKey::kWeakRsa})},
+  };
+  wishes_.ciphers = "DEFAULT:@SECLEVEL=0";  // Or the client would not show a weak one.
+  for (const Case& one : cases) {
+    wishes_.own = one.shown;
+    ExpectRefused(one.reason);
+  }
+  wishes_.ciphers = {};
+  for (TestKey key : {TestKey::kP256, TestKey::kP384, TestKey::kEd25519, TestKey::kRsa2048}) {
+    wishes_.own = clients_.Issue({.name = "pump-7", .usage = "clientAuth", .key = key});
+    EXPECT_TRUE(LetIn()) << static_cast<int>(key);
+  }
   folder_.Write("list.crl", clients_.Crl({clients_.serial()}));
   LookAgain();
-  ExpectRefused("tls_certificate");
+  ExpectRefused("tls_certificate_revoked");
+  folder_.Write("list.crl", authority_.Crl({}));
+  LookAgain();
+  ExpectRefused("tls_certificate_crl");
 }
 
 TEST_F(TlsListenerTest, AnOptionalCertificateMustBeGoodIfItIsShown) {
@@ -197,7 +213,7 @@ TEST_F(TlsListenerTest, AnOptionalCertificateMustBeGoodIfItIsShown) {
   Start();
   EXPECT_TRUE(LetIn());
   wishes_.own = authority_.Issue({.name = "stranger", .usage = "clientAuth"});
-  ExpectRefused("tls_certificate");
+  ExpectRefused("tls_certificate_authority");
 }
 
 TEST_F(TlsListenerTest, WithARevocationListThatHasRunOutNobodyIsLetIn) {
@@ -205,7 +221,7 @@ TEST_F(TlsListenerTest, WithARevocationListThatHasRunOutNobodyIsLetIn) {
   tls_.files.client_crl = folder_.Write("list.crl", clients_.Crl({}, -60));
   Start();
   wishes_.own = clients_.Issue({.name = "pump-7", .usage = "clientAuth"});
-  ExpectRefused("tls_certificate");
+  ExpectRefused("tls_certificate_crl");
 }
 
 TEST_F(TlsListenerTest, ClientsMustNameH2) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -181,8 +182,9 @@ class BareStream final : public Stream {
   bool Wake() override { return true; }
   void WriteFrame(rpc::Payload /*frame*/) override {}
   void ReadFrame() override {}
-  void EndWith(const absl::Status& /*status*/) override {}
+  void EndWith(const absl::Status& status) override { ended = status; }
   void Abort(const absl::Status& /*status*/) override {}
+  std::optional<absl::Status> ended;
 };
 
 TEST_F(StreamIdentityTest, TheRegistryLetsInWhomTheAuthenticatorKnows) {
@@ -205,6 +207,21 @@ TEST_F(StreamIdentityTest, TheRegistryLetsInWhomTheAuthenticatorKnows) {
   EXPECT_TRUE(registry.Open(stream, "p", {.authorization = two}).ok()) << "another's are another's";
   (*first)->OnDone();
   EXPECT_TRUE(registry.Open(stream, "p", {.authorization = one}).ok());
+}
+
+TEST_F(StreamIdentityTest, WhatWasWithdrawnOpensNoStreamOnAConnectionThatIsThereStill) {
+  FakeAuthenticator authenticator;
+  SessionContext context = context_;
+  context.authenticator = &authenticator;
+  SessionRegistry registry(context, {}, 1);
+  BareStream stream;
+  const std::string_view one[] = {"sub:one"};
+  ASSERT_TRUE(registry.Open(stream, "p", {.authorization = one}).ok());
+  EXPECT_FALSE(stream.ended);
+  authenticator.withdrawn = "sub:one";
+  ASSERT_TRUE(registry.Open(stream, "p", {.authorization = one}).ok());
+  ASSERT_TRUE(stream.ended);
+  EXPECT_EQ(stream.ended->code(), absl::StatusCode::kUnauthenticated);
 }
 
 TEST(PrincipalUses, ShareARateBetweenStreams) {
