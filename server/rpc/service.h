@@ -21,7 +21,7 @@ namespace rpc {
 
 // Names in lower case, in the order they came or go. Values of names that end in "-bin" are the bytes themselves: the
 // wire's base64 is made and undone here. Names that gRPC or HTTP keep for themselves (":…", "grpc-…", "content-type",
-// "te") are neither shown nor sent.
+// "te") are neither shown nor sent, save the trailer "grpc-status-details-bin": a google.rpc.Status, of the handler's.
 using Metadata = std::vector<std::pair<std::string, std::string>>;
 
 // The first value of `name`, or empty.

@@ -1,14 +1,11 @@
 """Programs of others against rpc::Server: h2spec, and gRPC's client for Python."""
-import os
-import pathlib
 import re
-import shutil
 import subprocess
 
 import pytest
 
-BIN = pathlib.Path(os.environ["SLUICE_BIN"])
-TOOLS = pathlib.Path(os.environ.get("SLUICE_TOOLS", BIN.parent / "tools"))
+from go_tools import BIN, go_tool
+
 H2SPEC = "github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible"
 
 # h2spec's requests are no gRPC, so that the server answers them at once and in full (RFC 9113 §8.1). Where a case is about
@@ -23,20 +20,6 @@ def port():
         yield int(server.stdout.readline())
         server.stdin.close()
         assert server.wait(20) == 0
-
-
-def go_tool(name, package):
-    """The path of a Go program: what is installed, or built once into the build tree; skips where it cannot be."""
-    found = shutil.which(name) or shutil.which(name, path=TOOLS)
-    if found:
-        return found
-    if shutil.which("go") is None:
-        pytest.skip(f"{name} is not there, and neither is Go, to build it")
-    built = subprocess.run(["go", "install", package], env={**os.environ, "GOBIN": str(TOOLS)}, capture_output=True,
-                           text=True, timeout=240, check=False)
-    if built.returncode != 0:
-        pytest.skip(f"{name} could not be built: {built.stderr.strip().splitlines()[-1:]}")
-    return str(TOOLS / name)
 
 
 def test_h2spec_finds_nothing_but_what_is_explained(port):

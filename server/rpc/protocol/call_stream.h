@@ -79,8 +79,9 @@ class CallStream {
   Http2Session& session_;
   const int32_t id_;
   CallEvents* events_ = nullptr;
-  bool over_ = false;  // Its handler has heard the last of it.
-  size_t index_ = 0;   // Among the session's streams.
+  bool over_ = false;   // Its handler has heard the last of it.
+  bool reset_ = false;  // By the client.
+  size_t index_ = 0;    // Among the session's streams.
 
   ReceiveShare& share_;
   MessageReader reader_;

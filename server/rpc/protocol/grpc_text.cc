@@ -105,24 +105,18 @@ bool DecodeBinary(std::string_view text, std::string* bytes) {
   return true;
 }
 
-absl::Status StatusOfReset(uint32_t http2_error) {
-  const std::string text = absl::StrCat("the call was reset (HTTP/2 error ", http2_error, ")");
-  switch (http2_error) {
-    case 0x7:
-      return absl::UnavailableError(text);  // REFUSED_STREAM
-    case 0x8:
-      return absl::CancelledError("the client cancelled the call");
-    case 0xb:
-      return absl::ResourceExhaustedError(text);  // ENHANCE_YOUR_CALM
-    case 0xc:
-      return absl::PermissionDeniedError(text);  // INADEQUATE_SECURITY
-    default:
-      return absl::InternalError(text);
-  }
+absl::Status StatusOfReset(uint32_t http2_error, bool by_client) {
+  constexpr uint32_t kCancel = 8;
+  if (!by_client) return absl::InternalError(absl::StrCat("the call breaks HTTP/2's rules (error ", http2_error, ")"));
+  if (http2_error == kCancel) return absl::CancelledError("the client cancelled the call");
+  return absl::CancelledError(
+      absl::StrCat("the client, or a proxy on the way, reset the call (HTTP/2 error ", http2_error, ")"));
 }
 
 bool IsReservedName(std::string_view name) {
-  if (name.empty() || name.front() == ':' || name.starts_with("grpc-")) return true;
+  if (name.empty() || name.front() == ':') return true;
+  // The details of a status are the application's.
+  if (name.starts_with("grpc-")) return name != "grpc-status-details-bin";
   // "connection" and its like are not allowed in HTTP/2 at all (RFC 9113 §8.2.2).
   static constexpr std::string_view kNames[] = {"content-type", "te",         "content-length",   "host",
                                                 "connection",   "keep-alive", "proxy-connection", "transfer-encoding",

@@ -24,8 +24,9 @@ bool IsBinary(std::string_view name);
 std::string EncodeBinary(std::string_view bytes);
 bool DecodeBinary(std::string_view text, std::string* bytes);
 
-// Which status a reset of the client stands for, by its HTTP/2 error code.
-absl::Status StatusOfReset(uint32_t http2_error);
+// What a call that was reset ends with: CANCELLED where the client did it, or a proxy on its way, whatever HTTP/2 error it
+// names; INTERNAL where we did, since HTTP/2's rules were broken in it.
+absl::Status StatusOfReset(uint32_t http2_error, bool by_client);
 
 // Names that gRPC and HTTP/2 keep for themselves: not metadata of the application's.
 bool IsReservedName(std::string_view name);

@@ -347,7 +347,7 @@ void Http2Session::DispatchClosed() {
     if (stream.final_) {
       stream.Over(nullptr);
     } else {
-      const absl::Status why = StatusOfReset(closed.http2_error);
+      const absl::Status why = StatusOfReset(closed.http2_error, stream.reset_);
       stream.Over(&why);
     }
     if (stream.pumps_) std::erase(pumped_, &stream);

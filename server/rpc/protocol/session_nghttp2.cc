@@ -56,6 +56,9 @@ struct Http2Session::Callbacks {
           stream->CheckHalfClose();
         }
         break;
+      case NGHTTP2_RST_STREAM:
+        if (CallStream* stream = session.Find(frame->hd.stream_id); stream != nullptr) stream->reset_ = true;
+        break;
       case NGHTTP2_SETTINGS:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) session.handshaken_ = true;
         break;

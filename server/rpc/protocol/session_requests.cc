@@ -21,6 +21,12 @@ bool IsGrpc(std::string_view content_type) {
   return content_type.empty() || content_type.front() == '+' || content_type.front() == ';';
 }
 
+// Messages of any other format would be taken for protobuf's.
+bool IsProtobuf(std::string_view grpc_content_type) {
+  grpc_content_type.remove_prefix(kContentType.size());
+  return !grpc_content_type.starts_with('+') || grpc_content_type.substr(0, grpc_content_type.find(';')) == "+proto";
+}
+
 // The body that people see who come with a browser.
 ssize_t ReadText(nghttp2_session* /*session*/, int32_t /*id*/, uint8_t* buffer, size_t length, uint32_t* flags,
                  nghttp2_data_source* source, void* /*user*/) {
@@ -96,6 +102,11 @@ void Http2Session::BeginCall(bool half_closed) {
   }
   if (!block_.trailers_accepted) {
     RefuseCall(absl::InternalError("no 'te: trailers': a proxy on the way may not know HTTP/2's trailers"));
+    return;
+  }
+  if (!IsProtobuf(block_.content_type)) {
+    RefuseCall(absl::UnimplementedError(absl::StrCat("content-type '", block_.content_type,
+                                                     "': messages are protobuf's here, application/grpc+proto")));
     return;
   }
   if (!block_.bad_metadata.empty()) {

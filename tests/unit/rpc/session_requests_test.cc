@@ -56,6 +56,14 @@ TEST_F(SessionRequestsTest, OnlyGrpcIsServed) {
   Connect();
   Begin({{"content-type", "application/grpc+proto"}});
   Begin({{"content-type", "application/grpc; charset=utf-8"}});
+  Begin({{"content-type", "application/grpc+proto;charset=utf-8"}});
+}
+
+TEST_F(SessionRequestsTest, MessagesOfAnotherFormatAreNotTakenForProtobuf) {
+  for (const char* format : {"application/grpc+json", "application/grpc+", "application/grpc+protobuf;x"}) {
+    EXPECT_EQ(Refused({{"content-type", format}}).status(), 12) << format;
+    EXPECT_THAT(response().Field("grpc-message"), HasSubstr("protobuf")) << format;
+  }
 }
 
 TEST_F(SessionRequestsTest, TimeoutsAreGrpcs) {
@@ -100,6 +108,15 @@ TEST_F(SessionRequestsTest, WhatIsNotAllowedInMetadataIsNotSent) {
   EXPECT_EQ(response().Field("good"), "x");
   EXPECT_EQ(response().blocks[0].size(), 4);
   EXPECT_THAT(response().blocks[1], ElementsAre(Pair("grpc-status", "0"), Pair("fine", "z")));
+}
+
+TEST_F(SessionRequestsTest, TheDetailsOfAStatusAreTheHandlers) {
+  Connect();
+  RecordedCall& call = Begin();
+  call.stream.Finish(absl::NotFoundError("x"), {{"grpc-status-details-bin", std::string("\x08\x05", 2)}});
+  Exchange();
+  EXPECT_EQ(response().Field("grpc-status-details-bin"), "CAU");
+  EXPECT_EQ(response().status(), 5);
 }
 
 TEST_F(SessionRequestsTest, UnknownCompressionIsRefusedAndSaysWhatThereIs) {
