@@ -76,6 +76,14 @@ def world(tmp_path, request):
         yield made
 
 
+@pytest.fixture(scope="module")
+def module_world(tmp_path_factory):
+    """For what all tests of a file share."""
+    made = World(tmp_path_factory.mktemp("module"))
+    with made.stack:
+        yield made
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item):
     """Shows the tails of all logs under a failed test."""
