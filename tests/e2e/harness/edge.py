@@ -1,6 +1,7 @@
 """nginx, HAProxy and Envoy between workers and a gateway, with the files of deploy/proxies.
 
-A proxy that is not installed skips the test: nginx and haproxy are Debian packages; Envoy is $SLUICE_ENVOY, or in PATH.
+A proxy that is not there skips the test: nginx and haproxy are Debian packages; Envoy is $SLUICE_ENVOY, in PATH, or what
+scripts/envoy has put into build/tools.
 """
 import os
 import shutil
@@ -96,7 +97,8 @@ class Envoy(Edge):
     name, file, certificates = "envoy", "envoy.yaml", "/etc/envoy"
 
     def command(self):
-        path = os.environ.get("SLUICE_ENVOY") or program("envoy")
+        from_wheel = SOURCE / "build" / "tools" / "envoy" / "envoy" / "_bin" / "envoy"
+        path = os.environ.get("SLUICE_ENVOY") or (from_wheel if from_wheel.exists() else program("envoy"))
         return [path, "-c", self.config, "--disable-hot-restart", "--concurrency", "1", "-l", "warning"]
 
 
