@@ -102,6 +102,10 @@ constexpr Key kWorkersKeys[] = {
     {"maxStreams", kNumber, "1000", "1..100000", "Workers connected at once; one more is refused."},
     {"maxStreamsPerConnection", kNumber, "100", "1..10000",
      "Calls at once on one connection. A worker needs one; a proxy opens further connections when one is full."},
+    {"maxStreamsPerPrincipal", kNumber, "", "1..100000",
+     "Streams at once of one principal or, without `auth`, of one IP address (IPv6: of one /64); one more is refused. "
+     "`permissions[].streams` can only be tighter. None: nine tenths of `maxStreams`, so that nobody has all of them. "
+     "Behind a proxy, without `auth`, all workers have its address."},
     {"maxConnections", kNumber, "10000", "1..1000000",
      "Connections at once, those in their handshake included; one more is closed at once. Fewer where the process may "
      "not have so many file descriptors."},

@@ -67,6 +67,7 @@ void ReadWorkers(Reading& reading, MapReader& top, Draft& draft) {
   map.Read("maxStreams", workers.max_streams);
   map.Read("maxStreamAge", workers.max_stream_age);
   map.Read("maxStreamsPerConnection", workers.max_streams_per_connection);
+  if (uint32_t most = 0; map.Read("maxStreamsPerPrincipal", most)) workers.max_streams_per_principal = most;
   map.Read("maxConnections", workers.max_connections);
   map.Read("maxConnectionsPerAddress", workers.max_connections_per_address);
   map.Read("handshakesPerSecond", workers.handshakes_per_second);

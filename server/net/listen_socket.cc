@@ -7,10 +7,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -236,6 +238,14 @@ AddressKey KeyOf(const sockaddr_storage& address) {
   }
   for (size_t i = 0; i < 8; ++i) bits = bits << 8 | v6.s6_addr[i];
   return {AddressKey::Kind::kIpv6, bits};
+}
+
+std::string HostOf(const std::string& address) {
+  in6_addr v6{};
+  if (inet_pton(AF_INET6, address.c_str(), &v6) != 1) return address;
+  std::fill(std::begin(v6.s6_addr) + 8, std::end(v6.s6_addr), 0);
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  return text::Concat(inet_ntop(AF_INET6, &v6, text.data(), text.size()), "/64");
 }
 
 }  // namespace sluice

@@ -52,4 +52,7 @@ absl::StatusOr<ListenSockets> ListenOn(const std::string& listen, mode_t socket_
 Peer PeerOf(int fd, const sockaddr_storage& address);
 AddressKey KeyOf(const sockaddr_storage& address);
 
+// The same as text, of a Peer::address: "2001:db8:0:1::/64" of IPv6, all else as it is.
+std::string HostOf(const std::string& address);
+
 }  // namespace sluice

@@ -24,8 +24,9 @@ SessionRegistry::SessionRegistry(SessionContext context, RegistryLimits limits, 
       random_(seed) {}
 
 absl::StatusOr<std::shared_ptr<Session>> SessionRegistry::Open(Stream& stream, const std::string& peer,
+                                                               const std::string& address,
                                                                const Credentials& credentials) {
-  absl::StatusOr<StreamIdentity> identity = Identify(peer, credentials);
+  absl::StatusOr<StreamIdentity> identity = Identify(peer, address, credentials);
   if (!identity.ok()) return identity.status();
   absl::StatusOr<std::shared_ptr<Session>> session = Make(stream, peer, *std::move(identity));
   if (session.ok()) {
@@ -58,7 +59,8 @@ absl::StatusOr<std::shared_ptr<Session>> SessionRegistry::Make(Stream& stream, c
   return session;
 }
 
-absl::StatusOr<StreamIdentity> SessionRegistry::Identify(const std::string& peer, const Credentials& credentials) {
+absl::StatusOr<StreamIdentity> SessionRegistry::Identify(const std::string& peer, const std::string& address,
+                                                         const Credentials& credentials) {
   StreamIdentity identity;
   if (context_.authenticator != nullptr) {
     OrRefusal<PrincipalPtr> result = context_.authenticator->Authenticate(credentials);
@@ -72,14 +74,25 @@ absl::StatusOr<StreamIdentity> SessionRegistry::Identify(const std::string& peer
     }
     identity.principal = std::get<PrincipalPtr>(std::move(result));
   }
-  if (context_.permissions == nullptr || identity.principal == nullptr) return identity;
-  identity.grants = context_.permissions->For(*identity.principal);
-  identity.use = uses_.Enter(identity.name(), identity.grants->bounds());
-  if (identity.use != nullptr) return identity;
-  const absl::Status status = absl::ResourceExhaustedError(absl::StrCat(
-      identity.name(), " has ", *identity.grants->bounds().streams, " worker streams already, as many as it may have"));
+  if (context_.permissions != nullptr && identity.principal != nullptr) {
+    identity.grants = context_.permissions->For(*identity.principal);
+  }
+  const absl::Status status = Count(identity, address);
+  if (status.ok()) return identity;
   NoteRefusal(context_, "", peer, status);
   return status;
+}
+
+absl::Status SessionRegistry::Count(StreamIdentity& identity, const std::string& address) {
+  Grants::Bounds bounds = identity.grants == nullptr ? Grants::Bounds() : identity.grants->bounds();
+  const bool by_rule = bounds.streams && *bounds.streams <= limits_.max_streams_per_principal;
+  if (!by_rule) bounds.streams = limits_.max_streams_per_principal;
+  const std::string whose = identity.principal == nullptr ? address : identity.name();
+  identity.use = uses_.Enter(whose, bounds);
+  if (identity.use != nullptr) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat(whose, " has ", *bounds.streams, " worker streams already, as many as it may have (",
+                   by_rule ? "permissions[].streams" : "workers.maxStreamsPerPrincipal", ")"));
 }
 
 void SessionRegistry::CheckAgain() {

@@ -16,6 +16,8 @@ namespace sluice {
 
 struct RegistryLimits {
   size_t max_streams = 1'000;
+  // Of one principal or, where nobody asks who comes, of one address.
+  uint32_t max_streams_per_principal = 1'000;
   Millis max_stream_age{0};  // Give or take 20 %; 0: none.
 };
 
@@ -25,9 +27,10 @@ class SessionRegistry final : public Tickable {
   // `context.wake_by` asks the ticker; `seed` is for jitter and for the names of sessions.
   SessionRegistry(SessionContext context, RegistryLimits limits, uint64_t seed);
 
-  // ResourceExhausted: there are max_streams, or as many of this principal as it may have. Unavailable: after DrainAll or
-  // EndAll. Unauthenticated: `credentials` are not taken.
-  absl::StatusOr<std::shared_ptr<Session>> Open(Stream& stream, const std::string& peer,
+  // `peer` is for the log, `address` what counts as one host. ResourceExhausted: there are max_streams, or as many of
+  // this principal or address as it may have. Unavailable: after DrainAll or EndAll. Unauthenticated: `credentials` are
+  // not taken.
+  absl::StatusOr<std::shared_ptr<Session>> Open(Stream& stream, const std::string& peer, const std::string& address,
                                                 const Credentials& credentials = {});
   // The session's stream is done.
   void Remove(const Session& session);
@@ -49,7 +52,10 @@ class SessionRegistry final : public Tickable {
  private:
   absl::StatusOr<std::shared_ptr<Session>> Make(Stream& stream, const std::string& peer, StreamIdentity identity);
   // What the registry's context says of who comes. Counts and logs who is not let in.
-  absl::StatusOr<StreamIdentity> Identify(const std::string& peer, const Credentials& credentials);
+  absl::StatusOr<StreamIdentity> Identify(const std::string& peer, const std::string& address,
+                                          const Credentials& credentials);
+  // Makes it one of the streams that its principal, or `address`, may have.
+  absl::Status Count(StreamIdentity& identity, const std::string& address);
   std::vector<std::shared_ptr<Session>> Refuse(const std::string& reason);
   std::vector<std::shared_ptr<Session>> All() const;
   void Wake(SteadyTime deadline);

@@ -69,7 +69,9 @@ WorkerServer::WorkerServer(Options options, const Clock& clock, MetricsRegistry&
       log_limit_(clock),
       crash_loops_(clock, metrics),
       registry_(MakeContext(options_, clock, metrics, source, settles, gate, log_limit_, crash_loops_),
-                {.max_streams = options_.config.max_streams, .max_stream_age = options_.config.max_stream_age},
+                {.max_streams = options_.config.max_streams,
+                 .max_streams_per_principal = MostStreamsPerPrincipal(options_.config),
+                 .max_stream_age = options_.config.max_stream_age},
                 options_.seed) {}
 
 WorkerServer::~WorkerServer() { Stop(Clock::Real().Now()); }

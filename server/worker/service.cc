@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/net/listen_socket.h"
 #include "server/net/peer.h"
 #include "server/runtime/mutex.h"
 #include "server/worker/frame_decoder.h"
@@ -29,8 +30,9 @@ class WorkerCall final : public rpc::CallHandler, public Stream {
       if (name == "authorization") authorization.push_back(value);
     }
     const auto certificate = info.peer == nullptr ? nullptr : info.peer->certificate;
+    const std::string host = info.peer == nullptr ? "" : HostOf(info.peer->address);
     absl::StatusOr<std::shared_ptr<Session>> session =
-        registry_.Open(*this, info.peer_name, {.certificate = certificate, .authorization = authorization});
+        registry_.Open(*this, info.peer_name, host, {.certificate = certificate, .authorization = authorization});
     if (!session.ok()) return session.status();
     session_ = *std::move(session);
     // Nobody is known to be a worker before it has said hello, and then gets the room that frames may need.

@@ -14,7 +14,7 @@ namespace sluice {
 struct StreamIdentity {
   PrincipalPtr principal;                // Null: nobody asked.
   std::shared_ptr<const Grants> grants;  // Null: there are no rules.
-  std::shared_ptr<PacedUse> use;         // Null: there are no rules.
+  std::shared_ptr<PacedUse> use;         // Of the principal or, where nobody asked, of the address.
 
   // For logs and dead letters; empty: nobody asked.
   std::string name() const { return principal == nullptr ? std::string() : principal->name(); }

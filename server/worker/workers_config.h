@@ -27,6 +27,8 @@ struct WorkersConfig {
   uint64_t max_window_bytes = 64u << 20;
   size_t max_streams = 1'000;
   uint32_t max_streams_per_connection = 100;
+  // Of one principal or, without auth, of one IP address. Nothing: as MostStreamsPerPrincipal() has it.
+  std::optional<uint32_t> max_streams_per_principal;
   // Connections, before anybody has said who they are. Those in all share the process' file descriptors with the rest.
   size_t max_connections = 10'000;
   size_t max_connections_per_address = 1'000;
@@ -42,5 +44,10 @@ struct WorkersConfig {
 
   friend bool operator==(const WorkersConfig&, const WorkersConfig&) = default;
 };
+
+// By default a tenth of all streams is left to others.
+inline uint32_t MostStreamsPerPrincipal(const WorkersConfig& config) {
+  return config.max_streams_per_principal.value_or(static_cast<uint32_t>(config.max_streams - config.max_streams / 10));
+}
 
 }  // namespace sluice

@@ -337,6 +337,19 @@ def test_thousands_of_idle_streams_are_cheap(make_site, strangers):
     site.as_before()
 
 
+def test_one_address_that_opens_all_streams_leaves_some_to_others(make_site, strangers):
+    site = make_site(maxStreams=50)
+    with site.served_meanwhile():
+        for _ in range(2):
+            one = strangers(site.gateway)
+            for stream in range(1, 80, 2):
+                one.call(stream, body=hello(messages=0))
+        site.gateway.wait_metric("sluice_worker_streams", lambda count: count == 45)
+        site.gateway.wait_metric("sluice_worker_streams_refused_total", lambda count: count >= 36)
+        strangers(site.gateway, source="127.0.0.2").call(1, body=hello(messages=0))
+        site.gateway.wait_metric("sluice_worker_streams", lambda count: count == 46)
+
+
 def test_a_storm_of_reconnects_starves_nobody(make_site, strangers):
     site = make_site()
     with site.served_meanwhile():

@@ -130,7 +130,29 @@ def test_a_principal_has_as_many_streams_as_its_rule_lets_it(secured):
     third.say_hello("temp")
     code, details = third.expect_end()
     assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert TEMPERATURE in details
+    assert details == f"{TEMPERATURE} has 2 worker streams already, as many as it may have (permissions[].streams)"
+    other = secured.raw_worker(gateway, metadata=shown(secured.issuer.token(account="pressure")))
+    other.hello("pressure")
+
+
+def test_a_greedy_principal_is_refused_streams_and_another_is_not(secured):
+    jwt = [{"issuer": secured.issuer.url, "audiences": ["sluice"], "jwksFile": str(secured.issuer.jwks)}]
+    # No rules, and nothing set but the streams in all.
+    gateway = secured.gateway(secured.b, {"plant/+/temp": "temp"}, workers={"auth": {"jwt": jwt}, "maxStreams": 20})
+    greedy, modest = (shown(secured.issuer.token(account=account)) for account in ("greedy", "modest"))
+    held = [secured.raw_worker(gateway, metadata=greedy) for _ in range(18)]
+    for one in held:
+        one.hello("temp")
+    refused = secured.raw_worker(gateway, metadata=greedy)
+    refused.say_hello("temp")
+    assert refused.expect_end() == (
+        grpc.StatusCode.RESOURCE_EXHAUSTED, "sub:system:serviceaccount:plant:greedy has 18 worker streams already, as many as it "
+        "may have (workers.maxStreamsPerPrincipal)")
+    secured.raw_worker(gateway, metadata=modest).hello("temp")
+    assert all(one.alive() for one in held)
+    held[0].half_close()
+    held[0].expect_end()
+    secured.raw_worker(gateway, metadata=greedy).hello("temp")
 
 
 def test_a_token_that_ends_is_told_in_time_and_then_ends_the_stream(secured):

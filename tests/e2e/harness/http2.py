@@ -57,9 +57,9 @@ def hello(chain="c", messages=1000, name="stranger"):
 class Stranger:
     """A connection. What cannot be sent since the gateway has closed it is left."""
 
-    def __init__(self, gateway, preface=True, window=None):
+    def __init__(self, gateway, preface=True, window=None, source=None):
         host, port = gateway.workers.rsplit(":", 1)
-        self.socket = socket.create_connection((host, int(port)), timeout=10)
+        self.socket = socket.create_connection((host, int(port)), timeout=10, source_address=source and (source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.received = b""
         self.gone = False

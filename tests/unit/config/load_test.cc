@@ -117,6 +117,7 @@ workers:
   maxStreams: 13
   maxStreamAge: 2h
   maxStreamsPerConnection: 14
+  maxStreamsPerPrincipal: 12
   maxConnections: 15
   maxConnectionsPerAddress: 16
   handshakesPerSecond: 17
@@ -205,6 +206,7 @@ journal:
   EXPECT_EQ(config.workers.max_streams, 13u);
   EXPECT_EQ(config.workers.max_stream_age, minutes(120));
   EXPECT_EQ(config.workers.max_streams_per_connection, 14u);
+  EXPECT_EQ(config.workers.max_streams_per_principal, 12u);
   EXPECT_EQ(config.workers.max_connections, 15u);
   EXPECT_EQ(config.workers.max_connections_per_address, 16u);
   EXPECT_EQ(config.workers.handshakes_per_second, 17u);

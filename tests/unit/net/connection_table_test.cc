@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "server/net/listen_socket.h"
 #include "tests/support/manual_clock.h"
 
 namespace sluice {
@@ -102,6 +103,14 @@ TEST_F(ConnectionTableTest, RatesOfManyAddressesAreBounded) {
   clock_.Advance(Millis(10'000));
   EXPECT_EQ(Admit(table, V4(1'000'000)), Verdict::kAdmitted);
   EXPECT_EQ(table.rates(), 1u) << "the others have been quiet";
+}
+
+TEST(HostOf, IsOfIpv6TheWholeNetworkThatAHostGets) {
+  EXPECT_EQ(HostOf("10.0.0.7"), "10.0.0.7");
+  EXPECT_EQ(HostOf("2001:db8:0:1:2:3:4:5"), "2001:db8:0:1::/64");
+  EXPECT_EQ(HostOf("2001:db8:0:1::9"), HostOf("2001:db8:0:1:2:3:4:5"));
+  EXPECT_EQ(HostOf("::1"), "::/64");
+  EXPECT_EQ(HostOf("unix"), "unix");
 }
 
 }  // namespace

@@ -195,18 +195,34 @@ TEST_F(StreamIdentityTest, TheRegistryLetsInWhomTheAuthenticatorKnows) {
   context.permissions = &permissions;
   SessionRegistry registry(context, {}, 1);
   BareStream stream;
-  EXPECT_EQ(registry.Open(stream, "p").status().code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(registry.Open(stream, "p", "host").status().code(), absl::StatusCode::kUnauthenticated);
   const std::string_view one[] = {"sub:one"};
   const std::string_view two[] = {"sub:two"};
-  auto first = registry.Open(stream, "p", {.authorization = one});
+  auto first = registry.Open(stream, "p", "host", {.authorization = one});
   EXPECT_TRUE(first.ok());
-  EXPECT_TRUE(registry.Open(stream, "p", {.authorization = one}).ok());
-  const absl::Status third = registry.Open(stream, "p", {.authorization = one}).status();
+  EXPECT_TRUE(registry.Open(stream, "p", "host", {.authorization = one}).ok());
+  const absl::Status third = registry.Open(stream, "p", "host", {.authorization = one}).status();
   EXPECT_EQ(third.code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(third.message(), "sub:one has 2 worker streams already, as many as it may have");
-  EXPECT_TRUE(registry.Open(stream, "p", {.authorization = two}).ok()) << "another's are another's";
+  EXPECT_EQ(third.message(), "sub:one has 2 worker streams already, as many as it may have (permissions[].streams)");
+  EXPECT_TRUE(registry.Open(stream, "p", "host", {.authorization = two}).ok()) << "another's are another's";
   (*first)->OnDone();
-  EXPECT_TRUE(registry.Open(stream, "p", {.authorization = one}).ok());
+  EXPECT_TRUE(registry.Open(stream, "p", "host", {.authorization = one}).ok());
+}
+
+TEST_F(StreamIdentityTest, NoPrincipalHasAllStreamsWithoutRulesEither) {
+  FakeAuthenticator authenticator;
+  SessionContext context = context_;
+  context.authenticator = &authenticator;
+  SessionRegistry registry(context, {.max_streams_per_principal = 1}, 1);
+  BareStream stream;
+  const std::string_view one[] = {"sub:one"};
+  const std::string_view two[] = {"sub:two"};
+  EXPECT_TRUE(registry.Open(stream, "p", "host", {.authorization = one}).ok());
+  const absl::Status second = registry.Open(stream, "p", "another", {.authorization = one}).status();
+  EXPECT_EQ(second.message(),
+            "sub:one has 1 worker streams already, as many as it may have (workers.maxStreamsPerPrincipal)");
+  EXPECT_TRUE(registry.Open(stream, "p", "host", {.authorization = two}).ok()) << "the address does not count";
+  EXPECT_EQ(metrics_.GetCounter("sluice_worker_streams_refused_total", "").value(), 1);
 }
 
 TEST_F(StreamIdentityTest, WhatWasWithdrawnOpensNoStreamOnAConnectionThatIsThereStill) {
@@ -216,10 +232,10 @@ TEST_F(StreamIdentityTest, WhatWasWithdrawnOpensNoStreamOnAConnectionThatIsThere
   SessionRegistry registry(context, {}, 1);
   BareStream stream;
   const std::string_view one[] = {"sub:one"};
-  ASSERT_TRUE(registry.Open(stream, "p", {.authorization = one}).ok());
+  ASSERT_TRUE(registry.Open(stream, "p", "host", {.authorization = one}).ok());
   EXPECT_FALSE(stream.ended);
   authenticator.withdrawn = "sub:one";
-  ASSERT_TRUE(registry.Open(stream, "p", {.authorization = one}).ok());
+  ASSERT_TRUE(registry.Open(stream, "p", "host", {.authorization = one}).ok());
   ASSERT_TRUE(stream.ended);
   EXPECT_EQ(stream.ended->code(), absl::StatusCode::kUnauthenticated);
 }
