@@ -74,7 +74,9 @@ absl::StatusOr<StoredLetter> FromProto(const v1::DeadLetter& letter) {
     if (!answers.ok()) return answers.status();
     out.answers = *answers;
   }
-  if (absl::Status topic = CheckTopicName(letter.topic()); !topic.ok()) {
+  // A packet that was malformed has none, and no route.
+  const bool has_none = out.kind == StoredLetter::Kind::kMessage && letter.topic().empty() && letter.route().empty();
+  if (absl::Status topic = CheckTopicName(letter.topic()); !topic.ok() && !has_none) {
     return absl::InvalidArgumentError(absl::StrCat("its topic ", topic.message()));
   }
   if (letter.qos() > 2) return absl::InvalidArgumentError(absl::StrCat("qos is ", letter.qos()));

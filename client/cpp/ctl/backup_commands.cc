@@ -18,6 +18,8 @@
 #include "client/cpp/ctl/commands.h"
 #include "client/cpp/ctl/json.h"
 #include "client/cpp/ctl/text.h"
+#include "server/message/message_id.h"
+#include "server/message/topic.h"
 
 namespace sluice::ctl {
 namespace {
@@ -151,8 +153,21 @@ class LetterFile {
   }
   absl::Status CheckWhole(const v1::DeadLetter& letter) const {
     if (letter.id().empty()) return Junk("'id' is missing");
-    if (letter.topic().empty()) return Junk("'topic' is missing");
+    for (const auto& [field, id] : {std::pair("id", &letter.id()), std::pair("answers", &letter.answers())}) {
+      if (!id->empty() && !MessageId::Parse(*id)) {
+        return Junk("'" + std::string(field) + "' is no id; one looks like 01890a5d-ac96-774b-bcce-b302099a8057");
+      }
+    }
     if (letter.kind() == v1::DEAD_LETTER_KIND_UNSPECIFIED) return Junk("'kind' is missing");
+    // A packet that was malformed has none, and no route.
+    const bool has_none = letter.kind() == v1::DEAD_LETTER_KIND_MESSAGE && letter.route().empty();
+    if (letter.topic().empty() && !has_none) return Junk("'topic' is missing");
+    if (!letter.topic().empty()) {
+      if (absl::Status topic = CheckTopicName(letter.topic()); !topic.ok()) {
+        return Junk("'topic' " + std::string(topic.message()));
+      }
+    }
+    if (letter.qos() > 2) return Junk("'qos' is " + std::to_string(letter.qos()) + "; allowed: 0, 1 or 2");
     if (letter.payload().size() != letter.payload_bytes()) {
       return Junk("'payload' is not all of it (dlq list gives no payloads, dlq export does)");
     }

@@ -116,6 +116,20 @@ TEST_F(LetterImportTest, WhatNoDeadLetterCanBeIsItemisedAndDisturbsNoOther) {
   EXPECT_THAT(PayloadsOf(*store_), ElementsAre("good"));
 }
 
+TEST_F(LetterImportTest, AMalformedPacketHasNoTopicAndComesBackAllTheSame) {
+  v1::ImportDeadLettersRequest packet = Letter({.id = 1, .payload = "raw"});
+  packet.mutable_dead_letter()->set_kind(v1::DEAD_LETTER_KIND_MESSAGE);
+  packet.mutable_dead_letter()->clear_topic();
+  packet.mutable_dead_letter()->clear_route();
+  ASSERT_TRUE(Take(packet).ok());
+  packet.mutable_dead_letter()->set_route("r");
+  packet.mutable_dead_letter()->set_id(MakeLetter({.id = 2}).id.ToString());
+  ASSERT_TRUE(Take(packet).ok());
+  ASSERT_TRUE(import_->Finish().ok());
+  EXPECT_THAT(PayloadsOf(*store_), ElementsAre("raw"));
+  EXPECT_EQ(import_->response().failed(), 1u) << "what had a route had a topic";
+}
+
 TEST_F(LetterImportTest, ABoundEndsItAndLetsNothingGo) {
   Open({.max_messages = 2, .max_age = Millis(0)});
   ASSERT_TRUE(PutOne(*store_, {.id = 7, .payload = "oldest", .died_unix_ms = 1}).ok());

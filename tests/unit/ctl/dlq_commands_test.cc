@@ -188,6 +188,32 @@ TEST_F(DlqCommandsTest, AnExportReplacesFilesAndWritesToWhatIsNone) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(dir), {}), 3) << "nothing else is left";
 }
 
+TEST_F(DlqCommandsTest, WhatIsWrongInAFileIsToldWithLineAndFieldBeforeAnythingIsSent) {
+  const std::string file = testing::TempDir() + "/letters.jsonl";
+  const auto line = [](const std::string& topic, const std::string& more) {
+    return R"({"id":"01890a5d-ac96-774b-bcce-b302099a8057","kind":"message","topic":")" + topic + "\"" + more + "}\n";
+  };
+  const auto import = [&](const std::string& second) {
+    std::ofstream(file) << line("a", "") << second;
+    fake_.err.str("");
+    return RunImport(client_, {.path = file}, false, fake_.console());
+  };
+  const std::string told = "sluicectl: " + file + ":2: no dead letter as dlq export writes it: ";
+  EXPECT_EQ(import(line("a", R"(,"qos":3)")), kFailure);
+  EXPECT_EQ(fake_.err.str(), told + "'qos' is 3; allowed: 0, 1 or 2\n");
+  EXPECT_EQ(import(line(R"(a\u0000b)", "")), kFailure);
+  EXPECT_EQ(fake_.err.str(), told + "'topic' has U+0000 at byte 2\n");
+  EXPECT_EQ(import(line("a/+", "")), kFailure);
+  EXPECT_THAT(fake_.err.str(), HasSubstr(told + "'topic' has the wildcard"));
+  EXPECT_EQ(import(line("", R"(,"route":"r")")), kFailure);
+  EXPECT_EQ(fake_.err.str(), told + "'topic' is missing\n");
+  EXPECT_EQ(import(line("a", R"(,"answers":"me")")), kFailure);
+  EXPECT_THAT(fake_.err.str(), HasSubstr(told + "'answers' is no id"));
+  EXPECT_TRUE(client_.imported.empty());
+  EXPECT_EQ(import(line("", "")), kOk) << "a malformed packet has no topic: " << fake_.err.str();
+  EXPECT_EQ(client_.imported.size(), 2);
+}
+
 TEST_F(DlqCommandsTest, EndingSessionsAsksFirstAndSaysWhatBecameOfEach) {
   EndSessionCommand command;
   command.request.set_gateway("2");
