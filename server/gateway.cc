@@ -172,6 +172,8 @@ ReplyRules Gateway::Stages::Rules() const {
 }
 
 void Gateway::Stages::BuildOutboxRecovery() {
+  // Its series is there from the start, so that whoever watches its rate sees the first one, too.
+  LeftOutAfterCrashes(metrics_, "replies");
   SegmentJournal* disk = opened_journal_.on_disk();
   if (disk == nullptr || disk->depth().outbox_messages == 0) return;
   // No new reply before the last old one.
