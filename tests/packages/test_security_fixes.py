@@ -112,7 +112,7 @@ def test_without_programs_it_cannot_be_said(check, tmp_path):
 def test_the_packages_are_those_that_the_programs_load(check, tmp_path):
     """apt is asked for the libraries of a real program."""
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "sluicectl").symlink_to(pathlib.Path(os.environ["SLUICE_BIN"]) / "sluicectl")
+    (tmp_path / "bin" / "sluicectl").symlink_to(pathlib.Path(os.environ["SLUICE_BIN"]).resolve() / "sluicectl")
     asked = tmp_path / "asked"
     check(POCKETS, GLIBC)
     (tmp_path / "apt-cache").write_text(f'#!/bin/sh\n[ $# -gt 1 ] && echo "$@" >{asked} && exit 0\nexec cat {tmp_path}/policy\n')
