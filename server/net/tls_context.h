@@ -28,7 +28,7 @@ struct HandshakeNotes {
 absl::StatusOr<SslContextPtr> MakeTlsContext(const TlsServerSettings& options, const TlsTexts& texts);
 
 // OK if the certificates, the own one first, are accepted by the context's authorities and revocation lists at this
-// moment. The error: "CN = pump-7 is withdrawn (…)".
+// moment. The error: "CN = pump-7 is revoked (…)".
 absl::Status CheckChain(SSL_CTX* context, const std::vector<std::string>& chain_der);
 
 }  // namespace sluice

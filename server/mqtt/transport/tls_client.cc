@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "server/certificates/pem.h"
+#include "server/certificates/tls_setup.h"
 #include "server/runtime/text.h"
 
 namespace sluice {
@@ -22,6 +23,15 @@ absl::StatusOr<std::string> ReadFile(std::string_view setting, const std::string
   absl::StatusOr<std::string> pem = ReadPemFile(path);
   if (pem.ok()) return pem;
   return FileError(setting, path, text::Message(pem.status()));
+}
+
+constexpr CertificateWords kWords = {
+    .authorities = "caFile", .crl = "a revocation list", .purpose = "servers (extendedKeyUsage has no serverAuth)"};
+
+// Where a context says whose it is. Its application data is Asio's.
+int OwnIndex() {
+  static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return index;
 }
 
 bool IsAddress(const std::string& host) {
@@ -48,12 +58,23 @@ TlsClient::TlsClient(MqttTls tls, std::string host)
 
 absl::Status TlsClient::Load() {
   SSL_CTX* context = context_.native_handle();
-  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  if (absl::Status status = SetProtocol(context, "1.2", {}); !status.ok()) return status;
+  SSL_CTX_set_ex_data(context, OwnIndex(), this);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, &TlsClient::OnCertificate);
   if (absl::Status status = LoadAuthorities(); !status.ok()) return status;
   if (absl::Status status = LoadOwnCertificate(); !status.ok()) return status;
   OfferProtocols();
   return CheckHost();
+}
+
+int TlsClient::OnCertificate(int good, X509_STORE_CTX* context) {
+  if (good == 1) return 1;
+  const auto* ssl = static_cast<const SSL*>(X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  auto* self = static_cast<TlsClient*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), OwnIndex()));
+  if (self->certificate_problem_.empty()) {
+    self->certificate_problem_ = CertificateProblem(context, X509_STORE_CTX_get_error(context), kWords);
+  }
+  return 0;
 }
 
 // RFC 7301 §3.1: each behind its length.
@@ -79,9 +100,7 @@ absl::Status TlsClient::LoadAuthorities() {
   if (const auto usable = CheckCertificates(*authorities); !usable.ok()) {
     return FileError("caFile", tls_.ca_file, text::Message(usable.status()));
   }
-  if (SSL_CTX_load_verify_locations(context, tls_.ca_file.c_str(), nullptr) != 1) {
-    return FileError("caFile", tls_.ca_file, "is refused by OpenSSL");
-  }
+  AddAuthorities(SSL_CTX_get_cert_store(context), *authorities);
   return absl::OkStatus();
 }
 
@@ -101,13 +120,7 @@ absl::Status TlsClient::LoadOwnCertificate() {
     return FileError("certKeyFile", tls_.key_file,
                      text::Concat(text::Message(usable), " (certFile: '", tls_.cert_file, "')"));
   }
-  SSL_CTX* context = context_.native_handle();
-  // They may be replaced at this moment, by an encrypted key for instance, which would ask on the terminal.
-  SSL_CTX_set_default_passwd_cb(context, [](char*, int, int, void*) { return -1; });
-  if (SSL_CTX_use_certificate_chain_file(context, tls_.cert_file.c_str()) == 1 &&
-      SSL_CTX_use_PrivateKey_file(context, tls_.key_file.c_str(), SSL_FILETYPE_PEM) == 1) {
-    return absl::OkStatus();
-  }
+  if (UsePair(context_.native_handle(), *cert, *key, "")) return absl::OkStatus();
   return FileError("certKeyFile", tls_.key_file,
                    text::Concat("or its certificate in certFile '", tls_.cert_file, "' is refused by OpenSSL"));
 }

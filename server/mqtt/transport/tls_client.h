@@ -16,7 +16,7 @@ namespace sluice {
 
 using TlsSocket = asio::ssl::stream<Socket>;
 
-// Constant after Make().
+// Of one connection. Constant after Make(), save for what the handshake finds.
 class TlsClient : public std::enable_shared_from_this<TlsClient> {
  public:
   // Reads the files; an error names the setting, the file and what is wrong with it. `host` is what the broker's
@@ -41,6 +41,8 @@ class TlsClient : public std::enable_shared_from_this<TlsClient> {
   absl::Status CheckHost();
   absl::Status HandshakeError(const error_code& error, long verify_result) const;
   absl::Status CertificateError(long verify_result) const;
+  // OpenSSL's, within a handshake: `good` is 1 of what it takes.
+  static int OnCertificate(int good, X509_STORE_CTX* context);
   // Of what OpenSSL reports, an alert of the broker's for instance.
   absl::Status ProtocolError(const error_code& error) const;
 
@@ -48,6 +50,8 @@ class TlsClient : public std::enable_shared_from_this<TlsClient> {
   const std::string host_;
   const bool host_is_address_;
   asio::ssl::context context_;
+  // Of the first certificate that was not taken, for people: "CN = broker has expired (2026-11-01T00:00:00Z)".
+  std::string certificate_problem_;
 };
 
 }  // namespace sluice

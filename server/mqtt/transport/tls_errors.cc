@@ -39,10 +39,6 @@ absl::Status TlsClient::CertificateError(long verify_result) const {
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
       return absl::UnauthenticatedError(text::Concat("the broker's certificate is not for the host name '", host_,
                                                      "': connect by a name that it has (server)"));
-    case X509_V_ERR_CERT_HAS_EXPIRED:
-      return absl::UnauthenticatedError("the broker's certificate, or its authority's, has expired");
-    case X509_V_ERR_CERT_NOT_YET_VALID:
-      return absl::UnauthenticatedError("the broker's certificate is not valid yet: is this machine's clock right?");
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
@@ -50,12 +46,14 @@ absl::Status TlsClient::CertificateError(long verify_result) const {
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
       return absl::UnauthenticatedError(
-          tls_.ca_file.empty() ? text::Concat("the broker's certificate is not trusted: ", reason,
-                                              "; set caFile to its authority's certificate")
-                               : text::Concat("the broker's certificate is not trusted: ", reason, "; caFile '",
-                                              tls_.ca_file, "' does not hold its authority's certificate"));
+          tls_.ca_file.empty()
+              ? text::Concat("the broker's certificate is not trusted: ", reason,
+                             "; set caFile to its authority's certificate")
+              : text::Concat("the broker's certificate is not trusted: ", certificate_problem_, "; caFile '",
+                             tls_.ca_file, "' does not hold its authority's certificate"));
     default:
-      return absl::UnauthenticatedError(text::Concat("the broker's certificate is not accepted: ", reason));
+      return absl::UnauthenticatedError(text::Concat("the broker's certificate is not accepted: ",
+                                                     certificate_problem_.empty() ? reason : certificate_problem_));
   }
 }
 
@@ -83,11 +81,23 @@ absl::Status TlsClient::ProtocolError(const error_code& error) const {
     case SSL_R_UNSUPPORTED_PROTOCOL:
     case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
       return absl::UnavailableError("the broker speaks neither TLS 1.2 nor 1.3");
+    case SSL_R_INSUFFICIENT_SECURITY:
+    case SSL_R_TLSV1_ALERT_INSUFFICIENT_SECURITY:
+    case SSL_R_NO_CIPHERS_AVAILABLE:
+      return absl::UnavailableError(
+          text::Concat("broker and gateway have no cipher with forward secrecy in common: ", reason));
     case SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL:
       return absl::UnavailableError(tls_.alpn.empty() ? "the broker wants a protocol by its name: set tls.alpn"
                                                       : "the broker takes none of the protocols of tls.alpn");
-    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
     case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
+      // All that the broker says where it takes none of the ciphers, too.
+      return absl::UnauthenticatedError(text::Concat(
+          "the broker refuses the TLS connection (", reason, "): ",
+          tls_.cert_file.empty()
+              ? "does it require a client certificate (certFile, certKeyFile)?"
+              : text::Concat("does it not accept the client certificate of certFile '", tls_.cert_file, "'?"),
+          " Or does it take no cipher with forward secrecy?"));
+    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
     case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
     case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
     case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:

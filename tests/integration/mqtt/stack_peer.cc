@@ -78,7 +78,7 @@ TlsPeer::TlsPeer(RawPeer raw, const TlsServerOptions& options)
     : raw_(std::move(raw)), state_(std::make_unique<State>()) {
   std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL.
   SSL_CTX* context = state_->context.get();
-  SSL_CTX_set_cipher_list(context, "DEFAULT:@SECLEVEL=0");
+  SSL_CTX_set_cipher_list(context, (options.ciphers + ":@SECLEVEL=0").c_str());
   SSL_CTX_set_min_proto_version(context, TLS1_VERSION);
   SSL_CTX_set_max_proto_version(context, options.max_version);
   if (SSL_CTX_use_certificate_chain_file(context, options.certificate.cert_file.c_str()) != 1 ||

@@ -32,6 +32,7 @@ struct TlsServerOptions {
   std::string client_ca_file = {};  // Set: clients must show a certificate of it.
   std::string protocol = {};        // Set: clients must offer this one with ALPN.
   int max_version = 0;              // OpenSSL's number, e.g. TLS1_2_VERSION; 0: the newest. Old ones are allowed.
+  std::string ciphers = "DEFAULT";  // Of TLS 1.2, weak ones too.
 };
 
 // TLS as a server.

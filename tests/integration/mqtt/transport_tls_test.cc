@@ -104,7 +104,8 @@ TEST_F(TransportTls, TrustsOnlyTheSystemsAuthoritiesWithoutAFile) {
 
 TEST_F(TransportTls, RefusesAnExpiredCertificate) {
   server.certificate = authority.ExpiredServer();
-  EXPECT_EQ(Text(Connect(Options())), "the broker's certificate, or its authority's, has expired");
+  EXPECT_THAT(Text(Connect(Options())),
+              StartsWith("the broker's certificate is not accepted: CN = server has expired ("));
 }
 
 TEST_F(TransportTls, RefusesVersionsBelowTls12) {

@@ -47,9 +47,11 @@ TEST_F(TlsServerTest, TakesOnlyCiphersWithForwardSecrecy) {
   options_.ciphers = "ECDHE-ECDSA-AES128-SHA";
   EXPECT_THAT(std::string(Error().message()), HasSubstr("has no authenticated encryption"));
   options_.ciphers = "NO-SUCH-CIPHER";
-  EXPECT_THAT(std::string(Error().message()), HasSubstr("workers.tls.ciphers: OpenSSL knows no cipher of"));
+  EXPECT_THAT(std::string(Error().message()),
+              HasSubstr("workers.tls.ciphers: 'NO-SUCH-CIPHER' is no cipher that OpenSSL knows"));
   options_.ciphers = "TLS_NO_SUCH";
-  EXPECT_THAT(std::string(Error().message()), HasSubstr("workers.tls.ciphers: OpenSSL does not know"));
+  EXPECT_THAT(std::string(Error().message()),
+              HasSubstr("workers.tls.ciphers: 'TLS_NO_SUCH' is no cipher that OpenSSL knows"));
   options_.ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256:TLS_AES_128_GCM_SHA256";
   EXPECT_TRUE(Error().ok()) << Error();
 }
@@ -109,7 +111,7 @@ TEST_F(TlsServerTest, ChecksACertificateAgainByWhatIsLoadedNow) {
 
   folder_.Write("list.crl", authority_.Crl({authority_.serial()}));
   LookAgain();
-  EXPECT_THAT(std::string(server_->CheckAgain(shown).message()), HasSubstr("CN = pump-7 is withdrawn"));
+  EXPECT_THAT(std::string(server_->CheckAgain(shown).message()), HasSubstr("CN = pump-7 is revoked"));
 
   const TlsAuthority other("Other");
   folder_.Write("list.crl", TlsAuthority("Other").Crl({}));
