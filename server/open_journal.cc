@@ -1,7 +1,5 @@
 #include "server/open_journal.h"
 
-#include <sys/stat.h>
-
 #include <atomic>
 #include <cstdlib>
 #include <memory>
@@ -9,7 +7,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "server/journal/memory_journal.h"
 #include "server/telemetry/log.h"
 
@@ -41,18 +38,6 @@ absl::Status WithRemedy(const absl::Status& status, const JournalConfig& config)
   }
   return {status.code(), absl::StrCat("journal.path ", config.path, ": ", status.message(),
                                       absl::string_view(remedy.data(), remedy.size()))};
-}
-
-// Whoever may write there may replace what was acknowledged, the dead letters, and the socket of sluicectl.
-void WarnOfOpenDirectories(const JournalConfig& config) {
-  for (const std::string& directory : {config.path, config.path + kLogDirectory}) {
-    struct stat found{};
-    if (stat(directory.c_str(), &found) != 0 || (found.st_mode & S_IWOTH) == 0) continue;
-    log::Warning("the journal's directory can be written to by every user of this machine",
-                 {{"directory", directory},
-                  {"mode", absl::StrFormat("%04o", found.st_mode & 07777)},
-                  {"what_to_do", absl::StrCat("chmod o-w ", directory)}});
-  }
 }
 
 void LogReport(const JournalReport& report, const std::string& path) {
@@ -102,7 +87,6 @@ absl::StatusOr<OpenJournal> OpenJournal::Open(const JournalConfig& config, const
     opened.OpenInHand(config.path);
     *in_hand = opened.in_hand_.get();
     *crash_marks = opened.crash_marks_.get();
-    WarnOfOpenDirectories(config);
   } else {
     opened.memory_ = std::make_unique<MemoryJournal>();
     opened.outermost_ = opened.memory_.get();

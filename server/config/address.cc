@@ -192,9 +192,16 @@ absl::StatusOr<ServerAddress> ParseServerAddress(std::string_view text) {
   return result;
 }
 
+absl::Status CheckNoTilde(std::string_view path) {
+  if (!path.starts_with('~')) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "'~' is not expanded; write the whole path, or ${HOME} for it, or ./ before a name that begins with it");
+}
+
 absl::Status CheckListenAddress(std::string_view text, bool unix_allowed) {
   if (text.starts_with("unix:")) {
     if (!unix_allowed) return absl::InvalidArgumentError("a Unix socket is not possible here");
+    if (absl::Status status = CheckNoTilde(text.substr(5)); !status.ok()) return status;
     // sockaddr_un holds 108 bytes with the terminating zero.
     if (text.size() <= 5 || text.size() > 5 + 107) {
       return absl::InvalidArgumentError("the path of a Unix socket must have 1 to 107 bytes");

@@ -37,6 +37,9 @@ absl::StatusOr<ServerAddress> ParseServerAddress(std::string_view text);
 // without the dot at its end, and "localhost" for this machine's own addresses.
 std::string BrokerIdentity(std::string_view uri);
 
+// Refuses a path that a shell would have to expand; worded to stand behind a name of the thing.
+absl::Status CheckNoTilde(std::string_view path);
+
 // OK for HOST:PORT (port 0 … 65535; 0 picks a free one) and, with `unix_allowed`, unix:PATH.
 absl::Status CheckListenAddress(std::string_view text, bool unix_allowed);
 

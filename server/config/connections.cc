@@ -5,6 +5,7 @@
 #include "server/config/client_id.h"
 #include "server/config/pem_files.h"
 #include "server/config/sections.h"
+#include "server/mqtt/password_file.h"
 #include "server/runtime/text.h"
 
 namespace sluice {
@@ -63,6 +64,14 @@ void ReadServer(MapReader& map, MqttOptions& options) {
   }
 }
 
+// What the broker would not take, of the content of a file.
+absl::Status CheckPassword(const std::string& content) {
+  const std::string password = PasswordOf(content);
+  if (password.empty()) return absl::InvalidArgumentError("is empty; allowed: the password, and a line break");
+  if (password.size() <= kLongestPassword) return absl::OkStatus();
+  return absl::InvalidArgumentError(text::Concat("has more than the ", kLongestPassword, " bytes of an MQTT password"));
+}
+
 void ReadPassword(Reading& reading, MapReader& map, MqttOptions& options) {
   map.Read("username", options.username);
   map.Read("password", options.password);
@@ -71,6 +80,8 @@ void ReadPassword(Reading& reading, MapReader& map, MqttOptions& options) {
     absl::StatusOr<std::string> content = reading.surroundings().read_file(file);
     if (!content.ok()) {
       map.Error("passwordFile", text::Concat("file ", Quoted(file), ": ", text::Message(content.status())));
+    } else if (absl::Status status = CheckPassword(*content); !status.ok()) {
+      map.Error("passwordFile", text::Concat("file ", Quoted(file), " ", text::Message(status)));
     } else {
       options.password_file = file;
     }

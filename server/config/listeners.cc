@@ -25,22 +25,22 @@ const Entry* Find(const Value& map, std::string_view key) {
   return nullptr;
 }
 
-std::optional<Position> PlaceOf(const Entry& root, std::string_view section) {
-  const Entry* entry = Find(root.value, section);
-  const Entry* listen = entry == nullptr ? nullptr : Find(entry->value, "listen");
-  if (listen == nullptr) return std::nullopt;
-  return listen->value.at;
-}
-
 }  // namespace
+
+std::optional<Position> PlaceOf(const Entry& root, std::string_view section, std::string_view key) {
+  const Entry* entry = Find(root.value, section);
+  const Entry* value = entry == nullptr ? nullptr : Find(entry->value, key);
+  if (value == nullptr) return std::nullopt;
+  return value->value.at;
+}
 
 void CheckListeners(Reading& reading, const Entry& root, const Draft& draft) {
   const GatewayConfig& config = draft.config;
-  std::vector<Listener> listeners = {{"workers", config.workers.listen, PlaceOf(root, "workers")},
-                                     {"http", config.http.listen, PlaceOf(root, "http")}};
+  std::vector<Listener> listeners = {{"workers", config.workers.listen, PlaceOf(root, "workers", "listen")},
+                                     {"http", config.http.listen, PlaceOf(root, "http", "listen")}};
   const std::string beside_journal =
       config.journal.enabled ? text::Concat("unix:", config.journal.path, "/admin.sock") : "";
-  listeners.push_back({"admin", config.admin.listen.value_or(beside_journal), PlaceOf(root, "admin")});
+  listeners.push_back({"admin", config.admin.listen.value_or(beside_journal), PlaceOf(root, "admin", "listen")});
   for (size_t i = 0; i < listeners.size(); ++i) {
     for (size_t k = 0; k < i; ++k) {
       const Listener& one = listeners[i].at ? listeners[i] : listeners[k];

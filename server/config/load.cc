@@ -65,6 +65,7 @@ LoadResult Load(Entry root, const std::string& file, const Surroundings& surroun
     ReadPermissions(reading, top, draft);
     ReadProcess(reading, top, draft);
     CheckListeners(reading, root, draft);
+    CheckPlaces(reading, root, draft);
   }
   LoadResult result;
   result.config = std::move(draft.config);

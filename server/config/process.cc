@@ -1,3 +1,6 @@
+#include <optional>
+#include <string>
+
 #include "server/certificates/token.h"
 #include "server/config/address.h"
 #include "server/config/pem_files.h"
@@ -21,6 +24,12 @@ void CheckDisk(Reading& reading, MapReader& map, const JournalConfig& journal) {
     map.Error("path", text::Concat(text::Message(disk.status()),
                                    "; allowed: a directory that the gateway may write to or make, or enabled: false"));
     return;
+  }
+  for (const std::string& directory : {journal.path, text::Concat(journal.path, "/journal")}) {
+    const std::optional<std::string> mode = reading.surroundings().open_to_all(directory);
+    if (!mode) continue;
+    map.Warn("path", text::Concat(Quoted(directory), " can be written to by every user of this machine (mode ", *mode,
+                                  "), who can replace what was acknowledged; allowed: chmod o-w"));
   }
   if (*disk == 0) return;  // As some file systems say that know no bounds.
   const uint64_t needed = 2 * journal.max_bytes + 4 * journal.segment_bytes;

@@ -59,7 +59,9 @@ std::optional<uint64_t> ParseNumber(std::string_view text) {
 // file was to hold.
 bool LooksLikePath(std::string_view text) {
   if (std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20; })) return false;
-  if (text.empty() || text.starts_with('/') || text.starts_with("./") || text.starts_with("../")) return true;
+  if (text.empty() || text.starts_with('/') || text.starts_with("./") || text.starts_with("../") ||
+      text.starts_with("~/"))
+    return true;
   constexpr std::string_view kEndings[] = {".pem", ".crt", ".cer", ".cert", ".key", ".txt"};
   return std::ranges::any_of(kEndings, [text](std::string_view ending) { return text.ends_with(ending); });
 }
@@ -215,8 +217,11 @@ absl::Status MapReader::CheckText(const Key& key, const std::string& text) const
   switch (key.type) {
     case KeyType::kFile: {
       if (text.empty()) return absl::InvalidArgumentError("is empty");
+      if (absl::Status status = CheckNoTilde(text); !status.ok()) return status;
       return reading_.surroundings().check_file(text);
     }
+    case KeyType::kPath:
+      return CheckNoTilde(text);
     case KeyType::kTopic: {
       const absl::Status status = CheckTopicName(text);
       return status.ok() ? CheckNoControlCharacters(text) : status;

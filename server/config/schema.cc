@@ -185,7 +185,7 @@ constexpr Key kJournalKeys[] = {
     {"enabled", kFlag, "true", "",
      "false: messages and replies stand in memory only, and what is acknowledged and not settled is lost when the "
      "gateway is killed. Said as a warning at start."},
-    {"path", kText, "/var/lib/sluice", "a directory",
+    {"path", kPath, "/var/lib/sluice", "a directory",
      "A directory of this gateway alone, on a disk that outlives it; made if it is not there. A second gateway on it "
      "refuses to start."},
     {"fsync", kChoice, "interval", "never|interval|always",

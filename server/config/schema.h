@@ -12,6 +12,7 @@ enum class KeyType {
   kText,
   kSecret,             // Text that never appears in an error.
   kFile,               // Path of a file that must be readable.
+  kPath,               // Path of what the gateway makes where it is not there.
   kChoice,             // `allowed` lists the words: "debug|info".
   kFlag,               // true or false.
   kNumber,             // Whole; `allowed` is the range: "1..65535".

@@ -17,6 +17,7 @@ std::string Allowed(const Key& key) {
   };
   switch (key.type) {
     case kText:
+    case kPath:
       return key.allowed.empty() ? "any text" : std::string(key.allowed);
     case kSecret:
       return "any text";

@@ -52,8 +52,14 @@ void ReadAudit(Reading& reading, MapReader& top, Draft& draft);
 // gateway, http, log, shutdown and journal.
 void ReadProcess(Reading& reading, MapReader& top, Draft& draft);
 
+// Where the value of `section.key` stands in the document `root`; nothing: it is the default.
+std::optional<Position> PlaceOf(const Entry& root, std::string_view section, std::string_view key);
+
 // What is wrong between the sections: listeners in each other's way. `root` is the whole document.
 void CheckListeners(Reading& reading, const Entry& root, const Draft& draft);
+
+// Whether what the gateway makes beside its journal can be where it is to be: sockets, and the audit file.
+void CheckPlaces(Reading& reading, const Entry& root, const Draft& draft);
 
 // `tls` and `listen` of the listener whose section is `path`. Nothing: there is an error, which has been reported.
 std::optional<AuthenticationOptions> ReadAuthentication(Reading& reading, const Entry& entry, const std::string& path,

@@ -28,6 +28,14 @@ absl::Status CheckFile(const std::string& path) {
   return absl::OkStatus();
 }
 
+// Files are read again while the gateway runs, which would wait for ever at a pipe.
+absl::Status CheckRegularFile(const std::string& path) {
+  if (absl::Status status = CheckFile(path); !status.ok()) return status;
+  struct stat status{};
+  if (stat(path.c_str(), &status) != 0) return ErrorFromErrno(errno);
+  return S_ISREG(status.st_mode) ? absl::OkStatus() : absl::NotFoundError("it is no regular file");
+}
+
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   if (absl::Status status = CheckFile(path); !status.ok()) return status;
   std::ifstream file(path, std::ios::binary);
@@ -47,8 +55,11 @@ Surroundings Surroundings::Real() {
     return value;
   };
   real.read_file = ReadFile;
-  real.check_file = CheckFile;
+  real.check_file = CheckRegularFile;
+  real.check_append = CheckAppend;
+  real.check_socket = CheckSocket;
   real.disk_of = DiskOf;
+  real.open_to_all = OpenToAll;
   real.canonical = [](const std::string& path) {
     std::error_code error;
     // Absolute, too, where the first part of a relative path is not there yet.

@@ -13,8 +13,6 @@
 namespace sluice {
 namespace {
 
-constexpr size_t kLongestPassword = 65'535;  // MQTT 5.0 §3.1.3.6.
-
 absl::Status Failure(const std::string& path, const std::string& problem) {
   return absl::UnavailableError("passwordFile '" + path + "': " + problem);
 }

@@ -1,11 +1,14 @@
 // A password that stands in a file, which whoever rotates it replaces.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "absl/status/statusor.h"
 
 namespace sluice {
+
+inline constexpr size_t kLongestPassword = 65'535;  // In bytes; MQTT 5.0 §3.1.3.6.
 
 // The password in such a file's `content`: all but one line break at the end.
 std::string PasswordOf(std::string content);

@@ -62,6 +62,27 @@ def test_a_file_that_is_not_there_or_is_no_yaml_is_said_so(tmp_path):
     assert done.returncode == 1 and "broken.yaml:" in done.stderr
 
 
+def test_places_that_cannot_be_are_told_by_check(tmp_path):
+    class NoBroker:
+        url = "mqtt://127.0.0.1:1"
+
+    def says(text, **sections):
+        path = tmp_path / "places.yaml"
+        path.write_text(yaml.safe_dump({**config_for(NoBroker, {"in": "c"}), "journal": {"path": str(tmp_path / "state")}, **sections}))
+        done = run("--config", path, "--check")
+        assert done.returncode == 1 and text in done.stdout + done.stderr, done.stdout + done.stderr
+
+    os.mkfifo(tmp_path / "pipe")
+    says("'/proc' is the kernel's, and keeps no files", journal={"path": "/proc/sluice"})
+    says("'/sys/kernel' is the kernel's", journal={"path": "/sys/kernel/sluice/deep"})
+    says("'~' is not expanded", journal={"path": "~/sluice"})
+    says("audit.file: ", audit={"file": str(tmp_path)})
+    says(f"'{tmp_path}/none' is not there", audit={"file": f"{tmp_path}/none/audit.log"})
+    says(f"'{tmp_path}/none' is not there", admin={"listen": f"unix:{tmp_path}/none/s"})
+    says("is no regular file", http={"listen": "127.0.0.1:0", "metricsTokenFile": str(tmp_path / "pipe")})
+    says("Is a directory", http={"listen": "127.0.0.1:0", "metricsTokenFile": str(tmp_path)})
+
+
 def test_a_port_that_is_taken_is_named(world):
     broker = world.broker()
     first = world.gateway(broker, {"in": "c"})
@@ -81,14 +102,17 @@ def test_a_journal_that_everybody_may_write_to_is_a_warning_and_one_that_is_made
     open_to_all = tmp_path / "open"
     open_to_all.mkdir()
     open_to_all.chmod(0o777)
+    told = "can be written to by every user of this machine"
     gateway = world.gateway(broker, {"in": "c"}, journal={"path": str(open_to_all)})
-    warnings = gateway.events("the journal's directory can be written to by every user of this machine")
-    assert [(warning["directory"], warning["mode"]) for warning in warnings] == [(str(open_to_all), "0777")]
+    [warning] = [event["event"] for event in gateway.events() if told in event["event"]]
+    assert f"journal.path: '{open_to_all}' {told} (mode 0777)" in warning
+    checked = run("--config", gateway.config_path, "--check")
+    assert checked.returncode == 0 and told in checked.stdout + checked.stderr
     assert (open_to_all / "journal").stat().st_mode & 0o777 == 0o700
 
     private = tmp_path / "not" / "there"
     gateway = world.gateway(broker, {"in": "c"}, journal={"path": str(private)})
-    assert not gateway.events("the journal's directory can be written to by every user of this machine")
+    assert told not in gateway.process.log()
     assert private.stat().st_mode & 0o777 == 0o700
     assert private.parent.stat().st_mode & 0o777 == 0o700
 

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,6 +31,8 @@ struct FakeWorld {
       {"/etc/sluice/server.pem", FakePem(2).cert}, {"/etc/sluice/server.key", FakePem(2).key},
       {"/etc/sluice/password", "swordfish\n"}};
   std::map<std::string, std::string> unusable_directories;  // And why.
+  std::map<std::string, std::string> unusable_places;       // Of files to append to, and sockets; and why.
+  std::map<std::string, std::string> open_directories;      // And their mode.
   uint64_t disk_bytes = uint64_t{1} << 40;
   std::map<std::string, std::string> links;  // Paths that lead elsewhere.
 
@@ -52,6 +55,15 @@ struct FakeWorld {
       auto unusable = unusable_directories.find(path);
       if (unusable != unusable_directories.end()) return absl::FailedPreconditionError(unusable->second);
       return disk_bytes;
+    };
+    made_up.check_append = made_up.check_socket = [this](const std::string& path) -> absl::Status {
+      auto unusable = unusable_places.find(path);
+      return unusable == unusable_places.end() ? absl::OkStatus() : absl::FailedPreconditionError(unusable->second);
+    };
+    made_up.open_to_all = [this](const std::string& path) -> std::optional<std::string> {
+      auto open = open_directories.find(path);
+      if (open == open_directories.end()) return std::nullopt;
+      return open->second;
     };
     made_up.canonical = [this](const std::string& path) {
       auto link = links.find(path);
