@@ -48,7 +48,7 @@ class WorkerCall final : public rpc::CallHandler, public Stream {
     if (more) call_.Read();
   }
   void OnHalfClose() override { session_->OnReadEnd(); }
-  void OnWritten() override { session_->OnWriteDone(true); }
+  void OnWritten() override { session_->OnWritten(); }
   void OnWake() override {
     if (read_.exchange(false)) call_.Read();
     std::optional<absl::Status> aborted;
@@ -72,10 +72,7 @@ class WorkerCall final : public rpc::CallHandler, public Stream {
   }
 
   // ---- Stream
-  bool Wake() override {
-    waker_->Wake();
-    return false;
-  }
+  void Wake() override { waker_->Wake(); }
   void WriteFrame(rpc::Payload frame) override { call_.Write(std::move(frame)); }
   void ReadFrame() override {
     read_.store(true);

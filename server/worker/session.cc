@@ -146,20 +146,12 @@ SteadyTime SteadyAt(int64_t unix_s, const Clock& clock) {
   return clock.Now() + Millis(std::max<int64_t>(left_s, 0) * 1'000);
 }
 
-void Session::OnWriteDone(bool ok) {
+void Session::OnWritten() {
   bool unstalled = false;
   {
     MutexLock lock(mutex_);
     writing_ = false;
     unstalled = std::exchange(stalled_, false);
-    if (!ok) {
-      flush_ = false;
-      linger_until_ = kNever;
-    }
-  }
-  if (!ok) {
-    Close(absl::CancelledError("the stream broke while a frame was written"), EndReason::kLost);
-    return;
   }
   if (unstalled) SyncWindow();
   Pump();
@@ -312,13 +304,10 @@ void Session::Drain(SteadyTime deadline, const std::string& reason) {
 }
 
 void Session::Pump() {
-  {
-    MutexLock lock(mutex_);
-    if (woken_ || BusyLocked() || !(HasFrameLocked() || MayEndLocked())) return;
-    woken_ = true;
-    if (!stream_.Wake()) return;
-  }
-  OnWake();
+  MutexLock lock(mutex_);
+  if (woken_ || BusyLocked() || !(HasFrameLocked() || MayEndLocked())) return;
+  woken_ = true;
+  stream_.Wake();
 }
 
 void Session::OnWake() {

@@ -30,9 +30,9 @@ class Stream {
  public:
   virtual ~Stream() = default;
   // Asks for Session::OnWake, soon and once for many calls. Thread-safe; called under the session's mutex: must not call
-  // back. True: it has no thread of its own, and the caller is to do it, without the mutex.
-  virtual bool Wake() = 0;
-  // From OnWake. One at a time, until Session::OnWriteDone.
+  // back.
+  virtual void Wake() = 0;
+  // From OnWake. One at a time, until Session::OnWritten.
   virtual void WriteFrame(rpc::Payload frame) = 0;
   // Goes on reading after Session::OnRead has said no. Thread-safe.
   virtual void ReadFrame() = 0;
@@ -95,7 +95,7 @@ SteadyTime SteadyAt(int64_t unix_s, const Clock& clock);
 // Decisions are made under the mutex; the dispatcher, the settle handler, WriteFrame and EndWith are called outside
 // it. Whoever has something to be written, or to end, wakes the stream; what has come together until OnWake is encoded
 // and written there. At most one read and one write are under way; whoever sets `writing_` owns the frame until
-// OnWriteDone. While the gate is closed nothing is read, and the worker's silence does not count.
+// OnWritten. While the gate is closed nothing is read, and the worker's silence does not count.
 // Thread-safe; the On* functions are called by the stream's reactions, at most one OnRead at a time.
 class Session final : public DeliverySink,
                       public ResultSink,
@@ -111,7 +111,7 @@ class Session final : public DeliverySink,
   bool OnRead(std::string_view frame);
   // The worker half-closed.
   void OnReadEnd();
-  void OnWriteDone(bool ok);
+  void OnWritten();
   // After Stream::Wake: starts what may be started now, a write or the end.
   void OnWake();
   // The worker hears nothing more. `why`: CANCELLED (it has gone), or what was wrong with its call.

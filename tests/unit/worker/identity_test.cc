@@ -179,7 +179,7 @@ TEST_F(StreamIdentityTest, TheGateHoldsAlsoWhenTheRateIsOver) {
 // Notes how it ended.
 class BareStream final : public Stream {
  public:
-  bool Wake() override { return true; }
+  void Wake() override {}
   void WriteFrame(rpc::Payload /*frame*/) override {}
   void ReadFrame() override {}
   void EndWith(const absl::Status& status) override { ended = status; }
@@ -235,7 +235,9 @@ TEST_F(StreamIdentityTest, WhatWasWithdrawnOpensNoStreamOnAConnectionThatIsThere
   ASSERT_TRUE(registry.Open(stream, "p", "host", {.authorization = one}).ok());
   EXPECT_FALSE(stream.ended);
   authenticator.withdrawn = "sub:one";
-  ASSERT_TRUE(registry.Open(stream, "p", "host", {.authorization = one}).ok());
+  const auto session = registry.Open(stream, "p", "host", {.authorization = one});
+  ASSERT_TRUE(session.ok());
+  (*session)->OnWake();
   ASSERT_TRUE(stream.ended);
   EXPECT_EQ(stream.ended->code(), absl::StatusCode::kUnauthenticated);
 }

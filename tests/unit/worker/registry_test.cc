@@ -16,7 +16,7 @@ namespace {
 // Notes how it ended.
 class SilentStream final : public Stream {
  public:
-  bool Wake() override { return true; }
+  void Wake() override {}
   void WriteFrame(rpc::Payload /*frame*/) override {}
   void ReadFrame() override {}
   void EndWith(const absl::Status& status) override { ended = status; }
@@ -108,6 +108,7 @@ TEST_F(RegistryTest, RefusesStreamsWhenItHasDrainedOrEnded) {
   SilentStream stream;
   std::shared_ptr<Session> session = *registry.Open(stream, "p", "host");
   registry.DrainAll(clock_.Now() + Millis(1'000), "shutting down");
+  session->OnWake();
   EXPECT_EQ(stream.ended->code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(registry.Open(stream, "p", "host").status().code(), absl::StatusCode::kUnavailable);
   EXPECT_FALSE(registry.WaitEmpty(SteadyTime{}));
@@ -125,6 +126,7 @@ TEST_F(RegistryTest, TicksSessionsOnlyWhenSomethingIsDue) {
   EXPECT_EQ(registry.Tick(clock_.Now()), due);
   clock_.Advance(Millis(10'000));
   registry.Tick(clock_.Now());
+  session->OnWake();
   EXPECT_EQ(stream.ended->code(), absl::StatusCode::kDeadlineExceeded);
 }
 

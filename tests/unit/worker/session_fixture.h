@@ -18,7 +18,8 @@
 
 namespace sluice {
 
-// The worker's end of a stream without a network: frames arrive when it reads.
+// The worker's end of a stream without a network: frames arrive when it reads. What the session asks to be woken for
+// happens when somebody looks at the stream, or at Turn().
 class FakeStream final : public Stream {
  public:
   FakeStream(const SessionContext& context, SteadyTime age_limit, StreamIdentity identity = {})
@@ -32,7 +33,11 @@ class FakeStream final : public Stream {
 
   // ---- verbs
   bool Say(const v1::WorkerFrame& frame) { return SayBytes(frame.SerializeAsString()); }
-  bool SayBytes(const std::string& bytes) { return session_->OnRead(bytes); }
+  bool SayBytes(const std::string& bytes) {
+    const bool more = session_->OnRead(bytes);
+    Turn();
+    return more;
+  }
   bool SayHello(uint32_t messages = 10, const std::string& chain = "temperature") {
     v1::WorkerFrame frame;
     frame.mutable_hello()->set_worker_name("alarm");
@@ -48,21 +53,20 @@ class FakeStream final : public Stream {
   }
   // Reads the frame that is being written; nullopt: none is.
   std::optional<v1::GatewayFrame> Read() {
+    Turn();
     if (!writing_) return std::nullopt;
     v1::GatewayFrame frame = std::move(written_);
     writing_ = false;
-    session_->OnWriteDone(true);
+    session_->OnWritten();
     return frame;
+  }
+  // The loop's turn: does what the session was woken for.
+  void Turn() {
+    if (std::exchange(woken_, false)) session_->OnWake();
   }
   void ReadFrame() override { ++reads_asked; }
   void HalfClose() { session_->OnReadEnd(); }
-  void Vanish() {
-    session_->OnCancel(absl::CancelledError("reset"));
-    if (writing_) {
-      writing_ = false;
-      session_->OnWriteDone(false);
-    }
-  }
+  void Vanish() { session_->OnCancel(absl::CancelledError("reset")); }
   void Done() {
     done_ = true;
     session_->OnDone();
@@ -72,12 +76,18 @@ class FakeStream final : public Stream {
 
   Session& session() { return *session_; }
   const std::shared_ptr<Session>& shared() { return session_; }
-  const std::optional<absl::Status>& ended() const { return ended_; }
+  const std::optional<absl::Status>& ended() {
+    Turn();
+    return ended_;
+  }
   const std::optional<absl::Status>& aborted() const { return aborted_; }
-  int writes() const { return writes_; }
+  int writes() {
+    Turn();
+    return writes_;
+  }
 
   // ---- Stream
-  bool Wake() override { return true; }
+  void Wake() override { woken_ = true; }
   void WriteFrame(rpc::Payload frame) override {
     EXPECT_FALSE(writing_) << "one write at a time";
     EXPECT_FALSE(ended_.has_value()) << "no write after the end";
@@ -94,6 +104,7 @@ class FakeStream final : public Stream {
 
  private:
   std::shared_ptr<Session> session_;
+  bool woken_ = false;
   bool writing_ = false;
   bool done_ = false;
   int writes_ = 0;

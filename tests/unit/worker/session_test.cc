@@ -42,6 +42,7 @@ TEST_F(SessionTest, WelcomesAndDeliversWithinTheWindow) {
 TEST_F(SessionTest, WhatComesDuringAWriteLeavesInOneFrame) {
   OpenAndReadWelcome();
   source_.Publish(NewMessage());
+  worker_.Turn();
   for (int i = 0; i < 5; ++i) source_.Publish(NewMessage());
   worker_.session().SendResults({{.reply_id = 9, .message = ""}});
   EXPECT_EQ(worker_.Read()->deliveries_size(), 1);
@@ -88,6 +89,7 @@ TEST_F(SessionTest, HoldsTheWindowToItsMaximum) {
 TEST_F(SessionTest, AWorkerThatDoesNotReadGetsNothingNewUntilItDoes) {
   OpenAndReadWelcome(3);
   source_.Publish(NewMessage());
+  worker_.Turn();
   clock_.Advance(Millis(1'001));
   source_.Publish(NewMessage());
   EXPECT_EQ(source_.window(1).messages, 0);
@@ -103,6 +105,7 @@ TEST_F(SessionTest, LeavesOutDeliveriesWhoseLeaseEndedWhileItWaited) {
   source_.set_lease(Millis(5'000));
   OpenAndReadWelcome();
   source_.Publish(NewMessage());
+  worker_.Turn();
   source_.Publish(NewMessage());
   clock_.Advance(Millis(4'000));
   source_.Publish(NewMessage());
@@ -152,6 +155,7 @@ TEST_F(SessionTest, TellsThatADeliveryIsLostWhenItHappens) {
   OpenAndReadWelcome();
   const v1::GatewayFrame deliveries = *worker_.Read();
   source_.Revoke(1, deliveries.deliveries(0).delivery_id(), RevokeReason::kLeaseEnded);
+  worker_.Turn();
   source_.Revoke(1, deliveries.deliveries(1).delivery_id(), RevokeReason::kNotBegun);
   v1::GatewayFrame frame = *worker_.Read();
   ASSERT_EQ(frame.revokes_size(), 1);
