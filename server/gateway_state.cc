@@ -20,9 +20,9 @@ absl::Status Gateway::Stages::StartHttp() {
   const HttpConfig& config = config_.http;
   if (config.listen.empty()) return absl::OkStatus();
   if (config.tls) {
-    TlsServerSettings settings{.setting = "http.tls", .protocols = {"http/1.1"}, .protocol_required = false};
-    settings.files.cert_file = config.tls->cert_file;
-    settings.files.key_file = config.tls->key_file;
+    TlsServerSettings settings = SettingsOf("http.tls", *config.tls);
+    settings.protocols = {"http/1.1"};
+    settings.protocol_required = false;
     absl::StatusOr<std::shared_ptr<TlsServer>> tls = TlsServer::Load(std::move(settings), clock_);
     if (!tls.ok()) return tls.status();
     http_tls_ = *std::move(tls);

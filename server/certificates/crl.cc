@@ -1,12 +1,31 @@
 #include "server/certificates/crl.h"
 
+#include <dirent.h>
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <limits>
+#include <memory>
 #include <optional>
+#include <string_view>
+#include <system_error>
+#include <utility>
 
 #include "server/certificates/openssl_ptr.h"
 
 namespace sluice {
+namespace {
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const { closedir(directory); }
+};
+
+absl::Status CannotBeRead(int error) {
+  return absl::InvalidArgumentError("cannot be read: " + std::generic_category().message(error));
+}
+
+}  // namespace
 
 std::vector<X509CrlPtr> ParseCrls(const std::string& text) {
   const NoOpensslErrorsLeft no_errors_left;
@@ -32,9 +51,11 @@ absl::StatusOr<CrlFacts> ReadCrlFacts(const std::string& text) {
                                           ? "holds no revocation list (CRL), neither as PEM nor as DER"
                                           : "holds a revocation list (CRL) that is damaged");
   }
-  CrlFacts facts{.lists = lists.size(), .next_update_unix_s = std::numeric_limits<int64_t>::max(), .issuer = ""};
+  CrlFacts facts{
+      .lists = lists.size(), .next_update_unix_s = std::numeric_limits<int64_t>::max(), .issuer = "", .issuers = {}};
   for (const X509CrlPtr& list : lists) {
     facts.revoked += static_cast<size_t>(std::max(sk_X509_REVOKED_num(X509_CRL_get_REVOKED(list.get())), 0));
+    facts.issuers.push_back(NameText(X509_CRL_get_issuer(list.get())));
     const ASN1_TIME* next = X509_CRL_get0_nextUpdate(list.get());
     const std::optional<int64_t> ends = next == nullptr ? std::nullopt : UnixSeconds(next);
     if (!ends || *ends >= facts.next_update_unix_s) continue;
@@ -45,5 +66,21 @@ absl::StatusOr<CrlFacts> ReadCrlFacts(const std::string& text) {
 }
 
 absl::Status CheckCrls(const std::string& text) { return ReadCrlFacts(text).status(); }
+
+absl::StatusOr<std::vector<std::string>> CrlFilesOf(const std::string& path) {
+  struct stat found{};
+  if (stat(path.c_str(), &found) != 0) return CannotBeRead(errno);
+  if (!S_ISDIR(found.st_mode)) return std::vector<std::string>{path};
+  const std::unique_ptr<DIR, CloseDirectory> open(opendir(path.c_str()));
+  if (open == nullptr) return CannotBeRead(errno);
+  std::vector<std::string> files;
+  while (const dirent* entry = readdir(open.get())) {  // NOLINT(concurrency-mt-unsafe): a DIR of its own.
+    const std::string_view name = entry->d_name;
+    if (!name.starts_with('.')) files.push_back(path + "/" + std::string(name));
+  }
+  if (files.empty()) return absl::InvalidArgumentError("holds no file with a revocation list (CRL)");
+  std::sort(files.begin(), files.end());
+  return files;
+}
 
 }  // namespace sluice

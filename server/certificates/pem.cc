@@ -103,15 +103,30 @@ absl::StatusOr<Expiry> CheckCertificates(const std::string& pem) {
   return Unusable("holds no PEM certificate", WhatItIs(pem));
 }
 
+std::vector<std::string> SubjectsOf(const std::string& pem) {
+  const NoOpensslErrorsLeft no_errors_left;
+  const BioPtr bio = ReadingBio(pem);
+  std::vector<std::string> subjects;
+  while (const X509Ptr cert{PEM_read_bio_X509_AUX(bio.get(), nullptr, GivePassPhrase, nullptr)}) {
+    subjects.push_back(NameText(X509_get_subject_name(cert.get())));
+  }
+  return subjects;
+}
+
+absl::StatusOr<std::string> KeyPasswordOf(std::string content) {
+  if (Holds(content, "-----BEGIN ")) return Unusable("holds no password", WhatItIs(content));
+  // What an editor, or echo, puts at the end of a line.
+  if (content.ends_with('\n')) content.pop_back();
+  if (content.ends_with('\r')) content.pop_back();
+  if (content.empty()) return Unusable("holds no password: it is empty");
+  if (content.size() > 1'024) return Unusable("holds no password: it has more than 1,024 bytes");
+  return content;
+}
+
 absl::StatusOr<std::string> ReadKeyPassword(const std::string& path) {
   absl::StatusOr<std::string> content = ReadPemFile(path);
   if (!content.ok()) return content;
-  // What an editor, or echo, puts at the end of a line.
-  if (content->ends_with('\n')) content->pop_back();
-  if (content->ends_with('\r')) content->pop_back();
-  if (content->empty()) return Unusable("holds no password: it is empty");
-  if (content->size() > 1'024) return Unusable("holds no password: it has more than 1,024 bytes");
-  return content;
+  return KeyPasswordOf(*std::move(content));
 }
 
 bool IsEncryptedKey(const std::string& pem) {
@@ -125,7 +140,8 @@ absl::Status CheckPrivateKey(const std::string& pem, std::string_view password) 
   }
   if (IsEncryptedKey(pem)) {
     if (!password.empty()) return Unusable("is encrypted, and the password is not the one that decrypts it");
-    return Unusable("is encrypted, and nobody is there to be asked for its pass phrase (openssl pkey decrypts it)");
+    return Unusable(
+        "is encrypted: set keyPasswordFile to a file that holds its password, or decrypt it (openssl pkey)");
   }
   if (Holds(pem, "PRIVATE KEY-----")) return Unusable("holds a PEM private key that is damaged");
   return Unusable("holds no PEM private key", WhatItIs(pem));
@@ -139,6 +155,7 @@ absl::Status CheckPair(const std::string& cert_pem, const std::string& key_pem, 
   if (X509_check_private_key(cert.get(), key.get()) != 1) return Unusable("is not the key of the certificate");
   const SslContextPtr context(SSL_CTX_new(TLS_method()));
   if (context == nullptr) return absl::InternalError("OpenSSL has no TLS");
+  SSL_CTX_set_security_level(context.get(), 2);  // As both sides have it (tls_setup.h).
   ERR_clear_error();
   if (SSL_CTX_use_certificate(context.get(), cert.get()) != 1 ||
       SSL_CTX_use_PrivateKey(context.get(), key.get()) != 1) {

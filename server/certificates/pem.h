@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -26,7 +27,8 @@ struct Expiry {
 // `pem` holds certificates, all of which can be read.
 absl::StatusOr<Expiry> CheckCertificates(const std::string& pem);
 
-// The text of a file, without the line's end that an editor puts there.
+// What a file that holds a key's password has in it, without the line's end that an editor puts there.
+absl::StatusOr<std::string> KeyPasswordOf(std::string content);
 absl::StatusOr<std::string> ReadKeyPassword(const std::string& path);
 
 // `pem` holds a private key that `password` decrypts, or, where that is empty, that none is needed for.
@@ -34,6 +36,9 @@ absl::Status CheckPrivateKey(const std::string& pem, std::string_view password =
 
 // It needs a pass phrase.
 bool IsEncryptedKey(const std::string& pem);
+
+// Who the certificates of a text that was checked belong to: "CN = plant".
+std::vector<std::string> SubjectsOf(const std::string& pem);
 
 // The key is that of the first certificate, and OpenSSL would use both: it refuses keys that are too short. Both were
 // checked before.

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/certificates/ciphers.h"
 #include "server/config/address.h"
 #include "server/config/client_id.h"
 #include "server/config/pem_files.h"
@@ -11,11 +12,15 @@
 namespace sluice {
 namespace {
 
+// Of the files and their meaning; what only the wire driver can do is refused by CheckDriver().
 void ReadTls(Reading& reading, MapReader& map, MqttTls& tls) {
-  if (const Entry* more = map.Find("tls")) {
-    MapReader inner(reading, kConnectionTlsSection, *more, map.PathOf("tls"));
-    inner.Read("alpn", tls.alpn);
-  }
+  const Entry nothing;
+  const Entry* more = map.Find("tls");
+  MapReader inner(reading, kConnectionTlsSection, more == nullptr ? nothing : *more, map.PathOf("tls"));
+  inner.Read("alpn", tls.alpn);
+  inner.Read("keyPasswordFile", tls.key_password_file);
+  inner.Read("crl", tls.crl);
+  ReadTlsProtocol(inner, tls.min_version, tls.ciphers);
   map.Read("caFile", tls.ca_file);
   const bool cert = map.Read("certFile", tls.cert_file);
   const bool key = map.Read("certKeyFile", tls.key_file);
@@ -25,8 +30,29 @@ void ReadTls(Reading& reading, MapReader& map, MqttTls& tls) {
   if (key && map.Find("certFile") == nullptr) {
     map.Error("certKeyFile", "a key without its certificate; set certFile too, or neither");
   }
+  if (!tls.key_password_file.empty() && map.Find("certKeyFile") == nullptr) {
+    inner.Error("keyPasswordFile", "a password without its key; set certKeyFile and certFile too, or none of them");
+  }
   map.Read("verifyHostname", tls.verify_hostname);
-  CheckPemFiles(reading, map, {"certFile", tls.cert_file}, {"certKeyFile", tls.key_file}, {"caFile", tls.ca_file});
+  CheckTlsFiles(reading, {map, "certFile", tls.cert_file}, {map, "certKeyFile", tls.key_file},
+                {inner, "keyPasswordFile", tls.key_password_file}, {map, "caFile", tls.ca_file},
+                {inner, "crl", tls.crl});
+}
+
+// Paho knows no revocation lists, lets no version be set that is above 1.2, and no ciphers of 1.3.
+void CheckDriver(Reading& reading, MapReader& map, const MqttOptions& options) {
+  const Entry* tls = map.Find("tls");
+  if (tls == nullptr || options.driver != MqttDriver::kPaho) return;
+  const auto refuse = [&](std::string_view key, std::string_view why) {
+    for (const Entry& entry : tls->value.entries) {
+      if (entry.key != key) continue;
+      reading.Error(entry.value.at, text::Concat(map.PathOf("tls"), ".", key, ": driver is paho, which ", why,
+                                                 "; allowed: driver: wire, or no such key"));
+    }
+  };
+  if (!options.tls.crl.empty()) refuse("crl", "knows no revocation lists");
+  if (options.tls.min_version != "1.2") refuse("minVersion", "cannot be kept to TLS 1.3");
+  if (std::ranges::any_of(options.tls.ciphers, IsTls13Cipher)) refuse("ciphers", "takes ciphers of TLS 1.2 only");
 }
 
 // The first key of TLS that is set; empty: none is.
@@ -173,6 +199,7 @@ void ReadConnection(Reading& reading, const Entry& entry, Draft& draft) {
   std::string driver = "wire";
   map.Read("driver", driver);
   options.driver = driver == "paho" ? MqttDriver::kPaho : MqttDriver::kWire;
+  CheckDriver(reading, map, options);
   ReadReplies(reading, map, options, draft.connections[entry.key]);
 }
 

@@ -72,12 +72,7 @@ void ReadHttp(Reading& reading, const Entry& entry, HttpConfig& http) {
   if (!map.valid()) return;
   map.Read("listen", http.listen);
   if (const Entry* given = map.Find("tls")) {
-    HttpTls& tls = http.tls.emplace();
-    MapReader files(reading, kHttpTlsSection, *given, "http.tls");
-    if (files.Find("certFile") != nullptr) files.Read("certFile", tls.cert_file);
-    if (files.Find("keyFile") != nullptr) files.Read("keyFile", tls.key_file);
-    const std::string none;
-    CheckPemFiles(reading, files, {"certFile", tls.cert_file}, {"keyFile", tls.key_file}, {"certFile", none});
+    ReadListenerTls(reading, kHttpTlsSection, *given, "http.tls", "", http.tls.emplace());
   }
   if (map.Read("metricsTokenFile", http.metrics_token_file)) CheckToken(reading, map, http);
 }

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "server/certificates/ciphers.h"
 #include "server/config/address.h"
 #include "server/config/byte_size.h"
 #include "server/config/duration.h"
@@ -62,7 +63,7 @@ bool LooksLikePath(std::string_view text) {
   if (text.empty() || text.starts_with('/') || text.starts_with("./") || text.starts_with("../") ||
       text.starts_with("~/"))
     return true;
-  constexpr std::string_view kEndings[] = {".pem", ".crt", ".cer", ".cert", ".key", ".txt"};
+  constexpr std::string_view kEndings[] = {".pem", ".crt", ".cer", ".cert", ".key", ".crl", ".txt"};
   return std::ranges::any_of(kEndings, [text](std::string_view ending) { return text.ends_with(ending); });
 }
 
@@ -104,40 +105,6 @@ std::string MapReader::PathOf(std::string_view key) const {
   return path_.empty() ? std::string(key) : text::Concat(path_, ".", key);
 }
 
-void MapReader::CheckKey(const Entry& entry) {
-  const std::string where = path_.empty() ? "" : text::Concat(path_, ": ");
-  for (size_t i = 0; i < section_.keys.size(); ++i) {
-    const std::string_view name = section_.keys[i].name;
-    if (entry.key != name && !(section_.any_case && text::EqualsIgnoreCase(entry.key, name))) continue;
-    const Entry*& known = entries_[i];
-    if (known == nullptr) {
-      known = &entry;
-    } else if ((known->key == name) == (entry.key == name)) {
-      reading_.Error(
-          entry.at, text::Concat(where, "key '", entry.key, "' is given twice; the first is in line ", known->at.line));
-    } else {
-      const Entry& loser = entry.key == name ? *known : entry;
-      reading_.Warn(loser.at, text::Concat(where, "'", loser.key, "' is ignored, as '", name, "' is given too"));
-      if (entry.key == name) known = &entry;
-    }
-    return;
-  }
-  std::vector<std::string_view> names;
-  for (const Key& key : section_.keys) names.push_back(key.name);
-  const std::string known = text::Concat("known keys: ", text::Join(names, ", "));
-  if (entry.key == "<<") {
-    reading_.Error(entry.at, text::Concat(where, "YAML's merge key '<<' is not supported; ", known));
-  } else if (!text::IsWord(entry.key)) {  // It may be a value that lost its key, even a password.
-    reading_.Error(entry.at, text::Concat(where,
-                                          "an unknown key, not shown as it is no plain word (is a ': ' missing "
-                                          "behind a key?); ",
-                                          known));
-  } else {
-    reading_.Error(entry.at,
-                   text::Concat(where, "unknown key '", entry.key, "'", DidYouMean(entry.key, names), "; ", known));
-  }
-}
-
 const Entry* MapReader::FindEntry(std::string_view key) const {
   const Key& known = section_.Find(key);
   return entries_[static_cast<size_t>(&known - section_.keys.data())];
@@ -161,7 +128,8 @@ std::optional<Text> MapReader::ToText(const Key& key, const Value& value, const 
   Text result{.text = value.text, .shown = Quoted(value.text), .at = value.at};
   const bool secret = key.type == KeyType::kSecret;
   if (secret || value.alias) result.shown = "a value that is not shown";
-  if (key.type == KeyType::kFile && !LooksLikePath(value.text) && !text::Contains(value.text, "${")) {
+  const bool names_file = key.type == KeyType::kFile || key.type == KeyType::kFileOrDirectory;
+  if (names_file && !LooksLikePath(value.text) && !text::Contains(value.text, "${")) {
     result.shown = "a text that is not shown, as it does not look like a path";
   }
   if (value.literal || key.type == KeyType::kTarget || key.type == KeyType::kReplyFilters) return result;
@@ -222,6 +190,13 @@ absl::Status MapReader::CheckText(const Key& key, const std::string& text) const
     }
     case KeyType::kPath:
       return CheckNoTilde(text);
+    case KeyType::kFileOrDirectory: {
+      if (text.empty()) return absl::InvalidArgumentError("is empty");
+      if (absl::Status status = CheckNoTilde(text); !status.ok()) return status;
+      return reading_.surroundings().files_of(text).status();
+    }
+    case KeyType::kCiphers:
+      return CheckCipher(text);
     case KeyType::kTopic: {
       const absl::Status status = CheckTopicName(text);
       return status.ok() ? CheckNoControlCharacters(text) : status;
@@ -367,10 +342,31 @@ bool MapReader::Read(std::string_view key, std::map<std::string, std::vector<std
   return true;
 }
 
+bool MapReader::ReadCiphers(std::string_view key, std::vector<std::string>& out) {
+  const std::optional<Text> value = ReadText(key);
+  if (!value) return false;
+  std::vector<std::string> names;
+  bool good = true;
+  for (const std::string_view name : text::Split(value->text, ':')) {
+    const absl::Status status = CheckCipher(name);
+    if (!status.ok()) {
+      good = false;
+      const std::string hint = absl::IsNotFound(status) ? DidYouMean(name, CipherNames()) : "";
+      Reject(key, *value, text::Concat(Quoted(name), " ", text::Message(status)), hint);
+    }
+    names.emplace_back(name);
+  }
+  if (good) out = std::move(names);
+  return good;
+}
+
 bool MapReader::Read(std::string_view key, std::vector<std::string>& out) {
   const Entry* entry = Find(key);
   if (entry == nullptr) return false;
   const Key& known = section_.Find(key);
+  if (known.type == KeyType::kCiphers && entry->value.kind == Value::Kind::kScalar) {
+    return ReadCiphers(key, out);
+  }
   if (known.type == KeyType::kAlpnList && entry->value.kind == Value::Kind::kScalar) {
     std::string only;
     if (!Read(key, only)) return false;
@@ -389,7 +385,10 @@ bool MapReader::Read(std::string_view key, std::vector<std::string>& out) {
     if (!item) continue;
     absl::Status status;
     std::string hint;
-    if (known.type == KeyType::kProcessors || known.type == KeyType::kWords) {
+    if (known.type == KeyType::kCiphers) {
+      status = CheckText(known, item->text);
+      if (absl::IsNotFound(status)) hint = DidYouMean(item->text, CipherNames());
+    } else if (known.type == KeyType::kProcessors || known.type == KeyType::kWords) {
       const std::vector<std::string_view> words = Words(known.allowed);
       if (std::find(words.begin(), words.end(), item->text) == words.end()) {
         status = absl::InvalidArgumentError(known.type == KeyType::kWords ? "no such name" : "no such processor");

@@ -102,7 +102,10 @@ class MapReader {
  private:
   const Entry* FindEntry(std::string_view key) const;
   void CheckKey(const Entry& entry);
+  std::string KnownElsewhere(std::string_view word) const;
   std::optional<Text> ToText(const Key& key, const Value& value, const std::string& path);
+  // One text with ':' between the names.
+  bool ReadCiphers(std::string_view key, std::vector<std::string>& out);
   bool ReadDuration(std::string_view key, Millis granularity, Millis& out);
   bool ReadUnsigned(std::string_view key, uint64_t& out);
   absl::Status CheckText(const Key& key, const std::string& text) const;

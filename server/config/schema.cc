@@ -1,5 +1,6 @@
 #include "server/config/schema.h"
 
+#include <algorithm>
 #include <cassert>
 
 namespace sluice {
@@ -127,11 +128,32 @@ constexpr Key kWorkersKeys[] = {
      "spread over replicas that came later. 0: never."},
 };
 
+// Of every listener.
+constexpr Key kKeyPasswordFile = {"keyPasswordFile", kFile, "", "",
+                                  "A file with the password of an encrypted `keyFile`; one line break at its end does "
+                                  "not count. None: the key is not "
+                                  "encrypted."};
+constexpr Key kClientCrl = {
+    "clientCrl", kFileOrDirectory, "", "",
+    "Revocation lists (CRL, PEM or DER), a file or a directory of them: clients' certificates that are withdrawn. "
+    "There "
+    "must be one that has not run out of each CA in a client's chain, or it is not let in. Looked at every second; "
+    "connections of what is withdrawn meanwhile are ended. Needs `clientCaFile`."};
+constexpr Key kMinVersion = {"minVersion", kChoice, "1.2", "1.2|1.3", "The least version of TLS that is spoken."};
+constexpr Key kCiphersKey = {
+    "ciphers", kCiphers, "", "",
+    "The ciphers that are used, the best first, by OpenSSL's names or the standard's; only with forward secrecy and "
+    "authenticated encryption. Of a version of TLS that none is named of, all of these. None: all."};
+
 constexpr Key kWorkersTlsKeys[] = {
     {"certFile", kFile, "", "", "The gateway's certificate chain (PEM) for workers.", true},
     {"keyFile", kFile, "", "", "Its key (PEM).", true},
     {"clientCaFile", kFile, "", "",
      "Workers must show a certificate of this CA (PEM). None: any worker may connect, which is said as a warning."},
+    kKeyPasswordFile,
+    kClientCrl,
+    kMinVersion,
+    kCiphersKey,
 };
 
 constexpr Key kWorkersWindowKeys[] = {
@@ -168,6 +190,9 @@ constexpr Key kHttpKeys[] = {
 constexpr Key kHttpTlsKeys[] = {
     {"certFile", kFile, "", "", "The certificate chain (PEM) of the port. Replaced files are read again.", true},
     {"keyFile", kFile, "", "", "Its key (PEM).", true},
+    kKeyPasswordFile,
+    kMinVersion,
+    kCiphersKey,
 };
 
 constexpr Key kLogKeys[] = {
@@ -229,6 +254,10 @@ constexpr Key kAdminTlsKeys[] = {
     {"keyFile", kFile, "", "", "Its key (PEM).", true},
     {"clientCaFile", kFile, "", "",
      "Clients must show a certificate of this CA (PEM). None: any client may connect, which is said as a warning."},
+    kKeyPasswordFile,
+    kClientCrl,
+    kMinVersion,
+    kCiphersKey,
 };
 
 }  // namespace
@@ -306,6 +335,10 @@ std::span<const Section* const> AllSections() {
       &kAdminTlsSection,
   };
   return kAll;
+}
+
+bool Section::Has(std::string_view name) const {
+  return std::ranges::any_of(keys, [name](const Key& key) { return key.name == name; });
 }
 
 const Key& Section::Find(std::string_view name) const {

@@ -13,6 +13,7 @@ enum class KeyType {
   kSecret,             // Text that never appears in an error.
   kFile,               // Path of a file that must be readable.
   kPath,               // Path of what the gateway makes where it is not there.
+  kFileOrDirectory,    // Path of a file, or of a directory whose files are meant.
   kChoice,             // `allowed` lists the words: "debug|info".
   kFlag,               // true or false.
   kNumber,             // Whole; `allowed` is the range: "1..65535".
@@ -24,6 +25,7 @@ enum class KeyType {
   kFilter,             // A topic filter.
   kFilterList,         // A list of topic filters.
   kAlpnList,           // A list of ALPN's names of protocols, or one.
+  kCiphers,            // A list of names of TLS' ciphers, or one text with ':' between them.
   kServer,             // A broker's address.
   kListen,             // HOST:PORT
   kListenOrUnix,       // HOST:PORT or unix:PATH
@@ -59,6 +61,7 @@ struct Section {
   bool any_case = false;  // Keys are found in whatever case they are written, as in RuleGo.
 
   const Key& Find(std::string_view name) const;  // It must be there.
+  bool Has(std::string_view name) const;
 };
 
 extern const Section kTopSection;

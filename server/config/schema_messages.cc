@@ -37,7 +37,7 @@ constexpr Key kConnectionKeys[] = {
      "MQTT 5: how long the broker keeps the session while the gateway is away. Whole seconds."},
     {"caFile", kFile, "", "", "The CA (PEM) that signed the broker's certificate. None: the system's."},
     {"certFile", kFile, "", "", "The gateway's certificate (PEM) for the broker; needs `certKeyFile`."},
-    {"certKeyFile", kFile, "", "", "The key (PEM, without a passphrase) of `certFile`."},
+    {"certKeyFile", kFile, "", "", "The key (PEM) of `certFile`."},
     {"verifyHostname", kFlag, "true", "",
      "false: any certificate of the CA will do, whatever host it names. Said as a warning at start."},
     {"tls", kMap, "", "", "More of TLS."},
@@ -68,6 +68,22 @@ constexpr Key kConnectionTlsKeys[] = {
      "What to offer with ALPN, the best first, where one port serves several protocols: AWS IoT Core takes MQTT on "
      "port "
      "443 with `x-amzn-mqtt-ca`. For `wss` it is `http/1.1`, if anything. None: nothing is offered."},
+    {"keyPasswordFile", kFile, "", "",
+     "A file with the password of an encrypted `certKeyFile`; one line break at its end does not count. None: the key "
+     "is "
+     "not encrypted."},
+    {"crl", kFileOrDirectory, "", "",
+     "Revocation lists (CRL, PEM or DER), a file or a directory of them: brokers' certificates that are withdrawn. "
+     "There "
+     "must be one that has not run out of each CA in the broker's chain. Read, as all files here, at each attempt to "
+     "connect. Needs `driver: wire`."},
+    {"minVersion", kChoice, "1.2", "1.2|1.3", "The least version of TLS that is spoken. 1.3 needs `driver: wire`."},
+    {"ciphers", kCiphers, "", "",
+     "The ciphers that are offered, the best first, by OpenSSL's names or the standard's; only with forward secrecy "
+     "and "
+     "authenticated encryption. Of a version of TLS that none is named of, all of these. None: all. `driver: paho` "
+     "takes "
+     "those of TLS 1.2 only."},
 };
 
 constexpr Key kConnectionRepliesKeys[] = {

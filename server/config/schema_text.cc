@@ -23,6 +23,8 @@ std::string Allowed(const Key& key) {
       return "any text";
     case kFile:
       return "the path of a file";
+    case kFileOrDirectory:
+      return "the path of a file or a directory";
     case kChoice:
       return text::Join(text::Split(key.allowed, '|'), ", ");
     case kFlag:
@@ -39,6 +41,8 @@ std::string Allowed(const Key& key) {
       return text::Concat(from_to("a size"), ", such as 1048576, 10MB or 64MiB");
     case kTopic:
       return "a topic without wildcards";
+    case kCiphers:
+      return "a list of names such as ECDHE-ECDSA-AES128-GCM-SHA256 or TLS_AES_128_GCM_SHA256";
     case kServer:
       return "host:port, or one of tcp:// mqtt:// ssl:// mqtts:// ws:// wss:// before it";
     case kListen:

@@ -65,7 +65,7 @@ void CheckPlaces(Reading& reading, const Entry& root, const Draft& draft);
 std::optional<AuthenticationOptions> ReadAuthentication(Reading& reading, const Entry& entry, const std::string& path,
                                                         const std::optional<ListenerTls>& tls);
 
-// The files of a listener. `without_ca` is warned of when there is no clientCaFile.
+// TLS of a listener. `without_ca` is warned of when there is no clientCaFile, where the section has one.
 void ReadListenerTls(Reading& reading, const Section& section, const Entry& entry, std::string path,
                      std::string_view without_ca, ListenerTls& tls);
 

@@ -13,6 +13,7 @@
 #include <iterator>
 #include <system_error>
 
+#include "server/certificates/crl.h"
 #include "server/config/directory.h"
 
 namespace sluice {
@@ -58,6 +59,7 @@ Surroundings Surroundings::Real() {
   real.check_file = CheckRegularFile;
   real.check_append = CheckAppend;
   real.check_socket = CheckSocket;
+  real.files_of = CrlFilesOf;
   real.disk_of = DiskOf;
   real.open_to_all = OpenToAll;
   real.canonical = [](const std::string& path) {

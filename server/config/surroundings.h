@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -23,6 +24,8 @@ struct Surroundings {
   // path is at fault: "'/var/log/x' is not there".
   std::function<absl::Status(const std::string& path)> check_append;
   std::function<absl::Status(const std::string& path)> check_socket;
+  // The files of a directory, or the file itself, as CrlFilesOf has it.
+  std::function<absl::StatusOr<std::vector<std::string>>(const std::string& path)> files_of;
   // The bytes of the file system that directory `path` is on, which need not be there yet. The error says why the
   // gateway could not have it: "'/etc/passwd' is no directory". Changes nothing.
   std::function<absl::StatusOr<uint64_t>(const std::string& path)> disk_of;

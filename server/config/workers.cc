@@ -30,10 +30,19 @@ void ReadListenerTls(Reading& reading, const Section& section, const Entry& entr
   MapReader map(reading, section, entry, std::move(path));
   if (map.Find("certFile") != nullptr) map.Read("certFile", tls.cert_file);
   if (map.Find("keyFile") != nullptr) map.Read("keyFile", tls.key_file);
-  map.Read("clientCaFile", tls.client_ca_file);
-  CheckPemFiles(reading, map, {"certFile", tls.cert_file}, {"keyFile", tls.key_file},
-                {"clientCaFile", tls.client_ca_file});
-  if (map.valid() && map.Find("clientCaFile") == nullptr) map.Warn("clientCaFile", without_ca);
+  map.Read("keyPasswordFile", tls.key_password_file);
+  ReadTlsProtocol(map, tls.min_version, tls.ciphers);
+  const bool asks = section.Has("clientCaFile");  // For clients' certificates.
+  if (asks) {
+    map.Read("clientCaFile", tls.client_ca_file);
+    if (map.Read("clientCrl", tls.client_crl) && map.Find("clientCaFile") == nullptr) {
+      map.Error("clientCrl", "no client shows a certificate without clientCaFile; allowed: both, or neither");
+    }
+  }
+  CheckTlsFiles(reading, {map, "certFile", tls.cert_file}, {map, "keyFile", tls.key_file},
+                {map, "keyPasswordFile", tls.key_password_file}, {map, "clientCaFile", tls.client_ca_file},
+                {map, "clientCrl", tls.client_crl});
+  if (asks && map.valid() && map.Find("clientCaFile") == nullptr) map.Warn("clientCaFile", without_ca);
 }
 
 void ReadWorkers(Reading& reading, MapReader& top, Draft& draft) {

@@ -16,6 +16,10 @@ struct MqttTls {
   std::string ca_file;    // Empty: the system's.
   std::string cert_file;  // Both or neither.
   std::string key_file;
+  std::string key_password_file;     // Decrypts key_file.
+  std::string crl;                   // A file (PEM or DER) or a directory: brokers' certificates that are withdrawn.
+  std::string min_version = "1.2";   // Or "1.3".
+  std::vector<std::string> ciphers;  // Names; empty: all with forward secrecy.
   bool verify_hostname = true;
   std::vector<std::string> alpn;  // Protocols to offer, the best first; empty: none. Each 1 … 255 bytes.
 

@@ -100,11 +100,7 @@ absl::StatusOr<SslContextPtr> MakeTlsContext(const TlsServerSettings& options, c
   SslContextPtr made(SSL_CTX_new(TLS_server_method()));
   SSL_CTX* context = made.get();
   if (context == nullptr) return absl::InternalError("OpenSSL has no TLS");
-  std::vector<std::string> ciphers;
-  for (const std::string_view name : text::Split(options.ciphers, ':')) {
-    if (!name.empty()) ciphers.emplace_back(name);
-  }
-  const absl::Status protocol = SetProtocol(context, options.min_version, ciphers);
+  const absl::Status protocol = SetProtocol(context, options.min_version, options.ciphers);
   if (!protocol.ok()) {
     return absl::InvalidArgumentError(text::Concat(options.setting, ".", text::Message(protocol)));
   }

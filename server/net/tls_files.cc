@@ -1,12 +1,8 @@
 #include "server/net/tls_files.h"
 
-#include <dirent.h>
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <memory>
-#include <system_error>
 #include <utility>
 
 #include "server/certificates/crl.h"
@@ -15,29 +11,6 @@
 
 namespace sluice {
 namespace {
-
-struct CloseDirectory {
-  void operator()(DIR* directory) const { closedir(directory); }
-};
-
-bool IsDirectory(const std::string& path) {
-  struct stat found{};
-  return stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode);
-}
-
-// What lies in it, in order; without what begins with a dot (a mounted Secret's own links).
-absl::StatusOr<std::vector<std::string>> FilesOf(const std::string& directory) {
-  const std::unique_ptr<DIR, CloseDirectory> open(opendir(directory.c_str()));
-  if (open == nullptr) {
-    return absl::InvalidArgumentError(text::Concat("cannot be read: ", std::generic_category().message(errno)));
-  }
-  std::vector<std::string> paths;
-  while (const dirent* entry = readdir(open.get())) {  // NOLINT(concurrency-mt-unsafe): a DIR of its own.
-    if (entry->d_name[0] != '.') paths.push_back(text::Concat(directory, "/", std::string_view(entry->d_name)));
-  }
-  std::sort(paths.begin(), paths.end());
-  return paths;
-}
 
 // Errors of one setting, which all begin alike.
 class Settings {
@@ -68,10 +41,6 @@ absl::Status ReadKey(const Settings& settings, const TlsFiles& files, TlsTexts& 
     absl::StatusOr<std::string> password = ReadKeyPassword(files.key_password_file);
     if (!password.ok()) return settings.Unusable("keyPasswordFile", files.key_password_file, password.status());
     texts.key_password = *std::move(password);
-  } else if (IsEncryptedKey(texts.key)) {
-    return settings.Unusable("keyFile", files.key_file,
-                             "is encrypted: set keyPasswordFile to a file that holds its password, or decrypt it "
-                             "(openssl pkey)");
   }
   if (const absl::Status usable = CheckPrivateKey(texts.key, texts.key_password); !usable.ok()) {
     return settings.Unusable("keyFile", files.key_file, usable);
@@ -80,14 +49,9 @@ absl::Status ReadKey(const Settings& settings, const TlsFiles& files, TlsTexts& 
 }
 
 absl::Status ReadCrls(const Settings& settings, const std::string& where, TlsTexts& texts) {
-  std::vector<std::string> paths = {where};
-  if (IsDirectory(where)) {
-    absl::StatusOr<std::vector<std::string>> found = FilesOf(where);
-    if (!found.ok()) return settings.Unusable("clientCrl", where, found.status());
-    if (found->empty()) return settings.Unusable("clientCrl", where, "holds no file with a revocation list (CRL)");
-    paths = *std::move(found);
-  }
-  for (const std::string& path : paths) {
+  const absl::StatusOr<std::vector<std::string>> paths = CrlFilesOf(where);
+  if (!paths.ok()) return settings.Unusable("clientCrl", where, paths.status());
+  for (const std::string& path : *paths) {
     absl::StatusOr<std::string> content = settings.Read("clientCrl", path);
     if (!content.ok()) return content.status();
     if (const absl::Status usable = CheckCrls(*content); !usable.ok()) {
@@ -145,8 +109,8 @@ std::string TlsFilesStamp(const TlsFiles& files) {
        {&files.cert_file, &files.key_file, &files.key_password_file, &files.client_ca_file, &files.client_crl}) {
     AppendStamp(stamp, *path);
   }
-  if (!files.client_crl.empty() && IsDirectory(files.client_crl)) {
-    if (const absl::StatusOr<std::vector<std::string>> paths = FilesOf(files.client_crl); paths.ok()) {
+  if (!files.client_crl.empty()) {
+    if (const absl::StatusOr<std::vector<std::string>> paths = CrlFilesOf(files.client_crl); paths.ok()) {
       for (const std::string& path : *paths) AppendStamp(stamp, path);
     }
   }

@@ -25,6 +25,17 @@ void WarnOf(const TlsServerSettings& options, const TlsTexts& texts, int64_t now
 
 }  // namespace
 
+TlsServerSettings SettingsOf(std::string setting, const ListenerTls& tls) {
+  return {.setting = std::move(setting),
+          .files = {.cert_file = tls.cert_file,
+                    .key_file = tls.key_file,
+                    .key_password_file = tls.key_password_file,
+                    .client_ca_file = tls.client_ca_file,
+                    .client_crl = tls.client_crl},
+          .min_version = tls.min_version,
+          .ciphers = tls.ciphers};
+}
+
 absl::StatusOr<std::shared_ptr<TlsServer>> TlsServer::Load(TlsServerSettings options, const Clock& clock) {
   std::shared_ptr<TlsServer> server(new TlsServer(std::move(options), clock));
   if (absl::Status status = server->Reload(); !status.ok()) return status;

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/certificates/listener_tls.h"
 #include "server/net/peer.h"
 #include "server/net/tls_files.h"
 #include "server/runtime/clock.h"
@@ -26,14 +27,16 @@ struct TlsServerSettings {
   bool client_certificate_optional = false;
   // "1.2" or "1.3".
   std::string min_version = "1.2";
-  // Names as OpenSSL has them, with colons between: TLS_… of 1.3, others of 1.2. Those of a version that none is named
-  // of stay as they are. Only ciphers with forward secrecy and authenticated encryption are taken.
-  std::string ciphers;
+  // Names, as ciphers.h takes them. Those of a version that none is named of stay as they are.
+  std::vector<std::string> ciphers;
   // ALPN: what the listener speaks, the best first.
   std::vector<std::string> protocols = {"h2"};
   // A client that names no protocol is refused, as gRPC's own server does.
   bool protocol_required = true;
 };
+
+// Of a section of the configuration, `setting`.
+TlsServerSettings SettingsOf(std::string setting, const ListenerTls& tls);
 
 // TLS 1.2 and 1.3; no resumption, so that each connection shows a certificate that is good now. Thread-safe.
 class TlsServer final : public Tickable {

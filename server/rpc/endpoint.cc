@@ -52,13 +52,9 @@ absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Start(Options options, std::
   auto impl = std::make_shared<Impl>();
   impl->name = options.name;
   if (options.tls) {
-    absl::StatusOr<std::shared_ptr<TlsServer>> tls =
-        TlsServer::Load({.setting = absl::StrCat(options.name, ".tls"),
-                         .files = {.cert_file = options.tls->cert_file,
-                                   .key_file = options.tls->key_file,
-                                   .client_ca_file = options.tls->client_ca_file},
-                         .client_certificate_optional = options.client_certificate_optional},
-                        clock);
+    TlsServerSettings settings = SettingsOf(absl::StrCat(options.name, ".tls"), *options.tls);
+    settings.client_certificate_optional = options.client_certificate_optional;
+    absl::StatusOr<std::shared_ptr<TlsServer>> tls = TlsServer::Load(std::move(settings), clock);
     if (!tls.ok()) return tls.status();
     impl->tls = *std::move(tls);
   }

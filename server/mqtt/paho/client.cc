@@ -5,6 +5,8 @@
 #include <exception>
 #include <utility>
 
+#include "server/certificates/ciphers.h"
+#include "server/certificates/pem.h"
 #include "server/mqtt/connection_life.h"
 #include "server/mqtt/packet_size.h"
 #include "server/mqtt/paho/factory.h"
@@ -30,7 +32,8 @@ void KeepPahoRunning() {
       new mqtt::async_client("tcp://127.0.0.1:1", "anchor", mqtt::create_options(MQTTVERSION_5, 1));
 }
 
-mqtt::ssl_options TlsOptions(const MqttTls& tls) {
+// `key_password` is that of the key file; empty: it needs none.
+mqtt::ssl_options TlsOptions(const MqttTls& tls, const std::string& key_password) {
   mqtt::ssl_options ssl;
   ssl.set_enable_server_cert_auth(true);
   ssl.set_verify(tls.verify_hostname);
@@ -39,7 +42,9 @@ mqtt::ssl_options TlsOptions(const MqttTls& tls) {
   if (!tls.cert_file.empty()) {
     ssl.set_key_store(tls.cert_file);
     ssl.set_private_key(tls.key_file);
+    if (!key_password.empty()) ssl.set_private_key_password(key_password);
   }
+  ssl.set_enabled_cipher_suites(CipherListsOf(tls.ciphers).tls12);
   if (!tls.alpn.empty()) ssl.set_alpn_protos(tls.alpn);
   return ssl;
 }
@@ -169,7 +174,15 @@ absl::Status Client::Connect() {
   connect.set_connect_timeout(std::chrono::ceil<std::chrono::seconds>(options_.connect_timeout));
   if (!options_.username.empty()) connect.set_user_name(options_.username);
   if (!password.empty()) connect.set_password(password);
-  if (options_.tls.enabled) connect.set_ssl(TlsOptions(options_.tls));
+  if (options_.tls.enabled) {
+    absl::StatusOr<std::string> key_password = "";
+    if (!options_.tls.key_password_file.empty()) key_password = ReadKeyPassword(options_.tls.key_password_file);
+    if (!key_password.ok()) {
+      const std::string where = "tls.keyPasswordFile '" + options_.tls.key_password_file + "': ";
+      return absl::InvalidArgumentError(where + std::string(key_password.status().message()));
+    }
+    connect.set_ssl(TlsOptions(options_.tls, *key_password));
+  }
 
   // Declared out here: Paho takes the options by value, and the copy points into these.
   mqtt::properties properties;

@@ -7,7 +7,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "server/certificates/crl.h"
 #include "server/certificates/pem.h"
 #include "server/certificates/tls_setup.h"
 #include "server/runtime/text.h"
@@ -26,7 +28,7 @@ absl::StatusOr<std::string> ReadFile(std::string_view setting, const std::string
 }
 
 constexpr CertificateWords kWords = {
-    .authorities = "caFile", .crl = "a revocation list", .purpose = "servers (extendedKeyUsage has no serverAuth)"};
+    .authorities = "caFile", .crl = "tls.crl", .purpose = "servers (extendedKeyUsage has no serverAuth)"};
 
 // Where a context says whose it is. Its application data is Asio's.
 int OwnIndex() {
@@ -58,10 +60,12 @@ TlsClient::TlsClient(MqttTls tls, std::string host)
 
 absl::Status TlsClient::Load() {
   SSL_CTX* context = context_.native_handle();
-  if (absl::Status status = SetProtocol(context, "1.2", {}); !status.ok()) return status;
+  const absl::Status protocol = SetProtocol(context, tls_.min_version, tls_.ciphers);
+  if (!protocol.ok()) return absl::InvalidArgumentError(text::Concat("tls.", text::Message(protocol)));
   SSL_CTX_set_ex_data(context, OwnIndex(), this);
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, &TlsClient::OnCertificate);
   if (absl::Status status = LoadAuthorities(); !status.ok()) return status;
+  if (absl::Status status = LoadCrls(); !status.ok()) return status;
   if (absl::Status status = LoadOwnCertificate(); !status.ok()) return status;
   OfferProtocols();
   return CheckHost();
@@ -104,6 +108,23 @@ absl::Status TlsClient::LoadAuthorities() {
   return absl::OkStatus();
 }
 
+absl::Status TlsClient::LoadCrls() {
+  if (tls_.crl.empty()) return absl::OkStatus();
+  const absl::StatusOr<std::vector<std::string>> paths = CrlFilesOf(tls_.crl);
+  if (!paths.ok()) return FileError("tls.crl", tls_.crl, text::Message(paths.status()));
+  std::vector<std::string> texts;
+  for (const std::string& path : *paths) {
+    absl::StatusOr<std::string> list = ReadFile("tls.crl", path);
+    if (!list.ok()) return list.status();
+    if (const absl::Status usable = CheckCrls(*list); !usable.ok()) {
+      return FileError("tls.crl", path, text::Message(usable));
+    }
+    texts.push_back(*std::move(list));
+  }
+  AddCrls(SSL_CTX_get_cert_store(context_.native_handle()), texts);
+  return absl::OkStatus();
+}
+
 absl::Status TlsClient::LoadOwnCertificate() {
   if (tls_.cert_file.empty()) return absl::OkStatus();
   const absl::StatusOr<std::string> cert = ReadFile("certFile", tls_.cert_file);
@@ -113,14 +134,20 @@ absl::Status TlsClient::LoadOwnCertificate() {
   if (const auto usable = CheckCertificates(*cert); !usable.ok()) {
     return FileError("certFile", tls_.cert_file, text::Message(usable.status()));
   }
-  if (const absl::Status usable = CheckPrivateKey(*key); !usable.ok()) {
+  std::string password;
+  if (!tls_.key_password_file.empty()) {
+    absl::StatusOr<std::string> read = ReadKeyPassword(tls_.key_password_file);
+    if (!read.ok()) return FileError("tls.keyPasswordFile", tls_.key_password_file, text::Message(read.status()));
+    password = *std::move(read);
+  }
+  if (const absl::Status usable = CheckPrivateKey(*key, password); !usable.ok()) {
     return FileError("certKeyFile", tls_.key_file, text::Message(usable));
   }
-  if (const absl::Status usable = CheckPair(*cert, *key); !usable.ok()) {
+  if (const absl::Status usable = CheckPair(*cert, *key, password); !usable.ok()) {
     return FileError("certKeyFile", tls_.key_file,
                      text::Concat(text::Message(usable), " (certFile: '", tls_.cert_file, "')"));
   }
-  if (UsePair(context_.native_handle(), *cert, *key, "")) return absl::OkStatus();
+  if (UsePair(context_.native_handle(), *cert, *key, password)) return absl::OkStatus();
   return FileError("certKeyFile", tls_.key_file,
                    text::Concat("or its certificate in certFile '", tls_.cert_file, "' is refused by OpenSSL"));
 }

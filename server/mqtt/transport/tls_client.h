@@ -36,6 +36,7 @@ class TlsClient : public std::enable_shared_from_this<TlsClient> {
 
   absl::Status Load();
   absl::Status LoadAuthorities();
+  absl::Status LoadCrls();
   absl::Status LoadOwnCertificate();
   void OfferProtocols();
   absl::Status CheckHost();

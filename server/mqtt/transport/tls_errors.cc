@@ -80,12 +80,13 @@ absl::Status TlsClient::ProtocolError(const error_code& error) const {
       return absl::UnavailableError("the broker's answer is not TLS: is it a TLS port?");
     case SSL_R_UNSUPPORTED_PROTOCOL:
     case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
-      return absl::UnavailableError("the broker speaks neither TLS 1.2 nor 1.3");
+      return absl::UnavailableError(tls_.min_version == "1.3" ? "the broker does not speak TLS 1.3 (tls.minVersion)"
+                                                              : "the broker speaks neither TLS 1.2 nor 1.3");
     case SSL_R_INSUFFICIENT_SECURITY:
     case SSL_R_TLSV1_ALERT_INSUFFICIENT_SECURITY:
     case SSL_R_NO_CIPHERS_AVAILABLE:
       return absl::UnavailableError(
-          text::Concat("broker and gateway have no cipher with forward secrecy in common: ", reason));
+          text::Concat("broker and gateway have no cipher with forward secrecy in common (tls.ciphers): ", reason));
     case SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL:
       return absl::UnavailableError(tls_.alpn.empty() ? "the broker wants a protocol by its name: set tls.alpn"
                                                       : "the broker takes none of the protocols of tls.alpn");
@@ -96,7 +97,7 @@ absl::Status TlsClient::ProtocolError(const error_code& error) const {
           tls_.cert_file.empty()
               ? "does it require a client certificate (certFile, certKeyFile)?"
               : text::Concat("does it not accept the client certificate of certFile '", tls_.cert_file, "'?"),
-          " Or does it take no cipher with forward secrecy?"));
+          " Or does it take no cipher with forward secrecy", tls_.ciphers.empty() ? "?" : ", or none of tls.ciphers?"));
     case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
     case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
     case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:

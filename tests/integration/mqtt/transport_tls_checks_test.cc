@@ -65,6 +65,7 @@ TEST_F(TransportTlsChecks, TakesABrokerWithAnyUsualKeyInBothVersions) {
 }
 
 TEST_F(TransportTlsChecks, RefusesBrokersAndNamesTheCheckThatFailed) {
+  options_.tls.crl = directory_.Write("list.crl", authority_.Crl({}));
   const auto broker = [this](const std::function<void(CertificateWishes&)>& change) {
     CertificateWishes wishes = Broker();
     change(wishes);
@@ -99,7 +100,21 @@ TEST_F(TransportTlsChecks, RefusesBrokersAndNamesTheCheckThatFailed) {
   }
 }
 
-TEST_F(TransportTlsChecks, ShowsACertificateWithAnyUsualKey) {
+TEST_F(TransportTlsChecks, LooksForTheBrokerInRevocationListsThatAreReadAnew) {
+  const PemPair broker = authority_.Issue(Broker());
+  options_.tls.crl = directory_.Write("list.crl", authority_.Crl({}));
+  EXPECT_EQ(Connect(broker), "OK");
+  directory_.Write("list.crl", authority_.Crl({authority_.serial()}));
+  EXPECT_EQ(Connect(broker), "the broker's certificate is not accepted: CN = broker is revoked (tls.crl)");
+  directory_.Write("list.crl", authority_.Crl({}, -60));
+  EXPECT_THAT(Connect(broker), HasSubstr("the revocation list of CN = Sluice Test CA in tls.crl has run out"));
+  directory_.Write("list.crl", TlsAuthority("Other CA").Crl({}));
+  EXPECT_THAT(Connect(broker), HasSubstr("tls.crl has no revocation list of CN = Sluice Test CA"));
+  directory_.Write("list.crl", "junk");
+  EXPECT_THAT(FileError(), AllOf(StartsWith("tls.crl '"), HasSubstr("holds no revocation list")));
+}
+
+TEST_F(TransportTlsChecks, ShowsACertificateWithAnyUsualKeyAndAnEncryptedOne) {
   TlsServerOptions server;
   server.client_ca_file = options_.tls.ca_file;
   const PemPair broker = authority_.Issue(Broker());
@@ -108,6 +123,13 @@ TEST_F(TransportTlsChecks, ShowsACertificateWithAnyUsualKey) {
     CertificateFiles files = Files("own", own);
     options_.tls.cert_file = files.cert_file;
     options_.tls.key_file = files.key_file;
+    options_.tls.key_password_file.clear();
+    EXPECT_EQ(Connect(broker, server), "OK");
+    options_.tls.key_file = directory_.Write("own.key", EncryptedKey(own.key));
+    EXPECT_THAT(FileError(), HasSubstr("is encrypted: set keyPasswordFile"));
+    options_.tls.key_password_file = directory_.Write("password", "wrong\n");
+    EXPECT_THAT(FileError(), AllOf(StartsWith("certKeyFile '"), HasSubstr("the password is not the one")));
+    options_.tls.key_password_file = directory_.Write("password", "hunter2\n");
     EXPECT_EQ(Connect(broker, server), "OK");
   }
 }
@@ -136,6 +158,18 @@ TEST_F(TransportTlsChecks, OffersCiphersWithForwardSecrecyOnly) {
   EXPECT_EQ(Connect(broker, {.max_version = TLS1_2_VERSION, .ciphers = "ECDHE-RSA-AES128-GCM-SHA256"}), "OK");
   EXPECT_THAT(Connect(broker, {.max_version = TLS1_2_VERSION, .ciphers = "AES128-GCM-SHA256"}),
               HasSubstr("does it take no cipher with forward secrecy?"));
+}
+
+TEST_F(TransportTlsChecks, SpeaksTheVersionsAndCiphersThatAreAskedFor) {
+  const PemPair broker = authority_.Issue(Broker());
+  options_.tls.min_version = "1.3";
+  EXPECT_EQ(Connect(broker, {.max_version = TLS1_2_VERSION}), "the broker does not speak TLS 1.3 (tls.minVersion)");
+  EXPECT_EQ(Connect(broker), "OK");
+  options_.tls.min_version = "1.2";
+  options_.tls.ciphers = {"ECDHE-RSA-AES128-GCM-SHA256"};  // The broker's key is EC.
+  EXPECT_THAT(Connect(broker, {.max_version = TLS1_2_VERSION}), HasSubstr("tls.ciphers"));
+  options_.tls.ciphers = {"ECDHE-ECDSA-AES128-GCM-SHA256"};
+  EXPECT_EQ(Connect(broker, {.max_version = TLS1_2_VERSION}), "OK");
 }
 
 }  // namespace

@@ -248,7 +248,7 @@ TEST_F(TlsListenerTest, OldVersionsAndWeakCiphersAreRefused) {
 
 TEST_F(TlsListenerTest, MinVersionAndCiphersAreAsAskedFor) {
   tls_.min_version = "1.3";
-  tls_.ciphers = "TLS_CHACHA20_POLY1305_SHA256";
+  tls_.ciphers = {"TLS_CHACHA20_POLY1305_SHA256"};
   Start();
   EXPECT_TRUE(LetIn());
   EXPECT_EQ(server_.LastPeer().tls_cipher, "TLS_CHACHA20_POLY1305_SHA256");

@@ -51,6 +51,15 @@ struct FakeWorld {
     made_up.check_file = [this](const std::string& path) {
       return files.contains(path) ? absl::OkStatus() : absl::NotFoundError("No such file or directory");
     };
+    made_up.files_of = [this](const std::string& path) -> absl::StatusOr<std::vector<std::string>> {
+      if (files.contains(path)) return std::vector<std::string>{path};
+      std::vector<std::string> found;
+      for (const auto& [name, content] : files) {
+        if (name.starts_with(path + "/")) found.push_back(name);
+      }
+      if (found.empty()) return absl::NotFoundError("cannot be read: No such file or directory");
+      return found;
+    };
     made_up.disk_of = [this](const std::string& path) -> absl::StatusOr<uint64_t> {
       auto unusable = unusable_directories.find(path);
       if (unusable != unusable_directories.end()) return absl::FailedPreconditionError(unusable->second);

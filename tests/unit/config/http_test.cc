@@ -24,7 +24,7 @@ TEST_F(HttpSection, HasTlsAndATokenForMetrics) {
       "metricsTokenFile: /etc/sluice/token");
   EXPECT_EQ(Lines(result), "");
   EXPECT_EQ(result.config.http.tls,
-            (HttpTls{.cert_file = "/etc/sluice/server.pem", .key_file = "/etc/sluice/server.key"}));
+            (ListenerTls{.cert_file = "/etc/sluice/server.pem", .key_file = "/etc/sluice/server.key"}));
   EXPECT_EQ(result.config.http.metrics_token_file, "/etc/sluice/token");
   EXPECT_EQ(WarningLines(result), "");
 }

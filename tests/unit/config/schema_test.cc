@@ -16,9 +16,11 @@ namespace {
 
 // A configuration that has every section whose keys have defaults, and none of these keys.
 constexpr std::string_view kBase =
-    "connections: {plant: {server: 'broker:1883', clientId: gw, status: {topic: s}}}\n"
+    "connections: {plant: {server: 'broker:1883', clientId: gw, caFile: /etc/sluice/ca.pem, status: {topic: s}}}\n"
     "routes: [{from: {path: a/b}, to: {path: c}}]\n"
     "workers: {tls: {certFile: /etc/sluice/server.pem, keyFile: /etc/sluice/server.key}}\n"
+    "http: {tls: {certFile: /etc/sluice/server.pem, keyFile: /etc/sluice/server.key}}\n"
+    "admin: {listen: '127.0.0.1:9443', tls: {certFile: /etc/sluice/server.pem, keyFile: /etc/sluice/server.key}}\n"
     "chains: {x: {}}\n";
 
 // "connections.NAME" with the names of kBase.

@@ -41,18 +41,18 @@ class TlsServerTest : public testing::Test {
 };
 
 TEST_F(TlsServerTest, TakesOnlyCiphersWithForwardSecrecy) {
-  options_.ciphers = "AES128-GCM-SHA256";
+  options_.ciphers = {"AES128-GCM-SHA256"};
   EXPECT_THAT(std::string(Error().message()),
               HasSubstr("workers.tls.ciphers: 'AES128-GCM-SHA256' has no forward secrecy"));
-  options_.ciphers = "ECDHE-ECDSA-AES128-SHA";
+  options_.ciphers = {"ECDHE-ECDSA-AES128-SHA"};
   EXPECT_THAT(std::string(Error().message()), HasSubstr("has no authenticated encryption"));
-  options_.ciphers = "NO-SUCH-CIPHER";
+  options_.ciphers = {"NO-SUCH-CIPHER"};
   EXPECT_THAT(std::string(Error().message()),
               HasSubstr("workers.tls.ciphers: 'NO-SUCH-CIPHER' is no cipher that OpenSSL knows"));
-  options_.ciphers = "TLS_NO_SUCH";
+  options_.ciphers = {"TLS_NO_SUCH"};
   EXPECT_THAT(std::string(Error().message()),
               HasSubstr("workers.tls.ciphers: 'TLS_NO_SUCH' is no cipher that OpenSSL knows"));
-  options_.ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256:TLS_AES_128_GCM_SHA256";
+  options_.ciphers = {"ECDHE-ECDSA-AES128-GCM-SHA256", "TLS_AES_128_GCM_SHA256"};
   EXPECT_TRUE(Error().ok()) << Error();
 }
 
