@@ -1,3 +1,12 @@
+# With SLUICE_UNITY, names in the anonymous namespaces of one library's files must differ.
+function(sluice_use_unity target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${SLUICE_UNITY} UNITY_BUILD_BATCH_SIZE 5)
+  if(SLUICE_UNITY AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    # Classes with members of anonymous namespaces: right in a .cc, which GCC takes for a header here.
+    target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+  endif()
+endfunction()
+
 # sluice_library(NAME SOURCES … DEPS …): the library sluice_NAME of one layer. DEPS are public; the linker and
 # this list together say which layer may see which. PCH: another set of precompiled headers than sluice_pch.
 function(sluice_library name)
@@ -9,4 +18,5 @@ function(sluice_library name)
     set(ARG_PCH sluice_pch)
   endif()
   sluice_use_pch(sluice_${name} ${ARG_PCH})
+  sluice_use_unity(sluice_${name})
 endfunction()

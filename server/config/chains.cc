@@ -5,16 +5,16 @@
 
 #include "server/config/duration.h"
 #include "server/config/sections.h"
+#include "server/route/target.h"
 #include "server/runtime/text.h"
 
 namespace sluice {
 namespace {
 
-constexpr size_t kMaxChainName = 256;  // worker.proto: Hello.chains.
 constexpr uint32_t kMaxLevel = 1'000;
 
 bool IsChainName(std::string_view name) {
-  return !name.empty() && name.size() <= kMaxChainName && !text::Contains(name, ":") && !text::Contains(name, "${") &&
+  return !name.empty() && name.size() <= kMaxTargetNameBytes && !text::Contains(name, ":") && !text::Contains(name, "${") &&
          std::none_of(name.begin(), name.end(), text::IsBlankOrControl);
 }
 

@@ -7,7 +7,6 @@
 namespace sluice {
 namespace {
 
-constexpr size_t kMaxChainName = 256;  // worker.proto: Hello.chains.
 
 }  // namespace
 
@@ -46,7 +45,7 @@ absl::StatusOr<TargetParts> ParseTarget(std::string_view text) {
     text.remove_prefix(1);
   }
   if (parts.chain.empty()) return absl::InvalidArgumentError("the chain's id is missing");
-  if (!parts.is_template && parts.chain.size() > kMaxChainName) {
+  if (!parts.is_template && parts.chain.size() > kMaxTargetNameBytes) {
     return absl::InvalidArgumentError("the chain's id has more than 256 bytes");
   }
   if (part == &parts.start_node && parts.start_node.empty()) {

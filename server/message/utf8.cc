@@ -28,12 +28,12 @@ size_t SequenceSize(const unsigned char* p, size_t left) {
 
 // How many bytes at the front are ASCII, counted in words of eight where it can.
 size_t AsciiPrefix(const char* text, size_t size) {
-  constexpr uint64_t kHighBits = 0x8080808080808080u;
+  constexpr uint64_t kNotAscii = 0x8080808080808080u;
   size_t i = 0;
   for (; i + sizeof(uint64_t) <= size; i += sizeof(uint64_t)) {
     uint64_t word = 0;
     std::memcpy(&word, text + i, sizeof word);
-    if ((word & kHighBits) != 0) break;
+    if ((word & kNotAscii) != 0) break;
   }
   while (i < size && static_cast<unsigned char>(text[i]) < 0x80) ++i;
   return i;

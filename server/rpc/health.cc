@@ -18,7 +18,7 @@ using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 using Status = HealthCheckResponse::ServingStatus;
 
-constexpr size_t kLongestName = 200;
+constexpr size_t kLongestService = 200;
 
 Payload Answer(Status status) {
   HealthCheckResponse response;
@@ -75,7 +75,7 @@ class Health::Check final : public SingleRequest {
     const Status status = state_->Of(request.service());
     if (status == HealthCheckResponse::SERVICE_UNKNOWN) {
       return call().Finish(absl::NotFoundError(
-          absl::StrCat("no service '", absl::CHexEscape(request.service().substr(0, kLongestName)), "' here")));
+          absl::StrCat("no service '", absl::CHexEscape(request.service().substr(0, kLongestService)), "' here")));
     }
     call().Write(Answer(status));
     call().Finish(absl::OkStatus());

@@ -12,7 +12,7 @@ namespace {
 // Numbers from the generated code, so that they are worker.proto's.
 using D = v1::Delivery;
 using R = v1::Result;
-using F = v1::GatewayFrame;
+using G = v1::GatewayFrame;
 
 constexpr uint32_t kMapKey = 1;
 constexpr uint32_t kMapValue = 2;
@@ -107,24 +107,24 @@ void DescribeResult(Out& out, const ItemResult& result) {
 // Everything but the deliveries.
 template <typename Out>
 void DescribeRest(Out& out, const OutgoingFrame& frame) {
-  if (!frame.welcome.empty()) out.Bytes(F::kWelcomeFieldNumber, frame.welcome);
+  if (!frame.welcome.empty()) out.Bytes(G::kWelcomeFieldNumber, frame.welcome);
   for (const ItemResult& result : frame.results) {
-    out.Message(F::kResultsFieldNumber, [&](auto& inside) { DescribeResult(inside, result); });
+    out.Message(G::kResultsFieldNumber, [&](auto& inside) { DescribeResult(inside, result); });
   }
   for (const Revocation& revoke : frame.revokes) {
-    out.Message(F::kRevokesFieldNumber, [&](auto& inside) {
+    out.Message(G::kRevokesFieldNumber, [&](auto& inside) {
       inside.Varint(v1::Revoke::kDeliveryIdFieldNumber, revoke.delivery_id);
       inside.Varint(v1::Revoke::kReasonFieldNumber, static_cast<uint64_t>(revoke.reason));
     });
   }
   if (frame.ping) {
-    out.Message(F::kPingFieldNumber, [&](auto& inside) { inside.Varint(v1::Ping::kNonceFieldNumber, *frame.ping); });
+    out.Message(G::kPingFieldNumber, [&](auto& inside) { inside.Varint(v1::Ping::kNonceFieldNumber, *frame.ping); });
   }
   if (frame.pong) {
-    out.Message(F::kPongFieldNumber, [&](auto& inside) { inside.Varint(v1::Pong::kNonceFieldNumber, *frame.pong); });
+    out.Message(G::kPongFieldNumber, [&](auto& inside) { inside.Varint(v1::Pong::kNonceFieldNumber, *frame.pong); });
   }
   if (frame.drain) {
-    out.Message(F::kDrainFieldNumber, [&](auto& inside) {
+    out.Message(G::kDrainFieldNumber, [&](auto& inside) {
       inside.Varint(v1::Drain::kDeadlineMsFieldNumber, static_cast<uint64_t>(frame.drain->deadline.count()));
       inside.String(v1::Drain::kReasonFieldNumber, frame.drain->reason);
     });
@@ -162,7 +162,7 @@ size_t DeliverySizeBound(const Delivery& delivery) {
 
 size_t ResultSizeBound(const ItemResult& result) {
   WireSizer sizer;
-  sizer.Message(F::kResultsFieldNumber, [&](auto& inside) { DescribeResult(inside, result); });
+  sizer.Message(G::kResultsFieldNumber, [&](auto& inside) { DescribeResult(inside, result); });
   return sizer.size();
 }
 
@@ -176,7 +176,7 @@ rpc::Payload FrameEncoder::Encode(const OutgoingFrame& frame, SteadyTime now) {
     WireSizer sizer;
     DescribeDelivery(sizer, pending.delivery, MomentOf(pending, now));
     sizes_.push_back(sizer.size());
-    inline_bytes += WireSizer::TagSize(F::kDeliveriesFieldNumber) + VarintSize(sizer.size()) + sizer.inline_size();
+    inline_bytes += WireSizer::TagSize(G::kDeliveriesFieldNumber) + VarintSize(sizer.size()) + sizer.inline_size();
   }
 
   const std::shared_ptr<char[]> whole = std::make_shared_for_overwrite<char[]>(inline_bytes);
@@ -184,7 +184,7 @@ rpc::Payload FrameEncoder::Encode(const OutgoingFrame& frame, SteadyTime now) {
   WireWriter writer(begin);
   for (size_t i = 0; i < frame.deliveries.size(); ++i) {
     const PendingDelivery& pending = frame.deliveries[i];
-    writer.Length(F::kDeliveriesFieldNumber, sizes_[i]);
+    writer.Length(G::kDeliveriesFieldNumber, sizes_[i]);
     DescribeDelivery(writer, pending.delivery, MomentOf(pending, now));
     const MessagePtr& message = pending.delivery.message;
     if (message->payload.size() >= kSharedPayloadBytes) {

@@ -25,7 +25,6 @@ namespace sluice::ctl {
 namespace {
 
 constexpr char kStandard[] = "-";
-constexpr uint32_t kPage = 500;
 // Of 256 MiB of payload in base64, and what stands around it.
 constexpr size_t kLongestLine = 400u << 20;
 
@@ -98,7 +97,7 @@ absl::StatusOr<uint64_t> Export(AdminClient& client, const ExportCommand& comman
   uint64_t exported = 0;
   v1::ListDeadLettersRequest request;
   *request.mutable_filter() = command.filter;
-  request.set_page_size(kPage);
+  request.set_page_size(kLettersAtOnce);
   request.set_payload_bytes(std::numeric_limits<uint32_t>::max());
   while (true) {
     const absl::StatusOr<v1::ListDeadLettersResponse> page = client.List(request);

@@ -1,6 +1,7 @@
 // What sluicectl does. Each returns the exit status, and has said all there is to say.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -11,6 +12,9 @@
 #include "client/cpp/ctl/console.h"
 
 namespace sluice::ctl {
+
+// Dead letters that are asked for in one call.
+inline constexpr uint32_t kLettersAtOnce = 500;
 
 int RunStatus(AdminClient& client, bool json, const Console& console);
 // Of each replica, and of all together; those that do not answer are said, and make it fail. JSON: a line each.

@@ -13,7 +13,6 @@ namespace {
 constexpr size_t kTopicChars = 40;
 constexpr size_t kReasonChars = 60;
 constexpr size_t kShownPayload = 4u << 10;
-constexpr uint32_t kPage = 500;
 constexpr char kDeadLetter[] = "dead letter";
 
 int64_t NowUnixMs() {
@@ -130,9 +129,9 @@ int RunList(AdminClient& client, const ListCommand& command, bool json, const Co
   v1::ListDeadLettersRequest request;
   *request.mutable_filter() = command.filter;
   while (!more) {
-    const uint32_t left = command.limit == 0 ? kPage : command.limit - listed;
+    const uint32_t left = command.limit == 0 ? kLettersAtOnce : command.limit - listed;
     // One more than is shown tells whether there are more.
-    request.set_page_size(std::min(kPage, left + 1));
+    request.set_page_size(std::min(kLettersAtOnce, left + 1));
     const absl::StatusOr<v1::ListDeadLettersResponse> page = client.List(request);
     if (!page.ok()) return Fail(page.status(), console);
     for (const v1::DeadLetter& letter : page->dead_letters()) {
