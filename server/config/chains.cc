@@ -14,8 +14,8 @@ namespace {
 constexpr uint32_t kMaxLevel = 1'000;
 
 bool IsChainName(std::string_view name) {
-  return !name.empty() && name.size() <= kMaxTargetNameBytes && !text::Contains(name, ":") && !text::Contains(name, "${") &&
-         std::none_of(name.begin(), name.end(), text::IsBlankOrControl);
+  return !name.empty() && name.size() <= kMaxTargetNameBytes && !text::Contains(name, ":") &&
+         !text::Contains(name, "${") && std::none_of(name.begin(), name.end(), text::IsBlankOrControl);
 }
 
 std::optional<OrderBy> ParseOrderBy(std::string_view text) {

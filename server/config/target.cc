@@ -5,10 +5,7 @@
 #include "server/runtime/text.h"
 
 namespace sluice {
-namespace {
-
-
-}  // namespace
+namespace {}  // namespace
 
 absl::StatusOr<TargetParts> ParseTarget(std::string_view text) {
   constexpr std::string_view kChain = "chain:";
