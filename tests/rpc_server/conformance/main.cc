@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -95,5 +96,10 @@ int main() {
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  return Serve(signals);
+  try {
+    return Serve(signals);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "sluice-rpc-conformance-server: %s\n", error.what());
+    return 1;
+  }
 }
