@@ -33,7 +33,8 @@ def deaths(world, gateway, until, most=12):
     for count in range(most):
         if gateway.process.running() or start(gateway):
             try:
-                world.answering_worker(gateway, topic="out")
+                # At once, or not at all: nobody listens any more once it has been killed.
+                world.answering_worker(gateway, topic="out", wait_for_ready=False)
             except AssertionError:
                 gateway.process.wait()  # Its death ended the stream.
         wait_until(lambda: not gateway.process.running() or until(), "its death, or that all is done", 20)

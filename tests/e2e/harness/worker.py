@@ -26,7 +26,7 @@ class RawWorker:
     Frames are sent by verbs; the test waits with expect_…() for what comes.
     """
 
-    def __init__(self, gateway, silent=False, options=UNLIMITED, credentials=None, metadata=()):
+    def __init__(self, gateway, silent=False, options=UNLIMITED, credentials=None, metadata=(), wait_for_ready=True):
         self.silent = silent
         self.channel = (grpc.secure_channel(gateway.workers, credentials, options=options) if credentials
                         else grpc.insecure_channel(gateway.workers, options=options))
@@ -47,7 +47,7 @@ class RawWorker:
             "/sluice.v1.WorkerService/Work",
             request_serializer=lambda frame: frame if isinstance(frame, bytes) else frame.SerializeToString(),
             response_deserializer=pb.GatewayFrame.FromString)
-        self.call = connect(iter(self.outbox.get, None), metadata=metadata, wait_for_ready=True)
+        self.call = connect(iter(self.outbox.get, None), metadata=metadata, wait_for_ready=wait_for_ready)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
