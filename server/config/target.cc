@@ -5,8 +5,6 @@
 #include "server/runtime/text.h"
 
 namespace sluice {
-namespace {}  // namespace
-
 absl::StatusOr<TargetParts> ParseTarget(std::string_view text) {
   constexpr std::string_view kChain = "chain:";
   if (text.starts_with("component:")) {
