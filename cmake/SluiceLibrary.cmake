@@ -20,3 +20,21 @@ function(sluice_library name)
   sluice_use_pch(sluice_${name} ${ARG_PCH})
   sluice_use_unity(sluice_${name})
 endfunction()
+
+# sluice_messages(NAME ROOT PROTO…): a library of the messages of files below ROOT, which are named without ".proto".
+function(sluice_messages name root)
+  set(sources)
+  foreach(proto ${ARGN})
+    set(in ${root}/${proto}.proto)
+    set(out ${CMAKE_CURRENT_BINARY_DIR}/${proto})
+    add_custom_command(
+      OUTPUT ${out}.pb.cc ${out}.pb.h
+      COMMAND protobuf::protoc --fatal_warnings -I ${root} --cpp_out=${CMAKE_CURRENT_BINARY_DIR} ${in}
+      DEPENDS ${in} VERBATIM)
+    list(APPEND sources ${out}.pb.cc)
+  endforeach()
+  add_library(${name} STATIC ${sources})
+  target_compile_features(${name} PUBLIC cxx_std_20)
+  target_include_directories(${name} SYSTEM PUBLIC ${CMAKE_CURRENT_BINARY_DIR})
+  target_link_libraries(${name} PUBLIC protobuf::libprotobuf)
+endfunction()

@@ -1,10 +1,12 @@
-// What an earlier process left in the journal.
+// What an earlier process left: in the journal, and at brokers.
 #include <algorithm>
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/route/dropped.h"
+#include "server/route/subscription_plan.h"
 #include "server/stages.h"
 
 namespace sluice {
@@ -81,6 +83,52 @@ bool Gateway::Stages::Convict(RoutedMessage& message) {
 
 std::shared_ptr<DeliverySink> Gateway::Stages::WithSeam(std::shared_ptr<DeliverySink> sink) const {
   return std::make_shared<SeamSink>(std::move(sink), seams_.delivered);
+}
+
+void Gateway::Stages::EndSession(const SessionMemory::Session& session) {
+  const auto found = config_.connections.find(session.connection);
+  // At the same broker, with the credentials that it knows, and not another connection's session by now.
+  const bool reachable = found != config_.connections.end() && BrokerOf(found->second.uri) == session.name.broker &&
+                         !session_memory_->InUse(session.name.client_id) && drivers_.end_session;
+  log::Warning(reachable ? "a session that no configuration uses any more is left and ended at its broker"
+                         : "a session that no configuration uses any more may live on at its broker, which gives it "
+                           "messages until it expires: end it there, and remove it from the file 'sessions' of "
+                           "journal.path",
+               {{"connection", session.connection},
+                {"client_id", session.name.client_id},
+                {"broker", session.name.broker},
+                {"filters", absl::StrJoin(session.filters, " ")}});
+  if (!reachable) return;
+  const bool mqtt5 = found->second.mqtt5;
+  SubscriptionGroup still_wanted;
+  for (const SubscriptionGroup& group : PlanSubscriptions(routes_.RoutesOf(session.connection), mqtt5)) {
+    for (const PlannedSubscription& planned : group.planned) {
+      const bool held = std::ranges::find(session.filters, planned.subscription.filter) != session.filters.end();
+      if (held) still_wanted.planned.push_back(planned);
+    }
+  }
+  std::vector<Subscription> remainders;
+  remainders.reserve(session.filters.size());
+  for (const std::string& filter : session.filters) remainders.push_back({.filter = filter, .remainder = true});
+
+  MqttOptions options = found->second;
+  options.client_id = session.name.client_id;
+  options.clean_session = false;
+  const SegmentJournal* disk = opened_journal_.on_disk();
+  RoutedSink& next = backlog_ ? static_cast<RoutedSink&>(*backlog_) : *this;
+  auto sink = std::make_unique<LeavingSink>(
+      std::make_unique<Router>(options, disk ? disk->ReadReceived() : std::vector<ReceivedPacket>(), still_wanted,
+                               chains_, journal_, next, *dead_letters_, metrics_, clock_));
+  // The router's is the connection's: that is what its messages and packet identifiers belong to.
+  options.name = absl::StrCat(session.connection, " (leaving ", session.name.client_id, ")");
+  auto connection = drivers_.intake(options, std::move(remainders), *sink, clock_, leaving_metrics_);
+  intake_control_.AddConnection(options.name, *connection, still_wanted);
+  session_leaver_.Add({.client_id = session.name.client_id,
+                       .sink = std::move(sink),
+                       .connection = std::move(connection),
+                       .end = [this, options, name = session.name] {
+                         return drivers_.end_session(options, [this, name] { session_memory_->Ended(name); }, clock_);
+                       }});
 }
 
 }  // namespace sluice

@@ -14,7 +14,6 @@ namespace sluice {
 namespace {
 
 // The log has a directory to itself; other files of the gateway lie beside it.
-constexpr char kLogDirectory[] = "/journal";
 
 // Beside it: what is in hand, of workers and of the gateway's own parts.
 constexpr char kInHandFile[] = "/in-hand";
@@ -65,7 +64,7 @@ absl::StatusOr<OpenJournal> OpenJournal::Open(const JournalConfig& config, const
   OpenJournal opened;
   if (config.enabled) {
     SegmentJournalOptions options;
-    options.path = config.path + kLogDirectory;
+    options.path = config.log_path();
     options.fsync = config.fsync;
     options.sync_interval = config.fsync_interval;
     options.segment_bytes = config.segment_bytes;

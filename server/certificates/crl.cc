@@ -8,7 +8,6 @@
 #include <limits>
 #include <memory>
 #include <optional>
-#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -70,13 +69,20 @@ absl::Status CheckCrls(const std::string& text) { return ReadCrlFacts(text).stat
 absl::StatusOr<std::vector<std::string>> CrlFilesOf(const std::string& path) {
   struct stat found{};
   if (stat(path.c_str(), &found) != 0) return CannotBeRead(errno);
-  if (!S_ISDIR(found.st_mode)) return std::vector<std::string>{path};
+  if (S_ISREG(found.st_mode)) return std::vector<std::string>{path};
+  // Reading would wait for ever at a pipe.
+  if (!S_ISDIR(found.st_mode)) return absl::InvalidArgumentError("is neither a regular file nor a directory");
   const std::unique_ptr<DIR, CloseDirectory> open(opendir(path.c_str()));
   if (open == nullptr) return CannotBeRead(errno);
   std::vector<std::string> files;
   while (const dirent* entry = readdir(open.get())) {  // NOLINT(concurrency-mt-unsafe): a DIR of its own.
-    const std::string_view name = entry->d_name;
-    if (!name.starts_with('.')) files.push_back(path + "/" + std::string(name));
+    if (entry->d_name[0] == '.') continue;
+    files.push_back(path + "/" + entry->d_name);
+    // What is not there, at the end of a link, is told by who reads it.
+    const bool there = stat(files.back().c_str(), &found) == 0;
+    if (there && !S_ISREG(found.st_mode)) {
+      return absl::InvalidArgumentError("holds what is no regular file: '" + files.back() + "'");
+    }
   }
   if (files.empty()) return absl::InvalidArgumentError("holds no file with a revocation list (CRL)");
   std::sort(files.begin(), files.end());

@@ -19,13 +19,13 @@ std::string Bytes(uint64_t bytes) {
 void CheckDisk(Reading& reading, MapReader& map, const JournalConfig& journal) {
   absl::StatusOr<uint64_t> disk = reading.surroundings().disk_of(journal.path);
   // The log has a directory of its own, which may belong to somebody else.
-  if (disk.ok()) disk = reading.surroundings().disk_of(text::Concat(journal.path, "/journal"));
+  if (disk.ok()) disk = reading.surroundings().disk_of(journal.log_path());
   if (!disk.ok()) {
     map.Error("path", text::Concat(text::Message(disk.status()),
                                    "; allowed: a directory that the gateway may write to or make, or enabled: false"));
     return;
   }
-  for (const std::string& directory : {journal.path, text::Concat(journal.path, "/journal")}) {
+  for (const std::string& directory : {journal.path, journal.log_path()}) {
     const std::optional<std::string> mode = reading.surroundings().open_to_all(directory);
     if (!mode) continue;
     map.Warn("path", text::Concat(Quoted(directory), " can be written to by every user of this machine (mode ", *mode,

@@ -67,8 +67,6 @@ bool LooksLikePath(std::string_view text) {
   return std::ranges::any_of(kEndings, [text](std::string_view ending) { return text.ends_with(ending); });
 }
 
-std::vector<std::string_view> Words(std::string_view allowed) { return text::Split(allowed, '|'); }
-
 }  // namespace
 
 void Reading::Error(Position at, std::string message) { Add(errors_, at, std::move(message)); }
@@ -94,8 +92,7 @@ MapReader::MapReader(Reading& reading, const Section& section, const Entry& entr
   if (kind == Value::Kind::kNull) return;
   if (kind != Value::Kind::kMap) {
     valid_ = false;
-    reading_.Error(entry.value.at, text::Concat(path_.empty() ? "the file" : path_, ": found ", KindName(kind),
-                                                "; allowed: a map of keys"));
+    RejectKind(entry.value, path_.empty() ? "the file" : path_, "a map of keys");
     return;
   }
   for (const Entry& inner : entry.value.entries) CheckKey(inner);
@@ -120,9 +117,13 @@ const Entry* MapReader::Find(std::string_view key) {
   return entry;
 }
 
+void MapReader::RejectKind(const Value& value, std::string_view path, std::string_view allowed) {
+  reading_.Error(value.at, text::Concat(path, ": found ", KindName(value.kind), "; allowed: ", allowed));
+}
+
 std::optional<Text> MapReader::ToText(const Key& key, const Value& value, const std::string& path) {
   if (value.kind != Value::Kind::kScalar) {
-    reading_.Error(value.at, text::Concat(path, ": found ", KindName(value.kind), "; allowed: ", Allowed(key)));
+    RejectKind(value, path, Allowed(key));
     return std::nullopt;
   }
   Text result{.text = value.text, .shown = Quoted(value.text), .at = value.at};
@@ -234,7 +235,7 @@ bool MapReader::Read(std::string_view key, std::string& out) {
   if (!value) return false;
   const Key& known = section_.Find(key);
   if (known.type == KeyType::kChoice) {
-    const std::vector<std::string_view> words = Words(known.allowed);
+    const std::vector<std::string_view> words = text::Split(known.allowed, '|');
     if (std::find(words.begin(), words.end(), value->text) == words.end()) {
       Reject(key, *value, {}, DidYouMean(value->text, words));
       return false;
@@ -311,100 +312,6 @@ bool MapReader::ReadUnsigned(std::string_view key, uint64_t& out) {
     return false;
   }
   out = *number;
-  return true;
-}
-
-bool MapReader::Read(std::string_view key, std::map<std::string, std::vector<std::string>>& out) {
-  const Entry* entry = Find(key);
-  if (entry == nullptr) return false;
-  const Key& known = section_.Find(key);
-  if (entry->value.kind != Value::Kind::kMap) {
-    reading_.Error(entry->value.at,
-                   text::Concat(PathOf(key), ": found ", KindName(entry->value.kind), "; allowed: ", Allowed(known)));
-    return false;
-  }
-  for (const Entry& named : entry->value.entries) {
-    const std::string path = text::Concat(PathOf(key), ".", named.key);
-    // A text stands for a list of one.
-    std::vector<Value> items = named.value.items;
-    if (named.value.kind != Value::Kind::kList) items = {named.value};
-    for (const Value& item : items) {
-      std::optional<Text> value = ToText(known, item, path);
-      if (!value) continue;
-      if (absl::Status status = CheckText(known, value->text); !status.ok()) {
-        reading_.Error(value->at, text::Concat(path, ": found ", value->shown, " (", text::Message(status),
-                                               "); allowed: ", Allowed(known)));
-        continue;
-      }
-      out[named.key].push_back(std::move(value->text));
-    }
-  }
-  return true;
-}
-
-bool MapReader::ReadCiphers(std::string_view key, std::vector<std::string>& out) {
-  const std::optional<Text> value = ReadText(key);
-  if (!value) return false;
-  std::vector<std::string> names;
-  bool good = true;
-  for (const std::string_view name : text::Split(value->text, ':')) {
-    const absl::Status status = CheckCipher(name);
-    if (!status.ok()) {
-      good = false;
-      const std::string hint = absl::IsNotFound(status) ? DidYouMean(name, CipherNames()) : "";
-      Reject(key, *value, text::Concat(Quoted(name), " ", text::Message(status)), hint);
-    }
-    names.emplace_back(name);
-  }
-  if (good) out = std::move(names);
-  return good;
-}
-
-bool MapReader::Read(std::string_view key, std::vector<std::string>& out) {
-  const Entry* entry = Find(key);
-  if (entry == nullptr) return false;
-  const Key& known = section_.Find(key);
-  if (known.type == KeyType::kCiphers && entry->value.kind == Value::Kind::kScalar) {
-    return ReadCiphers(key, out);
-  }
-  if (known.type == KeyType::kAlpnList && entry->value.kind == Value::Kind::kScalar) {
-    std::string only;
-    if (!Read(key, only)) return false;
-    out = {std::move(only)};
-    return true;
-  }
-  if (entry->value.kind != Value::Kind::kList) {
-    reading_.Error(entry->value.at,
-                   text::Concat(PathOf(key), ": found ", KindName(entry->value.kind), "; allowed: ", Allowed(known)));
-    return false;
-  }
-  std::vector<std::string> list;
-  for (size_t i = 0; i < entry->value.items.size(); ++i) {
-    const std::string path = text::Concat(PathOf(key), "[", i, "]");
-    std::optional<Text> item = ToText(known, entry->value.items[i], path);
-    if (!item) continue;
-    absl::Status status;
-    std::string hint;
-    if (known.type == KeyType::kCiphers) {
-      status = CheckText(known, item->text);
-      if (absl::IsNotFound(status)) hint = DidYouMean(item->text, CipherNames());
-    } else if (known.type == KeyType::kProcessors || known.type == KeyType::kWords) {
-      const std::vector<std::string_view> words = Words(known.allowed);
-      if (std::find(words.begin(), words.end(), item->text) == words.end()) {
-        status = absl::InvalidArgumentError(known.type == KeyType::kWords ? "no such name" : "no such processor");
-        hint = DidYouMean(item->text, words);
-      }
-    } else {
-      status = CheckText(known, item->text);
-    }
-    if (status.ok()) {
-      list.push_back(std::move(item->text));
-    } else {
-      reading_.Error(item->at, text::Concat(path, ": found ", item->shown, " (", text::Message(status), ")", hint,
-                                            "; allowed: ", Allowed(known)));
-    }
-  }
-  out = std::move(list);
   return true;
 }
 

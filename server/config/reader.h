@@ -104,6 +104,10 @@ class MapReader {
   void CheckKey(const Entry& entry);
   std::string KnownElsewhere(std::string_view word) const;
   std::optional<Text> ToText(const Key& key, const Value& value, const std::string& path);
+  // The value is none of those that `key` may have: a map, say, where a text is wanted.
+  void RejectKind(const Value& value, std::string_view path, std::string_view allowed);
+  // Of a list. `hint`: of DidYouMean.
+  absl::Status CheckItem(const Key& key, const std::string& item, std::string& hint) const;
   // One text with ':' between the names.
   bool ReadCiphers(std::string_view key, std::vector<std::string>& out);
   bool ReadDuration(std::string_view key, Millis granularity, Millis& out);

@@ -22,6 +22,7 @@ struct JournalConfig {
   // From the command line: open a damaged journal with what can be read of it.
   bool salvage = false;
 
+  std::string log_path() const { return path + "/journal"; }
   friend bool operator==(const JournalConfig&, const JournalConfig&) = default;
 };
 

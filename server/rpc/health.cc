@@ -18,8 +18,6 @@ using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 using Status = HealthCheckResponse::ServingStatus;
 
-constexpr size_t kLongestService = 200;
-
 Payload Answer(Status status) {
   HealthCheckResponse response;
   response.set_status(status);
@@ -75,7 +73,7 @@ class Health::Check final : public SingleRequest {
     const Status status = state_->Of(request.service());
     if (status == HealthCheckResponse::SERVICE_UNKNOWN) {
       return call().Finish(absl::NotFoundError(
-          absl::StrCat("no service '", absl::CHexEscape(request.service().substr(0, kLongestService)), "' here")));
+          absl::StrCat("no service '", absl::CHexEscape(request.service().substr(0, kMostShownOfAName)), "' here")));
     }
     call().Write(Answer(status));
     call().Finish(absl::OkStatus());

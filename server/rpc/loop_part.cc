@@ -8,11 +8,6 @@
 #include "server/rpc/connection.h"
 
 namespace sluice::rpc {
-namespace {
-
-constexpr size_t kLongestMethod = 200;  // That is shown to a caller.
-
-}  // namespace
 
 ServerShared::ServerShared(ServerOptions server_options, const Clock& server_clock, MetricsRegistry& registry)
     : options(std::move(server_options)),
@@ -40,7 +35,7 @@ const MakeHandler* ServerShared::FindMethod(const std::string& path) const {
 }
 
 absl::Status ServerShared::UnknownMethod(std::string_view path) const {
-  const std::string shown = absl::CHexEscape(std::string(path.substr(0, kLongestMethod)));
+  const std::string shown = absl::CHexEscape(std::string(path.substr(0, kMostShownOfAName)));
   return absl::UnimplementedError(absl::StrCat("no method '", shown, "' here; this listener serves ", known));
 }
 

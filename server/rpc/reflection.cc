@@ -20,8 +20,6 @@ using google::protobuf::FileDescriptor;
 using grpc::reflection::v1::ServerReflectionRequest;
 using grpc::reflection::v1::ServerReflectionResponse;
 
-constexpr size_t kLongestName = 200;
-
 using Names = std::shared_ptr<const std::vector<std::string>>;
 
 // With what it imports, each before those that import it.
@@ -41,7 +39,8 @@ void AddError(absl::StatusCode code, const std::string& text, ServerReflectionRe
 void AddFileOrError(const FileDescriptor* file, const std::string& name, ServerReflectionResponse& response) {
   if (file == nullptr) {
     return AddError(absl::StatusCode::kNotFound,
-                    absl::StrCat("'", absl::CHexEscape(name.substr(0, kLongestName)), "' is not known here"), response);
+                    absl::StrCat("'", absl::CHexEscape(name.substr(0, kMostShownOfAName)), "' is not known here"),
+                    response);
   }
   std::set<const FileDescriptor*> added;
   AddFile(*file, added, response);

@@ -19,6 +19,9 @@ struct Peer;  // net/peer.h: who is connected.
 
 namespace rpc {
 
+// How much of a name that a caller sent is said back to it.
+inline constexpr size_t kMostShownOfAName = 200;
+
 // Names in lower case, in the order they came or go. Values of names that end in "-bin" are the bytes themselves: the
 // wire's base64 is made and undone here. Names that gRPC or HTTP keep for themselves (":…", "grpc-…", "content-type",
 // "te") are neither shown nor sent, save the trailer "grpc-status-details-bin": a google.rpc.Status, of the handler's.

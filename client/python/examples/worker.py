@@ -86,8 +86,10 @@ class Stream:
     def watch(self, call):
         """Leaves when asked to, and ends a stream whose gateway has fallen silent."""
         leave_by = None
-        while call.is_active():
-            time.sleep(0.2)
+        ended = threading.Event()
+        if not call.add_callback(ended.set):
+            return
+        while not ended.wait(0.2):
             now = time.monotonic()
             if self.stopping.is_set() and leave_by is None:
                 leave_by = now + (20 if self.heartbeat else 0)

@@ -105,5 +105,16 @@ TEST(RealSurroundings, AFileOfTheConfigurationIsARegularOne) {
   EXPECT_EQ(Told(real.check_file(folder / "none")), "No such file or directory");
 }
 
+TEST(RealSurroundings, RevocationListsAreRegularFiles) {
+  TempDir folder;
+  const Surroundings real = Surroundings::Real();
+  const std::string list = folder.Write("list.crl", "x");
+  EXPECT_EQ(*real.files_of(list), std::vector<std::string>{list});
+  EXPECT_EQ(*real.files_of(folder.path()), std::vector<std::string>{list});
+  ASSERT_EQ(mkfifo((folder / "pipe").c_str(), 0600), 0);
+  EXPECT_EQ(Told(real.files_of(folder / "pipe").status()), "is neither a regular file nor a directory");
+  EXPECT_EQ(Told(real.files_of(folder.path()).status()), "holds what is no regular file: '" + (folder / "pipe") + "'");
+}
+
 }  // namespace
 }  // namespace sluice
