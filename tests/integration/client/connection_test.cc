@@ -10,6 +10,21 @@
 namespace sluice::client {
 namespace {
 
+// A worker whose token stands in a file.
+struct WorkerWithToken {
+  explicit WorkerWithToken(const std::string& token) : file(directory.Write("token", token)) {}
+  Options ItsOptions() const {
+    Options options = For(gateway);
+    options.token_file = file;
+    return options;
+  }
+
+  FakeGateway gateway;
+  const TempDir directory;
+  const std::string file;
+  RunningWorker worker{ItsOptions(), Echo};
+};
+
 TEST(ConnectionTest, IntroducesItself) {
   FakeGateway gateway;
   Options options = For(gateway);
@@ -43,12 +58,8 @@ TEST(ConnectionTest, ConnectsAgainAfterALostStream) {
 }
 
 TEST(ConnectionTest, ShowsItsTokenAndReadsItAnewForEachConnection) {
-  FakeGateway gateway;
-  const TempDir directory;
-  const std::string file = directory.Write("token", "first.a.b\n");
-  Options options = For(gateway);
-  options.token_file = file;
-  RunningWorker worker(options, Echo);
+  WorkerWithToken with_token("first.a.b\n");
+  auto& [gateway, directory, file, worker] = with_token;
   ASSERT_TRUE(gateway.ExpectHello(1));
   EXPECT_EQ(gateway.authorization(), "Bearer first.a.b");
   directory.Write("token", "second.a.b");
@@ -58,12 +69,8 @@ TEST(ConnectionTest, ShowsItsTokenAndReadsItAnewForEachConnection) {
 }
 
 TEST(ConnectionTest, SaysWhatIsWrongWithATokensFileWithoutShowingIt) {
-  FakeGateway gateway;
-  const TempDir directory;
-  const std::string file = directory.Write("token", "secret\nmore");
-  Options options = For(gateway);
-  options.token_file = file;
-  RunningWorker worker(options, Echo);
+  WorkerWithToken with_token("secret\nmore");
+  auto& [gateway, directory, file, worker] = with_token;
   const auto failed = worker.Await(Kind::kConnectFailed);
   ASSERT_TRUE(failed);
   EXPECT_EQ(failed->status.message(), file + " holds no token, or more than one");

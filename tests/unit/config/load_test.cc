@@ -1,37 +1,17 @@
-// What a right configuration becomes.
+// What a right configuration becomes: defaults, every key, settings of the command line.
 #include "server/config/load.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/unit/config/fixture.h"
+#include "tests/unit/config/load_fixture.h"
 
 namespace sluice {
 namespace {
 
-using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 using testing::ElementsAre;
-using testing::IsEmpty;
-
-class Load : public testing::Test {
- protected:
-  GatewayConfig Config(std::string_view yaml) {
-    LoadResult result = world_.Load(yaml);
-    EXPECT_EQ(Lines(result), "");
-    return std::move(result.config);
-  }
-  MqttOptions Plant(std::string_view connection) { return Config(WithConnection(connection)).connections["plant"]; }
-  RouteConfig Route(std::string_view route) { return Config(WithRoute(route)).routes.at(0); }
-  std::string Warnings(std::string_view yaml) {
-    LoadResult result = world_.Load(yaml);
-    EXPECT_EQ(Lines(result), "");
-    return WarningLines(result);
-  }
-
-  FakeWorld world_;
-};
 
 TEST_F(Load, LeavesDefaultsWhereNothingIsSaid) {
   GatewayConfig expected;
@@ -228,174 +208,6 @@ journal:
                                            .segment_bytes = 1u << 20,
                                            .max_bytes = 2ull << 30,
                                            .max_messages = 17}));
-}
-
-TEST_F(Load, TakesRuleGosSpellingsInAConnection) {
-  const MqttOptions plant = Plant(
-      "SERVER: 'broker:8883', qOS: '1', ClientID: gw, CLEANSESSION: 'true', cAFile: /etc/sluice/ca.pem, "
-      "maxreconnectinterval: '10'");
-  EXPECT_EQ(plant.uri, "ssl://broker:8883");
-  EXPECT_EQ(plant.client_id, "gw");
-  EXPECT_TRUE(plant.clean_session);
-  EXPECT_EQ(plant.tls.ca_file, "/etc/sluice/ca.pem");
-  EXPECT_EQ(plant.max_reconnect_interval, seconds(10));
-  EXPECT_EQ(Config(WithConnection("server: b, clientId: gw, qOS: '1'")).routes[0].qos, Qos::kAtLeastOnce);
-}
-
-TEST_F(Load, PrefersTheNewerSpellingOverTheAliasAndSaysSo) {
-  for (const char* connection :
-       {"server: b, clientID: old, clientId: new", "server: b, clientId: new, clientID: old"}) {
-    LoadResult result = world_.Load(WithConnection(connection));
-    EXPECT_EQ(Lines(result), "");
-    EXPECT_EQ(result.config.connections["plant"].client_id, "new");
-    EXPECT_THAT(WarningLines(result),
-                testing::EndsWith("connections.plant: 'clientID' is ignored, as 'clientId' is given too\n"));
-  }
-}
-
-TEST_F(Load, TakesFlagsInManySpellings) {
-  for (const char* yes : {"true", "True", "'true'", "yes", "on", "1", "'1'"}) {
-    EXPECT_TRUE(Plant("server: b, cleanSession: " + std::string(yes)).clean_session) << yes;
-  }
-  for (const char* no : {"false", "FALSE", "no", "off", "0"}) {
-    EXPECT_FALSE(Plant("server: b, clientId: gw, cleanSession: " + std::string(no)).clean_session) << no;
-  }
-}
-
-TEST_F(Load, TlsFilesMeanTls) {
-  EXPECT_EQ(Plant("server: b, clientId: gw").uri, "tcp://b:1883");
-  EXPECT_FALSE(Plant("server: b, clientId: gw").tls.enabled);
-  EXPECT_EQ(Plant("server: b, clientId: gw, caFile: /etc/sluice/ca.pem").uri, "ssl://b:8883");
-  EXPECT_EQ(Plant("server: 'b:1883', clientId: gw, caFile: /etc/sluice/ca.pem").uri, "ssl://b:1883");
-  EXPECT_TRUE(Plant("server: b, clientId: gw, caFile: /etc/sluice/ca.pem").tls.enabled);
-  EXPECT_EQ(Plant("server: 'wss://b/mqtt', clientId: gw, caFile: /etc/sluice/ca.pem").uri, "wss://b:443/mqtt");
-  EXPECT_TRUE(Plant("server: 'mqtts://b', clientId: gw").tls.enabled) << "with the system's CAs";
-}
-
-TEST_F(Load, LeavesAPasswordInItsFile) {
-  const MqttOptions plant = Plant("server: localhost, clientId: gw, username: u, passwordFile: /etc/sluice/password");
-  EXPECT_EQ(plant.password_file, "/etc/sluice/password");
-  EXPECT_EQ(plant.password, "");
-}
-
-TEST_F(Load, DerivesAStableClientIdForAPersistentSession) {
-  LoadResult result = world_.Load(WithConnection("server: b"));
-  EXPECT_EQ(result.config.connections["plant"].client_id, "sluice-edge-7-plant");
-  EXPECT_EQ(WarningLines(result),
-            "gw.yaml:2:3: connections.plant: clientId is not set while cleanSession is false: 'sluice-edge-7-plant' is "
-            "used; set it if the host name may change, or each change leaves a session with its messages behind at the "
-            "broker\n");
-  EXPECT_EQ(Plant("server: b, cleanSession: true").client_id, "") << "the broker chooses";
-}
-
-TEST_F(Load, RoutesTakeWhatTheConnectionSays) {
-  const GatewayConfig config = Config(
-      "connections: {one: {server: a, clientId: gw, qos: 2}, two: {server: b, clientId: gw}}\n"
-      "routes:\n"
-      "  - {connection: one, from: {path: a}, to: {path: c}}\n"
-      "  - {connection: one, from: {path: b, qos: 0}, to: {path: c}}\n"
-      "  - {connection: two, from: {path: c}, to: {path: c}}\n"
-      "workers: {insecure: true}\n");
-  EXPECT_EQ(config.routes[0].qos, Qos::kExactlyOnce);
-  EXPECT_EQ(config.routes[1].qos, Qos::kAtMostOnce);
-  EXPECT_EQ(config.routes[2].qos, Qos::kAtMostOnce);
-  EXPECT_EQ(config.routes[2].connection, "two");
-}
-
-TEST_F(Load, ARoutesIdDefaultsToItsFilterAndItsConnectionToTheOnlyOne) {
-  const RouteConfig route = Route("from: {path: plant/#}, to: {path: c}");
-  EXPECT_EQ(route.id, "plant/#");
-  EXPECT_EQ(route.connection, "plant");
-}
-
-TEST_F(Load, TakesAShareInThePathOrBesideIt) {
-  for (const char* from : {"path: $share/g/plant/#", "path: 'plant/#', share: g"}) {
-    const RouteConfig route = Route("from: {" + std::string(from) + "}, to: {path: c}");
-    EXPECT_EQ(route.share, "g");
-    EXPECT_EQ(route.filter, "plant/#");
-    EXPECT_EQ(route.id, "plant/#");
-  }
-}
-
-TEST_F(Load, LeavesTemplatesOfATargetAlone) {
-  world_.variables["topic"] = "not this";
-  EXPECT_EQ(Route("from: {path: a}, to: {path: 'chain:${topic}'}").target, "${topic}");
-  EXPECT_EQ(Route("from: {path: a}, to: {path: 'x$$y:${unit}'}").target, "x$$y:${unit}");
-  EXPECT_EQ(Route("from: {path: '${HOME}'}, to: {path: a}").filter, "/root") << "elsewhere they are references";
-}
-
-TEST_F(Load, ExpandsReferencesBeforeTyping) {
-  world_.variables["N"] = "2";
-  world_.variables["PORT"] = "1999";
-  EXPECT_EQ(Route("from: {path: a, qos: '${N}'}, to: {path: a}").qos, Qos::kExactlyOnce);
-  EXPECT_EQ(Plant("server: 'b:${PORT}', clientId: gw").uri, "tcp://b:1999");
-  EXPECT_EQ(Plant("server: localhost, clientId: gw, username: u, password: 'a$$b'").password, "a$b");
-}
-
-TEST_F(Load, TakesAliasesOfYaml) {
-  const GatewayConfig config = Config(
-      "connections: {plant: {server: b, clientId: gw}}\n"
-      "routes: [{from: {path: a}, to: {path: c}}]\n"
-      "workers: {insecure: true}\n"
-      "chains: {a: &common {lease: 7s}, b: *common}\n");
-  EXPECT_EQ(config.chains.at("b").lease, seconds(7));
-}
-
-TEST_F(Load, EmptySectionsAreDefaults) {
-  EXPECT_EQ(Config(std::string(kMinimal) + "chains:\nreplies: {}\nhttp:\nlog:\nshutdown:\njournal:\nchainDefaults:\n"),
-            Config(kMinimal));
-  EXPECT_EQ(Config(std::string(kMinimal) + "http: {listen: ''}\n").http.listen, "");
-}
-
-TEST_F(Load, WarnsOfWhatIsAllowedButUnsafe) {
-  EXPECT_EQ(Warnings(kMinimal), "");
-  EXPECT_EQ(
-      Warnings(WithConnection("server: b, clientId: gw, username: u, password: hunter2")),
-      "gw.yaml:2:19: connections.plant.server: the password is sent in plain text; ssl:// or wss:// would encrypt "
-      "it\n");
-  EXPECT_EQ(Warnings(WithConnection("server: localhost, clientId: gw, username: u, password: hunter2")), "");
-  EXPECT_EQ(Warnings(WithConnection("server: 'ssl://b', clientId: gw, verifyHostname: false")),
-            "gw.yaml:2:60: connections.plant.verifyHostname: any certificate of the CA is taken for the broker's, "
-            "whatever host it names\n");
-  EXPECT_EQ(Warnings(WithConnection("server: b, clientId: gw, sessionExpiry: 0")),
-            "gw.yaml:2:51: connections.plant.sessionExpiry: 0 ends the session with the connection: messages of an "
-            "outage are lost\n");
-  EXPECT_EQ(Warnings(WithConnection("server: b, clientId: gw, protocol: 3.1.1, qos: 2")), "");
-  EXPECT_EQ(Warnings(WithConnection("server: b, clientId: gw, protocol: 3.1.1, qos: 2, driver: paho")),
-            "gw.yaml:3:10: routes[0]: with driver: paho, QoS 2 over MQTT 3.1.1 is acknowledged before the gateway has "
-            "the message, so a crash may lose it; use driver: wire, qos 1 or protocol \"5\"\n");
-  EXPECT_EQ(Warnings(WithRoute("from: {path: a}, to: {path: temprature}") + "chains: {temperature: }\n"),
-            "gw.yaml:2:34: routes[0].to.path: chain 'temprature' is not in chains (did you mean 'temperature'?), so it "
-            "has the defaults\n");
-  EXPECT_EQ(
-      Warnings(WithRoute("from: {path: a}, to: {path: '${HOME}'}")),
-      "gw.yaml:2:34: routes[0].to.path: ${HOME} stands for metadata of each message here, not for the environment "
-      "variable of that name\n");
-  EXPECT_EQ(Warnings(std::string(kMinimal) + "replies: {allow: []}\n"),
-            "gw.yaml:5:18: replies.allow: an empty list allows all topics but those that begin with '$', as if the key "
-            "were not there\n");
-}
-
-TEST_F(Load, WarnsOfDeadLettersThatComeBack) {
-  EXPECT_EQ(
-      Warnings(WithRoute("from: {path: 'plant/#'}, to: {path: c}") + "chains: {c: {deadLetterTopic: plant/dead}}\n"),
-      "gw.yaml:5:31: chains.c.deadLetterTopic: 'plant/dead' is taken in again by route 'plant/#'; a message that "
-      "fails there too goes round for ever\n");
-  EXPECT_EQ(Warnings(WithRoute("from: {path: 'plant/+/temp'}, to: {path: c}") +
-                     "chains: {c: {deadLetterTopic: plant/dead}}\n"),
-            "");
-}
-
-TEST_F(Load, WarnsOfOpenListeners) {
-  const std::string rest =
-      "connections: {plant: {server: b, clientId: gw}}\nroutes: [{from: {path: a}, to: {path: c}}]\n";
-  EXPECT_EQ(Warnings(rest + "workers: {insecure: true}\n"),
-            "gw.yaml:3:21: workers.insecure: workers connect to 127.0.0.1:7443 in plain text, and whoever reaches it "
-            "reads messages and publishes replies\n");
-  EXPECT_EQ(
-      Warnings(rest + "workers: {tls: {certFile: /etc/sluice/server.pem, keyFile: /etc/sluice/server.key}}\n"),
-      "gw.yaml:3:11: workers.tls: clientCaFile is not set, so any worker that reaches the port reads messages and "
-      "publishes replies\n");
 }
 
 TEST_F(Load, SettingsReplaceWhatTheFileSays) {

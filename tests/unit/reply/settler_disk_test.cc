@@ -135,15 +135,7 @@ class SettlerThreadTest : public SettlerTest {
 
   std::counting_semaphore<> writing_{0};
   std::counting_semaphore<> go_{0};
-  Settler own_{clock_,
-               dispatcher_,
-               journal_,
-               outbox_,
-               rules_,
-               metrics_,
-               {.max_messages = 3, .max_bytes = 1u << 20},
-               [this](bool full) { full_.push_back(full); },
-               Settler::Writes::kOnOwnThread};
+  Settler own_ = MakeSettler(Settler::Writes::kOnOwnThread);
 };
 
 TEST_F(SettlerThreadTest, WhoSettlesDoesNotWaitAndWhatComesMeanwhileIsOneWrite) {

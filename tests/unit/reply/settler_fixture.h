@@ -142,14 +142,12 @@ class SettlerTest : public ::testing::Test, private DispatcherListener {
   ReplyRules rules_{
       .permits = [](const Route&, std::string_view topic, std::string& why) { return Permits(topic, why); }};
   std::vector<bool> full_;
-  Settler settler_{clock_,
-                   dispatcher_,
-                   journal_,
-                   outbox_,
-                   rules_,
-                   metrics_,
-                   {.max_messages = 3, .max_bytes = 1u << 20},
-                   [this](bool full) { full_.push_back(full); }};
+  Settler MakeSettler(Settler::Writes writes) {
+    const Settler::HeldLimits limits{.max_messages = 3, .max_bytes = 1u << 20};
+    const auto on_full = [this](bool full) { full_.push_back(full); };
+    return {clock_, dispatcher_, journal_, outbox_, rules_, metrics_, limits, on_full, writes};
+  }
+  Settler settler_ = MakeSettler(Settler::Writes::kAtOnce);
   Settler* at_ = &settler_;
   CollectingRefusals denied_;
   void ReplyAhead(uint64_t delivery, const std::string& topic, uint64_t reply_id = 0) {
