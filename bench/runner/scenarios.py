@@ -89,9 +89,10 @@ class Bench:
         return gateway
 
     def workers(self, children, gateway, count, qos):
+        identity = ("--ca-file", gateway.setup.tls[0]) if gateway.setup.tls else ()
         workers = [
             children.start(f"worker-{i}", self.program("sluice-echo-worker"), "--gateway", gateway.workers_address,
-                           "--chain", CHAIN, "--reply-topic", "bench/out", "--reply-qos", qos)
+                           "--chain", CHAIN, "--reply-topic", "bench/out", "--reply-qos", qos, *identity)
             for i in range(count)
         ]
         wait_until(lambda: gateway.metric("sluice_worker_streams") == count, "the workers have not connected",
@@ -102,12 +103,13 @@ class Bench:
 class Setup:
     """What differs between the gateways that are measured."""
 
-    def __init__(self, driver="wire", window=1000, routes=1, chain_options="", journal="{enabled: false}"):
+    def __init__(self, driver="wire", window=1000, routes=1, chain_options="", journal="{enabled: false}", tls=None):
         self.driver = driver
         self.window = window  # Unacknowledged messages of QoS 1 and 2, each way: the broker's and the gateway's.
         self.routes = routes  # Of which the first takes all messages.
         self.chain_options = chain_options
         self.journal = journal
+        self.tls = tls  # Certificate and key of the workers' listener; None: plain text.
 
 
 class Gateway:
@@ -123,6 +125,7 @@ class Gateway:
 
     def yaml(self):
         setup = self.setup
+        listener = f'tls: {{certFile: "{setup.tls[0]}", keyFile: "{setup.tls[1]}"}}' if setup.tls else "insecure: true"
         routes = "\n".join(f"""  - {{id: bench-{i}, connection: bench, from: {{path: {filter_name}, qos: {self.qos}}},
      to: {{path: "chain:{CHAIN}"}}}}""" for i, filter_name in
                            enumerate(["bench/in/#"] + [f"other/{i}/+" for i in range(1, setup.routes)]))
@@ -134,7 +137,7 @@ routes:
 {routes}
 chains:
   {CHAIN}: {{lease: 60s{setup.chain_options}}}
-workers: {{listen: "{self.workers_address}", insecure: true}}
+workers: {{listen: "{self.workers_address}", {listener}}}
 journal: {setup.journal}
 http: {{listen: "{self.http_address}"}}
 """
