@@ -107,11 +107,10 @@ func CountItems(frame *sluicev1.WorkerFrame) int {
 }
 
 const (
-	maxItems       = 100_000
-	maxHelloBytes  = 1 << 20
-	maxNameBytes   = 256
-	maxChains      = 1000
-	maxReasonBytes = 1024
+	maxItems      = 100_000
+	maxHelloBytes = 1 << 20
+	maxNameBytes  = 256
+	maxChains     = 1000
 )
 
 // room is how many more messages the window lets in.

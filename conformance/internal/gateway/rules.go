@@ -16,17 +16,14 @@ func (r *referee) received(frame *sluicev1.WorkerFrame, bytes int, first bool) {
 	}
 	r.opened(frame.Window)
 	for _, id := range frame.Began {
-		if r.known("began", id) {
-			if r.holds[id].began {
-				r.board.Violate("W-1", "delivery %d is said to have begun a second time", id)
-			}
+		if r.known("W-25", "began", id) {
 			r.holds[id].began = true
 		} else {
 			r.stale(0, id)
 		}
 	}
 	for _, extend := range frame.Extends {
-		if r.known("an extend", extend.DeliveryId) {
+		if r.known("W-40", "an extend", extend.DeliveryId) {
 			r.holds[extend.DeliveryId].began = true
 		} else {
 			r.stale(0, extend.DeliveryId)
@@ -34,7 +31,7 @@ func (r *referee) received(frame *sluicev1.WorkerFrame, bytes int, first bool) {
 	}
 	for _, reply := range frame.Replies {
 		switch {
-		case !r.known("a reply ahead of its settle", reply.DeliveryId):
+		case !r.known("W-23", "a reply ahead of its settle", reply.DeliveryId):
 			r.stale(reply.ReplyId, reply.DeliveryId)
 		case reply.ReplyId != 0:
 			r.ok(reply.ReplyId, reply.DeliveryId)
@@ -44,7 +41,7 @@ func (r *referee) received(frame *sluicev1.WorkerFrame, bytes int, first bool) {
 		r.settled(settle)
 	}
 	if frame.Pong != nil && !r.pings[frame.Pong.Nonce] {
-		r.board.Violate("W-1", "a Pong has nonce %d, which no Ping had", frame.Pong.Nonce)
+		r.board.Violate("W-24", "a Pong has nonce %d, which no Ping had", frame.Pong.Nonce)
 	}
 	if frame.Drain != nil {
 		r.drained = true
@@ -59,52 +56,46 @@ func (r *referee) checkFrame(frame *sluicev1.WorkerFrame, bytes int, first bool)
 		r.checkHello(frame.Hello)
 	}
 	if !first && uint64(bytes) > r.limit {
-		r.board.Violate("W-1", "a frame has %d bytes; the Welcome allows %d", bytes, r.limit)
+		r.board.Violate("W-17", "a frame has %d bytes; the Welcome allows %d", bytes, r.limit)
 	}
 	if items := CountItems(frame); items > maxItems {
-		r.board.Violate("W-1", "a frame holds %d items; allowed are 100,000", items)
+		r.board.Violate("W-18", "a frame holds %d items; allowed are 100,000", items)
 	}
 }
 
 func (r *referee) checkHello(hello *sluicev1.Hello) {
 	if size := proto.Size(hello); size > maxHelloBytes {
-		r.board.Violate("W-1", "Hello has %d bytes; allowed is 1 MiB", size)
+		r.board.Violate("W-26", "Hello has %d bytes; allowed is 1 MiB", size)
 	}
 	if len(hello.WorkerName) > maxNameBytes || len(hello.Instance) > maxNameBytes {
-		r.board.Violate("W-1", "worker_name has %d bytes and instance %d; allowed are 256", len(hello.WorkerName), len(hello.Instance))
+		r.board.Violate("W-26", "worker_name has %d bytes and instance %d; allowed are 256", len(hello.WorkerName), len(hello.Instance))
 	}
 	if len(hello.Chains) == 0 || len(hello.Chains) > maxChains {
-		r.board.Violate("W-1", "Hello names %d chains; allowed are 1 … 1,000", len(hello.Chains))
+		r.board.Violate("W-26", "Hello names %d chains; allowed are 1 … 1,000", len(hello.Chains))
 	}
 	for _, chain := range hello.Chains {
 		if len(chain) > maxNameBytes {
-			r.board.Violate("W-1", "a chain's name has %d bytes; allowed are 256", len(chain))
+			r.board.Violate("W-26", "a chain's name has %d bytes; allowed are 256", len(chain))
 		}
 	}
 }
 
 // known: the delivery is held. What was never delivered here is a violation; what has ended meanwhile may be a matter of time.
-func (r *referee) known(what string, id uint64) bool {
+func (r *referee) known(rule, what string, id uint64) bool {
 	if _, ok := r.holds[id]; ok {
 		return true
 	}
 	if _, ok := r.gone[id]; !ok {
-		r.board.Violate("W-1", "%s names delivery %d, which was never delivered on this stream", what, id)
+		r.board.Violate(rule, "%s names delivery %d, which was never delivered on this stream", what, id)
 	}
 	return false
 }
 
 func (r *referee) settled(settle *sluicev1.Settle) {
-	if len(settle.Reason) > maxReasonBytes {
-		r.board.Violate("W-1", "the reason of settle %d has %d bytes; allowed are 1,024", settle.DeliveryId, len(settle.Reason))
-	}
-	if settle.RetryAfterMs > 3_600_000 {
-		r.board.Violate("W-1", "retry_after_ms of settle %d is %d; allowed are 3,600,000", settle.DeliveryId, settle.RetryAfterMs)
-	}
 	if r.gone[settle.DeliveryId] == "settled" {
-		r.board.Violate("W-1", "delivery %d is settled a second time", settle.DeliveryId)
+		r.board.Violate("W-37", "delivery %d is settled a second time", settle.DeliveryId)
 	}
-	if !r.known("a settle", settle.DeliveryId) {
+	if !r.known("W-37", "a settle", settle.DeliveryId) {
 		r.stale(0, settle.DeliveryId)
 		return
 	}
@@ -124,10 +115,10 @@ func (r *referee) halfClosed() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.holds) > 0 && !r.over {
-		r.board.Violate("W-1", "the worker half-closes while it holds %d deliveries", len(r.holds))
+		r.board.Violate("W-10", "the worker half-closes while it holds %d deliveries", len(r.holds))
 	}
 	if !r.drained {
-		r.board.Violate("W-1", "the worker half-closes without a Drain of either side")
+		r.board.Violate("W-8", "the worker half-closes without a Drain of either side")
 	}
 }
 

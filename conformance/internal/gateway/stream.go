@@ -193,7 +193,7 @@ func (s *Stream) read(authorization []string) {
 		}
 		frame := &sluicev1.WorkerFrame{}
 		if err := proto.Unmarshal(encoded, frame); err != nil {
-			s.gateway.board.Violate("W-1", "a frame of %d bytes cannot be decoded: %v", len(encoded), err)
+			s.gateway.board.Violate("W-15", "a frame of %d bytes cannot be decoded: %v", len(encoded), err)
 			s.End(status.Error(codes.InvalidArgument, "the frame cannot be decoded"))
 			continue
 		}
