@@ -183,6 +183,7 @@ class Http2Session {
   int32_t last_call_ = 0;  // The highest stream with a call.
 
   Output output_;
+  bool client_left_ = false;  // It has sent a GOAWAY without error that nghttp2 takes for one.
   bool goaway_sent_ = false;  // The one with which the connection ends, at once or after its calls.
   bool error_sent_ = false;   // It names an error: nothing is sent after it.
   bool abrupt_ = false;

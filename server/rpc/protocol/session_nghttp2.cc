@@ -73,6 +73,13 @@ struct Http2Session::Callbacks {
     return 0;
   }
 
+  // A client that closes its connection says so with the number of the last stream that it would take, of which a server
+  // that opens none has no use. grpc-go sends 2^31-1, which nghttp2 takes from servers only.
+  static int OnInvalidFrame(nghttp2_session* /*http2*/, const nghttp2_frame* frame, int /*error*/, void* user) {
+    if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code == NGHTTP2_NO_ERROR) Of(user).client_left_ = true;
+    return 0;
+  }
+
   static int OnData(nghttp2_session* http2, uint8_t /*flags*/, int32_t id, const uint8_t* data, size_t size,
                     void* user) {
     // The connection's window is for all calls: a call that does not read must not hold the others.
@@ -110,7 +117,9 @@ struct Http2Session::Callbacks {
         if (frame->goaway.last_stream_id == INT32_MAX && frame->goaway.error_code == NGHTTP2_NO_ERROR) break;
         session.goaway_sent_ = true;
         session.error_sent_ = frame->goaway.error_code != NGHTTP2_NO_ERROR;
-        if (session.error_sent_ && !session.terminated_) {
+        if (session.error_sent_ && !session.terminated_ && session.client_left_) {
+          session.ending_ = {.cause = EndCause::kClosed, .text = "the client takes its leave"};
+        } else if (session.error_sent_ && !session.terminated_) {
           const std::string text(reinterpret_cast<const char*>(frame->goaway.opaque_data),
                                  frame->goaway.opaque_data_len);
           const bool flood = frame->goaway.error_code == NGHTTP2_ENHANCE_YOUR_CALM;
@@ -151,6 +160,7 @@ struct Http2Session::Callbacks {
     nghttp2_session_callbacks_set_on_begin_headers_callback(made, OnBeginHeaders);
     nghttp2_session_callbacks_set_on_header_callback(made, OnHeader);
     nghttp2_session_callbacks_set_on_frame_recv_callback(made, OnFrameReceived);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(made, OnInvalidFrame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, OnData);
     nghttp2_session_callbacks_set_on_frame_send_callback(made, OnFrameSent);
     nghttp2_session_callbacks_set_on_stream_close_callback(made, OnStreamClosed);

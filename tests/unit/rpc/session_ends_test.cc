@@ -37,6 +37,26 @@ TEST_F(SessionTest, AnAbortGoesAheadOfWhatTheClientDoesNotRead) {
   EXPECT_TRUE(other.over);
 }
 
+// grpc-go closes a connection with the largest number of a stream.
+TEST_F(SessionTest, AClientThatTakesItsLeaveWithAnyLastStreamHasDoneNothingWrong) {
+  Connect();
+  RecordedCall& call = Begin();
+  Deliver(std::string("\0\0\x08\x07\0\0\0\0\0\x7f\xff\xff\xff\0\0\0\0", 17));
+  Exchange();
+  EXPECT_TRUE(session->over());
+  session->ConnectionLost(absl::UnavailableError("closed"));
+  EXPECT_EQ(session->ending()->cause, EndCause::kClosed);
+  EXPECT_TRUE(call.cancelled.has_value());
+}
+
+TEST_F(SessionTest, AClientThatTakesItsLeaveForAnErrorIsToldApart) {
+  Connect();
+  Deliver(std::string("\0\0\x08\x07\0\0\0\0\0\x7f\xff\xff\xff\0\0\0\x01", 17));
+  Exchange();
+  EXPECT_TRUE(session->over());
+  EXPECT_EQ(session->ending()->cause, EndCause::kProtocol);
+}
+
 TEST_F(SessionTest, AStatusThatIsNotReadUpToEndsTheCall) {
   Connect(65'535, /*automatic=*/false);
   RecordedCall& call = Begin();
