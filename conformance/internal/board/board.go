@@ -30,15 +30,17 @@ type Board struct {
 	started time.Time
 
 	mu         sync.Mutex
-	changed    chan struct{} // Closed and made anew when something is added.
-	records    []*Record
+	changed    chan struct{}        // Closed and made anew when something is added.
+	records    map[string][]*Record // By kind.
 	entries    []Entry
 	violations []string
 	allowed    map[string]bool // Rules whose violation is not noted.
 }
 
 // New begins a case now.
-func New() *Board { return &Board{started: time.Now(), changed: make(chan struct{})} }
+func New() *Board {
+	return &Board{started: time.Now(), changed: make(chan struct{}), records: map[string][]*Record{}}
+}
 
 // Started is when the case began.
 func (b *Board) Started() time.Time { return b.started }
@@ -49,13 +51,20 @@ func (b *Board) wake() {
 }
 
 // Add records something that expectations can wait for.
-func (b *Board) Add(kind, gateway string, stream int, data map[string]any) *Record {
+func (b *Board) Add(kind, gateway string, stream int, data map[string]any) {
+	b.AddAll([]*Record{{Kind: kind, Gateway: gateway, Stream: stream, Data: data}})
+}
+
+// AddAll records what came at once.
+func (b *Board) AddAll(records []*Record) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	record := &Record{At: time.Now(), Kind: kind, Gateway: gateway, Stream: stream, Data: data}
-	b.records = append(b.records, record)
+	now := time.Now()
+	for _, record := range records {
+		record.At = now
+		b.records[record.Kind] = append(b.records[record.Kind], record)
+	}
 	b.wake()
-	return record
 }
 
 // Note adds a line to the transcript.
@@ -117,19 +126,21 @@ type Query struct {
 }
 
 func (q Query) selects(r *Record) bool {
-	return !r.Taken && r.Kind == q.Kind && (q.Gateway == "" || r.Gateway == q.Gateway) && (q.Stream == 0 || r.Stream == q.Stream) &&
+	return !r.Taken && (q.Gateway == "" || r.Gateway == q.Gateway) && (q.Stream == 0 || r.Stream == q.Stream) &&
 		values.Match(q.Select, r.Data) == nil
 }
 
 // Expect waits until as many records as asked for are there, and takes them. It fails at once when one of them does not hold
-// what it should, and when the worker has broken a rule meanwhile.
+// what it should, and when the worker has broken a rule meanwhile. One expectation waits at a time.
 func (b *Board) Expect(q Query, bound time.Duration) ([]*Record, error) {
 	deadline := time.NewTimer(bound)
 	defer deadline.Stop()
+	var found []*Record
+	seen := 0
 	for {
 		b.mu.Lock()
 		changed := b.changed
-		found, err := b.find(q)
+		err := b.find(q, &found, &seen)
 		violated := len(b.violations) > 0
 		b.mu.Unlock()
 		switch {
@@ -148,25 +159,25 @@ func (b *Board) Expect(q Query, bound time.Duration) ([]*Record, error) {
 	}
 }
 
-func (b *Board) find(q Query) ([]*Record, error) {
-	var found []*Record
-	for _, record := range b.records {
+// find goes on where it stopped before: each record is looked at once.
+func (b *Board) find(q Query, found *[]*Record, seen *int) error {
+	records := b.records[q.Kind]
+	for ; *seen < len(records) && len(*found) < q.Count; *seen++ {
+		record := records[*seen]
 		if !q.selects(record) {
 			continue
 		}
 		if err := values.Match(q.Want, record.Data); err != nil {
-			return nil, fmt.Errorf("%s: %w; it is %s", q.Kind, err, values.Show(record.Data))
+			return fmt.Errorf("%s: %w; it is %s", q.Kind, err, values.Show(record.Data))
 		}
-		if found = append(found, record); len(found) == q.Count {
-			break
-		}
+		*found = append(*found, record)
 	}
-	if len(found) >= q.Count && !q.Peek {
-		for _, record := range found {
+	if len(*found) >= q.Count && !q.Peek {
+		for _, record := range *found {
 			record.Taken = true
 		}
 	}
-	return found, nil
+	return nil
 }
 
 // others tells what of the kind is there but was not selected.
@@ -174,8 +185,8 @@ func (b *Board) others(q Query) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	text, count := "", 0
-	for _, record := range b.records {
-		if record.Kind == q.Kind && !record.Taken && !q.selects(record) {
+	for _, record := range b.records[q.Kind] {
+		if !record.Taken && !q.selects(record) {
 			if count++; count <= 3 {
 				text += fmt.Sprintf("\n    there is %s#%d %s", record.Gateway, record.Stream, values.Show(record.Data))
 			}
@@ -184,17 +195,22 @@ func (b *Board) others(q Query) string {
 	return text
 }
 
-// ExpectNone fails when a record of the kind comes before the window is over. What is there already counts too.
+// ExpectNone fails when a record of the kind comes before the window is over. What is there already, and not taken, counts too.
 func (b *Board) ExpectNone(q Query, window time.Duration) error {
 	q.Count, q.Peek = 1, true
 	deadline := time.NewTimer(window)
 	defer deadline.Stop()
+	var found []*Record
+	seen := 0
 	for {
 		b.mu.Lock()
 		changed := b.changed
-		found, err := b.find(q)
+		err := b.find(q, &found, &seen)
 		b.mu.Unlock()
-		if err == nil && len(found) > 0 {
+		if err != nil {
+			return err
+		}
+		if len(found) > 0 {
 			return fmt.Errorf("nothing of the kind must come, but there is %s %s", q.Kind, values.Show(found[0].Data))
 		}
 		select {
@@ -209,9 +225,9 @@ func (b *Board) ExpectNone(q Query, window time.Duration) error {
 func (b *Board) Latest(kind, gateway string, stream int) *Record {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i := len(b.records) - 1; i >= 0; i-- {
-		r := b.records[i]
-		if r.Kind == kind && (gateway == "" || r.Gateway == gateway) && (stream == 0 || r.Stream == stream) {
+	records := b.records[kind]
+	for i := len(records) - 1; i >= 0; i-- {
+		if r := records[i]; (gateway == "" || r.Gateway == gateway) && (stream == 0 || r.Stream == stream) {
 			return r
 		}
 	}
@@ -223,7 +239,7 @@ func (b *Board) Forget(q Query) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	count := 0
-	for _, record := range b.records {
+	for _, record := range b.records[q.Kind] {
 		if q.selects(record) && values.Match(q.Want, record.Data) == nil {
 			record.Taken = true
 			count++

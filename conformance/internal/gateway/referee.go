@@ -13,13 +13,19 @@ type referee struct {
 	board *board.Board
 	name  string
 
-	mu             sync.Mutex
-	holds          map[uint64]*holding
-	gone           map[uint64]string // Deliveries of this stream that ended, and how: "settled", "revoked".
-	limit          uint64            // Of a frame.
-	features       []string
-	pings          map[uint64]bool // Nonces that a Pong may carry.
-	drained        bool            // The worker has sent a Drain, or got one.
+	mu       sync.Mutex
+	holds    map[uint64]*holding
+	gone     map[uint64]string // Deliveries of this stream that ended, and how: "settled", "revoked".
+	limit    uint64            // Of a frame.
+	features []string
+	pings    map[uint64]bool // Nonces that a Pong may carry.
+	drained  bool            // The worker has sent a Drain, or got one.
+	// Of a worker that leaves by its own wish: nonces of its Pings, those that were new when it said so, and whether one of these
+	// has been answered.
+	asked          map[uint64]bool
+	takeLeave      map[uint64]bool
+	leaving        bool
+	mayGo          bool
 	over           bool
 	window, widest uint32 // In force, and the largest that the Welcome grants; 0: none said.
 	results        []*sluicev1.Result
@@ -32,8 +38,8 @@ type holding struct {
 }
 
 func newReferee(to *board.Board, name string) *referee {
-	return &referee{board: to, name: name, holds: map[uint64]*holding{}, gone: map[uint64]string{}, pings: map[uint64]bool{},
-		limit: defaultMaxFrameBytes}
+	return &referee{board: to, name: name, holds: map[uint64]*holding{}, gone: map[uint64]string{}, pings: map[uint64]bool{}, asked: map[uint64]bool{},
+		takeLeave: map[uint64]bool{}, limit: defaultMaxFrameBytes}
 }
 
 func (r *referee) welcomed(welcome *sluicev1.Welcome) {
@@ -67,7 +73,10 @@ func (r *referee) sent(frame *sluicev1.GatewayFrame) {
 		r.pings[frame.Ping.Nonce] = true
 	}
 	if frame.Drain != nil {
-		r.drained = true
+		r.drained, r.mayGo = true, true
+	}
+	if frame.Pong != nil && r.takeLeave[frame.Pong.Nonce] {
+		r.mayGo = true
 	}
 }
 

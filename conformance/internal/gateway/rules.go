@@ -44,7 +44,13 @@ func (r *referee) received(frame *sluicev1.WorkerFrame, bytes int, first bool) {
 		r.board.Violate("W-24", "a Pong has nonce %d, which no Ping had", frame.Pong.Nonce)
 	}
 	if frame.Drain != nil {
-		r.drained = true
+		r.drained, r.leaving = true, true
+	}
+	if frame.Ping != nil {
+		if r.leaving && !r.asked[frame.Ping.Nonce] {
+			r.takeLeave[frame.Ping.Nonce] = true
+		}
+		r.asked[frame.Ping.Nonce] = true
 	}
 }
 
@@ -116,6 +122,9 @@ func (r *referee) halfClosed() {
 	defer r.mu.Unlock()
 	if len(r.holds) > 0 && !r.over {
 		r.board.Violate("W-10", "the worker half-closes while it holds %d deliveries", len(r.holds))
+	}
+	if r.leaving && !r.mayGo {
+		r.board.Violate("W-9", "the worker half-closes before a Pong that answers a Ping with a new nonce, sent with its Drain or after it")
 	}
 	if !r.drained {
 		r.board.Violate("W-8", "the worker half-closes without a Drain of either side")

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"sluice.dev/conformance/internal/board"
 	"sluice.dev/conformance/internal/sluicev1"
 	"sluice.dev/conformance/internal/values"
 )
@@ -127,6 +128,9 @@ func (s *Stream) Send(frame *sluicev1.GatewayFrame) error {
 	return nil
 }
 
+// Gateway is the one that the stream is of.
+func (s *Stream) Gateway() *Gateway { return s.gateway }
+
 // Number is 0 before the Hello.
 func (s *Stream) Number() int { return int(s.number.Load()) }
 
@@ -233,11 +237,14 @@ func (s *Stream) readEnded(err error) {
 
 // record puts each item on the board by itself, so that cases need not care how the worker bundles them.
 func (s *Stream) record(frame *sluicev1.WorkerFrame) {
-	add := func(kind string, message proto.Message) {
-		s.gateway.board.Add(kind, s.gateway.Name, s.Number(), values.FromProto(message.ProtoReflect()))
+	name, number := s.gateway.Name, s.Number()
+	var records []*board.Record
+	put := func(kind string, data map[string]any) {
+		records = append(records, &board.Record{Kind: kind, Gateway: name, Stream: number, Data: data})
 	}
+	add := func(kind string, message proto.Message) { put(kind, values.FromProto(message.ProtoReflect())) }
 	for _, id := range frame.Began {
-		s.gateway.board.Add("began", s.gateway.Name, s.Number(), map[string]any{"delivery_id": id})
+		put("began", map[string]any{"delivery_id": id})
 	}
 	if frame.Window != nil {
 		add("window", frame.Window)
@@ -260,10 +267,11 @@ func (s *Stream) record(frame *sluicev1.WorkerFrame) {
 	if frame.Drain != nil {
 		add("drain", frame.Drain)
 	}
-	s.gateway.board.Add("frame", s.gateway.Name, s.Number(), map[string]any{
+	put("frame", map[string]any{
 		"bytes": proto.Size(frame), "items": CountItems(frame), "settles": len(frame.Settles), "replies": len(frame.Replies),
 		"began": len(frame.Began), "extends": len(frame.Extends),
 	})
+	s.gateway.board.AddAll(records)
 }
 
 func peerCertificate(ctx context.Context) string {

@@ -36,7 +36,7 @@ func init() {
 		"stats":  func(w *world, _ any) error { return w.process.Send(map[string]any{"cmd": "stats"}) },
 		"signal": signal,
 		// What a gateway says.
-		"deliver": deliver, "feed": feed, "send": send, "revoke": revoke, "ping": ping, "drain": drain,
+		"deliver": deliver, "feed": feed, "send": send, "revoke": revoke, "ping": ping, "pong": pong, "drain": drain,
 		"end_stream": endStream,
 		// What a gateway is like.
 		"refuse": refuse, "refuse_chain": refuseChain, "welcome_with": welcomeWith,
@@ -182,7 +182,20 @@ func send(w *world, of any) error {
 		return err
 	}
 	frame := &sluicev1.GatewayFrame{}
-	if err := values.ToProto(a.members, frame.ProtoReflect()); err != nil {
+	list, _ := a.take("deliveries")
+	deliveries, _ := list.([]any)
+	for _, one := range deliveries {
+		members := toMembers(one)
+		label := fmt.Sprint(members["as"])
+		delete(members, "as")
+		delivery, err := w.delivery(members, s.Gateway().TakeIDs(1))
+		if err != nil {
+			return err
+		}
+		w.labels[label] = delivery.DeliveryId
+		frame.Deliveries = append(frame.Deliveries, delivery)
+	}
+	if err := values.ToProto(toMembers(w.withIDs(a.members)), frame.ProtoReflect()); err != nil {
 		return err
 	}
 	if unknown == true {
@@ -218,6 +231,21 @@ func ping(w *world, of any) error {
 		return err
 	}
 	return s.Send(&sluicev1.GatewayFrame{Ping: &sluicev1.Ping{Nonce: uint64(nonce)}})
+}
+
+// pong answers the newest Ping of the stream.
+func pong(w *world, of any) error {
+	a := w.arguments(of)
+	s := a.stream()
+	if err := a.done(); err != nil {
+		return err
+	}
+	asked := w.board.Latest("ping", s.Gateway().Name, s.Number())
+	if asked == nil {
+		return fmt.Errorf("the worker has sent no Ping")
+	}
+	nonce, _ := asked.Data["nonce"].(uint64)
+	return s.Send(&sluicev1.GatewayFrame{Pong: &sluicev1.Pong{Nonce: nonce}})
 }
 
 func drain(w *world, of any) error {

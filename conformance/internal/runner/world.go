@@ -13,6 +13,7 @@ import (
 	"sluice.dev/conformance/internal/gateway"
 	"sluice.dev/conformance/internal/sluicev1"
 	"sluice.dev/conformance/internal/testee"
+	"sluice.dev/conformance/internal/values"
 )
 
 // world is one case while it is played. Used by one goroutine.
@@ -221,6 +222,9 @@ func (w *world) expand(value any) any {
 		}
 		return expanded
 	case map[string]any:
+		if of, ok := value["repeat"]; ok && len(value) == 2 {
+			return w.repeat(of, value["count"])
+		}
 		expanded := make(map[string]any, len(value))
 		for name, one := range value {
 			if name == "gate" {
@@ -229,6 +233,35 @@ func (w *world) expand(value any) any {
 			expanded[name] = w.expand(one)
 		}
 		return expanded
+	}
+	return value
+}
+
+// repeat makes a list of {repeat: X, count: N}.
+func (w *world) repeat(of, count any) any {
+	number, _ := values.Number(count)
+	list := make([]any, int(number))
+	for i := range list {
+		list[i] = w.expand(of)
+	}
+	return list
+}
+
+// withIDs replaces the labels in members "delivery_id" by ids.
+func (w *world) withIDs(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		for name, one := range value {
+			if id, ok := w.labels[fmt.Sprint(one)]; ok && name == "delivery_id" {
+				value[name] = id
+			} else {
+				value[name] = w.withIDs(one)
+			}
+		}
+	case []any:
+		for i := range value {
+			value[i] = w.withIDs(value[i])
+		}
 	}
 	return value
 }
