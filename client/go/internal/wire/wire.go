@@ -1,0 +1,139 @@
+// Package wire is protobuf's wire format, as far as frames need it. Deliveries are read as views and settles are written
+// straight into the outgoing frame, because generated types allocate and copy each field.
+package wire
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// Type of a field.
+type Type uint8
+
+// The types that proto3 has.
+const (
+	Varint  Type = 0
+	Fixed64 Type = 1
+	Bytes   Type = 2
+	Fixed32 Type = 5
+)
+
+// Reader reads the fields of one encoded message, in the order they stand there.
+type Reader struct {
+	rest []byte
+	bad  bool
+
+	// The field that Next has found.
+	Number uint32
+	Type   Type
+	Value  uint64 // Varint, Fixed64, Fixed32.
+	Bytes  []byte // A view into the input.
+}
+
+// NewReader of an encoded message.
+func NewReader(input []byte) Reader { return Reader{rest: input} }
+
+// OK is false once the input has turned out to be malformed.
+func (r *Reader) OK() bool { return !r.bad }
+
+// Next is false at the end of the input, and where it is malformed.
+func (r *Reader) Next() bool {
+	if len(r.rest) == 0 {
+		return false
+	}
+	tag, ok := r.varint()
+	if !ok || tag > 1<<32-1 || tag>>3 == 0 {
+		return r.fail()
+	}
+	r.Number, r.Type = uint32(tag>>3), Type(tag&7)
+	switch r.Type {
+	case Varint:
+		r.Value, ok = r.varint()
+	case Bytes:
+		var size uint64
+		if size, ok = r.varint(); ok && size <= uint64(len(r.rest)) {
+			r.Bytes, r.rest = r.rest[:size:size], r.rest[size:]
+		} else {
+			ok = false
+		}
+	case Fixed64:
+		if ok = len(r.rest) >= 8; ok {
+			r.Value, r.rest = binary.LittleEndian.Uint64(r.rest), r.rest[8:]
+		}
+	case Fixed32:
+		if ok = len(r.rest) >= 4; ok {
+			r.Value, r.rest = uint64(binary.LittleEndian.Uint32(r.rest)), r.rest[4:]
+		}
+	default: // Groups, which proto3 does not have, and types that do not exist.
+		ok = false
+	}
+	return ok || r.fail()
+}
+
+func (r *Reader) fail() bool {
+	r.bad, r.rest = true, nil
+	return false
+}
+
+func (r *Reader) varint() (uint64, bool) {
+	if len(r.rest) > 0 && r.rest[0] < 0x80 {
+		value := uint64(r.rest[0])
+		r.rest = r.rest[1:]
+		return value, true
+	}
+	value, size := binary.Uvarint(r.rest)
+	if size <= 0 {
+		return 0, false
+	}
+	r.rest = r.rest[size:]
+	return value, true
+}
+
+// VarintSize is the size of an encoded number.
+func VarintSize(value uint64) int { return (bits.Len64(value|1) + 6) / 7 }
+
+// VarintFieldSize is that of a field with its tag; as proto3 says, 0 is not written. Tags here have one byte: all field
+// numbers are below 16.
+func VarintFieldSize(value uint64) int {
+	if value == 0 {
+		return 0
+	}
+	return 1 + VarintSize(value)
+}
+
+// BytesSize is that of a field of so many bytes, with its tag, present also when empty.
+func BytesSize(size int) int { return 1 + VarintSize(uint64(size)) + size }
+
+// BytesFieldSize is the same of a field that is not written when empty.
+func BytesFieldSize(size int) int {
+	if size == 0 {
+		return 0
+	}
+	return BytesSize(size)
+}
+
+// AppendVarint writes a field; 0 is written, too.
+func AppendVarint(out []byte, number uint32, value uint64) []byte {
+	return binary.AppendUvarint(append(out, byte(number<<3)), value)
+}
+
+// AppendVarintField writes a field unless it is 0.
+func AppendVarintField(out []byte, number uint32, value uint64) []byte {
+	if value == 0 {
+		return out
+	}
+	return AppendVarint(out, number, value)
+}
+
+// AppendHead writes the head of a field of `size` bytes that the caller writes next.
+func AppendHead(out []byte, number uint32, size int) []byte {
+	return binary.AppendUvarint(append(out, byte(number<<3)|byte(Bytes)), uint64(size))
+}
+
+// AppendBytesField writes a field unless it is empty.
+func AppendBytesField[T string | []byte](out []byte, number uint32, value T) []byte {
+	if len(value) == 0 {
+		return out
+	}
+	return append(AppendHead(out, number, len(value)), value...)
+}

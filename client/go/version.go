@@ -1,0 +1,4 @@
+package sluice
+
+// Version is that of this module, of the gateway it came with, and of all other SDKs.
+const Version = "0.1.0"
