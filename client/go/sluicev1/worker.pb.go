@@ -1,13 +1,14 @@
 // The worker stream: how a remote rule-chain worker receives MQTT messages from a Sluice gateway and
 // answers them. The comments in this file are the specification; a worker in any language can be
-// written from it alone.
+// written from it alone. What a worker must keep to has a number, [W-1] and so on, and so has what it can rely on in a
+// gateway, [G-1] and so on; docs/conformance.md names the cases of the conformance suite that hold each.
 //
 // # The life of a stream
 //
 //   worker                                    gateway
 //     | Work()  ---------------------------->  |
-//     | WorkerFrame{hello}  ---------------->  |   must come first, within 10 s
-//     | <----------------  GatewayFrame{welcome}   always first; nothing is delivered before it
+//     | WorkerFrame{hello}  ---------------->  |   must come first, within 10 s [W-1]
+//     | <----------------  GatewayFrame{welcome}   always first; nothing is delivered before it [G-1]
 //     | <-------------  GatewayFrame{deliveries}   as many as the window allows
 //     | WorkerFrame{settles, replies}  ------>  |   at any time, in any order, many to a frame
 //     | <----------------  GatewayFrame{results}   for replies that asked, and for items in error
@@ -17,21 +18,21 @@
 //     | half-close  ------------------------>   |   when the worker holds nothing any more
 //     | <------------------------  status OK    |   after the results that are still owed
 //
-// A worker opens one stream to every gateway replica it finds, and serves each independently. After a
+// [W-2] A worker opens one stream to every gateway replica it finds, and serves each independently. [W-3] After a
 // stream has ended for whatever reason, a worker connects again with a jittered, growing pause (first
-// about 100 ms, at most 30 s), except after INVALID_ARGUMENT, UNAUTHENTICATED, PERMISSION_DENIED and
+// about 100 ms, at most 30 s), [W-4] except after INVALID_ARGUMENT, UNAUTHENTICATED, PERMISSION_DENIED and
 // FAILED_PRECONDITION, which will not go away by themselves: it reports these, and tries again slowly. So it does
 // with UNIMPLEMENTED: what answers there is no gateway, or a method's name is wrong, which the message says.
 //
 // # Who the worker is
 //
-// A gateway may ask (`workers.auth`). A worker shows it when it opens the stream; names in Hello are labels only:
+// A gateway may ask (`workers.auth`). [W-5] A worker shows it when it opens the stream; names in Hello are labels only:
 //
 //   - a client certificate, in the TLS handshake, or
 //   - a JSON Web Token, in the call's metadata: the key "authorization", once, with the value "Bearer TOKEN", the token as
 //     its issuer gave it and without a line break. At most 8 KiB. Where nobody asks for tokens it is not looked at.
 //
-// Both come from files that others renew, so a worker reads them anew for each connection and each stream.
+// [W-6] Both come from files that others renew, so a worker reads them anew for each connection and each stream.
 //
 // UNAUTHENTICATED before Welcome: what was shown is missing, not valid, or expired, which the message says; the check
 // that failed stands in the gateway's log. PERMISSION_DENIED: the gateway knows who the worker is, and no chain in Hello
@@ -40,8 +41,8 @@
 // with what its files then hold.
 //
 // What was shown ends some time. About a tenth of its time before (at least 1 s, at most 5 min) the gateway sends a
-// Drain, whose deadline is that end. The worker connects again at once with what its files hold by then, and settles on
-// the old stream what it still has. A stream that is there at the end is ended with UNAUTHENTICATED, with a message that
+// Drain, whose deadline is that end. [W-7] The worker connects again at once with what its files hold by then, and settles
+// on the old stream what it still has. A stream that is there at the end is ended with UNAUTHENTICATED, with a message that
 // begins with "expired"; what it held is delivered again without counting an attempt. What is withdrawn (the key of a
 // token, a certificate) ends its streams without a Drain, with UNAUTHENTICATED.
 //
@@ -49,13 +50,13 @@
 //
 // A worker that stops takes leave like this; nothing is lost or done twice:
 //
-//   1. It sends a Drain, and a Ping with a nonce that it has not used before.
-//   2. Until the Pong with this nonce deliveries may still come; after it none does.
-//   3. It settles what it holds, then half-closes.
-//   4. The gateway sends the Results that it still owes, which may take as long as its `replies.resultTimeout`, and
-//      ends the stream with OK. Until then the worker reads on.
+//   1. [W-8] It sends a Drain, and a Ping with a nonce that it has not used before.
+//   2. [W-9] Until the Pong with this nonce deliveries may still come, which it works on; [G-2] after it none does.
+//   3. [W-10] It settles what it holds, then half-closes, and not before.
+//   4. [G-3] The gateway sends the Results that it still owes, which may take as long as its `replies.resultTimeout`, and
+//      ends the stream with OK. [W-11] Until then the worker reads on.
 //
-// To a gateway's Drain the steps are 3 and 4. A worker that half-closes while it holds deliveries gives them up: they
+// [W-12] To a gateway's Drain the steps are 3 and 4. A worker that half-closes while it holds deliveries gives them up: they
 // go to others at once, and those that it had begun have used an attempt. Settles in frames before the half-close
 // count as always.
 //
@@ -64,8 +65,8 @@
 // An attempt is work that was begun. When attempts reach the chain's `maxAttempts` without success, the message is
 // dead-lettered. The count is the message's: over streams, workers, and restarts of a gateway with a journal.
 //
-// With the feature "began" (Hello.features) a worker says which deliveries it has begun, by WorkerFrame.began; a settle
-// of a delivery says so, too. Then
+// [W-13] With the feature "began" (Hello.features) a worker says which deliveries it has begun, by WorkerFrame.began; a
+// settle of a delivery says so, too. Then
 //   - a delivery that waits in the worker has no lease. It has lease_ms to be begun, from its receipt; after that it is
 //     revoked and goes to others, without having used an attempt;
 //   - its lease, again lease_ms, starts when the gateway hears that it is begun;
@@ -73,8 +74,8 @@
 // A worker need not say it at once, nor in a frame of its own: within 100 ms of the beginning is soon enough. Work that
 // is settled sooner is said by the settle alone.
 //
-// Without the feature every delivery counts as begun from the moment it is written to the stream: its lease runs while
-// it waits in the worker, and a lost stream costs all of them an attempt.
+// Without the feature every delivery counts as begun from the moment it is written to the stream: [W-14] its lease runs
+// while it waits in the worker, which has to extend it, and a lost stream costs all of them an attempt.
 //
 // A stream is lost when it ends other than by a Drain of either side, a half-close or the gateway's end. A message that
 // was begun when its worker was lost, by a worker with the feature, or that was in the hands of two lost workers, or
@@ -85,20 +86,21 @@
 //
 // # Frames
 //
-// A frame is a bundle: everything a side had to say since its last frame. Every field may be absent, and
-// both sides must take a frame with any combination. The parts of one frame take effect in the order of
+// A frame is a bundle: everything a side had to say since its last frame. [W-15] Every field may be absent, and
+// both sides must take a frame with any combination. [W-16] The parts of one frame take effect in the order of
 // their field numbers (`began` first); frames take effect in the order they were sent. Senders should gather what comes
-// while a write is under way into one next frame. A frame must not be larger than
-// Welcome.max_frame_bytes once encoded; a worker's frame must not hold more than 100,000 items: began, settles,
+// while a write is under way into one next frame. [W-17] A frame must not be larger than
+// Welcome.max_frame_bytes once encoded; [W-18] a worker's frame must not hold more than 100,000 items: began, settles,
 // replies (also those inside settles), extends, user properties and metadata entries, counted together. A
 // frame with more of either ends the stream (INVALID_ARGUMENT, or RESOURCE_EXHAUSTED from gRPC itself).
 //
 // gRPC wants the receiver's limit before the Welcome can name it, and takes 4 MiB for most languages if nobody says.
-// A worker sets it to no limit (-1), or to the gateway's `workers.maxFrameBytes`; what comes is bounded by its window.
+// [W-19] A worker sets it to no limit (-1), or to the gateway's `workers.maxFrameBytes`; what comes is bounded by its
+// window.
 //
 // # Errors
 //
-// What is wrong with one item (a reply's topic, a stale delivery id) is answered with a Result and does
+// [W-20] What is wrong with one item (a reply's topic, a stale delivery id) is answered with a Result and does
 // not disturb the stream. The stream's status tells only of what ends it:
 //
 //   INVALID_ARGUMENT     a frame that cannot be decoded, holds too many items or otherwise breaks a rule of
@@ -126,7 +128,7 @@
 //
 // # Forward compatibility
 //
-// Unknown fields and unknown features are ignored. Unknown enum values are treated as the zero value's
+// [W-21] Unknown fields and unknown features are ignored. [W-22] Unknown enum values are treated as the zero value's
 // comment says. Field numbers are never reused. A change that an older peer would misread raises the
 // protocol version.
 
@@ -206,7 +208,7 @@ func (DataType) EnumDescriptor() ([]byte, []int) {
 	return file_sluice_v1_worker_proto_rawDescGZIP(), []int{0}
 }
 
-// A settle's verdict. A value this file does not know is answered with a Result of code INVALID.
+// A settle's verdict [W-38]. A value this file does not know is answered with a Result of code INVALID.
 type Outcome int32
 
 const (
@@ -416,24 +418,24 @@ func (Result_Code) EnumDescriptor() ([]byte, []int) {
 // What a worker sends. The parts take effect in the order of their numbers, save `began`.
 type WorkerFrame struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required in the first frame, forbidden in any other (INVALID_ARGUMENT).
+	// Required in the first frame, forbidden in any other (INVALID_ARGUMENT) [W-1].
 	Hello *Hello `protobuf:"bytes,1,opt,name=hello,proto3" json:"hello,omitempty"`
 	// Replaces the window from now on. Absent: unchanged.
 	Window *Window `protobuf:"bytes,2,opt,name=window,proto3" json:"window,omitempty"`
 	// Longer leases for deliveries in work.
 	Extends []*Extend `protobuf:"bytes,3,rep,name=extends,proto3" json:"extends,omitempty"`
-	// Replies ahead of their settle. Published in the order given.
+	// Replies ahead of their settle [W-23]. Published in the order given.
 	Replies []*Reply `protobuf:"bytes,4,rep,name=replies,proto3" json:"replies,omitempty"`
 	// Outcomes of deliveries.
 	Settles []*Settle `protobuf:"bytes,5,rep,name=settles,proto3" json:"settles,omitempty"`
 	// Asks for a Pong with the same nonce.
 	Ping *Ping `protobuf:"bytes,6,opt,name=ping,proto3" json:"ping,omitempty"`
-	// Answers a Ping of the gateway, with the next frame; see Pong.
+	// Answers a Ping of the gateway, with the next frame [W-24]; see Pong.
 	Pong *Pong `protobuf:"bytes,7,opt,name=pong,proto3" json:"pong,omitempty"`
 	// The worker wants no new deliveries; see Drain.
 	Drain *Drain `protobuf:"bytes,8,opt,name=drain,proto3" json:"drain,omitempty"`
 	// With the feature "began": ids of deliveries whose work has begun; see Attempts above. One that is settled need not
-	// be said. One that is not in flight on this stream is answered with a Result of code STALE. Takes effect before all
+	// be said. [W-25] One that is not in flight on this stream is answered with a Result of code STALE. Takes effect before all
 	// other parts of its frame. Without the feature: ignored.
 	Began         []uint64 `protobuf:"varint,9,rep,packed,name=began,proto3" json:"began,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -536,7 +538,7 @@ func (x *WorkerFrame) GetBegan() []uint64 {
 // What the gateway sends. The parts take effect in the order of their numbers.
 type GatewayFrame struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// In the first frame, and only there.
+	// In the first frame, and only there [G-1].
 	Welcome *Welcome `protobuf:"bytes,1,opt,name=welcome,proto3" json:"welcome,omitempty"`
 	// Messages to work on.
 	Deliveries []*Delivery `protobuf:"bytes,2,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
@@ -544,7 +546,7 @@ type GatewayFrame struct {
 	Results []*Result `protobuf:"bytes,3,rep,name=results,proto3" json:"results,omitempty"`
 	// Asks for a Pong with the same nonce.
 	Ping *Ping `protobuf:"bytes,4,opt,name=ping,proto3" json:"ping,omitempty"`
-	// Answers a Ping of the worker, with the next frame; see Pong.
+	// Answers a Ping of the worker, with the next frame [G-4]; see Pong.
 	Pong *Pong `protobuf:"bytes,5,opt,name=pong,proto3" json:"pong,omitempty"`
 	// The gateway will send no new deliveries; see Drain.
 	Drain *Drain `protobuf:"bytes,6,opt,name=drain,proto3" json:"drain,omitempty"`
@@ -633,10 +635,10 @@ func (x *GatewayFrame) GetRevokes() []*Revoke {
 	return nil
 }
 
-// The worker introduces itself. At most 1 MiB, encoded.
+// The worker introduces itself. At most 1 MiB, encoded [W-26], as are the limits of its fields.
 type Hello struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The lowest and highest protocol version the worker speaks. This file describes version 1. The gateway
+	// The lowest and highest protocol version the worker speaks [W-27]. This file describes version 1. The gateway
 	// picks the highest common one, or ends the stream with FAILED_PRECONDITION. 0 means 1.
 	MinProtocolVersion uint32 `protobuf:"varint,1,opt,name=min_protocol_version,json=minProtocolVersion,proto3" json:"min_protocol_version,omitempty"`
 	MaxProtocolVersion uint32 `protobuf:"varint,2,opt,name=max_protocol_version,json=maxProtocolVersion,proto3" json:"max_protocol_version,omitempty"`
@@ -755,17 +757,17 @@ type Welcome struct {
 	Gateway string `protobuf:"bytes,3,opt,name=gateway,proto3" json:"gateway,omitempty"`
 	// Those of Hello.chains that messages will come from; never empty.
 	AcceptedChains []*AcceptedChain `protobuf:"bytes,4,rep,name=accepted_chains,json=acceptedChains,proto3" json:"accepted_chains,omitempty"`
-	// Those of Hello.chains that it will not deliver from, and why.
+	// Those of Hello.chains that it will not deliver from, and why. The worker goes on with the others [W-28].
 	RefusedChains []*RefusedChain `protobuf:"bytes,5,rep,name=refused_chains,json=refusedChains,proto3" json:"refused_chains,omitempty"`
-	// The largest window the gateway grants. A larger one is taken as this.
+	// The largest window the gateway grants. A larger one is taken as this [G-5].
 	MaxWindow *Window `protobuf:"bytes,6,opt,name=max_window,json=maxWindow,proto3" json:"max_window,omitempty"`
-	// Each side sends at least one frame per interval (a Ping if there is nothing else), and ends the
-	// stream when it has received nothing for two intervals. Milliseconds, 1,000 … 3,600,000.
+	// Each side sends at least one frame per interval (a Ping if there is nothing else) [W-29], and ends the
+	// stream when it has received nothing for two intervals [W-30]. Milliseconds, 1,000 … 3,600,000.
 	HeartbeatIntervalMs uint32 `protobuf:"varint,7,opt,name=heartbeat_interval_ms,json=heartbeatIntervalMs,proto3" json:"heartbeat_interval_ms,omitempty"`
 	// The largest frame either side may send, in encoded bytes. A receiver must set its gRPC message limit
 	// to at least this.
 	MaxFrameBytes uint64 `protobuf:"varint,8,opt,name=max_frame_bytes,json=maxFrameBytes,proto3" json:"max_frame_bytes,omitempty"`
-	// Those of Hello.features that are in use on this stream.
+	// Those of Hello.features that are in use on this stream; a worker uses no other [W-31].
 	Features      []string `protobuf:"bytes,9,rep,name=features,proto3" json:"features,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -982,8 +984,8 @@ func (x *RefusedChain) GetReason() string {
 	return ""
 }
 
-// How much may be in flight (delivered, not settled) on this stream at once, as absolute numbers: the
-// gateway delivers only while both hold. A smaller window than what is in flight takes nothing back. When
+// How much may be in flight (delivered, not settled) on this stream at once, as absolute numbers: [G-6] the
+// gateway delivers only while both hold. A smaller window than what is in flight takes nothing back. [W-32] When
 // nothing is in flight one message larger than `bytes` is let through, so that it cannot block for ever.
 type Window struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1092,7 +1094,7 @@ func (x *UserProperty) GetValue() string {
 	return ""
 }
 
-// One message to work on: a single attempt at it. Must be settled by `delivery_id` before its lease ends.
+// One message to work on: a single attempt at it. Must be settled by `delivery_id` [W-33] before its lease ends.
 type Delivery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Names this attempt on this stream. Never 0, never reused by the gateway process, and below 2^53: a JavaScript
@@ -1106,7 +1108,7 @@ type Delivery struct {
 	StartNode string `protobuf:"bytes,5,opt,name=start_node,json=startNode,proto3" json:"start_node,omitempty"`
 	// The topic the message was published to (not the filter). Valid UTF-8.
 	Topic string `protobuf:"bytes,6,opt,name=topic,proto3" json:"topic,omitempty"`
-	// Any bytes, 0 … 256 MiB.
+	// Any bytes, 0 … 256 MiB [W-34].
 	Payload []byte `protobuf:"bytes,7,opt,name=payload,proto3" json:"payload,omitempty"`
 	// How the broker delivered it: 0, 1 or 2; the retain and dup flags of the PUBLISH.
 	Qos    uint32 `protobuf:"varint,8,opt,name=qos,proto3" json:"qos,omitempty"`
@@ -1119,7 +1121,7 @@ type Delivery struct {
 	// How long the message has been in the gateway when this frame was made, in milliseconds: free of
 	// clock differences.
 	AgeMs uint64 `protobuf:"varint,13,opt,name=age_ms,json=ageMs,proto3" json:"age_ms,omitempty"`
-	// The worker has this many milliseconds, counted from when it receives the frame, to settle or extend. With the
+	// [W-35] The worker has this many milliseconds, counted from when it receives the frame, to settle or extend. With the
 	// feature "began": to begin, and as many again to settle or extend.
 	LeaseMs uint32 `protobuf:"varint,14,opt,name=lease_ms,json=leaseMs,proto3" json:"lease_ms,omitempty"`
 	// 1 for the first attempt. Drains, and streams lost before the work began, do not count; see Attempts above. Goes on
@@ -1329,7 +1331,7 @@ func (x *Delivery) GetMetadata() map[string]string {
 }
 
 // Why a delivery ends without a settle. The worker may stop working on it, and need not begin it; nothing that it says
-// about it is taken any more. Sent when it happens.
+// about it is taken any more, and it is not among what the worker holds [W-36]. Sent when it happens.
 type Revoke struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	DeliveryId    uint64                 `protobuf:"varint,1,opt,name=delivery_id,json=deliveryId,proto3" json:"delivery_id,omitempty"`
@@ -1382,8 +1384,8 @@ func (x *Revoke) GetReason() Revoke_Reason {
 	return Revoke_REASON_UNSPECIFIED
 }
 
-// What became of a delivery. Names deliveries of this stream only; one that is unknown, settled before, or
-// whose lease was lost is answered with a Result of code STALE and changes nothing.
+// What became of a delivery. [W-37] Names deliveries of this stream only, each once; one that is unknown, settled before,
+// or whose lease was lost is answered with a Result of code STALE and changes nothing.
 type Settle struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	DeliveryId uint64                 `protobuf:"varint,1,opt,name=delivery_id,json=deliveryId,proto3" json:"delivery_id,omitempty"`
@@ -1393,7 +1395,7 @@ type Settle struct {
 	// RETRY: not before this many milliseconds. 0: the gateway's back-off for the attempt.
 	// At most 3,600,000; more is taken as that.
 	RetryAfterMs uint32 `protobuf:"varint,4,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`
-	// Published when the settle is accepted, in this order, atomically with it. A reply that is refused (a Result
+	// [W-39] Published when the settle is accepted, in this order, atomically with it. A reply that is refused (a Result
 	// of another code than OK tells) holds up neither the settle nor the other replies. With RETRY none is published, and
 	// each is answered with NOT_PUBLISHED: the next attempt makes its own.
 	Replies       []*Reply `protobuf:"bytes,5,rep,name=replies,proto3" json:"replies,omitempty"`
@@ -1471,7 +1473,7 @@ func (x *Settle) GetReplies() []*Reply {
 // if set; else metadata "responseQos"; else 0. Names of metadata keys are not case-sensitive.
 type Reply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// In WorkerFrame.replies: the delivery it belongs to, still in flight. In Settle.replies: ignored.
+	// In WorkerFrame.replies: the delivery it belongs to, still in flight [W-23]. In Settle.replies: ignored.
 	DeliveryId uint64 `protobuf:"varint,1,opt,name=delivery_id,json=deliveryId,proto3" json:"delivery_id,omitempty"`
 	// Chosen by the worker. Not 0: one Result with this id tells what became of the reply. 0: a Result only when
 	// the reply fails; it names the delivery.
@@ -1614,8 +1616,8 @@ func (x *Reply) GetMetadata() map[string]string {
 
 // Asks for more time: the lease of the delivery ends lease_ms from now; less than 1,000 is taken as 1,000. Held to the
 // chain's `maxLease`, counted from when the lease started (Welcome tells it): an end before the one that was asked for is
-// answered with CLIPPED. A delivery that is not in flight on this stream is answered with STALE. With the feature "began"
-// an extend says that the work has begun, too.
+// answered with CLIPPED. A delivery that is not in flight on this stream is answered with STALE [W-40]. With the feature
+// "began" an extend says that the work has begun, too.
 type Extend struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	DeliveryId    uint64                 `protobuf:"varint,1,opt,name=delivery_id,json=deliveryId,proto3" json:"delivery_id,omitempty"`
@@ -1806,9 +1808,9 @@ func (x *Ping) GetNonce() uint64 {
 	return 0
 }
 
-// Answers a Ping with its nonce, and with it all Pings before: of several that came while a write was under
+// Answers a Ping with its nonce [W-24], and with it all Pings before: of several that came while a write was under
 // way only the last is answered. When a Pong comes, the other side has taken in all frames up to the Ping's.
-// None is owed for a Pong. A Ping without answer does not end a stream as long as other frames come.
+// None is owed for a Pong. [W-41] A Ping without answer does not end a stream as long as other frames come.
 type Pong struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The Ping's.
@@ -1857,7 +1859,7 @@ func (x *Pong) GetNonce() uint64 {
 // No new deliveries on this stream. From the worker: it finishes what it holds, settles it and
 // half-closes; deliveries that were under way may still arrive, see Leaving above. From the gateway: it delivers no
 // more, takes settles until deadline_ms from now, then ends the stream with UNAVAILABLE; a worker that holds nothing any
-// more half-closes before that, and gets OK. It should connect again at once, elsewhere if it can. What is
+// more half-closes before that [W-12], and gets OK. It should connect again at once [W-7], elsewhere if it can. What is
 // not settled at the end is delivered again without counting an attempt.
 //
 // The gateway sends it when a stream has reached `workers.maxStreamAge`, when what its worker showed is about to expire

@@ -1,13 +1,14 @@
 // The worker stream: how a remote rule-chain worker receives MQTT messages from a Sluice gateway and
 // answers them. The comments in this file are the specification; a worker in any language can be
-// written from it alone.
+// written from it alone. What a worker must keep to has a number, [W-1] and so on, and so has what it can rely on in a
+// gateway, [G-1] and so on; docs/conformance.md names the cases of the conformance suite that hold each.
 //
 // # The life of a stream
 //
 //   worker                                    gateway
 //     | Work()  ---------------------------->  |
-//     | WorkerFrame{hello}  ---------------->  |   must come first, within 10 s
-//     | <----------------  GatewayFrame{welcome}   always first; nothing is delivered before it
+//     | WorkerFrame{hello}  ---------------->  |   must come first, within 10 s [W-1]
+//     | <----------------  GatewayFrame{welcome}   always first; nothing is delivered before it [G-1]
 //     | <-------------  GatewayFrame{deliveries}   as many as the window allows
 //     | WorkerFrame{settles, replies}  ------>  |   at any time, in any order, many to a frame
 //     | <----------------  GatewayFrame{results}   for replies that asked, and for items in error
@@ -17,21 +18,21 @@
 //     | half-close  ------------------------>   |   when the worker holds nothing any more
 //     | <------------------------  status OK    |   after the results that are still owed
 //
-// A worker opens one stream to every gateway replica it finds, and serves each independently. After a
+// [W-2] A worker opens one stream to every gateway replica it finds, and serves each independently. [W-3] After a
 // stream has ended for whatever reason, a worker connects again with a jittered, growing pause (first
-// about 100 ms, at most 30 s), except after INVALID_ARGUMENT, UNAUTHENTICATED, PERMISSION_DENIED and
+// about 100 ms, at most 30 s), [W-4] except after INVALID_ARGUMENT, UNAUTHENTICATED, PERMISSION_DENIED and
 // FAILED_PRECONDITION, which will not go away by themselves: it reports these, and tries again slowly. So it does
 // with UNIMPLEMENTED: what answers there is no gateway, or a method's name is wrong, which the message says.
 //
 // # Who the worker is
 //
-// A gateway may ask (`workers.auth`). A worker shows it when it opens the stream; names in Hello are labels only:
+// A gateway may ask (`workers.auth`). [W-5] A worker shows it when it opens the stream; names in Hello are labels only:
 //
 //   - a client certificate, in the TLS handshake, or
 //   - a JSON Web Token, in the call's metadata: the key "authorization", once, with the value "Bearer TOKEN", the token as
 //     its issuer gave it and without a line break. At most 8 KiB. Where nobody asks for tokens it is not looked at.
 //
-// Both come from files that others renew, so a worker reads them anew for each connection and each stream.
+// [W-6] Both come from files that others renew, so a worker reads them anew for each connection and each stream.
 //
 // UNAUTHENTICATED before Welcome: what was shown is missing, not valid, or expired, which the message says; the check
 // that failed stands in the gateway's log. PERMISSION_DENIED: the gateway knows who the worker is, and no chain in Hello
@@ -40,8 +41,8 @@
 // with what its files then hold.
 //
 // What was shown ends some time. About a tenth of its time before (at least 1 s, at most 5 min) the gateway sends a
-// Drain, whose deadline is that end. The worker connects again at once with what its files hold by then, and settles on
-// the old stream what it still has. A stream that is there at the end is ended with UNAUTHENTICATED, with a message that
+// Drain, whose deadline is that end. [W-7] The worker connects again at once with what its files hold by then, and settles
+// on the old stream what it still has. A stream that is there at the end is ended with UNAUTHENTICATED, with a message that
 // begins with "expired"; what it held is delivered again without counting an attempt. What is withdrawn (the key of a
 // token, a certificate) ends its streams without a Drain, with UNAUTHENTICATED.
 //
@@ -49,13 +50,13 @@
 //
 // A worker that stops takes leave like this; nothing is lost or done twice:
 //
-//   1. It sends a Drain, and a Ping with a nonce that it has not used before.
-//   2. Until the Pong with this nonce deliveries may still come; after it none does.
-//   3. It settles what it holds, then half-closes.
-//   4. The gateway sends the Results that it still owes, which may take as long as its `replies.resultTimeout`, and
-//      ends the stream with OK. Until then the worker reads on.
+//   1. [W-8] It sends a Drain, and a Ping with a nonce that it has not used before.
+//   2. [W-9] Until the Pong with this nonce deliveries may still come, which it works on; [G-2] after it none does.
+//   3. [W-10] It settles what it holds, then half-closes, and not before.
+//   4. [G-3] The gateway sends the Results that it still owes, which may take as long as its `replies.resultTimeout`, and
+//      ends the stream with OK. [W-11] Until then the worker reads on.
 //
-// To a gateway's Drain the steps are 3 and 4. A worker that half-closes while it holds deliveries gives them up: they
+// [W-12] To a gateway's Drain the steps are 3 and 4. A worker that half-closes while it holds deliveries gives them up: they
 // go to others at once, and those that it had begun have used an attempt. Settles in frames before the half-close
 // count as always.
 //
@@ -64,8 +65,8 @@
 // An attempt is work that was begun. When attempts reach the chain's `maxAttempts` without success, the message is
 // dead-lettered. The count is the message's: over streams, workers, and restarts of a gateway with a journal.
 //
-// With the feature "began" (Hello.features) a worker says which deliveries it has begun, by WorkerFrame.began; a settle
-// of a delivery says so, too. Then
+// [W-13] With the feature "began" (Hello.features) a worker says which deliveries it has begun, by WorkerFrame.began; a
+// settle of a delivery says so, too. Then
 //   - a delivery that waits in the worker has no lease. It has lease_ms to be begun, from its receipt; after that it is
 //     revoked and goes to others, without having used an attempt;
 //   - its lease, again lease_ms, starts when the gateway hears that it is begun;
@@ -73,8 +74,8 @@
 // A worker need not say it at once, nor in a frame of its own: within 100 ms of the beginning is soon enough. Work that
 // is settled sooner is said by the settle alone.
 //
-// Without the feature every delivery counts as begun from the moment it is written to the stream: its lease runs while
-// it waits in the worker, and a lost stream costs all of them an attempt.
+// Without the feature every delivery counts as begun from the moment it is written to the stream: [W-14] its lease runs
+// while it waits in the worker, which has to extend it, and a lost stream costs all of them an attempt.
 //
 // A stream is lost when it ends other than by a Drain of either side, a half-close or the gateway's end. A message that
 // was begun when its worker was lost, by a worker with the feature, or that was in the hands of two lost workers, or
@@ -85,20 +86,21 @@
 //
 // # Frames
 //
-// A frame is a bundle: everything a side had to say since its last frame. Every field may be absent, and
-// both sides must take a frame with any combination. The parts of one frame take effect in the order of
+// A frame is a bundle: everything a side had to say since its last frame. [W-15] Every field may be absent, and
+// both sides must take a frame with any combination. [W-16] The parts of one frame take effect in the order of
 // their field numbers (`began` first); frames take effect in the order they were sent. Senders should gather what comes
-// while a write is under way into one next frame. A frame must not be larger than
-// Welcome.max_frame_bytes once encoded; a worker's frame must not hold more than 100,000 items: began, settles,
+// while a write is under way into one next frame. [W-17] A frame must not be larger than
+// Welcome.max_frame_bytes once encoded; [W-18] a worker's frame must not hold more than 100,000 items: began, settles,
 // replies (also those inside settles), extends, user properties and metadata entries, counted together. A
 // frame with more of either ends the stream (INVALID_ARGUMENT, or RESOURCE_EXHAUSTED from gRPC itself).
 //
 // gRPC wants the receiver's limit before the Welcome can name it, and takes 4 MiB for most languages if nobody says.
-// A worker sets it to no limit (-1), or to the gateway's `workers.maxFrameBytes`; what comes is bounded by its window.
+// [W-19] A worker sets it to no limit (-1), or to the gateway's `workers.maxFrameBytes`; what comes is bounded by its
+// window.
 //
 // # Errors
 //
-// What is wrong with one item (a reply's topic, a stale delivery id) is answered with a Result and does
+// [W-20] What is wrong with one item (a reply's topic, a stale delivery id) is answered with a Result and does
 // not disturb the stream. The stream's status tells only of what ends it:
 //
 //   INVALID_ARGUMENT     a frame that cannot be decoded, holds too many items or otherwise breaks a rule of
@@ -126,7 +128,7 @@
 //
 // # Forward compatibility
 //
-// Unknown fields and unknown features are ignored. Unknown enum values are treated as the zero value's
+// [W-21] Unknown fields and unknown features are ignored. [W-22] Unknown enum values are treated as the zero value's
 // comment says. Field numbers are never reused. A change that an older peer would misread raises the
 // protocol version.
 
