@@ -1,0 +1,2 @@
+/** How the SDK works. Not for users: anything here may change with each version. */
+package dev.sluice.worker.internal;

@@ -1,0 +1,2 @@
+/** Workers of Sluice: see {@link dev.sluice.worker.Worker}. */
+package dev.sluice.worker;
