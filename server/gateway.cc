@@ -144,6 +144,7 @@ absl::Status Gateway::Stages::Start() {
   ticker_.Add(*workers_);
   if (admin_) ticker_.Add(*admin_);
   if (worker_authenticator_) ticker_.Add(*worker_authenticator_);
+  if (permission_file_) ticker_.Add(*permission_file_);
   if (admin_authenticator_) ticker_.Add(*admin_authenticator_);
   ticker_.Add(*settler_);
   ticker_.Add(outbox_);

@@ -26,6 +26,7 @@
 #include "server/gateway.h"
 #include "server/http/http_server.h"
 #include "server/identity/authenticator.h"
+#include "server/identity/permission_file.h"
 #include "server/identity/permissions.h"
 #include "server/pressure/intake_control.h"
 #include "server/queue/dispatcher.h"
@@ -207,6 +208,7 @@ class Gateway::Stages final : private RoutedSink,
   std::unique_ptr<ReplyPermissions> permissions_;
   std::unique_ptr<Settler> settler_;
   Permissions permissions_of_principals_;
+  std::unique_ptr<PermissionFile> permission_file_;                // Null: the rules stand in the configuration.
   std::unique_ptr<ConfiguredAuthenticator> worker_authenticator_;  // Null: nobody asks workers who they are.
   std::unique_ptr<ConfiguredAuthenticator> admin_authenticator_;   // Null: nobody asks administrators.
   std::unique_ptr<WorkerServer> workers_;

@@ -25,6 +25,13 @@ absl::StatusOr<AdminCaller> AdminGuard::Decide(AdminRole needed, const Peer& pee
     caller.who = peer.uid ? absl::StrCat("unix:", *peer.uid) : "unix";
     return caller;
   }
+  if (peer.certificate != nullptr && check_certificate_) {
+    const absl::Status accepted = check_certificate_(*peer.certificate);
+    if (!accepted.ok()) {
+      why = absl::StrCat("certificate: ", accepted.message());
+      return absl::UnauthenticatedError("revoked: the client certificate is not taken any more; connect with another");
+    }
+  }
   if (authenticator_ == nullptr) {
     caller.who = "anybody";
     return caller;

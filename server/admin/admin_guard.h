@@ -1,9 +1,11 @@
 // Who may administer, and the audit line of each act and each refusal.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -24,8 +26,13 @@ struct AdminCaller {
 class AdminGuard {
  public:
   // `authenticator` null: nobody is asked, and whoever reaches the listener may all. All outlive it.
-  AdminGuard(Authenticator* authenticator, const Permissions& permissions, AuditLog& audit)
-      : authenticator_(authenticator), permissions_(permissions), audit_(audit) {}
+  // `check_certificate`: whether one that TLS let in would be let in now, since a connection may outlive that. Null: yes.
+  AdminGuard(Authenticator* authenticator, const Permissions& permissions, AuditLog& audit,
+             std::function<absl::Status(const PeerCertificate& certificate)> check_certificate = nullptr)
+      : authenticator_(authenticator),
+        permissions_(permissions),
+        audit_(audit),
+        check_certificate_(std::move(check_certificate)) {}
 
   // The owner's socket lets in whom its mode lets in, as administrators. Others by certificate or token, and their role.
   // UNAUTHENTICATED, or PERMISSION_DENIED, which names the role that is needed; both are noted.
@@ -43,6 +50,7 @@ class AdminGuard {
   Authenticator* const authenticator_;
   const Permissions& permissions_;
   AuditLog& audit_;
+  const std::function<absl::Status(const PeerCertificate& certificate)> check_certificate_;
 };
 
 }  // namespace sluice

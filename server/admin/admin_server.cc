@@ -28,7 +28,8 @@ AdminServer::AdminServer(const Clock& clock, const StatusSource& status, DeadLet
                          SessionEnder& sessions, AdminAccess access)
     : access_(std::move(access)),
       audit_(access_.audit_file, clock),
-      guard_(access_.authenticator, access_.permissions == nullptr ? no_rules_ : *access_.permissions, audit_),
+      guard_(access_.authenticator, access_.permissions == nullptr ? no_rules_ : *access_.permissions, audit_,
+             [this](const PeerCertificate& shown) { return endpoint_->CheckCertificate(shown); }),
       service_(clock, status, store, replay, sessions, guard_,
                access_.permissions == nullptr ? no_rules_ : *access_.permissions),
       pool_(kThreads, kWaiting) {}
@@ -44,10 +45,11 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::strin
     for (rpc::Service& service : rpc::Reflection({kAdminServiceName})) services.push_back(std::move(service));
   }
   absl::StatusOr<std::unique_ptr<rpc::Endpoint>> endpoint =
-      rpc::Endpoint::Start(EndpointOptions(listen, config), std::move(services), clock, metrics);
+      rpc::Endpoint::Bind(EndpointOptions(listen, config), std::move(services), clock, metrics);
   if (!endpoint.ok()) return endpoint.status();
   admin->endpoint_ = *std::move(endpoint);
   admin->address_ = admin->endpoint_->address();
+  admin->endpoint_->Serve();
   log::Info("administration listens", {{"address", admin->address_}, {"tls", config.tls.has_value()}});
   return admin;
 }

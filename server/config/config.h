@@ -41,6 +41,7 @@ struct GatewayConfig {
   DeadLetterLimits dead_letters;
   WorkersConfig workers;
   std::vector<PermissionRule> permissions;  // None: everything is permitted.
+  std::string permissions_file;             // Where they stand; empty: in the configuration.
   JournalConfig journal;
   PressureConfig pressure;
   AdminConfig admin;

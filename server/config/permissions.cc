@@ -3,10 +3,15 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <set>
 #include <utility>
+#include <variant>
 
+#include "server/config/document.h"
 #include "server/config/nearest.h"
+#include "server/config/permissions_file.h"
+#include "server/config/reader.h"
 #include "server/config/sections.h"
 #include "server/config/target.h"
 #include "server/route/chain_pattern.h"
@@ -80,16 +85,17 @@ struct KnownChains {
   }
 };
 
-KnownChains ChainsOf(const Draft& draft) {
+// `route_at`: of config.routes; empty: nobody asks.
+KnownChains ChainsOf(const GatewayConfig& config, const std::vector<Position>& route_at) {
   KnownChains known;
-  for (const auto& [name, options] : draft.config.chains) known.names.insert(name);
-  for (size_t i = 0; i < draft.config.routes.size(); ++i) {
-    const absl::StatusOr<TargetParts> target = ParseTarget(draft.config.routes[i].target);
+  for (const auto& [name, options] : config.chains) known.names.insert(name);
+  for (size_t i = 0; i < config.routes.size(); ++i) {
+    const absl::StatusOr<TargetParts> target = ParseTarget(config.routes[i].target);
     if (!target.ok()) continue;
     if (target->is_template) {
       known.templates = true;
-    } else if (known.names.insert(target->chain).second || draft.config.chains.contains(target->chain)) {
-      known.of_routes.emplace_back(target->chain, draft.route_at[i]);
+    } else if (known.names.insert(target->chain).second || config.chains.contains(target->chain)) {
+      known.of_routes.emplace_back(target->chain, i < route_at.size() ? route_at[i] : Position{});
     }
   }
   return known;
@@ -97,8 +103,8 @@ KnownChains ChainsOf(const Draft& draft) {
 
 class Checker {
  public:
-  Checker(Reading& reading, const Draft& draft, const KnownChains& known)
-      : reading_(reading), draft_(draft), known_(known) {}
+  Checker(Reading& reading, const GatewayConfig& config, const KnownChains& known)
+      : reading_(reading), config_(config), known_(known) {}
 
   void Rule(MapReader& map, const PermissionRule& rule) {
     if (!map.valid()) return;
@@ -115,7 +121,7 @@ class Checker {
                                             ": gives nothing and denies nothing; allowed: chains, "
                                             "a role, replies.deny or a bound"));
     }
-    if (rule.role != AdminRole::kNone && !draft_.config.admin.auth) {
+    if (rule.role != AdminRole::kNone && !config_.admin.auth) {
       map.Warn("role", "nobody asks administrators who they are, so it gives nothing; admin.auth does");
     }
     if (rule.chains.empty() && !rule.allow_replies.empty()) {
@@ -134,22 +140,23 @@ class Checker {
     }
   }
 
-  void All() {
-    const std::vector<PermissionRule>& rules = draft_.config.permissions;
-    for (const auto& [chain, at] : known_.of_routes) {
+  // `at`: where the rules stand; nothing: where each route does.
+  void All(const std::vector<PermissionRule>& rules, std::optional<Position> rules_at) {
+    for (const auto& [chain, route_at] : known_.of_routes) {
       const auto gives = [&chain](const PermissionRule& rule) {
         return std::ranges::any_of(
             rule.chains, [&chain](const std::string& pattern) { return MatchesChainPattern(pattern, chain); });
       };
       if (std::ranges::any_of(rules, gives)) continue;
-      reading_.Warn(at, text::Concat("permissions: no rule lets anybody serve the chain ", Quoted(chain),
-                                     " that this route leads to"));
+      reading_.Warn(rules_at.value_or(route_at),
+                    text::Concat("permissions: no rule lets anybody serve the chain ", Quoted(chain), " that ",
+                                 rules_at ? "a" : "this", " route leads to"));
     }
   }
 
  private:
   void Who(MapReader& map, const PermissionRule& rule) {
-    const std::vector<const AuthenticationOptions*> auths = AuthsOf(draft_.config);
+    const std::vector<const AuthenticationOptions*> auths = AuthsOf(config_);
     if (auths.empty()) return;  // Reported, for all rules at once.
     for (const std::string& pattern : rule.who) {
       const std::string why = WhyNobody(pattern, auths);
@@ -175,7 +182,7 @@ class Checker {
   }
 
   Reading& reading_;
-  const Draft& draft_;
+  const GatewayConfig& config_;
   const KnownChains& known_;
 };
 
@@ -215,11 +222,68 @@ PermissionRule ReadRule(Reading& reading, MapReader& map) {
   return rule;
 }
 
+// The list under `permissions` of a map. `rules_at`: as Checker::All has it.
+std::vector<PermissionRule> ReadRules(Reading& reading, MapReader& map, const Value& list, const GatewayConfig& config,
+                                      const KnownChains& known, std::optional<Position> rules_at) {
+  std::vector<PermissionRule> rules;
+  if (list.kind != Value::Kind::kList || list.items.empty()) {
+    map.Error("permissions", "found no list of rules; allowed: a list of maps, each beginning with '- '");
+    return rules;
+  }
+  Checker checker(reading, config, known);
+  for (size_t i = 0; i < list.items.size(); ++i) {
+    const Value& item = list.items[i];
+    const std::string path = text::Concat("permissions[", i, "]");
+    const Entry rule_entry{.key = path, .at = item.at, .value = item};
+    MapReader one(reading, kPermissionSection, rule_entry, path);
+    PermissionRule rule = ReadRule(reading, one);
+    checker.Rule(one, rule);
+    rules.push_back(std::move(rule));
+  }
+  if (config.workers.auth) checker.All(rules, rules_at);
+  return rules;
+}
+
+void ReadFile(Reading& reading, MapReader& top, Draft& draft) {
+  std::string file;
+  if (!top.Read("permissionsFile", file)) return;
+  draft.config.permissions_file = file;
+  const absl::StatusOr<std::string> text = reading.surroundings().read_file(file);
+  if (!text.ok()) {
+    top.Error("permissionsFile",
+              text::Concat("file ", Quoted(file), " cannot be read: ", text::Message(text.status())));
+    return;
+  }
+  PermissionsResult result = LoadPermissions(*text, file, draft.config, reading.surroundings());
+  draft.config.permissions = std::move(result.rules);
+  reading.AddOthers(std::move(result.errors), std::move(result.warnings));
+}
+
 }  // namespace
+
+PermissionsResult LoadPermissions(std::string_view text, const std::string& file, const GatewayConfig& config,
+                                  const Surroundings& surroundings) {
+  PermissionsResult result;
+  std::variant<Value, Diagnostic> document = ParseDocument(text, file);
+  if (auto* error = std::get_if<Diagnostic>(&document)) {
+    result.errors.push_back(std::move(*error));
+    return result;
+  }
+  const Entry root{.key = "", .at = {.line = 1, .column = 1}, .value = std::get<Value>(std::move(document))};
+  Reading reading(file, surroundings);
+  MapReader map(reading, kPermissionsFileSection, root, "");
+  if (const Entry* entry = map.valid() ? map.Find("permissions") : nullptr) {
+    result.rules = ReadRules(reading, map, entry->value, config, ChainsOf(config, {}), entry->at);
+  }
+  result.errors = reading.TakeErrors();
+  result.warnings = reading.TakeWarnings();
+  return result;
+}
 
 void ReadPermissions(Reading& reading, MapReader& top, Draft& draft) {
   const Entry* entry = top.Find("permissions");
-  if (entry == nullptr) {
+  const bool has_file = top.Find("permissionsFile") != nullptr;
+  if (entry == nullptr && !has_file) {
     if (draft.config.workers.auth) {
       top.Warn("permissions",
                "there are none, so whoever workers.auth lets in may serve every chain and publish to "
@@ -227,27 +291,18 @@ void ReadPermissions(Reading& reading, MapReader& top, Draft& draft) {
     }
     return;
   }
-  if (entry->value.kind != Value::Kind::kList || entry->value.items.empty()) {
-    top.Error("permissions", "found no list of rules; allowed: a list of maps, each beginning with '- '");
-    return;
+  if (entry != nullptr && has_file) {
+    top.Error("permissionsFile", "both permissions and permissionsFile are set; allowed: one of them");
   }
   if (AuthsOf(draft.config).empty()) {
-    top.Error("permissions",
+    top.Error(has_file ? "permissionsFile" : "permissions",
               "nobody is asked who it is, so no rule would apply; allowed: workers.auth, admin.auth or both "
               "besides");
   }
-  const KnownChains known = ChainsOf(draft);
-  Checker checker(reading, draft, known);
-  for (size_t i = 0; i < entry->value.items.size(); ++i) {
-    const Value& item = entry->value.items[i];
-    const std::string path = text::Concat("permissions[", i, "]");
-    const Entry rule_entry{.key = path, .at = item.at, .value = item};
-    MapReader map(reading, kPermissionSection, rule_entry, path);
-    PermissionRule rule = ReadRule(reading, map);
-    checker.Rule(map, rule);
-    draft.config.permissions.push_back(std::move(rule));
-  }
-  if (draft.config.workers.auth) checker.All();
+  if (has_file) ReadFile(reading, top, draft);
+  if (entry == nullptr) return;
+  const KnownChains known = ChainsOf(draft.config, draft.route_at);
+  draft.config.permissions = ReadRules(reading, top, entry->value, draft.config, known, std::nullopt);
 }
 
 }  // namespace sluice

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <utility>
 
 #include "server/certificates/ciphers.h"
@@ -71,6 +72,17 @@ bool LooksLikePath(std::string_view text) {
 
 void Reading::Error(Position at, std::string message) { Add(errors_, at, std::move(message)); }
 void Reading::Warn(Position at, std::string message) { Add(warnings_, at, std::move(message)); }
+
+void Reading::AddOthers(std::vector<Diagnostic> errors, std::vector<Diagnostic> warnings) {
+  std::ranges::move(errors, std::back_inserter(other_errors_));
+  std::ranges::move(warnings, std::back_inserter(other_warnings_));
+}
+
+std::vector<Diagnostic> Reading::Take(std::vector<Diagnostic>& own, std::vector<Diagnostic>& others) {
+  std::vector<Diagnostic> all = std::move(own);
+  std::ranges::move(others, std::back_inserter(all));
+  return all;
+}
 
 void Reading::Add(std::vector<Diagnostic>& list, Position at, std::string message) const {
   Diagnostic diagnostic{.file = file_, .line = at.line, .column = at.column, .message = std::move(message)};

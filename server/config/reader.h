@@ -30,18 +30,23 @@ class Reading {
   const Surroundings& surroundings() const { return surroundings_; }
   void Error(Position at, std::string message);
   void Warn(Position at, std::string message);
+  // Of another file, behind those of this one.
+  void AddOthers(std::vector<Diagnostic> errors, std::vector<Diagnostic> warnings);
 
   // In the order of their positions.
-  std::vector<Diagnostic> TakeErrors() { return std::move(errors_); }
-  std::vector<Diagnostic> TakeWarnings() { return std::move(warnings_); }
+  std::vector<Diagnostic> TakeErrors() { return Take(errors_, other_errors_); }
+  std::vector<Diagnostic> TakeWarnings() { return Take(warnings_, other_warnings_); }
 
  private:
+  static std::vector<Diagnostic> Take(std::vector<Diagnostic>& own, std::vector<Diagnostic>& others);
   void Add(std::vector<Diagnostic>& list, Position at, std::string message) const;
 
   const std::string file_;
   const Surroundings& surroundings_;
   std::vector<Diagnostic> errors_;
   std::vector<Diagnostic> warnings_;
+  std::vector<Diagnostic> other_errors_;
+  std::vector<Diagnostic> other_warnings_;
 };
 
 // A value with its environment references replaced.

@@ -28,6 +28,13 @@ constexpr Key kTopKeys[] = {
     {"workers", kMap, "", "", "Where workers connect to.", true},
     {"permissions", kListOfMaps, "", "",
      "Who may serve which chains, and reply where. None: whoever is let in may everything."},
+    {"permissionsFile", kFile, "", "",
+     "The same rules in a file of their own, in place of `permissions`: a map with that key. The file is looked at "
+     "every "
+     "second, and new rules hold at once for replies. A stream that they concern is drained, so that its worker "
+     "connects "
+     "again under them, or ended where they leave it no chain. A file that cannot be used is told in the log, and the "
+     "last good rules stay."},
     {"pressure", kMap, "", "", "What happens when more comes in than goes out."},
     {"http", kMap, "", "", "Health and metrics."},
     {"log", kMap, "", "", "The log, on standard error."},

@@ -84,6 +84,7 @@ extern const Section kWorkersAuthSection;
 extern const Section kWorkersAuthCertificatesSection;
 extern const Section kWorkersAuthJwtSection;
 extern const Section kAuditSection;
+extern const Section kPermissionsFileSection;
 extern const Section kPermissionSection;
 extern const Section kPermissionRepliesSection;
 extern const Section kPermissionWindowSection;

@@ -62,6 +62,10 @@ constexpr Key kPermissionKeys[] = {
      "How much one of them may send a second, over all its streams. More is not dropped: it is read later."},
 };
 
+constexpr Key kPermissionsFileKeys[] = {
+    {"permissions", kListOfMaps, "", "", "The rules, as they stand in the configuration.", true},
+};
+
 constexpr Key kPermissionRepliesKeys[] = {
     {"allow", kReplyFilters, "", "a list of topic filters such as plant/${topic.2}/reply/#",
      "Topics that replies may go to, within `replies.allow`. `${topic.N}` is level N of the topic of the message that "
@@ -93,6 +97,7 @@ constexpr Key kAuditKeys[] = {
 
 }  // namespace
 
+constinit const Section kPermissionsFileSection{"permissionsFile", "What stands in it.", kPermissionsFileKeys};
 constinit const Section kAuditSection{"audit", "", kAuditKeys};
 constinit const Section kWorkersAuthSection{
     "workers.auth", "Also `admin.auth`. [security.md](security.md) says how to choose.", kAuthKeys};
@@ -103,7 +108,8 @@ constinit const Section kPermissionSection{
     "permissions[]",
     "A rule. Rules add up: what one of them gives is given, what one of them denies is denied, and of bounds the "
     "tightest "
-    "holds. With rules, who is named by none may nothing. They are read at the start.",
+    "holds. With rules, who is named by none may nothing. In the configuration they are read at the start only; in a "
+    "file of their own (`permissionsFile`) they can be replaced while the gateway runs.",
     kPermissionKeys};
 constinit const Section kPermissionRepliesSection{"permissions[].replies", "", kPermissionRepliesKeys};
 constinit const Section kPermissionWindowSection{"permissions[].window", "", kPermissionWindowKeys};

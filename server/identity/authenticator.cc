@@ -74,7 +74,7 @@ OrRefusal<PrincipalPtr> ConfiguredAuthenticator::Decide(const Credentials& crede
   PrincipalPtr by_token;
   // Whatever is shown and is looked at must hold: what is wrong is not made good by what is right.
   if (options_.certificates && credentials.certificate != nullptr) {
-    OrRefusal<PrincipalPtr> result = FromCertificate(credentials.certificate);
+    OrRefusal<PrincipalPtr> result = FromCertificate(*credentials.certificate);
     if (std::holds_alternative<AuthenticationRefusal>(result)) return result;
     by_certificate = std::get<PrincipalPtr>(std::move(result));
   }
@@ -105,9 +105,7 @@ OrRefusal<PrincipalPtr> ConfiguredAuthenticator::Decide(const Credentials& crede
                                 "TOKEN");
 }
 
-OrRefusal<PrincipalPtr> ConfiguredAuthenticator::FromCertificate(
-    const std::shared_ptr<const PeerCertificate>& shown) const {
-  const PeerCertificate& certificate = *shown;
+OrRefusal<PrincipalPtr> ConfiguredAuthenticator::FromCertificate(const PeerCertificate& certificate) const {
   auto principal = std::make_shared<Principal>();
   principal->names = NamesOf(certificate, *options_.certificates);
   if (principal->names.empty()) {
@@ -116,7 +114,6 @@ OrRefusal<PrincipalPtr> ConfiguredAuthenticator::FromCertificate(
                                Printable(certificate.serial), ", has no name that is taken"));
   }
   principal->expires_unix_s = certificate.not_after_unix_s;
-  principal->certificate = shown;
   return PrincipalPtr(std::move(principal));
 }
 
@@ -142,12 +139,7 @@ absl::Status ConfiguredAuthenticator::StillHolds(const Principal& principal) con
   if (!principal.key_thumbprint.empty()) {
     const Issuer* issuer = Find(principal.issuer);
     if (issuer == nullptr || !issuer->keys->keys()->Has(principal.key_thumbprint)) {
-      return absl::UnauthenticatedError("the key that signed the token has been withdrawn");
-    }
-  }
-  if (principal.certificate != nullptr && seams_.check_certificate) {
-    if (!seams_.check_certificate(*principal.certificate).ok()) {
-      return absl::UnauthenticatedError("the client certificate is not taken any more");
+      return absl::UnauthenticatedError("revoked: the key that signed the token has been withdrawn");
     }
   }
   return absl::OkStatus();

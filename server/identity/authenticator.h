@@ -33,8 +33,8 @@ class Authenticator {
  public:
   virtual ~Authenticator() = default;
   virtual OrRefusal<PrincipalPtr> Authenticate(const Credentials& credentials) = 0;
-  // Whether what the principal once showed would still do: the key of its token and its certificate are not withdrawn.
-  // UNAUTHENTICATED says what is. Ends of validity are the caller's to watch.
+  // Whether the key that signed the principal's token has not been withdrawn; UNAUTHENTICATED: it has. Certificates are
+  // TLS' to look at again (TlsServer::CheckAgain), and ends of validity are the caller's to watch.
   virtual absl::Status StillHolds(const Principal& principal) const = 0;
 };
 
@@ -46,8 +46,6 @@ class ConfiguredAuthenticator final : public Authenticator, public Tickable {
 
   struct Seams {
     KeyFile::ReadFile read_file;
-    // Whether a certificate that was let in would be let in again (its CA, and the lists of what is revoked). Null: yes.
-    std::function<absl::Status(const PeerCertificate& certificate)> check_certificate = nullptr;
   };
 
   // `listener`: "workers", names the section of the configuration, and the metric's label. `clock` and `metrics` outlive
@@ -72,7 +70,7 @@ class ConfiguredAuthenticator final : public Authenticator, public Tickable {
   };
 
   OrRefusal<PrincipalPtr> Decide(const Credentials& credentials) const;
-  OrRefusal<PrincipalPtr> FromCertificate(const std::shared_ptr<const PeerCertificate>& shown) const;
+  OrRefusal<PrincipalPtr> FromCertificate(const PeerCertificate& certificate) const;
   OrRefusal<PrincipalPtr> FromToken(std::string_view token) const;
   const Issuer* Find(std::string_view name) const;
 

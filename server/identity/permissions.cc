@@ -119,6 +119,39 @@ bool StreamGrants::Permits(const Chain& chain, const ReplyAct& reply, std::strin
   return false;
 }
 
+std::unique_ptr<const StreamGrants> StreamGrants::Under(std::shared_ptr<const Grants> grants) const {
+  std::vector<const Chain*> chains;
+  chains.reserve(replies_.size());
+  for (const auto& [chain, replies] : replies_) chains.push_back(chain);
+  return std::make_unique<const StreamGrants>(std::move(grants), chains);
+}
+
+bool StreamGrants::MayServeAny() const {
+  return std::ranges::any_of(replies_, [this](const auto& served) { return grants_->MayServe(served.first->name); });
+}
+
+bool Grants::SameForStreams(const Grants& other) const {
+  const auto filters_are_same = [](const ReplyFilter& a, const ReplyFilter& b) { return a.text() == b.text(); };
+  const auto rules_are_same = [&](const std::shared_ptr<const Rule>& a, const std::shared_ptr<const Rule>& b) {
+    return a->chains == b->chains && a->qos == b->qos && a->retain == b->retain &&
+           std::ranges::equal(a->allow, b->allow, filters_are_same);
+  };
+  return bounds_ == other.bounds_ && std::ranges::equal(rules_, other.rules_, rules_are_same) &&
+         std::ranges::equal(denied_, other.denied_,
+                            [&](const auto& a, const auto& b) { return filters_are_same(a.filter, b.filter); });
+}
+
+void Permissions::Replace(Permissions&& other) {
+  std::shared_ptr<const Rules> fresh = other.rules();
+  MutexLock lock(mutex_);
+  rules_ = std::move(fresh);
+}
+
+std::shared_ptr<const Permissions::Rules> Permissions::rules() const {
+  MutexLock lock(mutex_);
+  return rules_;
+}
+
 bool Permissions::Rule::AppliesTo(const Principal& principal) const {
   const auto is_named = [&principal](const NamePattern& pattern) {
     return std::ranges::any_of(principal.names, [&pattern](const std::string& name) { return pattern.Matches(name); });
@@ -154,18 +187,24 @@ absl::StatusOr<Permissions::Rule> Permissions::CompileRule(const PermissionRule&
 }
 
 absl::StatusOr<Permissions> Permissions::Compile(const std::vector<PermissionRule>& rules) {
-  Permissions permissions;
+  auto compiled = std::make_shared<Rules>();
   for (const PermissionRule& source : rules) {
     absl::StatusOr<Rule> rule = CompileRule(source);
     if (!rule.ok()) return rule.status();
-    permissions.rules_.push_back(*std::move(rule));
+    compiled->push_back(*std::move(rule));
+  }
+  Permissions permissions;
+  {
+    MutexLock lock(permissions.mutex_);
+    permissions.rules_ = std::move(compiled);
   }
   return permissions;
 }
 
 std::shared_ptr<const Grants> Permissions::For(const Principal& principal) const {
+  const std::shared_ptr<const Rules> current = rules();
   auto grants = std::make_shared<Grants>();
-  for (const Rule& rule : rules_) {
+  for (const Rule& rule : *current) {
     if (!rule.AppliesTo(principal)) continue;
     grants->rules_.push_back(rule.gives);
     for (const ReplyFilter& filter : rule.deny) grants->denied_.push_back({.filter = filter, .rule = rule.source.name});
@@ -183,14 +222,15 @@ std::shared_ptr<const Grants> Permissions::For(const Principal& principal) const
 Permissions::Answer Permissions::Explain(const Principal& principal, const Question& question) const {
   Answer answer;
   const auto say = [&answer](std::string reason) { answer.reasons.push_back(std::move(reason)); };
-  if (rules_.empty()) {
+  const std::shared_ptr<const Rules> current = rules();
+  if (current->empty()) {
     say("there are no rules: everything is permitted to everybody who is let in");
     answer.permitted = true;
     return answer;
   }
   std::vector<std::string> applying;
   std::vector<std::string> serving;
-  for (const Rule& rule : rules_) {
+  for (const Rule& rule : *current) {
     if (!rule.AppliesTo(principal)) continue;
     applying.push_back(rule.source.name);
     if (rule.gives->Gives(question.chain)) serving.push_back(rule.source.name);

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -18,6 +19,7 @@
 #include "server/identity/permission_rule.h"
 #include "server/identity/principal.h"
 #include "server/identity/reply_filter.h"
+#include "server/runtime/mutex.h"
 
 namespace sluice {
 
@@ -67,8 +69,13 @@ class Grants {
     std::optional<uint32_t> streams;
     std::optional<uint32_t> messages_a_second;
     std::optional<uint64_t> bytes_a_second;
+
+    friend bool operator==(const Bounds&, const Bounds&) = default;
   };
   const Bounds& bounds() const { return bounds_; }
+
+  // They come to the same for a worker's stream, whatever their rules are called.
+  bool SameForStreams(const Grants& other) const;
 
  private:
   friend class Permissions;
@@ -95,6 +102,10 @@ class StreamGrants {
   StreamGrants(std::shared_ptr<const Grants> grants, const std::vector<const Chain*>& chains);
 
   const Grants& grants() const { return *grants_; }
+  // The same stream under other grants. Its chains must still be there.
+  std::unique_ptr<const StreamGrants> Under(std::shared_ptr<const Grants> grants) const;
+  // One of its chains at least.
+  bool MayServeAny() const;
   // Of a message of `chain`, one of the stream's.
   bool Permits(const Chain& chain, const ReplyAct& reply, std::string& why) const;
 
@@ -103,14 +114,24 @@ class StreamGrants {
   absl::flat_hash_map<const Chain*, std::shared_ptr<const ReplyGrants>> replies_;
 };
 
-// The rules. Immutable, hence thread-safe.
+// The rules. Thread-safe.
 class Permissions {
  public:
+  Permissions() = default;
+  Permissions(Permissions&& other) noexcept : rules_(other.rules()) {}
+  Permissions& operator=(Permissions&& other) noexcept {
+    Replace(std::move(other));
+    return *this;
+  }
+
   // INVALID_ARGUMENT: a pattern or a filter that is none, and in which rule.
   static absl::StatusOr<Permissions> Compile(const std::vector<PermissionRule>& rules);
 
+  // From now on those of `other`. What For() gave stays what it was.
+  void Replace(Permissions&& other);
+
   // No rule at all: everything is permitted, to everybody.
-  bool empty() const { return rules_.empty(); }
+  bool empty() const { return rules()->empty(); }
   std::shared_ptr<const Grants> For(const Principal& principal) const;
 
   struct Question {
@@ -138,9 +159,12 @@ class Permissions {
 
     bool AppliesTo(const Principal& principal) const;
   };
+  using Rules = std::vector<Rule>;
   static absl::StatusOr<Rule> CompileRule(const PermissionRule& source);
+  std::shared_ptr<const Rules> rules() const;
 
-  std::vector<Rule> rules_;
+  mutable Mutex mutex_;
+  std::shared_ptr<const Rules> rules_ ABSL_GUARDED_BY(mutex_) = std::make_shared<const Rules>();
 };
 
 // "groups" → "/groups"; what begins with '/' is a JSON Pointer already.

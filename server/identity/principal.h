@@ -11,8 +11,6 @@
 
 namespace sluice {
 
-struct PeerCertificate;
-
 inline constexpr int64_t kNeverExpires = std::numeric_limits<int64_t>::max();
 
 // What a token says about its bearer, by JSON Pointer (RFC 6901): "/groups", "/kubernetes.io/namespace" (whose '.' is
@@ -28,10 +26,9 @@ struct Principal {
   std::vector<std::string> names;
   Claims claims;                           // Of the token.
   int64_t expires_unix_s = kNeverExpires;  // When the first of what it showed is not valid any more, skew included.
-  // What it showed, to look whether that still holds: which key of which issuer signed the token, and the certificate.
+  // Which key of which issuer signed its token, to look whether that still holds. Empty: it showed none.
   std::string issuer;
   std::string key_thumbprint;
-  std::shared_ptr<const PeerCertificate> certificate;
 
   const std::string& name() const { return names.front(); }
 };

@@ -47,8 +47,8 @@ struct Endpoint::Impl {
   SteadyTime ask_at{};  // Of the ticker's thread.
 };
 
-absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Start(Options options, std::vector<Service> services,
-                                                          const Clock& clock, MetricsRegistry& metrics) {
+absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Bind(Options options, std::vector<Service> services,
+                                                         const Clock& clock, MetricsRegistry& metrics) {
   auto impl = std::make_shared<Impl>();
   impl->name = options.name;
   if (options.tls) {
@@ -87,11 +87,16 @@ absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Start(Options options, std::
                                                               auto detail) { refusals->Count(reason, peer, detail); },
                        .seed = std::random_device{}()};
   impl->server = std::make_unique<Server>(std::move(server), loops, real, metrics);
-  for (EventLoop* loop : loops) loop->Start(impl);
-  impl->listener->Start(*loops.front(), loops, [server = impl->server.get()](std::unique_ptr<Channel> channel) {
+  return std::unique_ptr<Endpoint>(new Endpoint(std::move(impl)));
+}
+
+void Endpoint::Serve() {
+  std::vector<EventLoop*> loops;
+  for (const std::unique_ptr<Turning>& one : impl_->loops) loops.push_back(&one->loop);
+  for (EventLoop* loop : loops) loop->Start(impl_);
+  impl_->listener->Start(*loops.front(), loops, [server = impl_->server.get()](std::unique_ptr<Channel> channel) {
     server->Serve(std::move(channel));
   });
-  return std::unique_ptr<Endpoint>(new Endpoint(std::move(impl)));
 }
 
 Endpoint::Endpoint(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}

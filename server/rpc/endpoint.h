@@ -39,11 +39,14 @@ class Endpoint final : public Tickable {
     size_t threads = 1;  // Event loops, over which connections are spread.
   };
 
-  // Listens and serves. Errors begin with the setting they are of. INVALID_ARGUMENT: a TLS file, or what lies at a
-  // socket's path; FAILED_PRECONDITION: another process listens at that socket; UNAVAILABLE: the address cannot be
-  // bound, and why. `clock` is the TLS files'; it and `metrics` outlive it, as does what the services use.
-  static absl::StatusOr<std::unique_ptr<Endpoint>> Start(Options options, std::vector<Service> services,
-                                                         const Clock& clock, MetricsRegistry& metrics);
+  // Has the address; nobody is served before Serve(), so that a handler may ask the endpoint it is called by. Errors begin
+  // with the setting they are of. INVALID_ARGUMENT: a TLS file, or what lies at a socket's path; FAILED_PRECONDITION:
+  // another process listens at that socket; UNAVAILABLE: the address cannot be bound, and why. `clock` is the TLS files';
+  // it and `metrics` outlive it, as does what the services use.
+  static absl::StatusOr<std::unique_ptr<Endpoint>> Bind(Options options, std::vector<Service> services,
+                                                        const Clock& clock, MetricsRegistry& metrics);
+  // Once.
+  void Serve();
   ~Endpoint() override;
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;

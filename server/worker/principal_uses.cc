@@ -39,7 +39,8 @@ std::shared_ptr<PacedUse> PrincipalUses::Enter(const std::string& name, const Gr
       return nullptr;
     }
     ++use.streams;
-    if (use.pace == nullptr) use.pace = std::make_shared<PacedUse>(bounds);
+    // With other rules its streams that are still there go on as they did.
+    if (use.pace == nullptr || use.pace->bounds() != bounds) use.pace = std::make_shared<PacedUse>(bounds);
     pace = use.pace;
   }
   PacedUse* const shared = pace.get();

@@ -19,6 +19,8 @@ class PacedUse {
  public:
   explicit PacedUse(const Grants::Bounds& bounds) : bounds_(bounds) {}
 
+  const Grants::Bounds& bounds() const { return bounds_; }
+
   // So much has come. Returns until when nothing more is to be read; `now`: read on. A second's worth may come at once.
   SteadyTime Charge(size_t messages, size_t bytes, SteadyTime now);
 

@@ -30,8 +30,9 @@ absl::StatusOr<std::shared_ptr<Session>> SessionRegistry::Open(Stream& stream, c
   if (!identity.ok()) return identity.status();
   absl::StatusOr<std::shared_ptr<Session>> session = Make(stream, peer, *std::move(identity));
   if (session.ok()) {
-    // A connection outlives what let it in, and what lets in may have changed before the registry knew the session.
+    // Its connection may have outlived what let it in, and both may have changed before the registry knew the session.
     (*session)->CheckAgain();
+    (*session)->CheckRules();
     Wake(context_.clock.Now() + context_.limits.hello_timeout);
   } else {
     NoteRefusal(context_, "", peer, session.status());
@@ -61,7 +62,7 @@ absl::StatusOr<std::shared_ptr<Session>> SessionRegistry::Make(Stream& stream, c
 
 absl::StatusOr<StreamIdentity> SessionRegistry::Identify(const std::string& peer, const std::string& address,
                                                          const Credentials& credentials) {
-  StreamIdentity identity;
+  StreamIdentity identity{.certificate = credentials.certificate};
   if (context_.authenticator != nullptr) {
     OrRefusal<PrincipalPtr> result = context_.authenticator->Authenticate(credentials);
     if (const auto* refusal = std::get_if<AuthenticationRefusal>(&result)) {
@@ -97,6 +98,10 @@ absl::Status SessionRegistry::Count(StreamIdentity& identity, const std::string&
 
 void SessionRegistry::CheckAgain() {
   for (const std::shared_ptr<Session>& session : All()) session->CheckAgain();
+}
+
+void SessionRegistry::CheckRules() {
+  for (const std::shared_ptr<Session>& session : All()) session->CheckRules();
 }
 
 void SessionRegistry::Remove(const Session& session) {

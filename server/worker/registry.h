@@ -43,6 +43,8 @@ class SessionRegistry final : public Tickable {
   bool WaitEmpty(SteadyTime deadline);
   // What lets workers in has changed: ends the streams of those that it would not let in any more.
   void CheckAgain();
+  // The rules are others: Session::CheckRules of each.
+  void CheckRules();
   size_t size() const;
   // Of at most `limit` streams that are open.
   std::vector<Session::Description> Describe(size_t limit) const;

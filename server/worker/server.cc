@@ -15,7 +15,8 @@ constexpr Millis kOthersGrace{200};
 
 SessionContext MakeContext(const WorkerServer::Options& options, const Clock& clock, MetricsRegistry& metrics,
                            DeliverySource& source, SettleHandler& settles, ReadGate& gate, log::Limiter& log_limit,
-                           CrashLoops& crash_loops) {
+                           CrashLoops& crash_loops,
+                           std::function<absl::Status(const PeerCertificate&)> check_certificate) {
   const WorkersConfig& config = options.config;
   SessionLimits limits;
   limits.outgoing.max_frame_bytes = std::max(config.max_frame_bytes, kMinFrameBytes);
@@ -34,7 +35,8 @@ SessionContext MakeContext(const WorkerServer::Options& options, const Clock& cl
           .wake_by = options.wake_by,
           .crash_loops = &crash_loops,
           .authenticator = options.authenticator,
-          .permissions = options.permissions};
+          .permissions = options.permissions,
+          .check_certificate = std::move(check_certificate)};
 }
 
 rpc::Endpoint::Options EndpointOptions(const WorkersConfig& config) {
@@ -68,7 +70,8 @@ WorkerServer::WorkerServer(Options options, const Clock& clock, MetricsRegistry&
       metrics_(metrics),
       log_limit_(clock),
       crash_loops_(clock, metrics),
-      registry_(MakeContext(options_, clock, metrics, source, settles, gate, log_limit_, crash_loops_),
+      registry_(MakeContext(options_, clock, metrics, source, settles, gate, log_limit_, crash_loops_,
+                            [this](const PeerCertificate& shown) { return CheckCertificate(shown); }),
                 {.max_streams = options_.config.max_streams,
                  .max_streams_per_principal = MostStreamsPerPrincipal(options_.config),
                  .max_stream_age = options_.config.max_stream_age},
@@ -88,11 +91,12 @@ absl::Status WorkerServer::Start() {
     }
   }
   absl::StatusOr<std::unique_ptr<rpc::Endpoint>> endpoint =
-      rpc::Endpoint::Start(EndpointOptions(config), std::move(services), clock_, metrics_);
+      rpc::Endpoint::Bind(EndpointOptions(config), std::move(services), clock_, metrics_);
   if (!endpoint.ok()) return endpoint.status();
   endpoint_ = *std::move(endpoint);
   address_ = endpoint_->address();
   port_ = endpoint_->port();
+  endpoint_->Serve();
   log::Info("worker streams listen", {{"address", address_}, {"tls", config.tls.has_value()}});
   return absl::OkStatus();
 }

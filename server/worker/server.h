@@ -45,6 +45,8 @@ class WorkerServer final : public Tickable {
   std::vector<Session::Description> Describe(size_t limit) const { return registry_.Describe(limit); }
   // What lets workers in has changed: ends the streams of those that it would not let in any more.
   void CheckAgain() { registry_.CheckAgain(); }
+  // The rules are others: what they give less, or more, than they did takes hold of the streams.
+  void CheckRules() { registry_.CheckRules(); }
   // Whether a certificate that was let in would be let in now. After Start().
   absl::Status CheckCertificate(const PeerCertificate& certificate) const {
     return endpoint_->CheckCertificate(certificate);

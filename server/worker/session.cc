@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/identity/authenticator.h"
 #include "server/worker/frame_decoder.h"
 
 namespace sluice {
@@ -34,6 +33,7 @@ Session::Session(const SessionContext& context, Stream& stream, std::string numb
       created_(context.clock.Now()),
       identity_(std::move(identity)),
       expires_(identity_.principal == nullptr ? kNever : SteadyAt(identity_.principal->expires_unix_s, context.clock)),
+      ruled_(identity_.grants),
       outgoing_(context.limits.outgoing),
       last_received_(created_),
       last_sent_(created_),
@@ -125,18 +125,6 @@ void Session::Pace(size_t replies, size_t bytes) {
   if (read_from <= now) return;
   MutexLock lock(mutex_);
   read_from_ = read_from;
-}
-
-void Session::CheckAgain() {
-  if (identity_.principal == nullptr || context_.authenticator == nullptr) return;
-  absl::Status status = context_.authenticator->StillHolds(*identity_.principal);
-  if (status.ok()) return;
-  {
-    // Its messages are not to blame.
-    MutexLock lock(mutex_);
-    drained_ = true;
-  }
-  Close(std::move(status), EndReason::kWithdrawn);
 }
 
 SteadyTime SteadyAt(int64_t unix_s, const Clock& clock) {

@@ -1,6 +1,7 @@
 // One worker's stream: what it may do when, and who is told what.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -66,6 +67,8 @@ struct SessionContext {
   CrashLoops* crash_loops = nullptr;         // Null: nobody looks for them.
   Authenticator* authenticator = nullptr;    // Null: everybody is let in.
   const Permissions* permissions = nullptr;  // Null: everything is permitted.
+  // Whether a certificate that TLS let in would be let in now, and why not. Null: yes.
+  std::function<absl::Status(const PeerCertificate& certificate)> check_certificate = nullptr;
 };
 
 // Counts and logs a stream that ended before its Hello was accepted; `number` is empty where it got no session.
@@ -123,7 +126,7 @@ class Session final : public DeliverySink,
   void Deliver(std::vector<Delivery> batch) override;
   void Revoke(std::vector<Revocation> revocations) override;
   void SendResults(std::vector<ItemResult> results) override;
-  const StreamGrants* grants() const override { return grants_.get(); }
+  const StreamGrants* grants() const override { return grants_.load(std::memory_order_acquire); }
 
   // ---- from the gate
   void ReadOn() override;
@@ -137,6 +140,9 @@ class Session final : public DeliverySink,
   void Shutdown(const std::string& reason);
   // Looks whether what the worker showed still holds; if not, the stream ends.
   void CheckAgain();
+  // The rules are others: what they give now holds for replies at once; where that differs from what the stream began
+  // with, it is drained, so that the worker comes back under the new ones, or ended if none of its chains is left to it.
+  void CheckRules();
 
   const std::string& number() const { return number_; }
   // For administrators. Nothing: no Hello was accepted, or it has ended.
@@ -169,6 +175,8 @@ class Session final : public DeliverySink,
   // Decides to end, unless that is decided already. `flush`: results that wait are written first.
   bool CloseLocked(absl::Status status, EndReason reason, bool flush) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Close(absl::Status status, EndReason reason, bool flush = false);
+  // Its messages are not to blame. The worker is told to drain, and then why it is ended.
+  void Withdraw(absl::Status status);
   // After CloseLocked: gives the deliveries back.
   void Leave();
   // Wakes the stream if there is something to start.
@@ -205,8 +213,9 @@ class Session final : public DeliverySink,
   const SteadyTime created_;
   StreamIdentity identity_;   // Constant, save that its use ends with the stream.
   const SteadyTime expires_;  // When what the worker showed ends.
-  // Of what Hello was granted; set before a frame after it is looked at. Null: there are no rules.
-  std::unique_ptr<const StreamGrants> grants_;
+  // Of what Hello was granted; set before a frame after it is looked at, and again when the rules change. Null: there are
+  // no rules.
+  std::atomic<const StreamGrants*> grants_ = nullptr;
 
   // Owned by whoever set writing_.
   OutgoingFrame frame_;
@@ -214,6 +223,9 @@ class Session final : public DeliverySink,
 
   Mutex mutex_;
   State state_ ABSL_GUARDED_BY(mutex_) = State::kHello;
+  // What the rules give by now, and all that grants_ was: somebody may be looking at it.
+  std::shared_ptr<const Grants> ruled_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<const StreamGrants>> all_grants_ ABSL_GUARDED_BY(mutex_);
   bool woken_ ABSL_GUARDED_BY(mutex_) = false;  // OnWake is to come.
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   // A frame is being handled: what it causes leaves together when it is done.

@@ -63,11 +63,18 @@ absl::Status Session::HandleHello(const Hello& hello) {
                          .lease = hello.lease,
                          .tells_began = hello.tells_began};
   for (const ChainRef& chain : admission->accepted) options.chains.push_back(chain.get());
-  if (identity_.grants != nullptr) grants_ = std::make_unique<const StreamGrants>(identity_.grants, options.chains);
+  std::unique_ptr<const StreamGrants> stream_grants;
+  if (identity_.grants != nullptr) {
+    stream_grants = std::make_unique<const StreamGrants>(identity_.grants, options.chains);
+  }
   SteadyTime age_limit;
   {
     MutexLock lock(mutex_);
     if (state_ != State::kHello) return absl::OkStatus();  // Ended meanwhile.
+    if (stream_grants != nullptr) {
+      grants_.store(stream_grants.get(), std::memory_order_release);
+      all_grants_.push_back(std::move(stream_grants));
+    }
     state_ = State::kOpen;
     opened_ = true;
     worker_ = label;

@@ -10,11 +10,15 @@
 
 namespace sluice {
 
+struct PeerCertificate;
+
 // Constant.
 struct StreamIdentity {
   PrincipalPtr principal;                // Null: nobody asked.
   std::shared_ptr<const Grants> grants;  // Null: there are no rules.
   std::shared_ptr<PacedUse> use;         // Of the principal or, where nobody asked, of the address.
+  // What its connection showed to TLS. Null: nothing.
+  std::shared_ptr<const PeerCertificate> certificate = nullptr;
 
   // For logs and dead letters; empty: nobody asked.
   std::string name() const { return principal == nullptr ? std::string() : principal->name(); }

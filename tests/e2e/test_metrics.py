@@ -23,10 +23,19 @@ def certificate(tmp_path):
     return {"certFile": str(tmp_path / "tls.crt"), "keyFile": str(tmp_path / "tls.key")}
 
 
-def config_with_everything(broker, certificate):
+@pytest.fixture
+def rules(tmp_path):
+    file = tmp_path / "rules.yaml"
+    file.write_text('permissions: [{who: ["**"], chains: ["*"]}]\n')
+    return str(file)
+
+
+def config_with_everything(broker, certificate, rules):
     """Each way to take in, and all that has metrics of its own."""
     config = config_for(broker, {"in": "c"}, chains={"configured": {}})
-    config["workers"] = {"listen": "127.0.0.1:0", "tls": {**certificate, "clientCaFile": certificate["certFile"]}}
+    config["workers"] = {"listen": "127.0.0.1:0", "tls": {**certificate, "clientCaFile": certificate["certFile"]},
+                         "auth": {"certificates": {}}}
+    config["permissionsFile"] = rules
     config["connections"]["other"] = {"server": broker.url, "clientId": "sluice-e2e-paho", "driver": "paho"}
     config["routes"].append({"id": "other", "connection": "other", "from": {"path": "other"}, "to": {"path": "chain:c"}})
     return config
@@ -38,8 +47,8 @@ def metrics_of(gateway):
     return text
 
 
-def test_the_page_names_every_metric_of_a_gateway(world, certificate):
-    gateway = world.gateway_with(config_with_everything(world.broker(), certificate))
+def test_the_page_names_every_metric_of_a_gateway(world, certificate, rules):
+    gateway = world.gateway_with(config_with_everything(world.broker(), certificate, rules))
 
     before = PAGE.read_text()
     after = metrics_reference.page(before, metrics_of(gateway))
@@ -59,9 +68,9 @@ def test_a_gateway_without_much_has_no_metric_that_the_page_does_not_name(world)
     assert set(metrics_reference.families(metrics_of(gateway))) <= named
 
 
-def test_all_series_of_a_metric_have_the_same_labels(world, certificate):
+def test_all_series_of_a_metric_have_the_same_labels(world, certificate, rules):
     broker = world.broker()
-    gateway = world.gateway_with(config_with_everything(broker, certificate))
+    gateway = world.gateway_with(config_with_everything(broker, certificate, rules))
     world.client(broker).publish("in", b"x")
     gateway.wait_metric("sluice_backlog_messages", lambda backlog: backlog == 1)
 

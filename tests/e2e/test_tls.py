@@ -154,3 +154,58 @@ def test_everything_is_renewed_while_messages_flow_and_none_is_lost(world, tls):
         publisher.join()
     heard.expect_payloads(sent, seconds=60)
     assert gateway.metric("sluice_dead_letters_kept") == 0
+
+
+@pytest.mark.parametrize("auth", [True, False], ids=["auth", "tls-alone"])
+def test_a_certificate_that_is_revoked_ends_its_stream_and_lets_nobody_in_again(world, tls, auth):
+    install(tls.at_gateway, list_crl=tls.old.crl())
+    broker = world.broker()
+    workers = tls.listener(**tls.files(("clientCrl", "list.crl")))
+    rules = {"permissions": [RULE]}
+    if not auth:
+        del workers["auth"]
+        rules = {}
+    gateway = world.gateway(broker, {"in/#": "c"}, workers=workers, **rules)
+    good = world.raw_worker(gateway, credentials=tls.credentials(tls.old, "good"))
+    good.hello("c", messages=0)
+    lost = tls.credentials(tls.old, "lost")
+    lost_cert = tls.worker_cert
+    worker = world.raw_worker(gateway, credentials=lost)
+    worker.hello("c")
+    world.client(broker).publish("in/x", b"1")
+    worker.expect_deliveries(1)
+    install(tls.at_gateway, list_crl="junk")
+    wait_until(lambda: gateway.events("TLS files are not usable, the last good ones stay in use"), "junk is told")
+    assert worker.alive()
+
+    install(tls.at_gateway, list_crl=tls.old.crl(lost_cert))
+    code, details = worker.expect_end()
+    assert (code, details) == (grpc.StatusCode.UNAUTHENTICATED,
+                               "revoked: the client certificate is not taken any more; connect with another")
+    assert worker.drains
+    assert "CN = " in gateway.events("a client certificate is not taken any more")[-1]["detail"]
+    assert gateway.metric("sluice_worker_streams_ended_total", reason="withdrawn") == 1
+    good.window(10)
+    [again] = good.expect_deliveries(1)
+    assert again.attempt == 1, "the message is not to blame"
+
+    back = world.raw_worker(gateway, credentials=lost)
+    gateway.wait_metric("sluice_connections_refused_total", lambda n: n > 0, listener="workers", reason="tls_certificate_revoked")
+    assert back.ended is None and back.welcome is None
+
+
+def test_an_administrator_whose_certificate_is_revoked_may_nothing_on_a_connection_that_is_open(world, tls):
+    install(tls.at_gateway, list_crl=tls.old.crl())
+    admin = {**tls.listener(**tls.files(("clientCrl", "list.crl"))), "listen": "127.0.0.1:0"}
+    ops = {"who": ["spiffe://plant/worker/ops"], "role": "viewer"}
+    gateway = world.gateway(world.broker(), {"in/#": "c"}, admin=admin, permissions=[ops])
+    with grpc.secure_channel(gateway.admin, tls.credentials(tls.old, "ops")) as channel:
+        get_status = channel.unary_unary("/sluice.v1.AdminService/GetStatus")
+        assert get_status(b"", timeout=30)
+        install(tls.at_gateway, list_crl=tls.old.crl(tls.worker_cert))
+        wait_until(lambda: gateway.events("TLS files read again"), "the gateway has read the list")
+        with pytest.raises(grpc.RpcError) as refused:
+            get_status(b"", timeout=30)
+        assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
+        assert refused.value.details() == "revoked: the client certificate is not taken any more; connect with another"
+    assert gateway.metric("sluice_connections_accepted_total", listener="admin") == 1

@@ -47,6 +47,9 @@ The gateway's configuration: .Values.config, and what follows from the other val
 {{- if $auth -}}{{- $_ := set $workers "auth" $auth -}}{{- end -}}
 {{- end -}}
 {{- $_ := set $config "workers" $workers -}}
+{{- if $values.workers.permissions.existingConfigMap -}}
+  {{- $_ := set $config "permissionsFile" "/etc/sluice/secrets/workers/permissions.yaml" -}}
+{{- end -}}
 
 {{- $http := $config.http | default dict -}}
 {{- $_ := set $http "listen" (printf "%s:%d" $values.listenAddress (int $values.http.port)) -}}

@@ -54,6 +54,12 @@ topologySpreadConstraints:
     {{- $sources = append $sources (dict "configMap" (dict "name" .existingConfigMap "items" (list $item))) -}}
   {{- end -}}
 {{- end -}}
+{{- with .Values.workers.permissions -}}
+  {{- if .existingConfigMap -}}
+    {{- $item := dict "key" .key "path" "workers/permissions.yaml" -}}
+    {{- $sources = append $sources (dict "configMap" (dict "name" .existingConfigMap "items" (list $item))) -}}
+  {{- end -}}
+{{- end -}}
 {{- range $name, $broker := .Values.brokers -}}
   {{- $folder := printf "brokers/%s" $name -}}
   {{- with $broker.password -}}

@@ -200,8 +200,13 @@ maxstreamage handshaketimeout leaveshareafter noworkersafter drain fsyncinterval
 {{- if and $tokens (not .auth.jwt.audiences) -}}
   {{- $wrong = append $wrong "workers.auth.jwt.audiences is empty, so no token would be taken; name the audience of the workers' tokens" -}}
 {{- end -}}
-{{- if and $.Values.config.permissions (not (or .auth.certificates $tokens)) -}}
-  {{- $wrong = append $wrong "config.permissions is for workers that say who they are; set workers.auth.certificates or workers.auth.jwt.existingConfigMap" -}}
+{{- range $name, $rules := dict "config.permissions" $.Values.config.permissions "workers.permissions.existingConfigMap" .permissions.existingConfigMap -}}
+  {{- if and $rules (not (or $.Values.workers.auth.certificates $tokens)) -}}
+    {{- $wrong = append $wrong (printf "%s is for workers that say who they are; set workers.auth.certificates or workers.auth.jwt.existingConfigMap" $name) -}}
+  {{- end -}}
+{{- end -}}
+{{- if and .permissions.existingConfigMap (or $.Values.config.permissions $.Values.config.permissionsFile) -}}
+  {{- $wrong = append $wrong "workers.permissions.existingConfigMap has the rules; leave config.permissions and config.permissionsFile out" -}}
 {{- end -}}
 {{- if eq (int .port) (int $.Values.http.port) -}}
   {{- $wrong = append $wrong (printf "workers.port and http.port are both %v" .port) -}}

@@ -79,6 +79,16 @@ TEST_F(AdminGuardTest, RefusesAndNotesWhy) {
   EXPECT_THAT(Lines().back(), HasSubstr("no_credentials: a token is needed"));
 }
 
+TEST_F(AdminGuardTest, ARevokedCertificateEndsNoConnectionButLetsNobodyAct) {
+  const auto revoked = [](const PeerCertificate&) { return absl::UnauthenticatedError("CN = root is revoked"); };
+  AdminGuard guard(&authenticator_, permissions_, audit_, revoked);
+  const Peer peer{.text = "10.0.0.7:4711", .address = "10.0.0.7", .certificate = std::make_shared<PeerCertificate>()};
+  const std::string_view shown[] = {"email:root@plant"};
+  const absl::Status refused = guard.Enter("PurgeDeadLetters", AdminRole::kAdmin, peer, shown).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_THAT(Lines(), ElementsAre(HasSubstr("CN = root is revoked")));
+}
+
 TEST_F(AdminGuardTest, TheOwnersSocketIsAnAdministrators) {
   EXPECT_TRUE(Enter(guard_, AdminRole::kAdmin, {}, "unix").ok());
   EXPECT_THAT(Lines(), ElementsAre(HasSubstr(R"("who":"unix:1000","from":"unix")")));

@@ -75,6 +75,32 @@ TEST_F(PermissionsConfig, WithoutRulesSaysSo) {
   EXPECT_THAT(Warnings(""), HasSubstr("may serve every chain and publish to every topic"));
 }
 
+TEST_F(PermissionsConfig, MayStandInAFileOfTheirOwn) {
+  world_.files["/etc/sluice/rules.yaml"] = "permissions:\n- who: ['**']\n  chains: [temp]\n";
+  const LoadResult result = Load("permissionsFile: /etc/sluice/rules.yaml\n");
+  EXPECT_EQ(Lines(result), "");
+  EXPECT_EQ(result.config.permissions_file, "/etc/sluice/rules.yaml");
+  ASSERT_EQ(result.config.permissions.size(), 1);
+  EXPECT_THAT(result.config.permissions[0].chains, ElementsAre("temp"));
+  EXPECT_THAT(WarningLines(result),
+              HasSubstr("/etc/sluice/rules.yaml:1:1: permissions: no rule lets anybody serve the chain 'pressure'"));
+}
+
+TEST_F(PermissionsConfig, AFileThatIsWrongIsToldWithItsPlaces) {
+  const auto errors = [this](const std::string& rules) {
+    world_.files["/etc/sluice/rules.yaml"] = rules;
+    return Errors("permissionsFile: /etc/sluice/rules.yaml\n");
+  };
+  EXPECT_THAT(errors("permissions:\n- {who: ['**'], chain: [temp]}\n"),
+              HasSubstr("/etc/sluice/rules.yaml:2:17: permissions[0]: unknown key 'chain' (did you mean 'chains'?)"));
+  EXPECT_THAT(errors("permissions: []\n"), HasSubstr("rules.yaml:1:14: permissions: found no list of rules"));
+  EXPECT_THAT(errors("- {who: ['**']}\n"), HasSubstr("rules.yaml:1:1: the file: found a list"));
+  EXPECT_THAT(errors("permissions: ["), HasSubstr("/etc/sluice/rules.yaml:1:"));
+  EXPECT_THAT(Errors("permissionsFile: /etc/sluice/rules.yaml\npermissions: [{who: ['**'], chains: [temp]}]\n"),
+              HasSubstr("gw.yaml:4:18: permissionsFile: both permissions and permissionsFile are set"));
+  EXPECT_THAT(Errors("permissionsFile: /etc/sluice/absent.yaml\n"), HasSubstr("gw.yaml:4:18: permissionsFile: found"));
+}
+
 TEST_F(PermissionsConfig, RulesThatAreNone) {
   EXPECT_EQ(
       Errors("permissions: [{chains: [temp]}]\n"),

@@ -23,17 +23,10 @@ class AuthenticatorTest : public testing::Test {
     authenticator_ = std::make_unique<ConfiguredAuthenticator>(
         "workers", std::move(options),
         ConfiguredAuthenticator::Seams{.read_file = [this](const std::string& path) -> absl::StatusOr<std::string> {
-                                         const auto found = files_.find(path);
-                                         if (found == files_.end())
-                                           return absl::NotFoundError("cannot be read: No such file or directory");
-                                         return found->second;
-                                       },
-                                       .check_certificate =
-                                           [this](const PeerCertificate& certificate) {
-                                             return certificate.serial == revoked_
-                                                        ? absl::PermissionDeniedError("revoked")
-                                                        : absl::OkStatus();
-                                           }},
+          const auto found = files_.find(path);
+          if (found == files_.end()) return absl::NotFoundError("cannot be read: No such file or directory");
+          return found->second;
+        }},
         clock_, metrics_);
     authenticator_->OnChange([this] { ++changes_; });
     ASSERT_TRUE(authenticator_->Load().ok());
@@ -70,7 +63,6 @@ class AuthenticatorTest : public testing::Test {
   MetricsRegistry metrics_;
   const SigningKey key_{SigningKind::kP256};
   std::map<std::string, std::string> files_;
-  std::string revoked_;
   std::shared_ptr<const PeerCertificate> certificate_;
   int changes_ = 0;
   std::unique_ptr<ConfiguredAuthenticator> authenticator_;
@@ -185,15 +177,6 @@ TEST_F(AuthenticatorTest, DoesNotBeginWithoutKeys) {
       "workers", Tokens(), {.read_file = [this](const std::string& path) { return files_[path]; }}, clock_, metrics_);
   EXPECT_EQ(authenticator.Load().message(),
             "workers.auth.jwt[0].jwksFile: file 'keys.json' is no JSON Web Key Set: it has no list \"keys\"");
-}
-
-TEST_F(AuthenticatorTest, ARevokedCertificateHoldsNoMore) {
-  Make({.certificates = CertificateNames{}});
-  certificate_ = std::make_shared<PeerCertificate>(kPump);
-  const PrincipalPtr principal = std::get<PrincipalPtr>(Authenticate({}));
-  EXPECT_TRUE(authenticator_->StillHolds(*principal).ok());
-  revoked_ = "7f";
-  EXPECT_FALSE(authenticator_->StillHolds(*principal).ok());
 }
 
 TEST_F(AuthenticatorTest, CountsRefusalsByTheCheck) {

@@ -7,7 +7,9 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "server/identity/authenticator.h"
+#include "server/net/peer.h"
 #include "server/worker/registry.h"
 #include "tests/unit/worker/session_fixture.h"
 
@@ -121,8 +123,105 @@ TEST_F(StreamIdentityTest, WhatOneHasWithdrawnEndsTheStreamAndBlamesNoMessage) {
   EXPECT_FALSE(stream.ended());
   authenticator.withdrawn = "sub:w";
   stream.session().CheckAgain();
+  const auto frame = stream.Read();
+  ASSERT_TRUE(frame && frame->has_drain());
   ASSERT_TRUE(stream.ended());
   EXPECT_EQ(stream.ended()->code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(source_.removed().at(1).how, SessionEnd::kDrained);
+}
+
+// Streams under rules that change.
+class ChangingRules : public StreamIdentityTest {
+ protected:
+  ChangingRules() {
+    context_with_rules_.permissions = &rules_;
+    Set({.allow_replies = {"a/#"}});
+  }
+  void Set(PermissionRule rule) {
+    rule.name = "r";
+    rule.who = {"sub:w"};
+    if (rule.chains.empty()) rule.chains = {"*"};
+    rules_.Replace(*Permissions::Compile({rule}));
+  }
+  StreamIdentity OfNow() {
+    StreamIdentity identity = Identity({});
+    identity.grants = rules_.For(*identity.principal);
+    return identity;
+  }
+  static bool MayReply(FakeStream& stream, const Chain& chain, std::string_view topic) {
+    std::string why;
+    return stream.session().grants()->Permits(chain, {.topic = topic, .message_topic = "m"}, why);
+  }
+
+  Permissions rules_;
+  SessionContext context_with_rules_ = context_;
+};
+
+TEST_F(ChangingRules, ThatComeToTheSameLeaveAStreamAlone) {
+  FakeStream stream(context_with_rules_, kNever, OfNow());
+  stream.SayHello();
+  ASSERT_TRUE(stream.Read()->has_welcome());
+  Set({.allow_replies = {"a/#"}});
+  stream.session().CheckRules();
+  EXPECT_FALSE(source_.draining(1));
+}
+
+TEST_F(ChangingRules, HoldForRepliesAtOnceAndDrainTheStream) {
+  FakeStream stream(context_with_rules_, kNever, OfNow());
+  stream.SayHello();
+  ASSERT_TRUE(stream.Read()->has_welcome());
+  const Chain& chain = *source_.options(1).chains.front();
+  EXPECT_TRUE(MayReply(stream, chain, "a/b"));
+  Set({.allow_replies = {"b/#"}});
+  stream.session().CheckRules();
+  EXPECT_FALSE(MayReply(stream, chain, "a/b"));
+  EXPECT_TRUE(MayReply(stream, chain, "b/b"));
+  EXPECT_TRUE(source_.draining(1));
+  const auto frame = stream.Read();
+  ASSERT_TRUE(frame && frame->has_drain());
+  EXPECT_THAT(frame->drain().reason(), HasSubstr("the rules have changed"));
+  EXPECT_FALSE(stream.ended());
+}
+
+TEST_F(ChangingRules, ThatLeaveAStreamNoChainEndIt) {
+  FakeStream stream(context_with_rules_, kNever, OfNow());
+  stream.SayHello();
+  ASSERT_TRUE(stream.Read()->has_welcome());
+  Set({.chains = {"other"}});
+  stream.session().CheckRules();
+  while (stream.Read()) {
+  }
+  ASSERT_TRUE(stream.ended());
+  EXPECT_EQ(stream.ended()->code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(source_.removed().at(1).how, SessionEnd::kDrained);
+}
+
+TEST_F(ChangingRules, BeforeItsHelloMakeTheWorkerComeAgain) {
+  FakeStream stream(context_with_rules_, kNever, OfNow());
+  Set({.chains = {"other"}});
+  stream.session().CheckRules();
+  ASSERT_TRUE(stream.ended());
+  EXPECT_EQ(stream.ended()->code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(stream.ended()->message(), HasSubstr("connect again"));
+}
+
+TEST_F(StreamIdentityTest, ACertificateThatIsRevokedDrainsAndEndsTheStreamOfWhomeverItIs) {
+  absl::Status accepted;
+  SessionContext context = context_;
+  context.check_certificate = [&accepted](const PeerCertificate&) { return accepted; };
+  FakeStream stream(context, kNever, {.certificate = std::make_shared<const PeerCertificate>()});
+  stream.SayHello();
+  ASSERT_TRUE(stream.Read()->has_welcome());
+  stream.session().CheckAgain();
+  EXPECT_FALSE(stream.ended());
+  accepted = absl::UnauthenticatedError("CN = pump-7 is revoked (clientCrl)");
+  stream.session().CheckAgain();
+  const auto frame = stream.Read();
+  ASSERT_TRUE(frame && frame->has_drain());
+  ASSERT_TRUE(stream.ended());
+  EXPECT_EQ(stream.ended()->code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_TRUE(absl::StartsWith(stream.ended()->message(), "revoked: "));
+  EXPECT_THAT(stream.ended()->message(), testing::Not(HasSubstr("pump-7")));
   EXPECT_EQ(source_.removed().at(1).how, SessionEnd::kDrained);
 }
 
@@ -251,6 +350,8 @@ TEST(PrincipalUses, ShareARateBetweenStreams) {
   EXPECT_EQ(one->Charge(10, 0, now), now) << "a second's worth at once";
   EXPECT_EQ(other->Charge(5, 0, now), now + Millis(500));
   EXPECT_EQ(uses.Enter("b", bounds)->Charge(10, 0, now), now);
+  const std::shared_ptr<PacedUse> under_new_rules = uses.Enter("a", {.messages_a_second = 100});
+  EXPECT_EQ(under_new_rules->Charge(100, 0, now), now);
 }
 
 }  // namespace
