@@ -102,6 +102,7 @@ int Run(const GatewayConfig& config, GatewayParts parts) {
 int RunGateway(const std::vector<std::string>& arguments, GatewayParts parts) {
   CommandLine command_line = ParseCommandLine(arguments);
   if (command_line.exit) return Print(*command_line.exit);
+  if (!command_line.import_rulego.empty()) return Print(ImportFor(command_line, Surroundings::Real()));
   LoadResult loaded = LoadFor(command_line, Surroundings::Real());
   if (command_line.check || !loaded.ok()) return Print(Report(command_line, loaded));
   return Run(loaded.config, std::move(parts));

@@ -8,6 +8,7 @@
 
 #include "server/config/client_id.h"
 #include "server/config/nearest.h"
+#include "server/config/rulego.h"
 #include "server/runtime/text.h"
 
 namespace sluice {
@@ -33,6 +34,7 @@ For a first try, without a file:
 Options:
   --config FILE           the configuration, YAML (docs/configuration.md)
   --check                 check the configuration, print every error with its line, and end
+  --import-rulego FILE    print a configuration for RuleGo's MQTT endpoints in FILE (endpoint DSL), and end
 
 Instead of a file:
   --broker URL            the MQTT broker: host:port, or tcp:// mqtt:// ssl:// mqtts:// ws:// wss:// before it
@@ -62,6 +64,7 @@ Exit status: 0 ended as asked, 1 the configuration is wrong or the gateway canno
 // The flags as they stand; empty or false where not given.
 struct Flags {
   std::string config;
+  std::string import_rulego;
   std::string broker;
   std::vector<std::string> subscribe;
   std::string qos;
@@ -84,6 +87,7 @@ class Parser {
     app_.set_help_flag();
     app_.allow_extras();
     Text("--config", flags.config);
+    Text("--import-rulego", flags.import_rulego);
     Text("--broker", flags.broker);
     List("--subscribe", flags.subscribe);
     Text("--qos", flags.qos);
@@ -208,6 +212,10 @@ CommandLine ParseCommandLine(std::span<const std::string> arguments) {
     line.exit = Exit{.code = 0, .out = "sluice-gateway " SLUICE_VERSION "\n", .err = ""};
     return line;
   }
+  if (!flags.import_rulego.empty()) {
+    line.import_rulego = flags.import_rulego;
+    return line;
+  }
   if (const std::string mistake = CheckTogether(parser, flags); !mistake.empty()) return Mistake(mistake);
   line.check = flags.check;
   line.salvage = flags.salvage;
@@ -221,6 +229,23 @@ CommandLine ParseCommandLine(std::span<const std::string> arguments) {
   override_with("--log-level", {"log", "level"}, flags.log_level);
   override_with("--log-format", {"log", "format"}, flags.log_format);
   return line;
+}
+
+Exit ImportFor(const CommandLine& command_line, const Surroundings& surroundings) {
+  const absl::StatusOr<std::string> text = surroundings.read_file(command_line.import_rulego);
+  if (!text.ok()) {
+    return {
+        .code = 1,
+        .out = "",
+        .err = text::Concat("--import-rulego ", command_line.import_rulego, ": ", text::Message(text.status()), "\n")};
+  }
+  RuleGoImport import = ImportRuleGo(*text, command_line.import_rulego);
+  Exit exit;
+  for (const Diagnostic& error : import.errors) exit.err += error.ToString() + "\n";
+  for (const std::string& warning : import.warnings) exit.err += text::Concat(warning, " (warning)\n");
+  exit.code = import.errors.empty() ? 0 : 1;
+  if (import.errors.empty()) exit.out = std::move(import.yaml);
+  return exit;
 }
 
 LoadResult LoadFor(const CommandLine& command_line, const Surroundings& surroundings) {

@@ -23,12 +23,16 @@ struct CommandLine {
   std::optional<Exit> exit;
   bool check = false;             // Say what is wrong with the configuration and end.
   bool salvage = false;           // Open a damaged journal all the same.
+  std::string import_rulego;      // Print a configuration for the endpoints in this file and end; empty: no.
   std::string config_file;        // Empty: the settings are all there is (--broker).
   std::vector<Setting> settings;  // What other flags say, beyond the file.
 };
 
 // `arguments` without the program's name.
 CommandLine ParseCommandLine(std::span<const std::string> arguments);
+
+// What --import-rulego prints.
+Exit ImportFor(const CommandLine& command_line, const Surroundings& surroundings);
 
 // The configuration that the command line asks for, from the file and the flags.
 LoadResult LoadFor(const CommandLine& command_line, const Surroundings& surroundings);
