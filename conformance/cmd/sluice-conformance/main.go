@@ -81,7 +81,7 @@ func run(all []*runner.Case, settings runner.Settings, junit string, verbose boo
 			status = 1
 		}
 		if o.Bad() || verbose {
-			report.Failure(os.Stdout, o)
+			report.Details(os.Stdout, o)
 		}
 	}
 	report.Summary(os.Stdout, outcomes, time.Since(started))

@@ -36,6 +36,7 @@ type Stream struct {
 	changed  *sync.Cond
 	queue    []queued
 	over     bool // The end has been decided: nothing is queued any more.
+	returned bool // The gateway has ended it: what the reader then finds is no loss.
 	lastSent time.Time
 
 	end chan error // What Work returns with; the first counts.
@@ -68,7 +69,7 @@ func (g *Gateway) serve(_ any, call grpc.ServerStream) error {
 	go s.read(shown.Get("authorization"))
 	err := <-s.end
 	s.mu.Lock()
-	s.over = true
+	s.over, s.returned = true, true
 	number := s.Number()
 	s.changed.Broadcast()
 	s.mu.Unlock()
@@ -227,6 +228,12 @@ func (s *Stream) readEnded(err error) {
 		if byItself {
 			s.End(nil)
 		}
+		return
+	}
+	s.mu.Lock()
+	returned := s.returned
+	s.mu.Unlock()
+	if returned {
 		return
 	}
 	to.Note("%s#%d <- lost: %v", name, number, err)

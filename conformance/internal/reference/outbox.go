@@ -20,13 +20,14 @@ type outbox struct {
 	replies    []*sluicev1.Reply
 	replyBytes int
 	settles    []*sluicev1.Settle
+	window     uint32 // 0: as it is.
 	ping       uint64 // 0: none.
 	pong       *sluicev1.Pong
 	drain      bool
 }
 
 func (o *outbox) empty() bool {
-	return len(o.began)+len(o.extends)+len(o.replies)+len(o.settles) == 0 && o.ping == 0 && o.pong == nil && !o.drain
+	return len(o.began)+len(o.extends)+len(o.replies)+len(o.settles) == 0 && o.window == 0 && o.ping == 0 && o.pong == nil && !o.drain
 }
 
 // sized is the size of an item within a frame: with its tag and length, at most.
@@ -66,6 +67,9 @@ func (o *outbox) take(limit int) *sluicev1.WorkerFrame {
 	for len(o.replies) == 0 && len(o.settles) > 0 && fits(sized(o.settles[0]), settleItems(o.settles[0])) {
 		frame.Settles, o.settles = append(frame.Settles, o.settles[0]), o.settles[1:]
 	}
+	if o.window != 0 {
+		frame.Window = &sluicev1.Window{Messages: o.window, Bytes: defaultWindowBytes}
+	}
 	if o.ping != 0 {
 		frame.Ping = &sluicev1.Ping{Nonce: o.ping}
 	}
@@ -73,7 +77,7 @@ func (o *outbox) take(limit int) *sluicev1.WorkerFrame {
 		frame.Drain = &sluicev1.Drain{Reason: "the worker stops"}
 	}
 	frame.Pong = o.pong
-	o.ping, o.pong, o.drain = 0, nil, false
+	o.window, o.ping, o.pong, o.drain = 0, 0, nil, false
 	return frame
 }
 
@@ -184,6 +188,7 @@ func (s *stream) look(now time.Time) {
 			s.out.extends = append(s.out.extends, &sluicev1.Extend{DeliveryId: id, LeaseMs: h.delivery.LeaseMs})
 		}
 	}
+	s.tuneWindow()
 	heartbeat := time.Duration(s.welcome.HeartbeatIntervalMs) * time.Millisecond
 	if now.Sub(s.heard) >= 2*heartbeat && !s.is("waits_for_ever") {
 		s.cancel(status.Error(codes.DeadlineExceeded, "the gateway was silent for two heartbeat intervals"))
@@ -193,4 +198,24 @@ func (s *stream) look(now time.Time) {
 		s.out.ping = heartbeatNonce
 	}
 	s.changed.Broadcast()
+}
+
+const (
+	defaultWindow      = 16
+	defaultWindowBytes = 64 << 20
+	worthwhile         = 100 * time.Millisecond // Of work is what a worker should hold.
+	widestWindow       = 1000
+)
+
+// tuneWindow asks for as many messages as the handlers get through soon, where nobody has said how many.
+func (s *stream) tuneWindow() {
+	took := time.Duration(s.worker.handlerTime.Load())
+	if s.worker.o.WindowMessages != nil || took == 0 {
+		return
+	}
+	slots := cap(s.worker.slots)
+	wanted := uint32(min(widestWindow, slots+slots*int(min(widestWindow, worthwhile/took))))
+	if change := max(wanted, s.window) - min(wanted, s.window); change > s.window/4 {
+		s.window, s.out.window = wanted, wanted
+	}
 }

@@ -49,6 +49,7 @@ type stream struct {
 	dead       bool
 	heard      time.Time
 	said       time.Time
+	window     uint32
 	onMoved    func()
 }
 
@@ -62,7 +63,7 @@ type holding struct {
 }
 
 func newStream(w *worker, l *link) *stream {
-	s := &stream{worker: w, link: l, holds: map[uint64]*holding{}}
+	s := &stream{worker: w, link: l, holds: map[uint64]*holding{}, window: defaultWindow}
 	s.ctx, s.cancel = context.WithCancelCause(w.ctx)
 	s.changed = sync.NewCond(&s.mu)
 	return s
@@ -179,7 +180,7 @@ func (s *stream) why(err error) (codes.Code, string) {
 func (s *stream) hello() *sluicev1.Hello {
 	o := s.worker.o
 	hello := &sluicev1.Hello{MaxProtocolVersion: 1, WorkerName: o.WorkerName, Instance: o.Instance, Chains: o.Chains, LeaseMs: o.LeaseMS,
-		Features: []string{"began"}, Window: &sluicev1.Window{Messages: or(o.WindowMessages, 16), Bytes: or(o.WindowBytes, 64<<20)}}
+		Features: []string{"began"}, Window: &sluicev1.Window{Messages: or(o.WindowMessages, defaultWindow), Bytes: or(o.WindowBytes, defaultWindowBytes)}}
 	if hello.Instance == "" {
 		hello.Instance = fmt.Sprintf("reference-%d", os.Getpid())
 	}
@@ -324,6 +325,8 @@ func (s *stream) work(h *holding) {
 	h.startedAt = time.Now()
 	s.mu.Unlock()
 	settle := s.handle(h)
+	took := time.Since(h.startedAt)
+	s.worker.handlerTime.Store((s.worker.handlerTime.Load()*3 + int64(took)) / 4)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.holds[h.delivery.DeliveryId] != h && !s.is("half_closes_at_once") {

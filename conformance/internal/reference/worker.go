@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,13 +23,14 @@ type worker struct {
 	testee *Testee
 	o      options
 
-	slots    chan struct{} // One for each handler that may run.
-	received atomic.Int64
-	settled  atomic.Int64
-	cancel   context.CancelFunc
-	ctx      context.Context
-	leave    chan struct{} // Closed by drain.
-	once     sync.Once
+	slots       chan struct{} // One for each handler that may run.
+	received    atomic.Int64
+	settled     atomic.Int64
+	handlerTime atomic.Int64 // Of late, in nanoseconds.
+	cancel      context.CancelFunc
+	ctx         context.Context
+	leave       chan struct{} // Closed by drain.
+	once        sync.Once
 
 	mu      sync.Mutex
 	links   map[string]*link
@@ -78,8 +80,15 @@ func (w *worker) validate() string {
 		}
 	}
 	for _, gateway := range w.o.Gateways {
-		if _, _, err := net.SplitHostPort(gateway); err != nil {
-			return "gateways: " + err.Error()
+		host, port, err := net.SplitHostPort(gateway)
+		number, notNumber := strconv.Atoi(port)
+		if err != nil || host == "" || notNumber != nil || number < 1 || number > 65_535 {
+			return "gateways: " + gateway + " is not HOST:PORT with a port of 1 … 65,535"
+		}
+	}
+	for _, file := range []string{w.o.CAFile, w.o.CertFile, w.o.KeyFile} {
+		if _, err := os.Stat(file); file != "" && err != nil {
+			return err.Error()
 		}
 	}
 	return ""

@@ -26,13 +26,15 @@ func Line(to io.Writer, o *runner.Outcome) {
 	fmt.Fprintf(to, "%-6s  %6.2f s  %s\n", word, o.Took.Seconds(), o.Case.FullName())
 }
 
-// Failure writes why a case failed, with all that happened.
-func Failure(to io.Writer, o *runner.Outcome) {
-	if o.Failure == "" {
-		fmt.Fprintf(to, "\n== %s passes, but stands in the list of cases known to fail: take it out\n", o.Case.FullName())
-		return
+// Details writes what happened in a case, and why it failed, if it did.
+func Details(to io.Writer, o *runner.Outcome) {
+	fmt.Fprintf(to, "\n== %s (%s)\n", o.Case.FullName(), strings.Join(o.Case.Rules, ", "))
+	switch {
+	case o.Failure != "":
+		fmt.Fprintf(to, "    %s\n", o.Failure)
+	case o.KnownFail:
+		fmt.Fprintln(to, "    It passes, but stands in the list of cases known to fail: take it out.")
 	}
-	fmt.Fprintf(to, "\n== %s (rules %s)\n    %s\n", o.Case.FullName(), strings.Join(o.Case.Rules, ", "), o.Failure)
 	fmt.Fprintln(to, "-- transcript: seconds since the case began; GATEWAY#STREAM -> what it says, <- what the worker says")
 	for _, line := range transcript(o) {
 		fmt.Fprintln(to, line)

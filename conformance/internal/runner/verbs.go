@@ -233,18 +233,26 @@ func ping(w *world, of any) error {
 	return s.Send(&sluicev1.GatewayFrame{Ping: &sluicev1.Ping{Nonce: uint64(nonce)}})
 }
 
-// pong answers the newest Ping of the stream.
+// pong answers the newest Ping of the stream. Of a worker that leaves it waits for one that came with its Drain or after it.
 func pong(w *world, of any) error {
 	a := w.arguments(of)
 	s := a.stream()
 	if err := a.done(); err != nil {
 		return err
 	}
-	asked := w.board.Latest("ping", s.Gateway().Name, s.Number())
-	if asked == nil {
-		return fmt.Errorf("the worker has sent no Ping")
+	var nonce uint64
+	err := w.eventually(w.stretch(defaultBound), func() error {
+		asked := w.board.Latest("ping", s.Gateway().Name, s.Number())
+		left := w.board.Latest("drain", s.Gateway().Name, s.Number())
+		if asked == nil || left != nil && asked.At.Before(left.At) {
+			return fmt.Errorf("the worker has sent no Ping")
+		}
+		nonce, _ = asked.Data["nonce"].(uint64)
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	nonce, _ := asked.Data["nonce"].(uint64)
 	return s.Send(&sluicev1.GatewayFrame{Pong: &sluicev1.Pong{Nonce: nonce}})
 }
 
