@@ -1,6 +1,7 @@
 #include "server/certificates/pem.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -75,7 +76,13 @@ absl::StatusOr<std::string> ReadPemFile(const std::string& path) {
   constexpr size_t kLargest = 16u << 20;
   std::string content;
   std::array<char, 16384> buffer{};
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Files are read again while the gateway runs: whoever put a pipe in a file's place would stop the thread here.
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  struct stat found{};
+  if (fd >= 0 && fstat(fd, &found) == 0 && !S_ISREG(found.st_mode) && !S_ISDIR(found.st_mode)) {
+    close(fd);
+    return Unusable("cannot be read: ", "it is no regular file");
+  }
   ssize_t got = fd < 0 ? -1 : 1;
   while (got > 0 && content.size() <= kLargest) {
     got = read(fd, buffer.data(), buffer.size());

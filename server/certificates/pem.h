@@ -12,7 +12,8 @@
 
 namespace sluice {
 
-// The whole file. The error: "cannot be read: Is a directory".
+// The whole of a regular file; a pipe or a device is an error, and is not waited for. The error: "cannot be read: Is a
+// directory".
 absl::StatusOr<std::string> ReadPemFile(const std::string& path);
 
 // The certificate of a file that expires first.

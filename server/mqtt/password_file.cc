@@ -1,6 +1,7 @@
 #include "server/mqtt/password_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -28,6 +29,11 @@ std::string PasswordOf(std::string content) {
 absl::StatusOr<std::string> ReadPasswordFile(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return Failure(path, std::generic_category().message(errno));
+  struct stat found{};
+  if (fstat(fd, &found) == 0 && !S_ISREG(found.st_mode) && !S_ISDIR(found.st_mode)) {
+    close(fd);
+    return Failure(path, "it is no regular file");
+  }
   std::string content;
   std::array<char, 4096> block;
   ssize_t got = 0;

@@ -3,10 +3,13 @@ import os
 import re
 import subprocess
 
+import pytest
 import yaml
 
 from harness.gateway import Gateway, config_for
+from harness.issuer import Authority
 from harness.process import BIN, SOURCE, Process
+from harness.wait import wait_until
 
 PROGRAM = BIN / "sluice-gateway"
 
@@ -81,6 +84,65 @@ def test_places_that_cannot_be_are_told_by_check(tmp_path):
     says(f"'{tmp_path}/none' is not there", admin={"listen": f"unix:{tmp_path}/none/s"})
     says("is no regular file", http={"listen": "127.0.0.1:0", "metricsTokenFile": str(tmp_path / "pipe")})
     says("Is a directory", http={"listen": "127.0.0.1:0", "metricsTokenFile": str(tmp_path)})
+
+
+# Where a file is named that is read again while the gateway runs.
+WATCHED = [
+    ("permissionsFile",),
+    ("http", "metricsTokenFile"),
+    ("http", "tls", "certFile"),
+    ("workers", "tls", "clientCrl"),
+    ("workers", "tls", "clientCaFile"),
+    ("workers", "tls", "keyPasswordFile"),
+    ("workers", "auth", "jwt", 0, "jwksFile"),
+    ("connections", "plant", "passwordFile"),
+    ("connections", "plant", "caFile"),
+    ("connections", "plant", "tls", "crl"),
+    ("connections", "plant", "tls", "keyPasswordFile"),
+]
+
+
+@pytest.mark.parametrize("key", WATCHED, ids=lambda key: ".".join(map(str, key)))
+@pytest.mark.parametrize("what", ["pipe", "device"])
+def test_a_pipe_or_a_device_in_place_of_a_file_is_told_and_not_waited_for(tmp_path, key, what):
+    class NoBroker:
+        url = "mqtts://127.0.0.1:1"
+
+    no_file = "/dev/zero"
+    if what == "pipe":
+        no_file = str(tmp_path / "pipe")
+        os.mkfifo(no_file)
+    path = tmp_path / "gateway.yaml"
+    section = config = {**config_for(NoBroker, {"in": "c"}), "journal": {"path": str(tmp_path / "state")}}
+    config["workers"]["auth"] = {"jwt": [{"issuer": "i", "audiences": ["sluice"]}]}
+    for step in key[:-1]:
+        section = section.setdefault(step, {}) if isinstance(section, dict) else section[step]
+    section[key[-1]] = no_file
+    path.write_text(yaml.safe_dump(config))
+    for more in (["--check"], []):
+        done = run("--config", path, *more)
+        said = done.stdout + done.stderr
+        assert done.returncode == 1, said
+        assert re.search(rf"{key[-1]}: .*(it is no regular file|is neither a regular file nor a directory)", said), said
+
+
+def test_a_pipe_that_takes_a_files_place_while_the_gateway_runs_stops_nothing(world):
+    rules = world.folder / "rules.yaml"
+    rules.write_text('permissions: [{who: ["**"], chains: ["*"]}]\n')
+    authority = Authority(world._subfolder("ca"))
+    cert, key = authority.issue("gateway", "DNS:localhost,IP:127.0.0.1")
+    workers = {"insecure": False, "auth": {"certificates": {}},
+               "tls": {"certFile": str(cert), "keyFile": str(key), "clientCaFile": str(authority.cert)}}
+    gateway = world.gateway(world.broker(), {"in": "c"}, workers=workers, permissionsFile=str(rules))
+    for file, said in ((rules, "the rules cannot be used; the last good ones stay"),
+                       (cert, "TLS files are not usable, the last good ones stay in use")):
+        pipe = file.with_suffix(".pipe")
+        os.mkfifo(pipe)
+        pipe.rename(file)
+        wait_until(lambda event=said: gateway.events(event), said)
+        told = gateway.events(said)[-1]
+        assert "it is no regular file" in told.get("why", told.get("detail"))
+    assert gateway.get("/healthz")[0] == 200
 
 
 def test_a_port_that_is_taken_is_named(world):

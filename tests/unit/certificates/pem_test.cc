@@ -2,9 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "server/certificates/expiry.h"
 #include "tests/support/pem.h"
+#include "tests/support/temp_dir.h"
 
 namespace sluice {
 namespace {
@@ -81,6 +83,10 @@ TEST(Pem, RefusesAWeakKeyByItsName) {
 TEST(Pem, SaysWhyAFileCannotBeRead) {
   EXPECT_EQ(Text(ReadPemFile("/no/such.pem").status()), "cannot be read: No such file or directory");
   EXPECT_EQ(Text(ReadPemFile("/").status()), "cannot be read: Is a directory");
+  EXPECT_EQ(Text(ReadPemFile("/dev/zero").status()), "cannot be read: it is no regular file");
+  const TempDir folder;
+  ASSERT_EQ(mkfifo((folder / "pipe").c_str(), 0600), 0);
+  EXPECT_EQ(Text(ReadPemFile(folder / "pipe").status()), "cannot be read: it is no regular file") << "and nobody waits";
 }
 
 }  // namespace

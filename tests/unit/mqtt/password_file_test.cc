@@ -49,9 +49,10 @@ TEST_F(PasswordFileTest, SaysWhyItCannotBeReadAndNothingOfWhatItHolds) {
   EXPECT_THAT(ErrorOf(Write(std::string(65'536, 'x'))), AllOf(HasSubstr("65,535 bytes"), Not(HasSubstr("xxx"))));
 }
 
-TEST_F(PasswordFileTest, APipeThatNobodyWritesToHoldsUpNobody) {
+TEST_F(PasswordFileTest, APipeOrADeviceIsNoFileAndHoldsUpNobody) {
   ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
-  EXPECT_EQ(*ReadPasswordFile(path_), "");
+  EXPECT_THAT(ErrorOf(path_), HasSubstr("': it is no regular file"));
+  EXPECT_THAT(ErrorOf("/dev/zero"), HasSubstr("it is no regular file"));
 }
 
 }  // namespace
