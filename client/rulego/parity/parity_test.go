@@ -1,0 +1,263 @@
+// Package parity runs the same messages through RuleGo's own MQTT endpoint in this process, and through a Sluice
+// gateway with a worker of package rulego, and compares what comes back.
+package parity
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rulego/rulego/api/types"
+	"github.com/rulego/rulego/api/types/endpoint"
+	"github.com/rulego/rulego/builtin/processor"
+	"github.com/rulego/rulego/components/action"
+	"github.com/rulego/rulego/endpoint/impl"
+	"github.com/rulego/rulego/endpoint/mqtt"
+	"github.com/rulego/rulego/engine"
+
+	sluice "sluice.dev/client/go"
+	"sluice.dev/client/rulego"
+)
+
+func TestMain(m *testing.M) {
+	action.Functions.Register("parity_hello", func(ctx types.RuleContext, msg types.RuleMsg) {
+		msg.SetData("hello " + msg.GetData())
+		ctx.TellSuccess(msg)
+	})
+	action.Functions.Register("parity_panics", func(types.RuleContext, types.RuleMsg) { panic("parity") })
+	os.Exit(m.Run())
+}
+
+func config() types.Config {
+	config := engine.NewConfig(types.WithDefaultPool())
+	config.Logger = rulego.EngineLogger(slog.New(slog.DiscardHandler))
+	config.Properties = types.BuildProperties(types.Properties{"plant": "north"})
+	config.RegisterUdf("parity_add", func(a, b int) int { return a + b })
+	return config
+}
+
+// Where the same message is published for the three that answer it: topics tell nothing but this.
+const (
+	inProcess = "out/inprocess/" // RuleGo's endpoint.
+	byGateway = "out/gateway00/" // The gateway's routes have the processors.
+	byRouters = "out/endpoints/" // The worker's endpoints have them.
+)
+
+func topicOf(prefix, name string) string { return strings.Replace(prefix, "out/", "in/", 1) + name }
+
+// replyTopic: chains answer below the topic that they were published to; the gateway would take that in again, so the
+// devices listen to "in/…/+".
+func listenTo(prefix string) string { return strings.Replace(prefix, "out/", "in/", 1) + "+/+" }
+
+func routes() string {
+	text := &strings.Builder{}
+	for i := range cases {
+		o := &cases[i]
+		for prefix, processors := range map[string]bool{byGateway: true, byRouters: false} {
+			from, to := "", ""
+			if processors {
+				if len(o.from) > 0 {
+					from = fmt.Sprintf(", processors: [%s]", strings.Join(o.from, ", "))
+				}
+				to = fmt.Sprintf(", processors: [%s]", strings.Join(o.toProcessors(), ", "))
+			}
+			// What reaches the worker's endpoints goes by the route's id.
+			id := o.name
+			if processors {
+				id = "gateway-" + o.name
+			}
+			fmt.Fprintf(text, "  - {id: %s, connection: plant, from: {path: %s, qos: 2%s}, to: {path: %q%s}}\n",
+				id, topicOf(prefix, o.name), from, o.path(), to)
+		}
+	}
+	return text.String()
+}
+
+// chains writes all chains into a folder.
+func chains(t *testing.T) string {
+	folder := t.TempDir()
+	for _, list := range [][]one{cases, subChains} {
+		for i := range list {
+			if err := os.WriteFile(filepath.Join(folder, list[i].name+".json"), list[i].definition(), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return folder
+}
+
+// endpoints writes the routers of all cases as RuleGo's DSL.
+func endpoints(t *testing.T) string {
+	var routers []conf
+	for i := range cases {
+		o := &cases[i]
+		routers = append(routers, conf{"id": o.name, "from": conf{"path": topicOf(byRouters, o.name), "processors": o.from},
+			"to": conf{"path": o.path(), "wait": o.wait, "processors": o.toProcessors()}})
+	}
+	path := filepath.Join(t.TempDir(), "endpoint.json")
+	if err := os.WriteFile(path, marshal(conf{"id": "parity", "type": "endpoint/mqtt", "configuration": conf{"server": "127.0.0.1:1883"}, "routers": routers}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// ruleGo starts RuleGo's own endpoint with all chains.
+func ruleGo(t *testing.T, broker string) {
+	pool := engine.NewPool()
+	config := config()
+	for _, list := range [][]one{subChains, cases} {
+		for i := range list {
+			if _, err := pool.New(list[i].name, list[i].definition(), engine.WithConfig(config)); err != nil {
+				t.Fatal(list[i].name, ": ", err)
+			}
+		}
+	}
+	own := &mqtt.Endpoint{}
+	if err := own.Init(config, types.Configuration{"server": broker, "qos": 2, "clientId": "rulego"}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range cases {
+		o := &cases[i]
+		router := impl.NewRouter(endpoint.RouterOptions.WithRuleGo(pool), endpoint.RouterOptions.WithRuleConfig(config))
+		from := router.SetId(o.name).From(topicOf(inProcess, o.name))
+		for _, name := range o.from {
+			process, _ := processor.InBuiltins.Get(name)
+			from.Process(process)
+		}
+		to := from.To(o.path())
+		for _, name := range o.toProcessors() {
+			process, _ := processor.OutBuiltins.Get(name)
+			to.Process(process)
+		}
+		if o.wait {
+			to.Wait()
+		}
+		if _, err := own.AddRouter(router); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := own.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		own.Destroy()
+		pool.Stop()
+	})
+}
+
+// sent publishes the messages of every case, and returns how many replies there should be.
+func (w *world) sent(prefix string, count func(*one) int) (wanted int) {
+	for i := range cases {
+		o := &cases[i]
+		for _, payload := range o.send {
+			w.publish(topicOf(prefix, o.name), o.qos, payload)
+		}
+		wanted += count(o)
+	}
+	return wanted
+}
+
+// byCase sorts what came: for each case the replies of each topic in their order, without the prefix.
+func byCase(prefix string, replies []received) map[string]map[string][]received {
+	sorted := map[string]map[string][]received{}
+	prefix = strings.Replace(prefix, "out/", "in/", 1)
+	for _, one := range replies {
+		name, below, _ := strings.Cut(strings.TrimPrefix(one.topic, prefix), "/")
+		if sorted[name] == nil {
+			sorted[name] = map[string][]received{}
+		}
+		one.payload = strings.ReplaceAll(one.payload, prefix, "")
+		one.payload = strings.ReplaceAll(one.payload, strings.ToUpper(prefix), "")
+		one.topic = below
+		sorted[name][below] = append(sorted[name][below], one)
+	}
+	return sorted
+}
+
+func TestRepliesAreThoseOfRuleGoInProcess(t *testing.T) {
+	ordered := &strings.Builder{} // RuleGo's `wait: true`.
+	for i := range cases {
+		if cases[i].wait {
+			fmt.Fprintf(ordered, "%s: {orderBy: topic}, ", cases[i].name)
+		}
+	}
+	w := newWorld(t, routes(), ordered.String())
+	for _, prefix := range []string{inProcess, byGateway, byRouters} {
+		w.subscribe(listenTo(prefix))
+	}
+	ruleGo(t, w.broker)
+
+	settings := config()
+	worker, err := rulego.New(rulego.Options{
+		Gateways: []string{w.workers}, Chains: chains(t), Endpoints: []string{endpoints(t)}, Config: &settings,
+		Logger: slog.New(slog.DiscardHandler), Worker: []sluice.Option{sluice.WithSecurity(sluice.SecurityPlaintext)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, worker.Run, worker.Drain)
+	until(t, "a worker", func() bool { return w.metric("sluice_worker_streams") == 1 })
+
+	wanted := map[string]int{
+		inProcess: w.sent(inProcess, func(o *one) int { return o.replies }),
+		byGateway: w.sent(byGateway, (*one).throughSluice),
+		byRouters: w.sent(byRouters, (*one).throughSluice),
+	}
+	all := 0
+	for _, count := range wanted {
+		all += count
+	}
+	replies := w.collect(all, 500*time.Millisecond)
+
+	reference := byCase(inProcess, only(replies, inProcess))
+	for _, prefix := range []string{byGateway, byRouters} {
+		t.Run(strings.Trim(strings.TrimPrefix(prefix, "out/"), "/0"), func(t *testing.T) {
+			ours := byCase(prefix, only(replies, prefix))
+			for i := range cases {
+				o := &cases[i]
+				t.Run(o.name, func(t *testing.T) { compare(t, o, reference[o.name], ours[o.name]) })
+			}
+		})
+	}
+}
+
+func only(replies []received, prefix string) []received {
+	prefix = strings.Replace(prefix, "out/", "in/", 1)
+	return slices.DeleteFunc(slices.Clone(replies), func(one received) bool { return !strings.HasPrefix(one.topic, prefix) })
+}
+
+func count(replies map[string][]received) (sum int) {
+	for _, list := range replies {
+		sum += len(list)
+	}
+	return sum
+}
+
+func compare(t *testing.T, o *one, reference, ours map[string][]received) {
+	if count(reference) != o.replies {
+		t.Errorf("RuleGo in process gave %d replies, not %d: %v", count(reference), o.replies, reference)
+	}
+	if count(ours) != o.throughSluice() {
+		t.Errorf("through Sluice there are %d replies, not %d: %v", count(ours), o.throughSluice(), ours)
+	}
+	if o.differs != "" {
+		return
+	}
+	for topic := range maps.Keys(reference) {
+		theirs, own := reference[topic], ours[topic]
+		if !o.wait { // Nobody promises an order.
+			order := func(a, b received) int { return strings.Compare(a.payload, b.payload) }
+			slices.SortFunc(theirs, order)
+			slices.SortFunc(own, order)
+		}
+		if !slices.Equal(theirs, own) {
+			t.Errorf("…/%s: RuleGo in process gave %q, through Sluice there is %q", topic, theirs, own)
+		}
+	}
+}
