@@ -103,12 +103,13 @@ class Bench:
 class Setup:
     """What differs between the gateways that are measured."""
 
-    def __init__(self, driver="wire", window=1000, routes=1, chain_options="", journal="{enabled: false}", tls=None):
+    def __init__(self, driver="wire", window=1000, routes=1, chain_options="", journal="{enabled: false}", tls=None, processors=""):
         self.driver = driver
         self.window = window  # Unacknowledged messages of QoS 1 and 2, each way: the broker's and the gateway's.
         self.routes = routes  # Of which the first takes all messages.
         self.chain_options = chain_options
         self.journal = journal
+        self.processors = processors  # Of the routes' from, cut at commas.
         self.tls = tls  # Certificate and key of the workers' listener; None: plain text.
 
 
@@ -126,7 +127,7 @@ class Gateway:
     def yaml(self):
         setup = self.setup
         listener = f'tls: {{certFile: "{setup.tls[0]}", keyFile: "{setup.tls[1]}"}}' if setup.tls else "insecure: true"
-        routes = "\n".join(f"""  - {{id: bench-{i}, connection: bench, from: {{path: {filter_name}, qos: {self.qos}}},
+        routes = "\n".join(f"""  - {{id: bench-{i}, connection: bench, from: {{path: {filter_name}, qos: {self.qos}, processors: [{setup.processors}]}},
      to: {{path: "chain:{CHAIN}"}}}}""" for i, filter_name in
                            enumerate(["bench/in/#"] + [f"other/{i}/+" for i in range(1, setup.routes)]))
         return f"""

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 }
 
 // served is a worker with one chain "c"; its gateways are never dialled.
-func served(t *testing.T, onError OnError, definition string, endpoints ...string) *Worker {
+func served(t testing.TB, onError OnError, definition string, endpoints ...string) *Worker {
 	t.Helper()
 	folder := t.TempDir()
 	if err := os.WriteFile(filepath.Join(folder, "c.json"), []byte(definition), 0o600); err != nil {

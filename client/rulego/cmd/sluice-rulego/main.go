@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"github.com/rulego/rulego/api/types"
@@ -49,7 +50,7 @@ type flags struct {
 	window                                int64
 	caFile, certFile, keyFile, serverName string
 	tokenFile                             string
-	tls, debug, version                   bool
+	tls, verbose, version                 bool
 }
 
 func parse() *flags {
@@ -76,7 +77,7 @@ func parse() *flags {
 	flag.StringVar(&f.keyFile, "key-file", "", "the key (a `file`) that goes with --cert-file")
 	flag.StringVar(&f.serverName, "server-name", "", "the `name` that the gateway's certificate must carry (default its host)")
 	flag.StringVar(&f.tokenFile, "token-file", "", "a `file` with a bearer token to show the gateway; read anew for each connection")
-	flag.BoolVar(&f.debug, "debug", false, "log what RuleGo says at its level debug, too")
+	flag.BoolVar(&f.verbose, "debug", false, "log what RuleGo says at its level debug, too")
 	flag.BoolVar(&f.version, "version", false, "print the version and exit")
 	flag.Parse()
 	return f
@@ -141,8 +142,11 @@ func run() error {
 	if len(f.gateways) == 0 || f.chains == "" {
 		return errors.New("--gateway and --chains are needed; see --help")
 	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400) // RuleGo makes some hundred objects a message, of which few live longer.
+	}
 	level := slog.LevelInfo
-	if f.debug {
+	if f.verbose {
 		level = slog.LevelDebug
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
