@@ -40,8 +40,8 @@ func (e *Endpoint) Init(config types.Config, configuration types.Configuration) 
 	return nil
 }
 
-// ID of the endpoint, by RuleGo's name for it.
-func (e *Endpoint) Id() string { return e.id } //nolint:revive,staticcheck // The interface is RuleGo's.
+// Id is the server of its configuration, as RuleGo has it.
+func (e *Endpoint) Id() string { return e.id }
 
 // Start does nothing: messages come when the worker runs.
 func (e *Endpoint) Start() error { return nil }
