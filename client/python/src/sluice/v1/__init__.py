@@ -1,0 +1,1 @@
+"""Generated from proto/sluice/v1/worker.proto by client/python/dev."""
