@@ -158,6 +158,7 @@ func (s *session) greet(p *gatewayParts) error {
 		return err
 	}
 	s.phase = serving
+	s.wake = 0 // The heartbeat begins.
 	s.heartbeat = min(max(time.Duration(w.GetHeartbeatIntervalMs())*time.Millisecond, time.Second), time.Hour)
 	s.leases.tellsBegun = slices.Contains(w.GetFeatures(), beganFeature)
 	if limit := w.GetMaxFrameBytes(); limit > 0 {
