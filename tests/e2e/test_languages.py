@@ -2,6 +2,8 @@
 import json
 import sys
 
+import pytest
+
 from harness.process import BIN, SOURCE, Process
 
 
@@ -42,3 +44,28 @@ def test_what_is_no_reading_becomes_a_dead_letter_in_either_language(world):
         [letter] = dead.expect(1)
         assert letter.payload == b"no json"
         assert dict(letter.properties.UserProperty)["sluice-topic"] == "plant/x/temp"
+
+
+@pytest.mark.parametrize("language", ["go", "python", "node", "java", "rust"])
+def test_the_temperature_alarm_of_each_sdk_answers_and_takes_its_leave(world, language):
+    if not (SOURCE / "build" / "client" / language).is_dir():
+        pytest.skip(f"client/{language}/dev build has not run here, or its toolchain is missing")
+    broker = world.broker()
+    gateway = world.gateway(broker, {"plant/+/temp": "temperature"}, chains={"temperature": {"deadLetterTopic": "dead"}})
+    worker = world.process(lambda folder: Process(
+        language, [SOURCE / "client" / language / "dev", "example", "--gateway", gateway.workers, "--chain", "temperature",
+                   "--limit", "50"], folder))
+    gateway.wait_metric("sluice_worker_streams", lambda streams: streams == 1)
+    replies = world.subscriber(broker, "plant/+/reply/alarm")
+    dead = world.subscriber(broker, "dead")
+
+    client = world.client(broker)
+    client.publish_all([(f"plant/s{i}/temp", json.dumps({"sensor": f"s{i}", "celsius": i})) for i in range(100)])
+    client.publish("plant/x/temp", b"no reading")
+
+    verdicts = sorted((json.loads(message.payload) for message in replies.expect(100, seconds=30)), key=lambda verdict: verdict["celsius"])
+    assert verdicts == [{"sensor": f"s{i}", "celsius": i, "alarm": i > 50, "limit": 50} for i in range(100)]
+    [letter] = dead.expect(1)
+    assert letter.payload == b"no reading"
+    assert worker.stop() == 0
+    gateway.wait_metric("sluice_worker_streams", lambda streams: streams == 0)
