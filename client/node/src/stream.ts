@@ -1,0 +1,479 @@
+import { type Address, addressText } from "./address.js";
+import { MOST_MESSAGES, worthTelling } from "./auto-window.js";
+import { monotonicMs } from "./clock.js";
+import { Delivery, DeliveryGroup, type DeliveryOwner } from "./delivery.js";
+import { EarlySends } from "./early-sends.js";
+import { FrameDecoder, type GatewayParts } from "./frame-decoder.js";
+import { MAX_FRAME_ITEMS, writeBegan, writeExtend, writeSettle } from "./frame-encoder.js";
+import { type DeepPartial, type Drain, type Welcome, WorkerFrame } from "./generated/sluice/v1/worker.js";
+import { LeaseKeeper } from "./lease-keeper.js";
+import type { Settings } from "./options.js";
+import { Outbox } from "./outbox.js";
+import type { SettleTarget } from "./runner.js";
+import type { ItemResult, Reply, Settlement } from "./settlement.js";
+import { errorText, type Status, WorkerError } from "./status.js";
+import type { Dial, Transport } from "./transport.js";
+import { MalformedError } from "./wire.js";
+
+const PROTOCOL_VERSION = 1;
+const BEGAN_FEATURE = "began";
+// Nonces tell the Pong that answers our Drain from those of heartbeats.
+const HEARTBEAT_NONCE = 1n;
+const DRAIN_NONCE = 2n;
+const DEFAULT_MAX_FRAME = 4 << 20; // gRPC's own, for a gateway that says none.
+const REPORT_INTERVAL_MS = 1_000;
+// Since its last delivery a stream counts as one that has something to do.
+const ACTIVE_MS = 1_000;
+const GRACE_MS = 100;
+// How soon after a delivery the window is looked at.
+const LOOK_MS = 50;
+
+/** Whom a stream serves and tells. */
+export interface StreamListener {
+  onConnected(stream: Stream, welcome: Welcome): void;
+  /** The gateway wants the stream to go elsewhere; it ends by itself when what it holds is settled. */
+  onGatewayDrains(stream: Stream, drain: Drain): void;
+  onItemRefused(stream: Stream, what: string): void;
+  onResult: ((result: ItemResult) => void) | undefined;
+  /** Once; nothing after it. */
+  onEnded(stream: Stream, status: Status): void;
+  /** Runs the handlers of a group. */
+  onDeliveries(stream: Stream, group: DeliveryGroup): void;
+  /** flush() is to be called once this turn of the event loop has done its work. */
+  flushSoon(stream: Stream): void;
+  /** tick() is to be called at `when` at the latest. */
+  wakeBy(when: number): void;
+}
+
+/**
+ * One stream to one gateway replica. Knows nothing of gRPC.
+ *
+ * ```
+ *   start()             Welcome            drain(), or the gateway's Drain
+ *   ──────▶ greeting ───────────▶ serving ───────────────────────────────▶ leaving
+ *               │                    │                                        │ nothing held: half-close
+ *               └───── cancel(), stream lost ────────▶ ended ◀────────────────┘
+ * ```
+ *
+ * At most one write is under way. What is said meanwhile, and what is said in one turn of the event loop, gathers in
+ * the outbox and leaves as one frame.
+ */
+export class Stream implements SettleTarget, DeliveryOwner {
+  #phase: "greeting" | "serving" | "leaving" | "ended" = "greeting";
+  #transport: Transport | undefined;
+  #writing = false;
+  #halfClosed = false;
+  #noMoreDeliveries = false;
+  #overWindow = false; // Nothing is read.
+  readonly #decoder = new FrameDecoder();
+  readonly #outbox = new Outbox(DEFAULT_MAX_FRAME);
+  readonly #leases = new LeaseKeeper();
+  readonly #early = new EarlySends(this.#outbox, () => this.settings.sendBufferBytes);
+  readonly #mostMessages: number; // Of windows: what comes beyond is not read.
+  #heldMessages = 0; // Received, and their settle not yet handed to the transport.
+  #heldBytes = 0;
+  #window: number; // As the gateway was told.
+  #maxWindow = Infinity; // As the gateway grants.
+  #delivered = -Infinity; // When the last delivery came.
+  #heartbeatMs = 0;
+  #sent = 0; // When the last frame was.
+  #listened = 0; // When the last frame came, or since when we read again.
+  #started = 0;
+  #reported = -Infinity;
+  #suspectedAt = -1; // Silent for too long, unless something waits to be read.
+
+  constructor(
+    readonly address: Address,
+    private readonly settings: Settings,
+    window: number,
+    private readonly listener: StreamListener,
+  ) {
+    this.#window = window;
+    this.#mostMessages = settings.windowMessages === "auto" ? MOST_MESSAGES : settings.windowMessages;
+  }
+
+  /** Settles can reach the gateway. */
+  get alive(): boolean {
+    return this.#phase !== "ended";
+  }
+
+  get name(): string {
+    return addressText(this.address);
+  }
+
+  /** Something was delivered lately, or is held. */
+  active(now: number): boolean {
+    return this.#heldMessages > 0 || now < this.#delivered + ACTIVE_MS;
+  }
+
+  /** Once. */
+  start(dial: Dial, now: number): void {
+    this.#started = this.#sent = this.#listened = now;
+    dial({
+      onFrame: (frame) => {
+        this.#guard(() => {
+          this.#onFrame(frame);
+        });
+      },
+      onEnd: (status) => {
+        this.#finish(status);
+      },
+    }).then(
+      (transport) => {
+        if (this.#phase === "ended") {
+          transport.cancel();
+          return;
+        }
+        this.#transport = transport;
+        this.#writing = true;
+        transport.write(this.#hello(), this.#onWritten);
+      },
+      (error: unknown) => {
+        const code = error instanceof WorkerError ? error.code : "INTERNAL";
+        this.#finish({ code, message: errorText(error) });
+      },
+    );
+  }
+
+  #hello(): Buffer {
+    const { settings } = this;
+    return encode({
+      hello: {
+        minProtocolVersion: PROTOCOL_VERSION,
+        maxProtocolVersion: PROTOCOL_VERSION,
+        workerName: settings.workerName,
+        instance: settings.instance,
+        chains: [...settings.chains],
+        window: { messages: this.#window, bytes: BigInt(settings.windowBytes) },
+        leaseMs: settings.leaseMs,
+        features: [BEGAN_FEATURE],
+      },
+    });
+  }
+
+  // ---- leaving
+
+  /** Leaves when all that is held is settled. */
+  drain(): void {
+    if (this.#phase === "greeting") {
+      this.cancel({ code: "CANCELLED", message: "the worker shuts down" });
+    } else if (this.#phase === "serving") {
+      this.#phase = "leaving";
+      this.#say({ drain: { reason: "the worker shuts down" } });
+      this.#outbox.endFrame();
+      // Its Pong is the proof that the gateway has read the Drain: no delivery follows it.
+      this.#say({ ping: { nonce: DRAIN_NONCE } });
+      this.flush();
+    }
+  }
+
+  /** Ends at once, and tells the listener. */
+  cancel(why: Status): void {
+    const transport = this.#transport;
+    this.#finish(why);
+    transport?.cancel();
+  }
+
+  #finish(status: Status): void {
+    if (this.#phase === "ended") return;
+    this.#phase = "ended";
+    this.#transport = undefined;
+    for (const { delivery } of this.#leases.held()) delivery.lose();
+    this.#outbox.clear();
+    this.#early.failAll();
+    this.listener.onEnded(this, status);
+  }
+
+  /** Runs what must not fail; what fails all the same ends this stream, and so is seen and mended. */
+  #guard(what: () => void): void {
+    try {
+      what();
+    } catch (error) {
+      const malformed = error instanceof MalformedError;
+      this.cancel({
+        code: malformed ? "INVALID_ARGUMENT" : "INTERNAL",
+        message: malformed ? error.message : `a fault in the worker: ${errorText(error)}`,
+      });
+    }
+  }
+
+  // ---- sending
+
+  #say(frame: DeepPartial<WorkerFrame>): void {
+    const bytes = encode(frame);
+    this.#outbox.add((writer) => {
+      writer.ensure(bytes.length);
+      writer.buffer.set(bytes, writer.pos);
+      writer.pos += bytes.length;
+      return 0;
+    });
+  }
+
+  readonly #onWritten = (): void => {
+    this.#writing = false;
+    this.#outbox.recycle();
+    this.#guard(() => {
+      this.flush();
+    });
+  };
+
+  /** Sends what has gathered, if no write is under way. */
+  flush(): void {
+    const transport = this.#transport;
+    if (transport === undefined || (this.#phase !== "serving" && this.#phase !== "leaving")) return;
+    if (!this.#writing && !this.#halfClosed) {
+      const frame = this.#outbox.take();
+      if (frame !== undefined) {
+        this.#heldMessages -= frame.settled;
+        this.#heldBytes -= frame.settledBytes;
+        this.#sent = monotonicMs();
+        this.#writing = true;
+        transport.write(frame.bytes, this.#onWritten);
+        this.#early.makeRoom();
+      } else if (this.#phase === "leaving" && this.#noMoreDeliveries && this.#heldMessages === 0) {
+        this.#halfClosed = true;
+        transport.halfClose();
+      }
+    }
+    if (this.#overWindow && !this.#isOverWindow()) {
+      this.#overWindow = false;
+      this.#listened = monotonicMs();
+      transport.resume();
+    }
+  }
+
+  #isOverWindow(): boolean {
+    const { windowBytes } = this.settings;
+    return (
+      this.#heldMessages > this.#mostMessages ||
+      (windowBytes > 0 && this.#heldBytes > windowBytes && this.#heldMessages > 1)
+    );
+  }
+
+  /** The gateway is told if it is worth it. */
+  setWindow(messages: number): void {
+    const wanted = Math.min(messages, this.#maxWindow);
+    if (this.#phase !== "serving" || !worthTelling(this.#window, wanted)) return;
+    this.#window = wanted;
+    this.#say({ window: { messages: wanted, bytes: BigInt(this.settings.windowBytes) } });
+    this.flush();
+  }
+
+  /** For the runner. */
+  settle(delivery: Delivery, group: DeliveryGroup, settlement: Settlement): void {
+    delivery.state = "done";
+    if (delivery.waitingSends > 0) this.#early.hurry(delivery);
+    if (!this.#addSettle(delivery, settlement)) {
+      const why = `the handler's replies are larger than the gateway takes (${this.#limits()})`;
+      this.#reportRefused(why);
+      this.#addSettle(delivery, { outcome: "reject", reason: why });
+    }
+    this.#release(group);
+    this.listener.flushSoon(this);
+  }
+
+  #addSettle(delivery: Delivery, settlement: Settlement): boolean {
+    const { id, windowBytes } = delivery;
+    try {
+      return this.#outbox.add((writer) => writeSettle(writer, id, settlement), 1, windowBytes);
+    } catch (error) {
+      // A value of a wrong type, from a handler that no compiler has checked.
+      const reason = errorText(error);
+      return this.#outbox.add((writer) => writeSettle(writer, id, { outcome: "retry", reason }), 1, windowBytes);
+    }
+  }
+
+  #release(group: DeliveryGroup): void {
+    if (--group.left === 0) this.#leases.remove(group);
+  }
+
+  #limits(): string {
+    return `${String(this.#outbox.maxFrameBytes)} bytes and ${String(MAX_FRAME_ITEMS)} properties to a frame`;
+  }
+
+  /** For Delivery.send(). */
+  async sendEarly(delivery: Delivery, reply: Reply): Promise<void> {
+    if (delivery.state === "lost") throw new WorkerError("UNAVAILABLE", "nobody waits for this message's replies any more");
+    if (delivery.state !== "running") throw new WorkerError("FAILED_PRECONDITION", "the message is settled");
+    const sent = this.#early.send(delivery, reply, this.#limits());
+    this.listener.flushSoon(this);
+    return sent;
+  }
+
+  // ---- the gateway's frames
+
+  #onFrame(frame: Buffer): void {
+    if (this.#phase === "ended") return;
+    const now = monotonicMs();
+    this.#listened = now;
+    this.#suspectedAt = -1;
+    const parts = this.#decoder.decode(frame);
+    const greeting = this.#phase === "greeting";
+    const refusal = this.#greet(parts);
+    if (refusal !== undefined) {
+      this.cancel(refusal);
+      return;
+    }
+    if (greeting && parts.welcome !== undefined) this.listener.onConnected(this, parts.welcome);
+    const group = this.#hold(parts, now);
+    for (const id of parts.revokes) this.#lose(id);
+    this.#handleControl(parts);
+    this.#handleResults(parts.results);
+    if (parts.drain !== undefined) this.listener.onGatewayDrains(this, parts.drain);
+    if (group !== undefined) this.listener.onDeliveries(this, group);
+    if (!this.alive) return; // A callback of the user's has stopped the worker.
+    if (this.#isOverWindow()) {
+      this.#overWindow = true;
+      this.#transport?.pause();
+    }
+    this.listener.flushSoon(this);
+    this.listener.wakeBy(greeting ? now : Math.min(this.#leases.next, group === undefined ? Infinity : now + LOOK_MS));
+  }
+
+  /** Checks that a Welcome comes first and only first. */
+  #greet(parts: GatewayParts): Status | undefined {
+    const { welcome } = parts;
+    const invalid = (message: string): Status => ({ code: "INVALID_ARGUMENT", message });
+    if (this.#phase !== "greeting") {
+      return welcome === undefined ? undefined : invalid("the gateway sent a second Welcome");
+    }
+    if (welcome === undefined) return invalid("the gateway's first frame is not a Welcome");
+    if (welcome.protocolVersion > PROTOCOL_VERSION) {
+      const chosen = String(welcome.protocolVersion);
+      return {
+        code: "FAILED_PRECONDITION",
+        message: `the gateway chose protocol version ${chosen}; this worker speaks version ${String(PROTOCOL_VERSION)}`,
+      };
+    }
+    this.#phase = "serving";
+    this.#heartbeatMs = Math.min(Math.max(welcome.heartbeatIntervalMs, 1_000), 3_600_000);
+    if (welcome.features.includes(BEGAN_FEATURE)) this.#leases.tellBegun();
+    if (welcome.maxFrameBytes > 0n) this.#outbox.maxFrameBytes = Number(welcome.maxFrameBytes);
+    if (welcome.maxWindow !== undefined && welcome.maxWindow.messages > 0) this.#maxWindow = welcome.maxWindow.messages;
+    return undefined;
+  }
+
+  #hold(parts: GatewayParts, now: number): DeliveryGroup | undefined {
+    // After the half-close nothing can be settled: these go to others.
+    if (parts.deliveries.length === 0 || this.#halfClosed) return undefined;
+    const deliveries = parts.deliveries.map((message, index) => {
+      const bytes = parts.windowBytes[index] ?? 0;
+      this.#heldBytes += bytes;
+      return new Delivery(message, bytes, this);
+    });
+    const group = new DeliveryGroup(deliveries);
+    this.#heldMessages += deliveries.length;
+    this.#delivered = now;
+    this.#leases.add(group, now);
+    return group;
+  }
+
+  #handleControl(parts: GatewayParts): void {
+    if (parts.ping !== undefined) this.#say({ pong: { nonce: parts.ping } });
+    if (parts.pong === DRAIN_NONCE) this.#noMoreDeliveries = true;
+    if (parts.drain !== undefined) {
+      this.#phase = "leaving";
+      this.#noMoreDeliveries = true;
+    }
+  }
+
+  #lose(deliveryId: number): void {
+    const held = this.#leases.find(deliveryId);
+    if (held === undefined) return;
+    const { delivery, group } = held;
+    if (delivery.state !== "held" && delivery.state !== "running") return;
+    --this.#heldMessages;
+    this.#heldBytes -= delivery.windowBytes;
+    delivery.lose();
+    this.#early.fail(delivery);
+    this.#release(group);
+  }
+
+  #handleResults(results: readonly ItemResult[]): void {
+    const { onResult } = this.listener;
+    for (const result of results) {
+      if (result.code === "STALE" && result.replyId === 0) {
+        this.#lose(result.deliveryId);
+      } else if (result.code === "CLIPPED") {
+        const held = this.#leases.find(result.deliveryId);
+        if (held !== undefined) held.delivery.extendMs = 0;
+        if (onResult === undefined) continue;
+      }
+      if (onResult !== undefined) {
+        try {
+          onResult(result);
+        } catch (error) {
+          this.#reportRefused(`onResult threw: ${errorText(error)}`);
+        }
+      } else if (result.replyId === 0 && result.code !== "OK") {
+        this.#reportRefused(result.message === "" ? `code ${result.code}` : result.message);
+      }
+    }
+  }
+
+  /** Raises an event at most once a second. */
+  #reportRefused(what: string): void {
+    const now = monotonicMs();
+    if (now - this.#reported < REPORT_INTERVAL_MS) return;
+    this.#reported = now;
+    this.listener.onItemRefused(this, what);
+  }
+
+  // ---- time
+
+  /** Does what is due: extensions, heartbeat, timeouts. Returns when it wants to be called next. */
+  tick(now: number): number {
+    if (this.#phase === "ended") return Infinity;
+    if (this.#phase === "greeting") {
+      const until = this.#started + this.settings.connectTimeoutMs;
+      return now < until ? until : this.#suspect(now, "no connection and Welcome in time");
+    }
+    this.#guard(() => {
+      this.#sayWhatIsDue(now);
+    });
+    if (!this.alive) return Infinity;
+    // While nothing is read the gateway cannot be heard, and is not to blame.
+    const silent = this.#overWindow ? now + this.#heartbeatMs : this.#listened + 2 * this.#heartbeatMs;
+    if (now >= silent) return this.#suspect(now, "the gateway was silent for two heartbeat intervals");
+    const pingAt = (this.#writing ? now : this.#sent) + this.#heartbeatMs / 2;
+    return Math.min(silent, pingAt, this.#leases.next);
+  }
+
+  #sayWhatIsDue(now: number): void {
+    if (now >= this.#sent + this.#heartbeatMs / 2 && !this.#writing && this.#outbox.empty) {
+      this.#say({ ping: { nonce: HEARTBEAT_NONCE } });
+    }
+    const begun = this.#leases.takeBegun(now);
+    if (begun.length > 0) {
+      this.#outbox.add((writer) => {
+        writeBegan(writer, begun);
+        return begun.length;
+      });
+    }
+    for (const extension of this.#leases.takeDue(now)) {
+      this.#outbox.add((writer) => {
+        writeExtend(writer, extension);
+        return 1;
+      });
+    }
+    this.flush();
+  }
+
+  /**
+   * Too late, as it seems. But a handler that computed for long has kept the network waiting, too: what has come
+   * meanwhile is read first.
+   */
+  #suspect(now: number, why: string): number {
+    if (this.#suspectedAt < 0) this.#suspectedAt = now;
+    const until = this.#suspectedAt + GRACE_MS;
+    if (now < until) return until;
+    this.cancel({ code: "DEADLINE_EXCEEDED", message: why });
+    return Infinity;
+  }
+}
+
+function encode(frame: DeepPartial<WorkerFrame>): Buffer {
+  const bytes = WorkerFrame.encode(WorkerFrame.fromPartial(frame)).finish();
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
