@@ -107,33 +107,43 @@ function channelOptions(address: Address, settings: Settings): ClientOptions {
   return options;
 }
 
-/**
- * The sockets that are opened with these credentials. gRPC leaves one open, for good, whose other side has never said a
- * word of HTTP/2 when the channel is closed.
- */
-function trackSockets(credentials: ChannelCredentials): Set<Socket> {
-  const sockets = new Set<Socket>();
-  const create = credentials._createSecureConnector.bind(credentials);
-  credentials._createSecureConnector = (...args) => {
-    const connector = create(...args);
-    const connect = connector.connect.bind(connector);
-    connector.connect = (socket) => {
-      sockets.add(socket);
-      return connect(socket);
+/** The sockets that are opened with some credentials, so that they can be closed for certain. */
+class Sockets {
+  readonly #open = new Set<Socket>();
+  #closed = false;
+
+  constructor(credentials: ChannelCredentials) {
+    const create = credentials._createSecureConnector.bind(credentials);
+    credentials._createSecureConnector = (...args) => {
+      const connector = create(...args);
+      const connect = connector.connect.bind(connector);
+      connector.connect = (socket) => {
+        if (this.#closed) socket.destroy();
+        this.#open.add(socket);
+        return connect(socket);
+      };
+      return connector;
     };
-    return connector;
-  };
-  return sockets;
+  }
+
+  /**
+   * gRPC leaves one open, for good, whose other side has not said a word of HTTP/2. And its cancel() half-closes before
+   * it resets, by which a worker would say that it gives its deliveries up.
+   */
+  close(): void {
+    this.#closed = true;
+    for (const socket of this.#open) socket.destroy();
+  }
 }
 
 class GrpcTransport implements Transport {
   readonly #client: Client;
   readonly #call: ClientDuplexStream<Buffer, Buffer>;
-  readonly #sockets: Set<Socket>;
+  readonly #sockets: Sockets;
   #ended = false;
 
   constructor(target: string, credentials: ChannelCredentials, options: ClientOptions, metadata: Metadata, events: TransportEvents) {
-    this.#sockets = trackSockets(credentials);
+    this.#sockets = new Sockets(credentials);
     this.#client = new Client(target, credentials, options);
     const same = (bytes: Buffer): Buffer => bytes;
     this.#call = this.#client.makeBidiStreamRequest<Buffer, Buffer>(METHOD, same, same, metadata);
@@ -146,7 +156,12 @@ class GrpcTransport implements Transport {
       for (let frame = this.#call.read() as Buffer | null; frame !== null; frame = this.#call.read() as Buffer | null) {
         events.onFrame(frame);
       }
-      this.#end();
+      this.#ended = true;
+      this.#client.close();
+      // Time for the last frames, which say so to the gateway.
+      setTimeout(() => {
+        this.#sockets.close();
+      }, CLOSING_MS).unref();
       events.onEnd({ code: statusCodeOf(status.code), message: status.details });
     });
     // The status says the same, and comes always.
@@ -173,17 +188,10 @@ class GrpcTransport implements Transport {
 
   cancel(): void {
     if (this.#ended) return;
-    this.#call.cancel();
-    this.#end();
-  }
-
-  #end(): void {
     this.#ended = true;
+    this.#sockets.close();
+    this.#call.cancel();
     this.#client.close();
-    // Time for what says so to the gateway.
-    setTimeout(() => {
-      for (const socket of this.#sockets) socket.destroy();
-    }, CLOSING_MS).unref();
   }
 }
 
