@@ -10,13 +10,7 @@ import type { Status } from "./status.js";
  * - `itemRefused`: the gateway did not accept a settle or a reply, or the SDK could not send it.
  */
 export type EventKind =
-  | "connected"
-  | "disconnected"
-  | "connectFailed"
-  | "chainRefused"
-  | "draining"
-  | "resolveFailed"
-  | "itemRefused";
+  "connected" | "disconnected" | "connectFailed" | "chainRefused" | "draining" | "resolveFailed" | "itemRefused";
 
 /**
  * Something in the life of a connection. None is raised per message, save `itemRefused`, at most once a second and

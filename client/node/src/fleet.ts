@@ -226,7 +226,12 @@ export class Fleet implements StreamListener {
       `connected to gateway ${welcome.gateway} at ${stream.name} ${session}, serving ${chains}`,
     );
     for (const { chain, reason } of welcome.refusedChains) {
-      this.#raise("chainRefused", stream.name, OK, `gateway ${stream.name} delivers nothing from chain ${chain}: ${reason}`);
+      this.#raise(
+        "chainRefused",
+        stream.name,
+        OK,
+        `gateway ${stream.name} delivers nothing from chain ${chain}: ${reason}`,
+      );
     }
   }
 
@@ -286,7 +291,13 @@ export class Fleet implements StreamListener {
       // Said once until it changes: it is tried again every few seconds.
       if (this.#lookupErrors[index] === lookup.error) return;
       this.#lookupErrors[index] = lookup.error;
-      this.#raise("resolveFailed", host, { code: "NOT_FOUND", message: lookup.error }, `cannot look up ${host}`, againMs);
+      this.#raise(
+        "resolveFailed",
+        host,
+        { code: "NOT_FOUND", message: lookup.error },
+        `cannot look up ${host}`,
+        againMs,
+      );
       return;
     }
     this.#lookupErrors[index] = undefined;
@@ -297,7 +308,14 @@ export class Fleet implements StreamListener {
     for (const address of added) {
       const known = this.#links.get(addressKey(address));
       if (known !== undefined) known.wanted = true;
-      else this.#links.set(addressKey(address), { address, backoff: this.#backoff(), stream: undefined, dialAt: now, wanted: true });
+      else
+        this.#links.set(addressKey(address), {
+          address,
+          backoff: this.#backoff(),
+          stream: undefined,
+          dialAt: now,
+          wanted: true,
+        });
     }
     for (const address of gone) {
       const link = this.#links.get(addressKey(address));
@@ -322,4 +340,3 @@ export class Fleet implements StreamListener {
     }
   }
 }
-

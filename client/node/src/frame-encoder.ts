@@ -22,7 +22,9 @@ export interface Extension {
 }
 
 function wrong(field: string, value: unknown, allowed: string): TypeError {
-  return new TypeError(`${field} is ${typeof value === "string" ? JSON.stringify(value) : String(value)}; allowed is ${allowed}`);
+  return new TypeError(
+    `${field} is ${typeof value === "string" ? JSON.stringify(value) : String(value)}; allowed is ${allowed}`,
+  );
 }
 
 function number(field: string, value: number, most: number): number {
@@ -69,7 +71,8 @@ function writeRareFields(writer: Writer, reply: Reply): number {
   if (reply.contentType) writer.stringField(7, text("contentType", reply.contentType));
   if (reply.responseTopic) writer.stringField(8, text("responseTopic", reply.responseTopic));
   if (reply.correlationData !== undefined) {
-    if (!(reply.correlationData instanceof Uint8Array)) throw wrong("correlationData", reply.correlationData, "a Uint8Array");
+    if (!(reply.correlationData instanceof Uint8Array))
+      throw wrong("correlationData", reply.correlationData, "a Uint8Array");
     writer.bytesField(9, reply.correlationData);
   }
   if (reply.userProperties !== undefined) {

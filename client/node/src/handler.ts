@@ -54,7 +54,9 @@ export function settlementOf(result: HandlerResult): Settlement {
   if (result === undefined || (result as unknown) === null) return ACK;
   if (Array.isArray(result)) return { outcome: "ack", replies: result as readonly Reply[] };
   if (typeof result !== "object") {
-    throw new TypeError(`the handler returned a ${typeof result}; it may return a reply, a list of them, a settlement, or nothing`);
+    throw new TypeError(
+      `the handler returned a ${typeof result}; it may return a reply, a list of them, a settlement, or nothing`,
+    );
   }
   return "outcome" in result ? result : { outcome: "ack", replies: [result as Reply] };
 }

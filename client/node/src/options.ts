@@ -215,7 +215,10 @@ const group = new Intl.NumberFormat("en-US");
 
 function checkNumber(field: string, value: unknown, lowest: number, highest: number, unit = "", or = ""): void {
   if (Number.isSafeInteger(value) && (value as number) >= lowest && (value as number) <= highest) return;
-  const range = highest === Number.MAX_SAFE_INTEGER ? `${group.format(lowest)} …` : `${group.format(lowest)} … ${group.format(highest)}`;
+  const range =
+    highest === Number.MAX_SAFE_INTEGER
+      ? `${group.format(lowest)} …`
+      : `${group.format(lowest)} … ${group.format(highest)}`;
   throw bad(`${field} is ${show(value)}${unit}; allowed are whole numbers ${range}${unit}${or}`);
 }
 
@@ -235,7 +238,8 @@ function checkChoice(field: string, value: unknown, choices: readonly string[]):
 }
 
 function checkFunction(field: string, value: unknown): void {
-  if (value !== undefined && typeof value !== "function") throw bad(`${field} is ${show(value)}; allowed is a function`);
+  if (value !== undefined && typeof value !== "function")
+    throw bad(`${field} is ${show(value)}; allowed is a function`);
 }
 
 function checkList(field: string, value: unknown): asserts value is readonly unknown[] {

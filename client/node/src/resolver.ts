@@ -45,7 +45,11 @@ export class Resolver {
   start(): void {
     this.targets.forEach((target, index) => {
       if (target.literal) {
-        this.onLookup(index, { error: undefined, addresses: [{ ip: target.host, port: target.port, host: target.host }] }, 0);
+        this.onLookup(
+          index,
+          { error: undefined, addresses: [{ ip: target.host, port: target.port, host: target.host }] },
+          0,
+        );
       }
     });
     if (this.targets.some((target) => !target.literal)) void this.#lookUpAll();

@@ -157,4 +157,3 @@ function settlementOfError(error: unknown): Settlement {
   if (error instanceof SettlementError) return error.settlement;
   return { outcome: "retry", reason: errorText(error) };
 }
-

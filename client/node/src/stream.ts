@@ -125,8 +125,8 @@ export class Stream implements SettleTarget, DeliveryOwner {
           return;
         }
         this.#transport = transport;
-        this.#writing = true;
-        transport.write(this.#hello(), this.#onWritten);
+        // The Welcome tells that it was taken, and nothing is written before.
+        transport.write(this.#hello(), () => undefined);
       },
       (error: unknown) => {
         const code = error instanceof WorkerError ? error.code : "INTERNAL";
@@ -293,7 +293,8 @@ export class Stream implements SettleTarget, DeliveryOwner {
 
   /** For Delivery.send(). */
   async sendEarly(delivery: Delivery, reply: Reply): Promise<void> {
-    if (delivery.state === "lost") throw new WorkerError("UNAVAILABLE", "nobody waits for this message's replies any more");
+    if (delivery.state === "lost")
+      throw new WorkerError("UNAVAILABLE", "nobody waits for this message's replies any more");
     if (delivery.state !== "running") throw new WorkerError("FAILED_PRECONDITION", "the message is settled");
     const sent = this.#early.send(delivery, reply, this.#limits());
     this.listener.flushSoon(this);
@@ -476,4 +477,3 @@ function encode(frame: DeepPartial<WorkerFrame>): Buffer {
   const bytes = WorkerFrame.encode(WorkerFrame.fromPartial(frame)).finish();
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
-

@@ -28,7 +28,10 @@ export interface TransportEvents {
 
 /** One write at a time. */
 export interface Transport {
-  /** `done`: gRPC has taken the frame, and wants the next one. Its bytes may be used again. */
+  /**
+   * `done`: gRPC has taken the frame, and wants the next one. Its bytes may be used again. Need not come for the first
+   * frame.
+   */
   write(frame: Buffer, done: () => void): void;
   halfClose(): void;
   /** No onFrame() between the two. */
@@ -93,6 +96,8 @@ function channelOptions(address: Address, settings: Settings): ClientOptions {
     // Each stream has a connection of its own, with a back-off of its own: attempts must not share gRPC's.
     "grpc.use_local_subchannel_pool": 1,
     "grpc.enable_retries": 0,
+    // Without this a write counts as done as long as it finds room in a buffer for retries, and there are none.
+    "grpc.per_rpc_retry_buffer_size": 0,
     "grpc.enable_http_proxy": 0,
     "grpc.enable_channelz": 0,
     "grpc.service_config_disable_resolution": 1,
@@ -142,7 +147,13 @@ class GrpcTransport implements Transport {
   readonly #sockets: Sockets;
   #ended = false;
 
-  constructor(target: string, credentials: ChannelCredentials, options: ClientOptions, metadata: Metadata, events: TransportEvents) {
+  constructor(
+    target: string,
+    credentials: ChannelCredentials,
+    options: ClientOptions,
+    metadata: Metadata,
+    events: TransportEvents,
+  ) {
     this.#sockets = new Sockets(credentials);
     this.#client = new Client(target, credentials, options);
     const same = (bytes: Buffer): Buffer => bytes;

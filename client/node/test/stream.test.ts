@@ -93,7 +93,10 @@ test("leaves as the protocol says", async () => {
   stream.send({ results: [{ replyId: 1n }] });
   stream.end({ code: "OK", message: "" });
   assert.equal(await running.ended, "OK");
-  assert.deepEqual(running.events.map(({ kind }) => kind), ["connected", "draining", "disconnected"]);
+  assert.deepEqual(
+    running.events.map(({ kind }) => kind),
+    ["connected", "draining", "disconnected"],
+  );
 });
 
 test("gives up a drain that takes too long", async () => {
@@ -125,9 +128,13 @@ test("serves a new stream while the old one is drained by its gateway", async ()
 test("tells what has begun, once, and extends it", async () => {
   await using gateway = await FakeGateway.start();
   const work = gate();
-  await using _running = new RunningWorker(gateway, (message) => (message.text() === "long" ? work.passed : undefined), {
-    concurrency: 1,
-  });
+  await using _running = new RunningWorker(
+    gateway,
+    (message) => (message.text() === "long" ? work.passed : undefined),
+    {
+      concurrency: 1,
+    },
+  );
   const stream = await gateway.expectStream();
   const [quick, long, waiting] = stream.deliver({}, { payload: "long", leaseMs: 200 }, { leaseMs: 200 });
   assert.deepEqual(await stream.expectExtend(long ?? 0), { deliveryId: long, leaseMs: 200 });
@@ -150,7 +157,10 @@ test("extends what waits where the gateway does not ask what has begun", async (
   assert.deepEqual(stream.began, []);
   stream.result({ code: "CLIPPED", deliveryId: first ?? 0, leaseMs: 10 });
   stream.extends.length = 0;
-  await stream.until("extends of the other", () => stream.extends.filter(({ deliveryId }) => deliveryId === waiting).length > 2 || undefined);
+  await stream.until(
+    "extends of the other",
+    () => stream.extends.filter(({ deliveryId }) => deliveryId === waiting).length > 2 || undefined,
+  );
   assert.ok(stream.extends.filter(({ deliveryId }) => deliveryId === first).length <= 1);
   work.open();
 });
@@ -176,7 +186,10 @@ test("tells a handler that its message was given to another, and forgets what ha
   await lost.passed;
   await stream.expectSettle(third);
   assert.deepEqual(seen, ["first", "third"]);
-  assert.deepEqual(stream.settles.map(({ deliveryId }) => deliveryId), [third]);
+  assert.deepEqual(
+    stream.settles.map(({ deliveryId }) => deliveryId),
+    [third],
+  );
 });
 
 test("answers pings with any nonce, pings by itself, and gives up a silent gateway", async () => {
@@ -189,7 +202,10 @@ test("answers pings with any nonce, pings by itself, and gives up a silent gatew
   await stream.expectFrame("a Ping", ({ ping }) => ping !== undefined);
   stream.mute = true;
   const { status } = await running.event("disconnected");
-  assert.deepEqual(status, { code: "DEADLINE_EXCEEDED", message: "the gateway was silent for two heartbeat intervals" });
+  assert.deepEqual(status, {
+    code: "DEADLINE_EXCEEDED",
+    message: "the gateway was silent for two heartbeat intervals",
+  });
 });
 
 test("a handler that computes for long does not make the gateway look silent", async () => {
@@ -202,7 +218,10 @@ test("a handler that computes for long does not make the gateway look silent", a
   const { frames } = await gateway.current();
   const before = frames.length;
   await gateway.until("a further heartbeat", () => frames.length > before || undefined);
-  assert.deepEqual(running.events.map(({ kind }) => kind), ["connected"]);
+  assert.deepEqual(
+    running.events.map(({ kind }) => kind),
+    ["connected"],
+  );
 });
 
 test("sets its window by how long handlers take", async () => {

@@ -26,7 +26,10 @@ describe("options", () => {
     [{ concurrency: 4097 }, /^concurrency is 4097; allowed are whole numbers 1 … 4,096/],
     [{ leaseMs: -1 }, /^leaseMs is -1 ms; allowed are whole numbers 0 … 86,400,000 ms/],
     [{ resolveIntervalMs: 999 }, /^resolveIntervalMs is 999 ms/],
-    [{ reconnectFirstMs: 200, reconnectLongestMs: 100 }, /^reconnectLongestMs is 100 ms; allowed are whole numbers 200/],
+    [
+      { reconnectFirstMs: 200, reconnectLongestMs: 100 },
+      /^reconnectLongestMs is 100 ms; allowed are whole numbers 200/,
+    ],
     [{ connectTimeoutMs: 1.5 }, /^connectTimeoutMs is 1.5 ms/],
     [{ sendBufferBytes: "1" }, /^sendBufferBytes is "1" bytes/],
     [{ security: "none" }, /^security is "none"; allowed are "tls", "plaintext"/],
@@ -54,7 +57,8 @@ test("takes names of gateways apart", () => {
   assert.deepEqual(parseTarget("[::1]:5"), { host: "::1", port: 5, literal: true });
   assert.deepEqual(parseTarget("::1"), { host: "::1", port: 7443, literal: true });
   assert.deepEqual(parseTarget("1.2.3.4:5"), { host: "1.2.3.4", port: 5, literal: true });
-  for (const bad of ["", ":1", "[::1", "[::1]5", "a:b:c", "a:99999", "a:"]) assert.throws(() => parseTarget(bad), { code: "INVALID_ARGUMENT" });
+  for (const bad of ["", ":1", "[::1", "[::1]5", "a:b:c", "a:99999", "a:"])
+    assert.throws(() => parseTarget(bad), { code: "INVALID_ARGUMENT" });
 });
 
 test("chooses addresses by family, and sees what has changed", () => {
@@ -73,7 +77,10 @@ test("chooses addresses by family, and sees what has changed", () => {
 
 test("waits longer after each failure, and the longest after what will not mend", () => {
   const backoff = new Backoff(100, 1000, () => 1);
-  assert.deepEqual([1, 2, 3, 4, 5].map(() => backoff.next("UNAVAILABLE")), [100, 200, 400, 800, 1000]);
+  assert.deepEqual(
+    [1, 2, 3, 4, 5].map(() => backoff.next("UNAVAILABLE")),
+    [100, 200, 400, 800, 1000],
+  );
   backoff.reset();
   assert.equal(backoff.next("UNIMPLEMENTED"), 1000);
   assert.equal(backoff.next("UNAVAILABLE"), 100);
@@ -102,7 +109,10 @@ describe("wire", () => {
       assert.equal(writer.pos - before, varintSize(value));
     }
     const reader = new Reader(writer.buffer, writer.pos);
-    assert.deepEqual(numbers.map(() => reader.varint()), numbers);
+    assert.deepEqual(
+      numbers.map(() => reader.varint()),
+      numbers,
+    );
   });
 
   test("writes what the generated code reads", () => {
@@ -111,7 +121,10 @@ describe("wire", () => {
         const text = letter.repeat(size);
         const writer = new Writer(16);
         const reply = { topic: text, payload: text, userProperties: [[text, ""]] as const, metadata: { [text]: text } };
-        assert.equal(writeSettle(writer, 300, { outcome: "ack", replies: [reply, { payload: Buffer.from(text), qos: 1 }] }), 5);
+        assert.equal(
+          writeSettle(writer, 300, { outcome: "ack", replies: [reply, { payload: Buffer.from(text), qos: 1 }] }),
+          5,
+        );
         assert.equal(writeEarlyReply(writer, 2 ** 40, reply), 3);
         const frame = WorkerFrame.decode(writer.buffer.subarray(0, writer.pos));
         const [settle] = frame.settles;
@@ -128,7 +141,10 @@ describe("wire", () => {
   test("ignores fields and values that it does not know", () => {
     const delivery = Buffer.from([0x12, 13, 0x08, 5, 0x58, 9, 0xf8, 0x07, 1, 0xfa, 0x07, 1, 0, 0x0d + 0x78, 0x7f]);
     delivery[1] = 9 + 2;
-    const frame = Buffer.concat([delivery.subarray(0, 13), Buffer.from([0x50, 1, 0x5d, 1, 2, 3, 4, 0x61, 1, 2, 3, 4, 5, 6, 7, 8, 0x6a, 1, 9])]);
+    const frame = Buffer.concat([
+      delivery.subarray(0, 13),
+      Buffer.from([0x50, 1, 0x5d, 1, 2, 3, 4, 0x61, 1, 2, 3, 4, 5, 6, 7, 8, 0x6a, 1, 9]),
+    ]);
     const [message] = new FrameDecoder().decode(frame).deliveries;
     assert.equal(message?.deliveryId, 5);
     assert.equal(message.dataType, "unspecified");
@@ -138,7 +154,15 @@ describe("wire", () => {
     const whole = Buffer.from(
       GatewayFrame.encode(
         GatewayFrame.fromPartial({
-          deliveries: [{ deliveryId: 1n, topic: "a/b", payload: Buffer.alloc(300), userProperties: [{ name: "n", value: "v" }], metadata: { a: "b" } }],
+          deliveries: [
+            {
+              deliveryId: 1n,
+              topic: "a/b",
+              payload: Buffer.alloc(300),
+              userProperties: [{ name: "n", value: "v" }],
+              metadata: { a: "b" },
+            },
+          ],
           results: [{ replyId: 5n, message: "m" }],
           revokes: [{ deliveryId: 4n }],
           ping: { nonce: 3n },
@@ -195,8 +219,13 @@ describe("outbox", () => {
     for (let count = 0; count < 5; ++count) assert.ok(put(outbox, 40));
     assert.equal(outbox.size, 200);
     const sizes = [];
-    for (let frame = outbox.take(); frame !== undefined; frame = outbox.take()) sizes.push([frame.bytes.length, frame.settled]);
-    assert.deepEqual(sizes, [[80, 2], [80, 2], [40, 1]]);
+    for (let frame = outbox.take(); frame !== undefined; frame = outbox.take())
+      sizes.push([frame.bytes.length, frame.settled]);
+    assert.deepEqual(sizes, [
+      [80, 2],
+      [80, 2],
+      [40, 1],
+    ]);
     assert.ok(outbox.empty);
     put(outbox, 10, 60_000);
     put(outbox, 10, 60_000);

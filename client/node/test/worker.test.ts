@@ -96,12 +96,11 @@ test("settles with what a handler returns or throws", async () => {
     nonsenseInside: () => ({ payload: 42 }),
     nonsenseOutcome: () => ({ outcome: "maybe" }),
   };
-  await using _running = new RunningWorker(
-    gateway,
-    (message) => outcomes[message.text()]?.() as Reply,
-  );
+  await using _running = new RunningWorker(gateway, (message) => outcomes[message.text()]?.() as Reply);
   const settle = async (name: string): Promise<object> => {
-    const { outcome, reason, retryAfterMs, replies } = await gateway.expectSettle(await gateway.deliver({ payload: name }));
+    const { outcome, reason, retryAfterMs, replies } = await gateway.expectSettle(
+      await gateway.deliver({ payload: name }),
+    );
     return { outcome, reason, retryAfterMs, replies: replies.map(({ payload }) => payload.toString()) };
   };
   const expected = { outcome: "ack", reason: "", retryAfterMs: 0, replies: [] as string[] };
@@ -112,7 +111,12 @@ test("settles with what a handler returns or throws", async () => {
   assert.deepEqual(await settle("retry"), { ...expected, outcome: "retry", reason: "later", retryAfterMs: 1500 });
   assert.deepEqual(await settle("reject"), { ...expected, outcome: "reject", reason: "never" });
   assert.deepEqual(await settle("drop"), { ...expected, outcome: "drop", reason: "no use" });
-  assert.deepEqual(await settle("throwRetry"), { ...expected, outcome: "retry", reason: "later", retryAfterMs: 3_600_000 });
+  assert.deepEqual(await settle("throwRetry"), {
+    ...expected,
+    outcome: "retry",
+    reason: "later",
+    retryAfterMs: 3_600_000,
+  });
   assert.deepEqual(await settle("throwReject"), { ...expected, outcome: "reject", reason: "never" });
   assert.deepEqual(await settle("throwDrop"), { ...expected, outcome: "drop", reason: "no use" });
   assert.deepEqual(await settle("unforeseen"), { ...expected, outcome: "retry", reason: "x is not a function" });
@@ -152,7 +156,10 @@ test("sends replies ahead of the settle, and says everything of a reply", async 
   assert.deepEqual(await gateway.expectReply(id), { ...reply, deliveryId: id });
   const settle = await gateway.expectSettle(id);
   const stream = await gateway.current();
-  assert.deepEqual([...stream.replies, ...settle.replies].map(({ payload }) => payload.toString()).slice(1), ["2", "3"]);
+  assert.deepEqual([...stream.replies, ...settle.replies].map(({ payload }) => payload.toString()).slice(1), [
+    "2",
+    "3",
+  ]);
 });
 
 test("bounds what is unsent, and keeps the order", async () => {
@@ -175,7 +182,10 @@ test("bounds what is unsent, and keeps the order", async () => {
   assert.ok(sent < 40, `${String(sent)} replies were taken while nobody read`);
   stream.resume();
   await gateway.expectSettle(id);
-  assert.deepEqual(stream.replies.map(({ payload }) => payload[0]), Array.from({ length: 40 }, (_, index) => index));
+  assert.deepEqual(
+    stream.replies.map(({ payload }) => payload[0]),
+    Array.from({ length: 40 }, (_, index) => index),
+  );
 });
 
 test("gathers the settles of one turn in one frame", async () => {
@@ -193,7 +203,10 @@ test("gathers the settles of one turn in one frame", async () => {
   await stream.expectSettle(ids.at(-1));
   const frames = stream.frames.filter(({ settles }) => settles.length > 0);
   assert.equal(frames.length, 1);
-  assert.deepEqual(stream.settles.map(({ deliveryId }) => deliveryId), ids);
+  assert.deepEqual(
+    stream.settles.map(({ deliveryId }) => deliveryId),
+    ids,
+  );
 });
 
 test("runs no more handlers at once than it may", async () => {

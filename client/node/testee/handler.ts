@@ -142,7 +142,12 @@ function settlementOf(given: NonNullable<Step["settle"]>): Settlement {
 }
 
 /** What a step says the handler returns; undefined: it goes on. */
-async function take(step: Step, message: Message, context: Context, gates: Gates): Promise<{ result: HandlerResult } | undefined> {
+async function take(
+  step: Step,
+  message: Message,
+  context: Context,
+  gates: Gates,
+): Promise<{ result: HandlerResult } | undefined> {
   if (step.describe) describe(message);
   if (step.say !== undefined) emit({ event: "said", text: step.say, delivery_id: message.deliveryId });
   if (step.sleep_ms !== undefined) await sleep(step.sleep_ms);

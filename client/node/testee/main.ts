@@ -8,9 +8,7 @@ import { Gates, makeHandler } from "./handler.js";
 import { type GivenOptions, toOptions } from "./options.js";
 
 type Command =
-  | { cmd: "run"; options: GivenOptions }
-  | { cmd: "drain" | "stop" | "stats" }
-  | { cmd: "release"; gate: string };
+  { cmd: "run"; options: GivenOptions } | { cmd: "drain" | "stop" | "stats" } | { cmd: "release"; gate: string };
 
 const EVENTS: Readonly<Record<WorkerEvent["kind"], string>> = {
   connected: "connected",

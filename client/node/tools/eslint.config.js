@@ -6,7 +6,9 @@ export default tseslint.config(
   eslint.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {
-    languageOptions: { parserOptions: { project: ["tsconfig.json", "tsconfig.out.json"], tsconfigRootDir: process.cwd() } },
+    languageOptions: {
+      parserOptions: { project: ["tsconfig.json", "tsconfig.out.json"], tsconfigRootDir: process.cwd() },
+    },
     linterOptions: { reportUnusedDisableDirectives: "error" },
     rules: {
       "@typescript-eslint/consistent-type-imports": "error",
@@ -18,6 +20,11 @@ export default tseslint.config(
   {
     // node:test's functions return promises that nobody has to wait for.
     files: ["test/**"],
-    rules: { "@typescript-eslint/no-floating-promises": ["error", { allowForKnownSafeCalls: [{ from: "package", package: "node:test", name: ["test", "describe", "it"] }] }] },
+    rules: {
+      "@typescript-eslint/no-floating-promises": [
+        "error",
+        { allowForKnownSafeCalls: [{ from: "package", package: "node:test", name: ["test", "describe", "it"] }] },
+      ],
+    },
   },
 );

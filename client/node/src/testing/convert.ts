@@ -70,7 +70,9 @@ export function testMessage(fields: MessageFields = {}): Message {
   return Object.assign(new MessageData(), rest, { deliveryId: 1, payload: bytesOf(payload) });
 }
 
-function defaults(deliveryId: number): Required<Pick<MessageFields, "messageId" | "topic" | "payload">> & MessageFields {
+function defaults(
+  deliveryId: number,
+): Required<Pick<MessageFields, "messageId" | "topic" | "payload">> & MessageFields {
   return {
     messageId: `message-${String(deliveryId)}`,
     route: "route",

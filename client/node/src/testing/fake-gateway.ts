@@ -52,7 +52,13 @@ export class FakeGateway implements AsyncDisposable {
   readonly #ids = { next: 1 };
   #handedOut = 0;
 
-  private constructor(server: Server, port: number, options: FakeGatewayOptions, waiting: Waiting, refusals: { status: Status | undefined }) {
+  private constructor(
+    server: Server,
+    port: number,
+    options: FakeGatewayOptions,
+    waiting: Waiting,
+    refusals: { status: Status | undefined },
+  ) {
     this.#server = server;
     this.port = port;
     this.address = `127.0.0.1:${String(port)}`;
@@ -195,7 +201,14 @@ export class FakeGateway implements AsyncDisposable {
           fail(call, { code: "INVALID_ARGUMENT", message: "the first frame has no Hello" });
           return;
         }
-        stream = new FakeStream(frame.hello, call, this.#ids, this.#waiting, this.#options.timeoutMs ?? 5_000, this.#options.heartbeatMs ?? 10_000);
+        stream = new FakeStream(
+          frame.hello,
+          call,
+          this.#ids,
+          this.#waiting,
+          this.#options.timeoutMs ?? 5_000,
+          this.#options.heartbeatMs ?? 10_000,
+        );
         this.streams.push(stream);
         stream.send({ welcome: this.#welcome(frame.hello) });
       }

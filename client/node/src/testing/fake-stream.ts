@@ -10,7 +10,14 @@ import {
 } from "../generated/sluice/v1/worker.js";
 import type { ResultCode } from "../settlement.js";
 import type { Status } from "../status.js";
-import { fromReply, fromSettle, type MessageFields, type ReceivedReply, type ReceivedSettle, toDelivery } from "./convert.js";
+import {
+  fromReply,
+  fromSettle,
+  type MessageFields,
+  type ReceivedReply,
+  type ReceivedSettle,
+  toDelivery,
+} from "./convert.js";
 import { grpcNumber } from "./grpc-number.js";
 import type { Waiting } from "./waiting.js";
 
@@ -76,7 +83,13 @@ export class FakeStream {
   }
 
   /** What became of an item. */
-  result(result: { deliveryId?: number; replyId?: number; code: ResultCode; message?: string; leaseMs?: number }): void {
+  result(result: {
+    deliveryId?: number;
+    replyId?: number;
+    code: ResultCode;
+    message?: string;
+    leaseMs?: number;
+  }): void {
     const known = `CODE_${result.code}` as keyof typeof Result_Code;
     const code = known in Result_Code ? Result_Code[known] : (NO_CODE as Result_Code);
     const { deliveryId = 0, replyId = 0, message = "", leaseMs = 0 } = result;
