@@ -81,6 +81,11 @@ func (r *Reader) varint() (uint64, bool) {
 		r.rest = r.rest[1:]
 		return value, true
 	}
+	return r.longVarint()
+}
+
+// longVarint is apart so that the common case is inlined.
+func (r *Reader) longVarint() (uint64, bool) {
 	value, size := binary.Uvarint(r.rest)
 	if size <= 0 {
 		return 0, false
