@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <exception>
 #include <memory>
 #include <tuple>
+#include <utility>
 
 namespace sluice::client {
 namespace {
@@ -36,6 +38,39 @@ std::vector<Address> Missing(const std::vector<Address>& from, const std::vector
     }
   }
   return missing;
+}
+
+Status AskSystem(const std::string& host, std::vector<std::string>& ips) {
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (const int error = getaddrinfo(host.c_str(), nullptr, &hints, &found); error != 0) {
+    return {StatusCode::kNotFound, gai_strerror(error)};
+  }
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, &freeaddrinfo);
+  for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
+    std::array<char, NI_MAXHOST> text{};
+    if (getnameinfo(entry->ai_addr, entry->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0)
+      continue;
+    ips.emplace_back(text.data());
+  }
+  return {};
+}
+
+Status AskUser(const ResolverFunction& resolver, const std::string& host, std::vector<std::string>& ips) {
+  try {
+    if (Status status = resolver(host, ips); !status.ok()) return status;
+  } catch (const std::exception& error) {
+    return {StatusCode::kUnknown, std::string("options.resolver threw: ") + error.what()};
+  } catch (...) {
+    return {StatusCode::kUnknown, "options.resolver threw something that is not a std::exception"};
+  }
+  for (const std::string& ip : ips) {
+    if (!IsIp(ip))
+      return {StatusCode::kInvalidArgument, "options.resolver gave \"" + ip + "\", which is no IP address"};
+  }
+  return {};
 }
 
 }  // namespace
@@ -80,23 +115,16 @@ std::string Address::ToString() const {
 
 std::string Address::Uri() const { return (ip.find(':') != std::string::npos ? "ipv6:" : "ipv4:") + ToString(); }
 
-Lookup Resolve(const Target& target, Options::Family family) {
+Lookup Resolve(const Target& target, Options::Family family, const ResolverFunction& resolver) {
   if (target.literal) return {.status = {}, .addresses = {{target.host, target.port, target.host}}};
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (const int error = getaddrinfo(target.host.c_str(), nullptr, &hints, &found); error != 0) {
-    return {.status = {StatusCode::kNotFound, gai_strerror(error)}, .addresses = {}};
+  std::vector<std::string> ips;
+  if (Status status = resolver ? AskUser(resolver, target.host, ips) : AskSystem(target.host, ips); !status.ok()) {
+    return {.status = std::move(status), .addresses = {}};
   }
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, &freeaddrinfo);
   std::vector<Address> v4;
   std::vector<Address> v6;
-  for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
-    std::array<char, NI_MAXHOST> text{};
-    if (getnameinfo(entry->ai_addr, entry->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0)
-      continue;
-    (entry->ai_family == AF_INET6 ? v6 : v4).push_back({text.data(), target.port, target.host});
+  for (std::string& ip : ips) {
+    (ip.find(':') != std::string::npos ? v6 : v4).push_back({std::move(ip), target.port, target.host});
   }
   std::vector<Address> chosen;
   const bool want_v4 =

@@ -42,8 +42,10 @@ struct Lookup {
   std::vector<Address> addresses;
 };
 
-// Asks the system's resolver: may block for as long as that takes. Sorted, without duplicates.
-Lookup Resolve(const Target& target, Options::Family family);
+using ResolverFunction = decltype(Options::resolver);
+
+// Asks `resolver`, or the system's where there is none: may block for as long as that takes. Sorted, without duplicates.
+Lookup Resolve(const Target& target, Options::Family family, const ResolverFunction& resolver = {});
 
 struct AddressChanges {
   std::vector<Address> added;

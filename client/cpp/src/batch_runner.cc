@@ -60,6 +60,9 @@ bool BatchRunner::RunOne(Batch& batch, size_t index) {
 }
 
 Status BatchRunner::Send(const Reply& reply) {
+  if (held_->state.load(std::memory_order_relaxed) == State::kLost) {
+    return {StatusCode::kUnavailable, "the gateway has given the message to another worker"};
+  }
   early_.items = CountItems(reply);
   if (early_.items > kMaxFrameItems || !EncodeEarlyReply(reply, held_->id, stream_->max_item_bytes(), early_.bytes)) {
     early_.Clear();

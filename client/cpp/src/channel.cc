@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <exception>
 #include <fstream>
 #include <iterator>
 #include <limits>
@@ -23,19 +24,31 @@ Status ReadFile(const std::string& path, std::string& content) {
   return {};
 }
 
+Status AskForToken(const Options& options, std::string& token) {
+  try {
+    return options.token(token);
+  } catch (const std::exception& error) {
+    return {StatusCode::kUnavailable, std::string("options.token threw: ") + error.what()};
+  } catch (...) {
+    return {StatusCode::kUnavailable, "options.token threw something that is not a std::exception"};
+  }
+}
+
 }  // namespace
 
 Status ReadAuthorization(const Options& options, std::string& authorization) {
-  if (options.token_file.empty()) return {};
+  if (options.token_file.empty() && !options.token) return {};
+  const std::string from = options.token ? "options.token" : options.token_file;
   std::string token;
-  if (Status status = ReadFile(options.token_file, token); !status.ok()) return status;
+  Status status = options.token ? AskForToken(options, token) : ReadFile(options.token_file, token);
+  if (!status.ok()) return status;
   constexpr const char* kBlanks = " \t\r\n";
   token.erase(token.find_last_not_of(kBlanks) + 1);
   token.erase(0, token.find_first_not_of(kBlanks));
   // What cannot be metadata would end the process within gRPC.
   const auto is_odd = [](char c) { return c <= ' ' || c > '~'; };
   if (token.empty() || std::any_of(token.begin(), token.end(), is_odd)) {
-    return {StatusCode::kUnavailable, options.token_file + " holds no token, or more than one"};
+    return {StatusCode::kUnavailable, from + " holds no token, or more than one"};
   }
   authorization = "Bearer " + token;
   return {};

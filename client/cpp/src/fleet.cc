@@ -49,7 +49,7 @@ Status Fleet::Run() {
   }
   {
     const Resolver resolver(
-        targets_, options_.family, options_.resolve_interval,
+        targets_, options_.family, options_.resolver, options_.resolve_interval,
         Backoff(options_.reconnect_first, options_.reconnect_longest, ++seed_),
         [this](size_t target, Lookup lookup, Millis again) {
           mailbox_.Post([this, target, lookup = std::move(lookup), again] { Found(target, lookup, again); });

@@ -79,6 +79,7 @@ Status Validate(const Options& options) {
   for (const auto& [field, value, lowest] : durations) {
     if (Status status = CheckDuration(field, value, lowest); !status.ok()) return status;
   }
+  if (options.token && !options.token_file.empty()) return Bad("token and token_file are both set; one is allowed");
   return CheckTls(options);
 }
 

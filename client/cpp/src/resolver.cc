@@ -13,6 +13,7 @@ namespace sluice::client {
 struct Resolver::State {
   std::vector<Target> targets;
   Options::Family family = Options::Family::kPreferIpv4;
+  ResolverFunction ask;
   Millis interval{0};
   OnLookup on_lookup;
   std::optional<Backoff> failed;  // Of the thread.
@@ -21,7 +22,7 @@ struct Resolver::State {
   Mutex mutex;
   CondVar changed;
   bool stopping ABSL_GUARDED_BY(mutex) = false;
-  bool looking ABSL_GUARDED_BY(mutex) = false;  // In the system's resolver.
+  bool looking ABSL_GUARDED_BY(mutex) = false;  // In the system's resolver, or the user's.
   std::thread thread;
 
   // False: stopping.
@@ -35,7 +36,7 @@ struct Resolver::State {
         if (stopping) return false;
         looking = true;
       }
-      Lookup lookup = Resolve(targets[i], family);
+      Lookup lookup = Resolve(targets[i], family, ask);
       if (!lookup.status.ok() && std::exchange(found_all, false)) {
         again = std::min(interval, failed->Next(lookup.status.code()));
       }
@@ -59,13 +60,14 @@ struct Resolver::State {
   }
 };
 
-Resolver::Resolver(std::vector<Target> targets, Options::Family family, Millis interval, const Backoff& failed,
-                   OnLookup on_lookup)
+Resolver::Resolver(std::vector<Target> targets, Options::Family family, ResolverFunction ask, Millis interval,
+                   const Backoff& failed, OnLookup on_lookup)
     : state_(std::make_shared<State>()) {
   bool names = false;
   for (const Target& target : targets) names = names || !target.literal;
   state_->targets = std::move(targets);
   state_->family = family;
+  state_->ask = std::move(ask);
   state_->interval = interval;
   state_->failed = failed;
   state_->on_lookup = std::move(on_lookup);

@@ -19,9 +19,10 @@ class Resolver {
 
   // Looks up every name among `targets` (not the literals) at once and then every `interval`; sooner, after a pause of
   // `failed`, while one of them cannot be found: who starts before the gateways' name is there is not to wait for long.
-  Resolver(std::vector<Target> targets, Options::Family family, Millis interval, const Backoff& failed,
-           OnLookup on_lookup);
-  // No call of OnLookup is under way or will come. Does not wait for a lookup that the system has not answered yet:
+  // `ask`: in place of the system's resolver; empty: that.
+  Resolver(std::vector<Target> targets, Options::Family family, ResolverFunction ask, Millis interval,
+           const Backoff& failed, OnLookup on_lookup);
+  // No call of OnLookup is under way or will come. Does not wait for a lookup that has not been answered yet:
   // its thread ends by itself later, and touches nothing but its own state.
   ~Resolver();
   Resolver(const Resolver&) = delete;

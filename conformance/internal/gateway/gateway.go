@@ -50,6 +50,7 @@ type Gateway struct {
 	options     Options
 	conns       map[string]*conn // By the worker's address.
 	streams     []*Stream        // In the order of their Hellos.
+	calls       map[*Stream]bool // Those that there are now, also before their Hello.
 	refusing    *refusal         // What streams to come are ended with.
 	refused     map[string]string
 	unwelcoming bool // Streams to come get no Welcome.
@@ -75,7 +76,7 @@ func Listen(ip string, port int) (net.Listener, error) {
 // Start plays a gateway on the listener until Close. Ids of deliveries begin with firstID.
 func Start(name string, socket net.Listener, options Options, to *board.Board, firstID uint64) *Gateway {
 	g := &Gateway{Name: name, Address: socket.Addr().String(), board: to, options: options, conns: map[string]*conn{},
-		refused: map[string]string{}, nextID: firstID}
+		calls: map[*Stream]bool{}, refused: map[string]string{}, nextID: firstID}
 	serverOptions := []grpc.ServerOption{
 		grpc.ForceServerCodec(rawCodec{}),
 		grpc.UnknownServiceHandler(g.serve),
@@ -150,7 +151,13 @@ func (g *Gateway) Manual(on bool) { g.set(func() { g.manual = on }) }
 // StopReading leaves what workers send in their hands, as far as gRPC's windows do not take it.
 func (g *Gateway) StopReading(on bool) {
 	g.set(func() { g.paused = on })
-	for _, s := range g.Streams() {
+	g.mu.Lock()
+	var waiting []*Stream
+	for s := range g.calls {
+		waiting = append(waiting, s)
+	}
+	g.mu.Unlock()
+	for _, s := range waiting {
 		s.wakeReader()
 	}
 }

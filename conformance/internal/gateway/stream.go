@@ -65,6 +65,8 @@ func (g *Gateway) serve(_ any, call grpc.ServerStream) error {
 		s.conn = g.conns[from.Addr.String()]
 		g.mu.Unlock()
 	}
+	g.set(func() { g.calls[s] = true })
+	defer g.set(func() { delete(g.calls, s) })
 	go s.write()
 	go s.read(shown.Get("authorization"))
 	err := <-s.end

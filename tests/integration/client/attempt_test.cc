@@ -81,6 +81,36 @@ TEST(AttemptTest, DoesNotBeginWhatTheGatewayHasTakenBackAndTellsAHandlerThatRuns
   EXPECT_EQ(abandoned, 1);
 }
 
+TEST(AttemptTest, SendsNoReplyOfAMessageThatIsAnotherWorkers) {
+  FakeGateway gateway;
+  Gate gate;
+  Gate sent;
+  Status status;
+  const RunningWorker worker(For(gateway), [&](const Message& message, Context& context) {
+    if (message.payload == "first") {
+      gate.Pass();
+      status = context.Send(Reply{.topic = "late"});
+      sent.Open();
+    } else {
+      (void)context.Send(Reply{.topic = "in time"});
+    }
+  });
+  v1::Delivery delivery;
+  delivery.set_payload("first");
+  const uint64_t first = gateway.Deliver(1, delivery);
+  ASSERT_TRUE(gate.AwaitArrivals(1));
+  v1::GatewayFrame frame;
+  frame.add_revokes()->set_delivery_id(first);
+  frame.mutable_ping()->set_nonce(99);
+  gateway.Send(frame);
+  ASSERT_EQ(gateway.ExpectPong(), 99) << "it has read the revoke";
+  gate.Open();
+  sent.Pass();
+  EXPECT_EQ(status.code(), StatusCode::kUnavailable);
+  gateway.Deliver();
+  EXPECT_EQ(gateway.ExpectEarlyReply().value_or(v1::Reply()).topic(), "in time");
+}
+
 TEST(AttemptTest, StopsExtendingWhatCannotBeExtended) {
   FakeGateway gateway;
   Gate gate;

@@ -76,6 +76,26 @@ TEST(ConnectionTest, SaysWhatIsWrongWithATokensFileWithoutShowingIt) {
   EXPECT_EQ(failed->status.message(), file + " holds no token, or more than one");
 }
 
+TEST(ConnectionTest, AsksForATokenForEachConnection) {
+  FakeGateway gateway;
+  Options options = For(gateway);
+  int asked = 0;
+  options.token = [&asked](std::string& token) {
+    if (++asked == 2) return Status(StatusCode::kUnavailable, "the issuer is down");
+    token = "token." + std::to_string(asked);
+    return Status();
+  };
+  RunningWorker worker(options, Echo);
+  ASSERT_TRUE(gateway.ExpectHello(1));
+  EXPECT_EQ(gateway.authorization(), "Bearer token.1");
+  gateway.DropStream();
+  const auto failed = worker.Await(Kind::kConnectFailed);
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(failed->status.message(), "the issuer is down");
+  ASSERT_TRUE(gateway.ExpectHello(2));
+  EXPECT_EQ(gateway.authorization(), "Bearer token.3");
+}
+
 TEST(ConnectionTest, ConnectsWhenTheGatewayComesUpLater) {
   std::string address;
   int port = 0;

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+#include <string>
+#include <vector>
+
 namespace sluice::client {
 namespace {
 
@@ -50,6 +54,37 @@ TEST(AddressTest, ALiteralStandsForItself) {
   ASSERT_TRUE(lookup.status.ok());
   ASSERT_EQ(lookup.addresses.size(), 1U);
   EXPECT_EQ(lookup.addresses[0].ToString(), "192.0.2.7:80");
+}
+
+Lookup AskFor(const std::vector<std::string>& ips, Options::Family family = Options::Family::kPreferIpv4) {
+  return Resolve({"replicas", 80, false}, family, [&](const std::string&, std::vector<std::string>& addresses) {
+    addresses = ips;
+    return Status();
+  });
+}
+
+TEST(ResolveTest, TakesWhatTheUsersResolverSays) {
+  EXPECT_EQ(AskFor({"192.0.2.7", "2001:db8::7"}).addresses, (std::vector<Address>{{"192.0.2.7", 80, "replicas"}}));
+  EXPECT_EQ(AskFor({"192.0.2.7", "2001:db8::7"}, Options::Family::kPreferIpv6).addresses,
+            (std::vector<Address>{{"2001:db8::7", 80, "replicas"}}));
+  EXPECT_EQ(AskFor({"192.0.2.7", "2001:db8::7"}, Options::Family::kAll).addresses.size(), 2u);
+}
+
+TEST(ResolveTest, RefusesWhatIsNoAddress) {
+  const Lookup lookup = AskFor({"192.0.2.7", "elsewhere.example"});
+  EXPECT_EQ(lookup.status.code(), StatusCode::kInvalidArgument);
+  EXPECT_NE(lookup.status.message().find("elsewhere.example"), std::string::npos);
+  EXPECT_TRUE(lookup.addresses.empty());
+}
+
+TEST(ResolveTest, NoAddressIsNoneFound) { EXPECT_EQ(AskFor({}).status.code(), StatusCode::kNotFound); }
+
+TEST(ResolveTest, AnExceptionOfTheUsersResolverIsAnError) {
+  const Lookup lookup = Resolve({"replicas", 80, false}, Options::Family::kAll,
+                                [](const std::string&, std::vector<std::string>&) -> Status {
+                                  throw std::runtime_error("the registry is down");
+                                });
+  EXPECT_NE(lookup.status.message().find("the registry is down"), std::string::npos);
 }
 
 TEST(CompareTest, FindsWhatCameAndWhatWent) {

@@ -46,6 +46,11 @@ INSTANTIATE_TEST_SUITE_P(
                       Wrong{"reconnect_longest",
                             [](Options& o) { o.reconnect_longest = std::chrono::milliseconds(10); }},
                       Wrong{"lease", [](Options& o) { o.lease = std::chrono::hours(100); }},
+                      Wrong{"token_file",
+                            [](Options& o) {
+                              o.token_file = "/etc/hostname";
+                              o.token = [](std::string&) { return Status(); };
+                            }},
                       Wrong{"key_file", [](Options& o) { o.tls.cert_file = "/etc/hostname"; }},
                       Wrong{"/nowhere", [](Options& o) { o.tls.ca_file = "/nowhere"; }},
                       Wrong{"kPlaintext", [](Options& o) {

@@ -21,7 +21,8 @@ class Context {
 
   // Publishes a reply now, ahead of the settlement; order is kept. Waits while more than Options::send_buffer_bytes
   // are unsent (with concurrency 0 it cannot wait, and answers RESOURCE_EXHAUSTED). UNAVAILABLE: the stream has ended,
-  // the message will be delivered again. INVALID_ARGUMENT: larger than the gateway takes.
+  // or the gateway has given the message to another worker: it will be delivered again. INVALID_ARGUMENT: larger than
+  // the gateway takes.
   virtual Status Send(const Reply& reply) = 0;
 
   // True once nobody waits for the outcome: the stream has ended, or the gateway gave the message to another worker.

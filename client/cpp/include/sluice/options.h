@@ -96,10 +96,21 @@ struct Options {
   // asks for a new connection before the token ends. With kPlaintext anyone on the way can take it. Empty: none.
   std::string token_file;
 
+  // Where the token comes from instead of a file: called by each connection attempt, on the thread in Run(), which it must
+  // not block for long. An error is an event, and the attempt is made again like one to a lost connection. An exception
+  // is an error, too.
+  std::function<Status(std::string& token)> token;
+
   // Which addresses of a name that has both kinds are used. A replica with an IPv4 and an IPv6 address would be
   // given two streams by kAll.
   enum class Family : std::uint8_t { kPreferIpv4, kPreferIpv6, kAll };
   Family family = Family::kPreferIpv4;
+
+  // Looks a name up in place of the system's resolver: fills in its IP addresses, "192.0.2.7" or "2001:db8::7", or says
+  // why it cannot. It is asked for names only, as often as resolve_interval says, on one thread of the worker's own, and may
+  // block. A call that is under way when Run() returns is not waited for, so it must own what it uses. An exception
+  // is an error, too. Empty: the system's.
+  std::function<Status(const std::string& host, std::vector<std::string>& addresses)> resolver;
 
   // How often names are looked up again (1 s …). New addresses get a stream, vanished ones are not dialled again. A
   // name that cannot be found is looked up again after a pause as below, if that is shorter.
