@@ -39,7 +39,7 @@ type Board struct {
 
 // New begins a case now.
 func New() *Board {
-	return &Board{started: time.Now(), changed: make(chan struct{}), records: map[string][]*Record{}}
+	return &Board{started: time.Now(), changed: make(chan struct{}), records: map[string][]*Record{}, allowed: map[string]bool{}}
 }
 
 // Started is when the case began.
@@ -88,11 +88,10 @@ func (b *Board) Violate(rule, format string, arguments ...any) {
 	b.wake()
 }
 
-// Allow lets the worker break these rules: the case wants it so.
-func (b *Board) Allow(rules []string) {
+// Allow lets the worker break these rules from now on, too: the case wants it so.
+func (b *Board) Allow(rules ...string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.allowed = map[string]bool{}
 	for _, rule := range rules {
 		b.allowed[rule] = true
 	}
@@ -223,15 +222,32 @@ func (b *Board) ExpectNone(q Query, window time.Duration) error {
 
 // Latest returns the newest record of the kind, taken or not; nil: none.
 func (b *Board) Latest(kind, gateway string, stream int) *Record {
+	all := b.all(kind, gateway, stream)
+	if len(all) == 0 {
+		return nil
+	}
+	return all[len(all)-1]
+}
+
+// First returns the oldest record of the kind, taken or not; nil: none.
+func (b *Board) First(kind, gateway string, stream int) *Record {
+	all := b.all(kind, gateway, stream)
+	if len(all) == 0 {
+		return nil
+	}
+	return all[0]
+}
+
+func (b *Board) all(kind, gateway string, stream int) []*Record {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	records := b.records[kind]
-	for i := len(records) - 1; i >= 0; i-- {
-		if r := records[i]; (gateway == "" || r.Gateway == gateway) && (stream == 0 || r.Stream == stream) {
-			return r
+	var found []*Record
+	for _, r := range b.records[kind] {
+		if r.Gateway == gateway && r.Stream == stream {
+			found = append(found, r)
 		}
 	}
-	return nil
+	return found
 }
 
 // Forget takes all records of the kind that are there.

@@ -14,8 +14,8 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
+	"sluice.dev/client/go/sluicev1"
 	"sluice.dev/conformance/internal/board"
-	"sluice.dev/conformance/internal/sluicev1"
 )
 
 // Options of one gateway. The zero value is a gateway that accepts everything.

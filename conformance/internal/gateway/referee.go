@@ -4,8 +4,8 @@ import (
 	"sync"
 	"time"
 
+	"sluice.dev/client/go/sluicev1"
 	"sluice.dev/conformance/internal/board"
-	"sluice.dev/conformance/internal/sluicev1"
 )
 
 // referee knows what one stream holds, and the rules that hold in every case.

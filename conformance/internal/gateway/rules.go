@@ -3,7 +3,7 @@ package gateway
 import (
 	"google.golang.org/protobuf/proto"
 
-	"sluice.dev/conformance/internal/sluicev1"
+	"sluice.dev/client/go/sluicev1"
 )
 
 // received holds a frame of the worker against the rules, in the order in which its parts take effect.

@@ -16,8 +16,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"sluice.dev/client/go/sluicev1"
 	"sluice.dev/conformance/internal/board"
-	"sluice.dev/conformance/internal/sluicev1"
 	"sluice.dev/conformance/internal/values"
 )
 

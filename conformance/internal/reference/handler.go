@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"sluice.dev/conformance/internal/sluicev1"
+	"sluice.dev/client/go/sluicev1"
 )
 
 type step struct {

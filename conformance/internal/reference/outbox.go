@@ -8,7 +8,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	"sluice.dev/conformance/internal/sluicev1"
+	"sluice.dev/client/go/sluicev1"
 )
 
 const maxItems = 100_000

@@ -21,7 +21,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"sluice.dev/conformance/internal/sluicev1"
+	"sluice.dev/client/go/sluicev1"
 )
 
 const (

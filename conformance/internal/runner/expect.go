@@ -153,10 +153,10 @@ func (w *world) expectNone(of any) error {
 	if _, ok := kinds[kind]; !ok {
 		return fmt.Errorf("there is no kind %q", kind)
 	}
-	window := a.duration("for_ms", -1)
-	if window < 0 {
+	if _, said := a.members["for_ms"]; !said {
 		return fmt.Errorf("for_ms is missing")
 	}
+	window := a.duration("for_ms", 0)
 	q := a.query(kind)
 	// Members are what must not come.
 	for name, value := range q.Want {

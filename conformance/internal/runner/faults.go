@@ -7,8 +7,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
+	"sluice.dev/client/go/sluicev1"
 	"sluice.dev/conformance/internal/gateway"
-	"sluice.dev/conformance/internal/sluicev1"
 )
 
 func loseStream(w *world, of any) error {

@@ -122,7 +122,7 @@ func (w *world) endTestee(failure *error) bool {
 		g.StopReading(false)
 	}
 	w.board.Note("-- the end: the worker is stopped")
-	if err := w.process.Send(map[string]any{"cmd": "stop"}); err != nil {
+	if err := w.stop(); err != nil {
 		return false
 	}
 	deadline := time.Now().Add(w.stretch(endBound))

@@ -11,8 +11,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"sluice.dev/client/go/sluicev1"
 	"sluice.dev/conformance/internal/gateway"
-	"sluice.dev/conformance/internal/sluicev1"
 	"sluice.dev/conformance/internal/values"
 )
 
@@ -29,7 +29,7 @@ func init() {
 			return w.run(toMembers(of))
 		},
 		"drain_worker": func(w *world, _ any) error { return w.process.Send(map[string]any{"cmd": "drain"}) },
-		"stop_worker":  func(w *world, _ any) error { return w.process.Send(map[string]any{"cmd": "stop"}) },
+		"stop_worker":  func(w *world, _ any) error { return w.stop() },
 		"release": func(w *world, of any) error {
 			return w.process.Send(map[string]any{"cmd": "release", "gate": w.gate(fmt.Sprint(of))})
 		},
@@ -61,6 +61,12 @@ func toMembers(of any) map[string]any {
 
 func (w *world) run(options map[string]any) error {
 	return w.process.Send(map[string]any{"cmd": "run", "options": w.options(options)})
+}
+
+// stop ends the worker as it is: it does not take leave.
+func (w *world) stop() error {
+	w.board.Allow("W-8", "W-9", "W-10")
+	return w.process.Send(map[string]any{"cmd": "stop"})
 }
 
 func toggle(set func(*gateway.Gateway, bool)) func(*world, any) error {
@@ -233,12 +239,21 @@ func ping(w *world, of any) error {
 	return s.Send(&sluicev1.GatewayFrame{Ping: &sluicev1.Ping{Nonce: uint64(nonce)}})
 }
 
-// pong answers the newest Ping of the stream. Of a worker that leaves it waits for one that came with its Drain or after it.
+// pong answers the newest Ping of the stream; with "older", the first. Of a worker that leaves it waits for one that came with its Drain or after it.
 func pong(w *world, of any) error {
 	a := w.arguments(of)
 	s := a.stream()
+	older, _ := a.take("older")
 	if err := a.done(); err != nil {
 		return err
+	}
+	if older == true {
+		asked := w.board.First("ping", s.Gateway().Name, s.Number())
+		if asked == nil {
+			return fmt.Errorf("the worker has sent no Ping")
+		}
+		nonce, _ := asked.Data["nonce"].(uint64)
+		return s.Send(&sluicev1.GatewayFrame{Pong: &sluicev1.Pong{Nonce: nonce}})
 	}
 	var nonce uint64
 	err := w.eventually(w.stretch(defaultBound), func() error {

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"sluice.dev/client/go/sluicev1"
 	"sluice.dev/conformance/internal/board"
 	"sluice.dev/conformance/internal/gateway"
-	"sluice.dev/conformance/internal/sluicev1"
 	"sluice.dev/conformance/internal/testee"
 	"sluice.dev/conformance/internal/values"
 )
@@ -43,7 +43,7 @@ func newWorld(c *Case, process *testee.Process, tag string, patience float64) (*
 	w := &world{c: c, board: board.New(), process: process, tag: tag, dir: dir, patience: patience, specs: c.Gateways,
 		gateways: map[string]*gateway.Gateway{}, addresses: map[string]string{}, labels: map[string]uint64{},
 		marks: map[string]time.Time{}, gates: map[string]bool{}}
-	w.board.Allow(c.Allow)
+	w.board.Allow(c.Allow...)
 	for name := range c.Gateways {
 		w.names = append(w.names, name)
 	}

@@ -5,7 +5,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"sluice.dev/conformance/internal/sluicev1"
+	"sluice.dev/client/go/sluicev1"
 	"sluice.dev/conformance/internal/values"
 )
 
