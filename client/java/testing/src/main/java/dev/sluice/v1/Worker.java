@@ -228,8 +228,9 @@ public final class Worker {
       "\rOUTCOME_RETRY\020\001\022\022\n\016OUTCOME_REJECT\020\002\022\020\n\014" +
       "OUTCOME_DROP\020\0032L\n\rWorkerService\022;\n\004Work\022" +
       "\026.sluice.v1.WorkerFrame\032\027.sluice.v1.Gate" +
-      "wayFrame(\0010\001B9\n\rdev.sluice.v1P\001Z#sluice." +
-      "dev/proto/sluice/v1;sluicev1\370\001\001b\006proto3"
+      "wayFrame(\0010\001B<\n\rdev.sluice.v1P\001Z&sluice." +
+      "dev/client/go/sluicev1;sluicev1\370\001\001b\006prot" +
+      "o3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,

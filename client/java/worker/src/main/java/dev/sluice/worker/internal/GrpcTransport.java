@@ -31,6 +31,7 @@ final class GrpcTransport extends ClientCall.Listener<byte[]> implements Transpo
   private final ManagedChannel channel;
   private final Runnable onClosed;
   private ClientCall<Outbox.Frame, byte[]> call; // Set on the loop.
+  private volatile boolean cancelled;
   private Listener listener;
   private final AtomicBoolean closed = new AtomicBoolean();
 
@@ -70,12 +71,23 @@ final class GrpcTransport extends ClientCall.Listener<byte[]> implements Transpo
 
   @Override
   public void send(Outbox.Frame frame) {
-    call.sendMessage(frame);
+    unlessCancelled(() -> call.sendMessage(frame));
   }
 
   @Override
   public void halfClose() {
-    call.halfClose();
+    unlessCancelled(call::halfClose);
+  }
+
+  /** gRPC does not take anything for a call that another thread has just cancelled. */
+  private void unlessCancelled(Runnable action) {
+    try {
+      action.run();
+    } catch (IllegalStateException refused) {
+      if (!cancelled) {
+        throw refused;
+      }
+    }
   }
 
   @Override
@@ -85,6 +97,7 @@ final class GrpcTransport extends ClientCall.Listener<byte[]> implements Transpo
 
   @Override
   public void cancel(String why) {
+    cancelled = true;
     call.cancel(why, null);
   }
 
