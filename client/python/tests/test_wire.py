@@ -58,7 +58,7 @@ def test_a_settle_with_every_field() -> None:
 
 
 def test_joined_fields_are_one_frame() -> None:
-    data = wire.encode_ack(1, ()) + wire.encode_pong(9) + wire.encode_ack(2, (Reply(payload="é"),))
+    data = wire.encode_ack(1) + wire.encode_pong(9) + wire.encode_ack_with(2, Reply(payload="é"))
     frame = decode(data)
     assert [settle.delivery_id for settle in frame.settles] == [1, 2]
     assert frame.settles[1].replies[0].payload == "é".encode()
@@ -89,15 +89,25 @@ def test_reasons_are_cut_between_characters(reason: str, kept: bytes) -> None:
 
 @pytest.mark.parametrize("payload", [bytearray(b"ab"), memoryview(b"ab"), "ab", b"ab"])
 def test_payloads_of_several_types(payload: bytes) -> None:
-    assert decode(wire.encode_ack(1, [Reply(payload=payload)])).settles[0].replies[0].payload == b"ab"
+    assert decode(wire.encode_ack_with(1, Reply(payload=payload))).settles[0].replies[0].payload == b"ab"
 
 
 @pytest.mark.parametrize("reply", [Reply(payload=7), Reply(qos=-1), Reply(expiry_s=2**32), Reply(reply_id=-1)])  # type: ignore[arg-type]
 def test_what_cannot_be_sent_is_refused(reply: Reply) -> None:
     with pytest.raises((TypeError, ValueError)):
-        wire.encode_ack(1, [reply])
+        wire.encode_ack_with(1, reply)
 
 
 def test_items_are_counted_as_the_gateway_does() -> None:
     assert wire.count_items(Reply()) == 1
     assert wire.count_items(Reply(user_properties=[("a", "b")] * 3, metadata={"k": "v"})) == 5
+
+
+@pytest.mark.parametrize("delivery_id", [1, 127, 16383, 16384, 16385, 2**28, 2**28 + 1, 2**14, 2**53, 3])
+@pytest.mark.parametrize("size", [0, 1, 127, 128, 2030, 2031, 2032, 2040, 2048, 16384, 70_000])
+def test_quick_ways_encode_what_the_slow_one_does(delivery_id: int, size: int) -> None:
+    reply = Reply("a/b", b"x" * size, qos=1)
+    expected = pb.Settle(delivery_id=delivery_id, replies=[pb.Reply(topic="a/b", payload=b"x" * size, qos=1)])
+    assert decode(wire.encode_ack_with(delivery_id, reply)) == pb.WorkerFrame(settles=[expected])
+    assert decode(wire.encode_settle(delivery_id, Settlement.ack(reply))) == pb.WorkerFrame(settles=[expected])
+    assert decode(wire.encode_ack(delivery_id)) == pb.WorkerFrame(settles=[pb.Settle(delivery_id=delivery_id)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
 from sluice._message import Message
@@ -27,10 +28,10 @@ class Held(Message):
 
     __slots__ = ("batch", "delivery_id", "done", "fate")
 
-    def __init__(self, delivery: pb.Delivery, batch: Batch) -> None:
+    def __init__(self, delivery: pb.Delivery, batch: Batch, delivery_id: int) -> None:
         self._delivery = delivery
         self.batch = batch
-        self.delivery_id = delivery.delivery_id  # type: ignore[misc]  # Read often, so kept here.
+        self.delivery_id = delivery_id  # type: ignore[misc]  # Read often, so kept here.
         self.done = False  # Its handler has come to an end. Set by the thread that runs it.
         self.fate = HERE
 
@@ -56,11 +57,13 @@ class Held(Message):
 class Batch:
     """Handler threads take what waits one by one; several may do so at once."""
 
-    __slots__ = ("all", "due", "left", "received", "session", "size", "waiting")
+    __slots__ = ("all", "due", "ids", "left", "received", "session", "size", "waiting")
 
     def __init__(self, session: Session, deliveries: Iterable[pb.Delivery], size: int, now: float) -> None:
         self.session = session
-        self.all = [Held(delivery, self) for delivery in deliveries]
+        deliveries = list(deliveries)
+        self.ids = [delivery.delivery_id for delivery in deliveries]
+        self.all = list(map(Held, deliveries, repeat(self), self.ids))
         self.waiting = deque(self.all)
         # What follows is guarded by the session's lock.
         self.left = len(self.all)  # Neither gathered nor lost.

@@ -39,11 +39,10 @@ class Leases:
         self._batches[batch] = None
         self.held += batch.left
 
-    def settled(self, held: Held) -> None:
-        """It is in a frame."""
-        self.held -= 1
-        batch = held.batch
-        batch.left -= 1
+    def settled(self, batch: Batch, count: int) -> None:
+        """So many of it are in a frame."""
+        self.held -= count
+        batch.left -= count
         if batch.left == 0:
             self._forget(batch)
 
@@ -54,7 +53,7 @@ class Leases:
             return []
         held.fate = LOST
         waiters = self._waiters.pop(held, [])
-        self.settled(held)
+        self.settled(held.batch, 1)
         return waiters
 
     def lose_all(self) -> list[Callable[[], None]]:
@@ -73,9 +72,8 @@ class Leases:
 
     def find(self, delivery_id: int) -> Held | None:
         for batch in self._batches:
-            for held in batch.all:
-                if held.delivery_id == delivery_id:
-                    return held
+            if delivery_id in batch.ids:
+                return batch.all[batch.ids.index(delivery_id)]
         return None
 
     def _forget(self, batch: Batch) -> None:

@@ -130,43 +130,52 @@ class Session:
         b"" asks for a half-close. None: nothing can be sent now; wait for the outbox's next item.
         """
         pending = self._pending
+        append = pending.append
         if first is not WAKE:
-            pending.append(first)
+            append(first)
         get = self.outbox.get_nowait
         try:
             while True:
-                pending.append(get())
+                append(get())
         except Empty:
             pass
+        take = pending.popleft
         parts: list[bytes] = []
-        size = items = 0
+        size = items = early = settled = 0
+        settled_of: Optional[Batch] = None  # What follows each other is mostly of one batch.
         with self._lock:
             if self._phase not in (Phase.SERVING, Phase.LEAVING) or self._half_closed:
                 return None
             limit = min(FRAME_BYTES, self.max_item_bytes)
-            settled = False
-            early = 0
             while pending:
-                held, data, count, kind = pending[0]
-                if parts and (size + len(data) > limit or items + count > wire.MAX_FRAME_ITEMS):
+                item = take()
+                held, data, count, kind = item
+                size += len(data)
+                items += count
+                if parts and (size > limit or items > wire.MAX_FRAME_ITEMS):
+                    pending.appendleft(item)
                     break
-                pending.popleft()
                 if held is not None:
                     if held.fate == LOST:
+                        size -= len(data)
+                        items -= count
                         continue
                     held.fate = GATHERED
-                    self._leases.settled(held)
-                    settled = True
+                    if held.batch is not settled_of:
+                        if settled_of is not None:
+                            self._leases.settled(settled_of, settled)
+                        settled_of, settled = held.batch, 0
+                    settled += 1
                 elif not data:
                     continue
                 elif kind == _EARLY:
                     early += len(data)
                 parts.append(data)
-                size += len(data)
-                items += count
                 if kind == _ENDS_FRAME:
                     break
-            if early or settled:
+            if settled_of is not None:
+                self._leases.settled(settled_of, settled)
+            if early or settled_of is not None:
                 self._unsent_early -= early
                 self._room.notify_all()
             if parts:
@@ -251,7 +260,7 @@ class Session:
 
     def _hold(self, deliveries: Iterable[pb.Delivery], size: int, now: float) -> Batch:
         batch = Batch(self, deliveries, size, now)
-        if not all(held.delivery_id for held in batch.all):
+        if 0 in batch.ids:
             raise ProtocolError(StatusCode.INVALID_ARGUMENT, "the gateway sent a malformed delivery")
         self._delivered = now
         self._leases.add(batch, now)
@@ -274,10 +283,12 @@ class Session:
         """
         if result is None:
             items = 1
-            data = wire.encode_ack(held.delivery_id, ())
+            data = wire.encode_ack(held.delivery_id)
         elif result.__class__ is Reply:
-            items = 1 + wire.count_items(result)  # type: ignore[arg-type]
-            data = wire.encode_ack(held.delivery_id, (result,))  # type: ignore[arg-type]
+            items = 2
+            if result.user_properties or result.metadata:  # type: ignore[attr-defined]
+                items = 1 + wire.count_items(result)  # type: ignore[arg-type]
+            data = wire.encode_ack_with(held.delivery_id, result)  # type: ignore[arg-type]
         else:
             settlement = to_settlement(result)
             items = 1 + sum(wire.count_items(reply) for reply in settlement.replies)
@@ -299,7 +310,7 @@ class Session:
             raise SendError(f"the reply is larger than the gateway takes ({self._limits()})", StatusCode.INVALID_ARGUMENT)
         most = self._options.send_buffer_bytes
         with self._lock:
-            while self.alive and held.fate != LOST and 0 < self._unsent_early and self._unsent_early + len(data) > most:
+            while self.alive and held.fate != LOST and self._unsent_early > 0 and self._unsent_early + len(data) > most:
                 if not wait:
                     return False
                 self._room.wait()

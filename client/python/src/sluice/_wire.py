@@ -12,7 +12,7 @@ from sluice._reply import Outcome
 from sluice.v1 import worker_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from sluice._reply import Reply, Settlement
 
@@ -23,6 +23,13 @@ MAX_FRAME_ITEMS = 100_000  # worker.proto, Frames.
 # Fourteen bits of a varint at once: the last two bytes of one, and two that others follow.
 _LAST = [bytes([n]) if n < 128 else bytes([n & 127 | 128, n >> 7]) for n in range(1 << 14)]
 _MORE = [bytes([n & 127 | 128, n >> 7 | 128]) for n in range(1 << 14)]
+# The heads of short payloads (6), and of short replies in a settle and settles in a frame, which have the same number (5).
+_SHORT = 1 << 11
+_PAYLOAD = [b"\x32" + _LAST[n] for n in range(_SHORT)]
+_FIVE = [b"\x2a" + _LAST[n] for n in range(_SHORT)]
+
+# Ids come one after the other, so that all but their last fourteen bits stay the same for long.
+_last_high: tuple[int, bytes] = (0, b"")
 
 
 def varint(number: int) -> bytes:
@@ -82,7 +89,7 @@ def encode_reply(reply: Reply, delivery_id: int = 0) -> bytes:
         payload = to_bytes(payload)
     if payload:
         size = len(payload)
-        out += b"\x32" + (_LAST[size] if size < 1 << 14 else varint(size)) + payload  # type: ignore[operator]
+        out += (_PAYLOAD[size] if size < _SHORT else b"\x32" + varint(size)) + payload  # type: ignore[operator]
     if reply.content_type:
         out += _bytes_field(b"\x3a", reply.content_type.encode())
     if reply.response_topic:
@@ -98,20 +105,38 @@ def encode_reply(reply: Reply, delivery_id: int = 0) -> bytes:
     return out
 
 
-def encode_ack(delivery_id: int, replies: Sequence[Reply]) -> bytes:
+def encode_id(delivery_id: int) -> bytes:
+    """The first field of a Settle."""
+    global _last_high
+    if delivery_id < 1 << 14:
+        return b"\x08" + _LAST[delivery_id]
+    high, encoded = _last_high
+    if high != delivery_id >> 14:
+        high = delivery_id >> 14
+        encoded = varint(high)
+        _last_high = (high, encoded)
+    return b"\x08" + _MORE[delivery_id & 0x3FFF] + encoded
+
+
+def encode_ack(delivery_id: int) -> bytes:
     """The field `settles` of a WorkerFrame, with outcome ACK."""
-    out = b"\x08" + varint(delivery_id)
-    for reply in replies:
-        encoded = encode_reply(reply)
-        size = len(encoded)
-        out += b"\x2a" + (_LAST[size] if size < 1 << 14 else varint(size)) + encoded
-    size = len(out)
-    return b"\x2a" + (_LAST[size] if size < 1 << 14 else varint(size)) + out
+    out = encode_id(delivery_id)
+    return _FIVE[len(out)] + out
+
+
+def encode_ack_with(delivery_id: int, reply: Reply) -> bytes:
+    """The same with one reply: what most handlers answer."""
+    encoded = encode_reply(reply)
+    size = len(encoded)
+    if size >= _SHORT - 16:
+        return _bytes_field(b"\x2a", encode_id(delivery_id) + _bytes_field(b"\x2a", encoded))
+    out = encode_id(delivery_id) + _FIVE[size] + encoded
+    return _FIVE[len(out)] + out
 
 
 def encode_settle(delivery_id: int, settlement: Settlement) -> bytes:
     """The field `settles` of a WorkerFrame."""
-    out = b"\x08" + varint(delivery_id)
+    out = encode_id(delivery_id)
     if settlement.outcome:
         out += b"\x10" + varint(Outcome(settlement.outcome))
     if settlement.reason:
