@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"regexp"
 	"runtime"
 	"slices"
@@ -49,6 +50,12 @@ func main() {
 	if err != nil {
 		fail("%v", err)
 	}
+	var knownFailing map[string]bool
+	if *known != "" {
+		if knownFailing, err = runner.LoadKnownFailing(*known, all); err != nil {
+			fail("%v", err)
+		}
+	}
 	if all, err = choose(all, *pattern, *without); err != nil {
 		fail("%v", err)
 	}
@@ -62,13 +69,11 @@ func main() {
 		flags.Usage()
 		os.Exit(2)
 	}
-	settings := runner.Settings{Command: flags.Args(), Jobs: *jobs, Patience: *patience,
-		Done: func(o *runner.Outcome) { report.Line(os.Stdout, o) }}
-	if *known != "" {
-		if settings.Known, err = runner.LoadKnownFailing(*known); err != nil {
-			fail("%v", err)
-		}
+	if _, err := exec.LookPath(flags.Arg(0)); err != nil {
+		fail("%v", err)
 	}
+	settings := runner.Settings{Command: flags.Args(), Jobs: *jobs, Patience: *patience, Known: knownFailing,
+		Done: func(o *runner.Outcome) { report.Line(os.Stdout, o) }}
 	os.Exit(run(all, settings, *junit, *verbose))
 }
 
@@ -99,7 +104,15 @@ func choose(all []*runner.Case, pattern, without string) ([]*runner.Case, error)
 	if err != nil {
 		return nil, err
 	}
-	missing := strings.Split(without, ",")
+	var missing []string
+	if without != "" {
+		missing = strings.Split(without, ",")
+	}
+	for _, need := range missing {
+		if !slices.Contains(runner.Needs, need) {
+			return nil, fmt.Errorf("no case needs %q; there are %s", need, strings.Join(runner.Needs, ", "))
+		}
+	}
 	chosen := slices.DeleteFunc(all, func(c *runner.Case) bool {
 		return !matcher.MatchString(c.FullName()) ||
 			slices.ContainsFunc(c.Needs, func(need string) bool { return slices.Contains(missing, need) })

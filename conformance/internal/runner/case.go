@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -53,6 +54,9 @@ type GatewaySpec struct {
 	Tls        string            `yaml:"tls"` // "server", or "mutual": a client certificate is required.
 	Refused    map[string]string `yaml:"refused_chains"`
 }
+
+// Needs are the words that Case.Needs may hold; docs/conformance.md explains them.
+var Needs = []string{"abandon", "began", "early-replies", "options", "resolver", "sdk", "signals", "tls", "token-callback", "token-file", "volume"}
 
 const defaultTimeout = 30 * time.Second
 
@@ -112,6 +116,11 @@ func loadFile(folder fs.FS, name string) ([]*Case, error) {
 		}
 		if len(c.Steps) == 0 {
 			return nil, fmt.Errorf("%s has no steps", c.Name)
+		}
+		for _, need := range c.Needs {
+			if !slices.Contains(Needs, need) {
+				return nil, fmt.Errorf("%s needs %q, which nobody knows", c.Name, need)
+			}
 		}
 		for at, step := range c.Steps {
 			if _, _, err := verbOf(step); err != nil {

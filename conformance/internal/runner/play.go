@@ -3,6 +3,7 @@ package runner
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -138,8 +139,8 @@ func (w *world) endTestee(failure *error) bool {
 	return w.process.Alive()
 }
 
-// LoadKnownFailing reads full names of cases, one a line; "#" begins a comment.
-func LoadKnownFailing(path string) (map[string]bool, error) {
+// LoadKnownFailing reads full names of cases, one a line; "#" begins a comment. A name that none of the cases has is an error.
+func LoadKnownFailing(path string, all []*Case) (map[string]bool, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -147,9 +148,13 @@ func LoadKnownFailing(path string) (map[string]bool, error) {
 	known := map[string]bool{}
 	for _, line := range strings.Split(string(content), "\n") {
 		line, _, _ = strings.Cut(line, "#")
-		if line = strings.TrimSpace(line); line != "" {
-			known[line] = true
+		if line = strings.TrimSpace(line); line == "" {
+			continue
 		}
+		if !slices.ContainsFunc(all, func(c *Case) bool { return c.FullName() == line }) {
+			return nil, fmt.Errorf("%s: there is no case %q", path, line)
+		}
+		known[line] = true
 	}
 	return known, nil
 }

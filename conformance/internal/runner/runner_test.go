@@ -33,6 +33,7 @@ func TestWrongCasesAreRefused(t *testing.T) {
 		"an unknown kind":       {"cases: [{name: one, steps: [{expect_dance: {}}]}]", "expect_dance"},
 		"two verbs in a step":   {"cases: [{name: one, steps: [{deliver: {}, ping: {}}]}]", "one verb"},
 		"a step without a verb": {"cases: [{name: one, steps: [{mark: m}]}]", "no verb"},
+		"an unknown need":       {"cases: [{name: one, needs: [wings], steps: [{ping: {}}]}]", "wings"},
 		"no steps":              {"cases: [{name: one}]", "no steps"},
 		"no name":               {"cases: [{steps: [{ping: {}}]}]", "no name"},
 		"an unknown member":     {"cases: [{name: one, colour: red, steps: [{ping: {}}]}]", "colour"},
@@ -46,12 +47,22 @@ func TestWrongCasesAreRefused(t *testing.T) {
 	}
 }
 
+func TestAKnownFailureThatIsNoCaseIsAnError(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "known")
+	if err := os.WriteFile(path, []byte("life/long-forgotten\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := runner.LoadKnownFailing(path, load(t, "")); err == nil {
+		t.Error("it is taken")
+	}
+}
+
 func TestAFailureThatIsKnownIsNoneAndAPassIsOne(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "known")
 	if err := os.WriteFile(path, []byte("# what is known\nlife/a-message-is-settled  # since March\n\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	known, err := runner.LoadKnownFailing(path)
+	known, err := runner.LoadKnownFailing(path, load(t, ""))
 	if err != nil {
 		t.Fatal(err)
 	}

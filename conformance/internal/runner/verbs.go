@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"sluice.dev/client/go/sluicev1"
 	"sluice.dev/conformance/internal/gateway"
@@ -91,10 +93,12 @@ func deliver(w *world, of any) error {
 		list = []any{of}
 	}
 	frame := &sluicev1.GatewayFrame{}
+	frameBytes := 0
 	var to *gateway.Stream
 	for _, one := range list {
 		a := w.arguments(one)
 		count, label := int(a.number("count", 1)), a.text("as", "")
+		frameBytes = int(a.number("frame_bytes", 0))
 		number, name := a.number("stream", 0), a.gatewayName()
 		g, known := w.gateways[name]
 		if !known {
@@ -123,7 +127,19 @@ func deliver(w *world, of any) error {
 			}
 		}
 	}
+	if frameBytes > 0 {
+		fillFrame(frame, frameBytes)
+	}
 	return to.Send(frame)
+}
+
+// fillFrame makes the last payload as long as it takes for the frame to have just this size.
+func fillFrame(frame *sluicev1.GatewayFrame, size int) {
+	last := frame.Deliveries[len(frame.Deliveries)-1]
+	for length := size; length > 0 && proto.Size(frame) != size; {
+		last.Payload = bytes.Repeat([]byte("x"), length)
+		length -= max(1, proto.Size(frame)-size)
+	}
 }
 
 // delivery fills in what a case leaves out.
