@@ -2,6 +2,7 @@ package sluice
 
 import (
 	"fmt"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -51,40 +52,42 @@ func decodeFrame(frame []byte, parts *gatewayParts) error {
 		switch r.Number {
 		case 1:
 			parts.welcome = &sluicev1.Welcome{}
-			if proto.Unmarshal(r.Bytes, parts.welcome) != nil {
+			if proto.Unmarshal(r.Bytes(), parts.welcome) != nil {
 				return malformed("Welcome")
 			}
 		case 2:
-			if parts.deliveries == nil {
+			delivery := r.Bytes()
+			last := len(parts.deliveries)
+			if last == cap(parts.deliveries) {
 				// Most frames hold deliveries alike in size.
-				const mostAtFirst = 1024
-				parts.deliveries = make([]Message, 0, min(len(frame)/(len(r.Bytes)+2)+1, mostAtFirst))
+				const mostAtOnce = 1024
+				parts.deliveries = slices.Grow(parts.deliveries, min(len(frame)/(len(delivery)+2)+1, mostAtOnce))
 			}
-			parts.deliveries = append(parts.deliveries, Message{})
-			if !decodeDelivery(r.Bytes, &parts.deliveries[len(parts.deliveries)-1]) {
+			parts.deliveries = parts.deliveries[:last+1] // What slices.Grow gives is zero.
+			if !decodeDelivery(delivery, &parts.deliveries[last]) {
 				return malformed("Delivery")
 			}
 		case 3:
 			parts.results = append(parts.results, itemResult{})
-			if !decodeResult(r.Bytes, &parts.results[len(parts.results)-1]) {
+			if !decodeResult(r.Bytes(), &parts.results[len(parts.results)-1]) {
 				return malformed("Result")
 			}
 		case 4:
-			if !decodeNonce(r.Bytes, &parts.ping) {
+			if !decodeNonce(r.Bytes(), &parts.ping) {
 				return malformed("Ping")
 			}
 		case 5:
-			if !decodeNonce(r.Bytes, &parts.pong) {
+			if !decodeNonce(r.Bytes(), &parts.pong) {
 				return malformed("Pong")
 			}
 		case 6:
 			parts.drain = &sluicev1.Drain{}
-			if proto.Unmarshal(r.Bytes, parts.drain) != nil {
+			if proto.Unmarshal(r.Bytes(), parts.drain) != nil {
 				return malformed("Drain")
 			}
 		case 7:
 			var id nonce // A Revoke has its number in the same place.
-			if !decodeNonce(r.Bytes, &id) {
+			if !decodeNonce(r.Bytes(), &id) {
 				return malformed("Revoke")
 			}
 			parts.revokes = append(parts.revokes, id.value)
@@ -109,7 +112,7 @@ func decodeDelivery(input []byte, m *Message) bool {
 	for r.Next() {
 		switch r.Type {
 		case wire.Bytes:
-			if !decodeText(r.Number, r.Bytes, m) {
+			if !decodeText(r.Number, r.Bytes(), m) {
 				return false
 			}
 		case wire.Varint:
@@ -188,9 +191,9 @@ func decodePair(input []byte) (name, value string, ok bool) {
 		}
 		switch r.Number {
 		case 1:
-			name = view(r.Bytes)
+			name = view(r.Bytes())
 		case 2:
-			value = view(r.Bytes)
+			value = view(r.Bytes())
 		}
 	}
 	return name, value, r.OK()
@@ -201,7 +204,7 @@ func decodeResult(input []byte, result *itemResult) bool {
 	for r.Next() {
 		switch {
 		case r.Type == wire.Bytes && r.Number == 5:
-			result.Message = string(r.Bytes)
+			result.Message = string(r.Bytes())
 		case r.Type != wire.Varint:
 		case r.Number == 1:
 			result.ReplyID = r.Value

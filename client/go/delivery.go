@@ -2,7 +2,6 @@ package sluice
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -28,10 +27,13 @@ type delivery struct {
 	lease time.Duration // 0: not to be extended, any more.
 	told  time.Duration // When the gateway was told that a handler has begun it; never: it was not.
 
-	mu     sync.Mutex
-	inner  context.Context // Nil until somebody waits.
+	waited atomic.Pointer[waitedContext] // Nil until somebody waits.
+}
+
+// waitedContext is the real context of a handler.
+type waitedContext struct {
+	context.Context
 	cancel context.CancelCauseFunc
-	cause  error // Why it ended; nil: it has not, or by its stream.
 }
 
 // batch is the deliveries of one frame on their way through the handlers. Handlers' goroutines share it: each claims
@@ -82,35 +84,46 @@ func (d *delivery) lose() bool {
 			return false
 		}
 		if d.state.CompareAndSwap(state, stateLost) {
-			d.end(ErrAbandoned)
+			d.end()
 			return true
 		}
 	}
 }
 
-// end ends the handler's context.
-func (d *delivery) end(cause error) {
-	d.mu.Lock()
-	if d.cause == nil {
-		d.cause = cause
+// end ends the handler's context, after the state says why.
+func (d *delivery) end() {
+	if w := d.waited.Load(); w != nil {
+		w.cancel(d.cause())
 	}
-	cancel := d.cancel
-	d.mu.Unlock()
-	if cancel != nil {
-		cancel(cause)
+}
+
+// cause of the context's end, other than its stream's; nil: it has not ended.
+func (d *delivery) cause() error {
+	switch d.state.Load() {
+	case stateLost:
+		return ErrAbandoned
+	case stateDone:
+		return errReturned
+	default:
+		return nil
 	}
 }
 
 func (d *delivery) real() context.Context {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.inner == nil {
-		d.inner, d.cancel = context.WithCancelCause(d.batch.stream.handlers)
-		if d.cause != nil {
-			d.cancel(d.cause)
-		}
+	if w := d.waited.Load(); w != nil {
+		return w
 	}
-	return d.inner
+	w := &waitedContext{}
+	w.Context, w.cancel = context.WithCancelCause(d.batch.stream.handlers)
+	if !d.waited.CompareAndSwap(nil, w) {
+		w.cancel(nil)
+		return d.waited.Load()
+	}
+	// What has ended before could not see it.
+	if cause := d.cause(); cause != nil {
+		w.cancel(cause)
+	}
+	return w
 }
 
 // Deadline: there is none, since leases are extended.
@@ -119,32 +132,21 @@ func (d *delivery) Deadline() (time.Time, bool) { return time.Time{}, false }
 func (d *delivery) Done() <-chan struct{} { return d.real().Done() }
 
 func (d *delivery) Err() error {
-	d.mu.Lock()
-	inner, cause := d.inner, d.cause
-	d.mu.Unlock()
-	switch {
-	case inner != nil:
-		return inner.Err()
-	case cause != nil:
-		return context.Canceled
-	default:
-		return d.batch.stream.handlers.Err()
+	if w := d.waited.Load(); w != nil {
+		return w.Err()
 	}
+	if d.cause() != nil {
+		return context.Canceled
+	}
+	return d.batch.stream.handlers.Err()
 }
 
 // Value is also how package context finds the cause of the end, and the parent of a derived context.
 func (d *delivery) Value(key any) any {
-	d.mu.Lock()
-	inner, cause := d.inner, d.cause
-	d.mu.Unlock()
-	switch {
-	case inner != nil:
-		return inner.Value(key)
-	case cause != nil:
+	if d.waited.Load() != nil || d.cause() != nil {
 		return d.real().Value(key)
-	default:
-		return d.batch.stream.handlers.Value(key)
 	}
+	return d.batch.stream.handlers.Value(key)
 }
 
 // abandoned: nobody waits for the outcome.

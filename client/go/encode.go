@@ -41,7 +41,7 @@ func pairSize(name, value string) int {
 	return wire.BytesFieldSize(len(name)) + wire.BytesFieldSize(len(value))
 }
 
-// metadataTag and userPropertiesTag and so on have one byte: numbers below 16.
+// replySize counts one byte for a tag: all numbers are below 16.
 func replySize(r *Reply, deliveryID uint64) int {
 	size := wire.VarintFieldSize(deliveryID) + wire.VarintFieldSize(r.ReplyID) + wire.BytesFieldSize(len(r.Topic)) +
 		wire.BytesFieldSize(len(r.Payload)) + wire.BytesFieldSize(len(r.ContentType)) +
@@ -61,8 +61,10 @@ func replySize(r *Reply, deliveryID uint64) int {
 	if r.Expiry != nil {
 		size += 1 + wire.VarintSize(expirySeconds(*r.Expiry))
 	}
-	for name, value := range r.Metadata {
-		size += wire.BytesSize(pairSize(name, value))
+	if len(r.Metadata) > 0 { // To range over none costs, too.
+		for name, value := range r.Metadata {
+			size += wire.BytesSize(pairSize(name, value))
+		}
 	}
 	return size
 }
@@ -103,8 +105,10 @@ func appendReply(out []byte, r *Reply, deliveryID uint64) []byte {
 	if r.Expiry != nil {
 		out = wire.AppendVarint(out, 11, expirySeconds(*r.Expiry))
 	}
-	for name, value := range r.Metadata {
-		out = appendPair(out, 12, name, value)
+	if len(r.Metadata) > 0 {
+		for name, value := range r.Metadata {
+			out = appendPair(out, 12, name, value)
+		}
 	}
 	return out
 }
@@ -123,6 +127,9 @@ func checkReply(r *Reply) error {
 		if p := &r.UserProperties[i]; !utf8.ValidString(p.Name) || !utf8.ValidString(p.Value) {
 			return fmt.Errorf("%w: one of its UserProperties is not UTF-8", ErrNotSendable)
 		}
+	}
+	if len(r.Metadata) == 0 {
+		return nil
 	}
 	for name, value := range r.Metadata {
 		if !utf8.ValidString(name) || !utf8.ValidString(value) {

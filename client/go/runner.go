@@ -92,7 +92,7 @@ func (r *runner) callHandler(s *stream, d *delivery, m *Message) {
 		}
 		r.settled.Add(1)
 		s.settle(d, &result, r.inline)
-		d.end(errReturned)
+		d.end()
 	}()
 	result = settlementOf(r.handler(d, m))
 }

@@ -132,7 +132,7 @@ func countSettles(frame []byte) (settled int, ping []byte, err error) {
 		case 5:
 			settled++
 		case 6:
-			ping = append([]byte{}, r.Bytes...)
+			ping = append([]byte{}, r.Bytes()...)
 		}
 	}
 	if !r.OK() {

@@ -18,79 +18,94 @@ const (
 	Fixed32 Type = 5
 )
 
-// Reader reads the fields of one encoded message, in the order they stand there.
+// Reader reads the fields of one encoded message, in the order they stand there. It keeps numbers where it could keep
+// slices, since a pointer that is stored costs while the garbage collector runs.
 type Reader struct {
-	rest []byte
-	bad  bool
+	input      []byte
+	at         int
+	start, end int // Of Bytes.
+	bad        bool
 
 	// The field that Next has found.
-	Number uint32
 	Type   Type
+	Number uint32
 	Value  uint64 // Varint, Fixed64, Fixed32.
-	Bytes  []byte // A view into the input.
 }
 
 // NewReader of an encoded message.
-func NewReader(input []byte) Reader { return Reader{rest: input} }
+func NewReader(input []byte) Reader { return Reader{input: input} }
 
 // OK is false once the input has turned out to be malformed.
 func (r *Reader) OK() bool { return !r.bad }
 
+// Bytes is a view into the input.
+func (r *Reader) Bytes() []byte { return r.input[r.start:r.end:r.end] }
+
 // Next is false at the end of the input, and where it is malformed.
 func (r *Reader) Next() bool {
-	if len(r.rest) == 0 {
+	if r.at >= len(r.input) {
 		return false
 	}
-	tag, ok := r.varint()
-	if !ok || tag > 1<<32-1 || tag>>3 == 0 {
+	tag := uint64(r.input[r.at])
+	r.at++
+	if tag >= 0x80 {
+		var ok bool
+		r.at--
+		if tag, ok = r.varint(); !ok || tag > 1<<32-1 {
+			return r.fail()
+		}
+	}
+	if tag>>3 == 0 {
 		return r.fail()
 	}
 	r.Number, r.Type = uint32(tag>>3), Type(tag&7)
 	switch r.Type {
 	case Varint:
-		r.Value, ok = r.varint()
+		var ok bool
+		if r.Value, ok = r.varint(); !ok {
+			return r.fail()
+		}
 	case Bytes:
-		var size uint64
-		if size, ok = r.varint(); ok && size <= uint64(len(r.rest)) {
-			r.Bytes, r.rest = r.rest[:size:size], r.rest[size:]
-		} else {
-			ok = false
+		size, ok := r.varint()
+		if !ok || size > uint64(len(r.input)-r.at) {
+			return r.fail()
 		}
+		r.start = r.at
+		r.at += int(size)
+		r.end = r.at
 	case Fixed64:
-		if ok = len(r.rest) >= 8; ok {
-			r.Value, r.rest = binary.LittleEndian.Uint64(r.rest), r.rest[8:]
+		if len(r.input)-r.at < 8 {
+			return r.fail()
 		}
+		r.Value = binary.LittleEndian.Uint64(r.input[r.at:])
+		r.at += 8
 	case Fixed32:
-		if ok = len(r.rest) >= 4; ok {
-			r.Value, r.rest = uint64(binary.LittleEndian.Uint32(r.rest)), r.rest[4:]
+		if len(r.input)-r.at < 4 {
+			return r.fail()
 		}
+		r.Value = uint64(binary.LittleEndian.Uint32(r.input[r.at:]))
+		r.at += 4
 	default: // Groups, which proto3 does not have, and types that do not exist.
-		ok = false
+		return r.fail()
 	}
-	return ok || r.fail()
+	return true
 }
 
 func (r *Reader) fail() bool {
-	r.bad, r.rest = true, nil
+	r.bad, r.at = true, len(r.input)
 	return false
 }
 
 func (r *Reader) varint() (uint64, bool) {
-	if len(r.rest) > 0 && r.rest[0] < 0x80 {
-		value := uint64(r.rest[0])
-		r.rest = r.rest[1:]
-		return value, true
+	if r.at < len(r.input) && r.input[r.at] < 0x80 {
+		r.at++
+		return uint64(r.input[r.at-1]), true
 	}
-	return r.longVarint()
-}
-
-// longVarint is apart so that the common case is inlined.
-func (r *Reader) longVarint() (uint64, bool) {
-	value, size := binary.Uvarint(r.rest)
+	value, size := binary.Uvarint(r.input[r.at:])
 	if size <= 0 {
 		return 0, false
 	}
-	r.rest = r.rest[size:]
+	r.at += size
 	return value, true
 }
 
