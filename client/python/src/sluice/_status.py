@@ -41,6 +41,7 @@ class Status:
 
     @property
     def ok(self) -> bool:
+        """Nothing went wrong."""
         return self.code == StatusCode.OK
 
     def __str__(self) -> str:

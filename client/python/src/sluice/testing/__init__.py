@@ -58,7 +58,7 @@ def _to_reply(reply: pb.Reply) -> Reply:
         content_type=reply.content_type,
         response_topic=reply.response_topic,
         correlation_data=reply.correlation_data if reply.HasField("correlation_data") else None,
-        user_properties=[(one.name, one.value) for one in reply.user_properties],
+        user_properties=[(one.name, one.value) for one in reply.user_properties] or (),
         expiry_s=reply.expiry_s if reply.HasField("expiry_s") else None,
         metadata=dict(reply.metadata) or None,
     )

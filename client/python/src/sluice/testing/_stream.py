@@ -41,6 +41,7 @@ class FakeStream:
         self._outgoing: SimpleQueue[pb.GatewayFrame | Status] = SimpleQueue()
 
     def send(self, frame: pb.GatewayFrame) -> None:
+        """Any frame of the protocol: for what has no verb."""
         self._outgoing.put(frame)
 
     def end(self, code: StatusCode = StatusCode.OK, message: str = "") -> None:
@@ -54,6 +55,7 @@ class FakeStream:
     # ---- for the server
 
     def serve(self, requests: Iterator[bytes], on_hello: Callable[[FakeStream], None]) -> Iterator[bytes]:
+        """For FakeGateway."""
         if not self._context.add_callback(lambda: self._outgoing.put(Status(StatusCode.CANCELLED))):
             self.end()  # It has ended already.
         threading.Thread(target=self._read, args=(requests, on_hello), daemon=True).start()
