@@ -229,6 +229,13 @@ func (b *Board) Latest(kind, gateway string, stream int) *Record {
 	return all[len(all)-1]
 }
 
+// Empty: nothing has happened yet.
+func (b *Board) Empty() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.records) == 0
+}
+
 // First returns the oldest record of the kind, taken or not; nil: none.
 func (b *Board) First(kind, gateway string, stream int) *Record {
 	all := b.all(kind, gateway, stream)

@@ -8,7 +8,12 @@ import (
 	"sluice.dev/conformance/internal/board"
 )
 
-const defaultBound = 10 * time.Second
+const (
+	defaultBound = 10 * time.Second
+	// A process that has just been started may take this long, in addition, until the first thing happens: a virtual machine
+	// starts, on a busy machine.
+	startBound = 30 * time.Second
+)
 
 // kinds that expectations can name, and how their members are taken: those of `selects` say which record is meant, all others
 // what it must hold. With `lenient` every member says which record is meant.
@@ -107,6 +112,9 @@ func (w *world) expect(kind string, of any) (time.Time, error) {
 		if a.err != nil {
 			return time.Time{}, a.err
 		}
+	}
+	if w.fresh && w.board.Empty() {
+		bound += startBound
 	}
 	var last time.Time
 	for _, each := range queries {

@@ -1,6 +1,7 @@
 package runner_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,15 +14,22 @@ import (
 	"sluice.dev/conformance/internal/runner"
 )
 
-// testeeBinary builds the reference testee once.
-func testeeBinary(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "reference-testee")
-	build := exec.Command("go", "build", "-o", binary, "../../cmd/reference-testee")
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, output)
+var binary string // The reference testee.
+
+func TestMain(m *testing.M) {
+	folder, err := os.MkdirTemp("", "reference-testee-")
+	if err != nil {
+		panic(err)
 	}
-	return binary
+	binary = filepath.Join(folder, "reference-testee")
+	status := 1
+	if output, err := exec.Command("go", "build", "-o", binary, "../../cmd/reference-testee").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "%v\n%s", err, output)
+	} else {
+		status = m.Run()
+	}
+	_ = os.RemoveAll(folder)
+	os.Exit(status)
 }
 
 func load(t *testing.T, pattern string) []*runner.Case {
@@ -54,7 +62,6 @@ var mutations = map[string]string{
 }
 
 func TestWrongWorkersAreCaught(t *testing.T) {
-	binary := testeeBinary(t)
 	for mutation, pattern := range mutations {
 		t.Run(mutation, func(t *testing.T) {
 			t.Parallel()
@@ -67,7 +74,7 @@ func TestWrongWorkersAreCaught(t *testing.T) {
 }
 
 func TestTheRightWorkerPassesEveryCase(t *testing.T) {
-	outcomes := runner.Run(load(t, ""), runner.Settings{Command: []string{testeeBinary(t)}, Jobs: jobs, Patience: 3})
+	outcomes := runner.Run(load(t, ""), runner.Settings{Command: []string{binary}, Jobs: jobs, Patience: 3})
 	if len(outcomes) < 60 {
 		t.Errorf("there are only %d cases", len(outcomes))
 	}
@@ -91,7 +98,7 @@ func TestACommandThatCannotBeStartedFailsTheCase(t *testing.T) {
 }
 
 func TestATesteeThatExitsFailsTheCase(t *testing.T) {
-	outcomes := runner.Run(load(t, "life/a-message-is-settled"), runner.Settings{Command: []string{"false"}, Jobs: 1, Patience: 0.2})
+	outcomes := runner.Run(load(t, "life/a-message-is-settled"), runner.Settings{Command: []string{"false"}, Jobs: 1, Patience: 0.01})
 	if outcomes[0].Failure == "" {
 		t.Error("it passes")
 	}
@@ -102,7 +109,7 @@ func TestATesteeThatWritesNoEventsIsToldSo(t *testing.T) {
 	if err := os.WriteFile(script, []byte("#!/bin/sh\necho hello\ncat >/dev/null\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	outcomes := runner.Run(load(t, "life/a-message-is-settled"), runner.Settings{Command: []string{script}, Jobs: 1, Patience: 0.1})
+	outcomes := runner.Run(load(t, "life/a-message-is-settled"), runner.Settings{Command: []string{script}, Jobs: 1, Patience: 0.01})
 	if !strings.Contains(outcomes[0].Failure, "no event") {
 		t.Errorf("the failure is %q", outcomes[0].Failure)
 	}

@@ -29,7 +29,7 @@ func (o *Outcome) Bad() bool { return (o.Failure != "") != o.KnownFail }
 const endBound = 10 * time.Second
 
 // play runs a case against a process. The process can serve another case when it returns true.
-func play(c *Case, process *testee.Process, tag string, patience float64) (*Outcome, bool) {
+func play(c *Case, process *testee.Process, fresh bool, tag string, patience float64) (*Outcome, bool) {
 	outcome := &Outcome{Case: c, Started: time.Now()}
 	w, err := newWorld(c, process, tag, patience)
 	if err != nil {
@@ -37,6 +37,7 @@ func play(c *Case, process *testee.Process, tag string, patience float64) (*Outc
 		return outcome, true
 	}
 	defer w.close()
+	w.fresh = fresh
 	process.Attach(w.board)
 	outcome.Started = w.board.Started()
 	err = w.playSteps()
@@ -67,9 +68,9 @@ func (w *world) playSteps() error {
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(w.stretch(w.c.timeout())):
+	case <-time.After(w.stretch(w.c.timeout() + startBound)):
 		// What the step waits for ends with its own bound; the case does not wait for it.
-		return fmt.Errorf("the case is not through after %v", w.stretch(w.c.timeout()))
+		return fmt.Errorf("the case is not through after %v", w.stretch(w.c.timeout()+startBound))
 	}
 }
 

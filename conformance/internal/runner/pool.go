@@ -65,7 +65,8 @@ func (s *seat) play(c *Case) *Outcome {
 	if own {
 		s.leave()
 	}
-	if s.process == nil {
+	fresh := s.process == nil
+	if fresh {
 		process, err := testee.Start(s.settings.Command)
 		if err != nil {
 			return &Outcome{Case: c, Started: time.Now(), Failure: err.Error()}
@@ -73,7 +74,7 @@ func (s *seat) play(c *Case) *Outcome {
 		s.process = process
 	}
 	s.played++
-	outcome, reusable := play(c, s.process, fmt.Sprintf("%d.%d", s.job, s.played), s.settings.Patience)
+	outcome, reusable := play(c, s.process, fresh, fmt.Sprintf("%d.%d", s.job, s.played), s.settings.Patience)
 	if own || !reusable {
 		s.leave()
 	}

@@ -68,7 +68,7 @@ func TestAFailureThatIsKnownIsNoneAndAPassIsOne(t *testing.T) {
 	}
 	for mutation, bad := range map[string]bool{"": true, "settles_twice": false} {
 		outcomes := runner.Run(load(t, "life/a-message-is-settled"), runner.Settings{
-			Command: []string{testeeBinary(t), "--mutation", mutation}, Jobs: 1, Patience: 1, Known: known})
+			Command: []string{binary, "--mutation", mutation}, Jobs: 1, Patience: 1, Known: known})
 		if outcomes[0].Bad() != bad {
 			t.Errorf("mutation %q: %q is bad: %v", mutation, outcomes[0].Failure, outcomes[0].Bad())
 		}
@@ -77,7 +77,6 @@ func TestAFailureThatIsKnownIsNoneAndAPassIsOne(t *testing.T) {
 
 // The verbs that a case uses wrongly say so, whatever the worker does.
 func TestVerbsSayWhatIsWrongWithThem(t *testing.T) {
-	binary := testeeBinary(t)
 	for name, c := range map[string]struct{ step, says string }{
 		"no such gateway": {"deliver: {gateway: z}", `no gateway "z"`},
 		"no such stream":  {"deliver: {stream: 7}", "no stream 7"},
@@ -108,14 +107,14 @@ func TestWhatMustNotComeFailsTheCase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	outcomes := runner.Run(loaded, runner.Settings{Command: []string{testeeBinary(t)}, Jobs: 1, Patience: 1})
+	outcomes := runner.Run(loaded, runner.Settings{Command: []string{binary}, Jobs: 1, Patience: 1})
 	if !strings.Contains(outcomes[0].Failure, "nothing of the kind must come") {
 		t.Errorf("it says %q", outcomes[0].Failure)
 	}
 }
 
 func TestTheTranscriptHasFramesBothWaysAndEvents(t *testing.T) {
-	outcomes := runner.Run(load(t, "life/a-message-is-settled"), runner.Settings{Command: []string{testeeBinary(t)}, Jobs: 1, Patience: 1})
+	outcomes := runner.Run(load(t, "life/a-message-is-settled"), runner.Settings{Command: []string{binary}, Jobs: 1, Patience: 1})
 	var text strings.Builder
 	for _, entry := range outcomes[0].Transcript {
 		text.WriteString(entry.Text + "\n")

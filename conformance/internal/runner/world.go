@@ -24,6 +24,7 @@ type world struct {
 	tag      string // Makes the names of gates this case's own.
 	dir      string
 	patience float64
+	fresh    bool // The process has served no other case.
 
 	specs     map[string]GatewaySpec
 	names     []string // Of gateways, sorted.
