@@ -61,32 +61,6 @@ std::optional<AdminRole> AdminRoleOf(std::string_view name) {
   return static_cast<AdminRole>(found - kRoles.begin());
 }
 
-bool ReplyGrants::Permits(const ReplyAct& reply, std::string& why) const {
-  thread_local std::vector<std::string_view> reply_room;
-  thread_local std::vector<std::string_view> message_room;
-  const SplitTopic topic(reply.topic, reply_room);
-  const SplitTopic message(reply.message_topic, message_room);
-  for (const Denied& denied : denied_) {
-    if (!denied.filter.Forbids(topic, message)) continue;
-    why = absl::StrCat("the rule '", denied.rule, "' denies replies to '", denied.filter.text(), "'");
-    return false;
-  }
-  const Allowed* nearly = nullptr;
-  for (const Allowed& allowed : allowed_) {
-    if (!allowed.filter.Allows(topic, message)) continue;
-    if (reply.qos <= allowed.qos && (allowed.retain || !reply.retain)) return true;
-    nearly = &allowed;
-  }
-  if (nearly == nullptr) {
-    why = "no rule permits this worker a reply of this topic to this message";
-  } else if (reply.qos > nearly->qos) {
-    why = absl::StrCat("the rule '", nearly->rule, "' permits QoS ", static_cast<int>(nearly->qos), " at most");
-  } else {
-    why = absl::StrCat("the rule '", nearly->rule, "' permits no retained reply");
-  }
-  return false;
-}
-
 bool Grants::Rule::Gives(std::string_view chain) const {
   return std::ranges::any_of(chains, [chain](std::string_view pattern) { return MatchesChainPattern(pattern, chain); });
 }
@@ -96,15 +70,14 @@ bool Grants::MayServe(std::string_view chain) const {
 }
 
 std::shared_ptr<const ReplyGrants> Grants::RepliesTo(std::string_view chain) const {
-  auto replies = std::make_shared<ReplyGrants>();
-  replies->denied_ = denied_;
+  std::vector<ReplyGrants::Allowed> allowed;
   for (const std::shared_ptr<const Rule>& rule : rules_) {
     if (!rule->Gives(chain)) continue;
     for (const ReplyFilter& filter : rule->allow) {
-      replies->allowed_.push_back({.filter = filter, .qos = rule->qos, .retain = rule->retain, .rule = rule->name});
+      allowed.push_back({.filter = filter, .qos = rule->qos, .retain = rule->retain, .rule = rule->name});
     }
   }
-  return replies;
+  return std::make_shared<const ReplyGrants>(std::move(allowed), denied_);
 }
 
 StreamGrants::StreamGrants(std::shared_ptr<const Grants> grants, const std::vector<const Chain*>& chains)

@@ -19,41 +19,12 @@
 #include "server/identity/permission_rule.h"
 #include "server/identity/principal.h"
 #include "server/identity/reply_filter.h"
+#include "server/identity/reply_grants.h"
 #include "server/runtime/mutex.h"
 
 namespace sluice {
 
 struct Chain;
-
-// A reply as far as permission goes.
-struct ReplyAct {
-  std::string_view topic;  // A valid topic name.
-  Qos qos = Qos::kAtMostOnce;
-  bool retain = false;
-  std::string_view message_topic;  // Of the message that it answers.
-};
-
-// Which replies to messages of a chain are permitted. Immutable, hence thread-safe.
-class ReplyGrants {
- public:
-  // Does not allocate unless it refuses; `why` is then said for the worker.
-  bool Permits(const ReplyAct& reply, std::string& why) const;
-
- private:
-  friend class Grants;
-  struct Allowed {
-    ReplyFilter filter;
-    Qos qos;
-    bool retain;
-    std::string rule;
-  };
-  struct Denied {
-    ReplyFilter filter;
-    std::string rule;
-  };
-  std::vector<Allowed> allowed_;
-  std::vector<Denied> denied_;
-};
 
 // What one principal may do. Immutable, hence thread-safe; shared by its streams.
 class Grants {

@@ -77,6 +77,14 @@ absl::StatusOr<ReplyFilter> ReplyFilter::Parse(std::string_view text) {
   return filter;
 }
 
+std::vector<ReplyFilter::FixedLevel> ReplyFilter::fixed_levels() const {
+  std::vector<FixedLevel> fixed;
+  for (size_t i = 0; i < levels_.size() && levels_[i].kind != Level::Kind::kTopic; ++i) {
+    if (levels_[i].kind == Level::Kind::kText) fixed.push_back({.level = i, .text = levels_[i].text});
+  }
+  return fixed;
+}
+
 bool ReplyFilter::MatchesLevel(const Level& level, std::string_view reply_level, const SplitTopic& message,
                                bool in_doubt) {
   for (const Piece& piece : level.pieces) {

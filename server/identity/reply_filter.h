@@ -40,6 +40,14 @@ class ReplyFilter {
     return Matches(reply, message, /*in_doubt=*/true);
   }
 
+  // A text that stands at this level, from 0, of every topic that matches, whichever message is answered.
+  struct FixedLevel {
+    size_t level;
+    std::string_view text;
+  };
+  // In their order; views into this.
+  std::vector<FixedLevel> fixed_levels() const;
+
   // Refers to no message.
   bool fixed() const { return fixed_; }
   const std::string& text() const { return text_; }

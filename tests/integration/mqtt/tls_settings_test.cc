@@ -37,9 +37,8 @@ INSTANTIATE_TEST_SUITE_P(Dialects, TlsSettingsTest, testing::ValuesIn(AllDialect
 
 TEST_P(TlsSettingsTest, ShowsACertificateWhoseKeyIsEncrypted) {
   const CertificateFiles server = authority_.Server();
-  Mosquitto broker({.tls_cert_file = server.cert_file,
-                    .tls_key_file = server.key_file,
-                    .tls_client_ca_file = authority_.ca_file()});
+  Mosquitto broker(
+      {.tls_cert_file = server.cert_file, .tls_key_file = server.key_file, .tls_client_ca_file = authority_.ca_file()});
   const CertificateFiles own = authority_.Client("sluice");
   MqttOptions options = Options(broker.tls_uri("localhost"));
   options.tls.cert_file = own.cert_file;
@@ -66,9 +65,8 @@ TEST_P(TlsSettingsTest, SaysThatThePasswordOfTheKeyCannotBeRead) {
 }
 
 TEST_P(TlsSettingsTest, OffersOnlyTheCiphersThatAreAskedFor) {
-  const TlsServerOptions with_128{.certificate = authority_.Server(),
-                                  .max_version = TLS1_2_VERSION,
-                                  .ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256"};
+  const TlsServerOptions with_128{
+      .certificate = authority_.Server(), .max_version = TLS1_2_VERSION, .ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256"};
   TlsServerOptions with_256 = with_128;
   with_256.ciphers = "ECDHE-ECDSA-AES256-GCM-SHA384";
   const RawServer server;
