@@ -1,7 +1,7 @@
 """Writes what workers say most: settles and replies, as fields of a WorkerFrame.
 
-By hand, since generated code takes longer: five times with Debian 12's protobuf, a little with the newest. Fields that are encoded one
-by one may be joined in any number to a frame: that is how protocol buffers merge.
+By hand, since generated code takes longer: five times with Debian 12's protobuf, a little with the newest. Fields that are
+encoded one by one may be joined in any number to a frame: that is how protocol buffers merge.
 """
 
 from __future__ import annotations
