@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 from collections import Counter
 from typing import Any
 
+import pytest
 from workers import PATIENCE, Events, options, wait
 
 from sluice import EventKind, StatusCode, Worker
+from sluice._session import Session
 from sluice.testing import FakeGateway
 
 
@@ -136,3 +140,36 @@ def test_a_token_never_shows(tmp_path: Any, gateway: FakeGateway) -> None:
         text = events.expect(EventKind.CONNECT_FAILED).text
         assert str(file) in text
         assert "secret" not in text
+
+
+@pytest.mark.parametrize("part", ["take", "gather", "hello_frame", "tick"])
+def test_a_fault_within_the_sdk_is_told_and_connects_again(
+    gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    whole = getattr(Session, part)
+    broken = threading.Event()
+
+    def faulty(session: Session, *given: Any) -> Any:
+        if not broken.is_set():
+            broken.set()
+            raise ZeroDivisionError("a fault")
+        return whole(session, *given)
+
+    monkeypatch.setattr(Session, part, faulty)
+    events = Events()
+    with Worker(gateway.address, "c", lambda _: None, options=options(on_event=events)):
+        failed = events.expect(EventKind.CONNECT_FAILED)
+        assert failed.status.code == StatusCode.INTERNAL
+        assert "a fault" in failed.text
+        gateway.expect_settle(gateway.deliver("c"))
+
+
+def test_an_address_that_does_not_answer_holds_up_a_drain_for_a_second() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # It accepts, and says nothing.
+        events = Events()
+        began = time.monotonic()
+        with Worker(f"127.0.0.1:{silent.getsockname()[1]}", "c", lambda _: None, options=options(on_event=events)):
+            connection, _ = silent.accept()
+        connection.close()
+        assert events.expect(EventKind.CONNECT_FAILED).status.code == StatusCode.CANCELLED
+        assert time.monotonic() - began < PATIENCE

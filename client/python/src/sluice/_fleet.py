@@ -14,7 +14,7 @@ from sluice._arrivals import Arrivals
 from sluice._backoff import Backoff
 from sluice._crew import Crew
 from sluice._leases import NEVER
-from sluice._mailbox import Mailbox
+from sluice._mailbox import Mailbox, Task
 from sluice._options import Event, EventKind
 from sluice._reply import ItemResult, ResultCode
 from sluice._resolver import Resolver
@@ -85,7 +85,7 @@ class Fleet:
                 self._mailbox.begin_round()
                 until = self._round(time.monotonic())
                 for task in self._mailbox.wait(until, time.monotonic):
-                    task()
+                    self._do(task)
             finished = True
         finally:
             resolver.stop()
@@ -94,6 +94,13 @@ class Fleet:
             crew.close(wait=finished, cancel=self._failure is not None or not finished)
         if self._failure is not None:
             raise self._failure
+
+    @staticmethod
+    def _do(task: Task) -> None:
+        try:
+            task()
+        except Exception:  # Of the SDK itself: what else there is to do is not held up.
+            log.exception("a task failed within the SDK")
 
     def stats(self) -> tuple[int, int, int]:
         with self._lock:
@@ -119,7 +126,11 @@ class Fleet:
                     else:
                         wake = min(wake, link.dial_at)
         for stream in list(self._streams):
-            again, lost = stream.session.tick(now)
+            try:
+                again, lost = stream.session.tick(now)
+            except Exception as error:  # Of the SDK itself: told, and connected again.
+                log.exception("the stream to %s failed within the SDK", stream.address)
+                again, lost = NEVER, Status(StatusCode.INTERNAL, f"{type(error).__name__} within the SDK: {error}")
             wake = min(wake, again)
             if lost is not None:
                 stream.cancel(lost)
