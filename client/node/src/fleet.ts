@@ -11,7 +11,8 @@ import { type Lookup, Resolver } from "./resolver.js";
 import { Runner } from "./runner.js";
 import type { ItemResult } from "./settlement.js";
 import { errorText, OK, type Status, type StatusCode, statusText } from "./status.js";
-import { Stream, type StreamListener } from "./stream.js";
+import { Stream } from "./stream.js";
+import type { StreamListener } from "./stream-listener.js";
 import { type Dial, dialer } from "./transport.js";
 
 // A stream that has served this long was no failure: the next pause starts from the first again.

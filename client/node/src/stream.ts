@@ -5,18 +5,18 @@ import { Delivery, DeliveryGroup, type DeliveryOwner } from "./delivery.js";
 import { EarlySends } from "./early-sends.js";
 import { FrameDecoder, type GatewayParts } from "./frame-decoder.js";
 import { MAX_FRAME_ITEMS, writeBegan, writeExtend, writeSettle } from "./frame-encoder.js";
-import { type DeepPartial, type Drain, type Welcome, WorkerFrame } from "./generated/sluice/v1/worker.js";
+import type { DeepPartial, Welcome, WorkerFrame } from "./generated/sluice/v1/worker.js";
 import { LeaseKeeper } from "./lease-keeper.js";
 import type { Settings } from "./options.js";
 import { Outbox } from "./outbox.js";
 import type { SettleTarget } from "./runner.js";
 import type { ItemResult, Reply, Settlement } from "./settlement.js";
 import { errorText, type Status, WorkerError } from "./status.js";
+import type { StreamListener } from "./stream-listener.js";
 import type { Dial, Transport } from "./transport.js";
 import { MalformedError } from "./wire.js";
+import { BEGAN_FEATURE, encodeFrame, helloFrame, refusalOf } from "./worker-frames.js";
 
-const PROTOCOL_VERSION = 1;
-const BEGAN_FEATURE = "began";
 // Nonces tell the Pong that answers our Drain from those of heartbeats.
 const HEARTBEAT_NONCE = 1n;
 const DRAIN_NONCE = 2n;
@@ -27,23 +27,6 @@ const ACTIVE_MS = 1_000;
 const GRACE_MS = 100;
 // How soon after a delivery the window is looked at.
 const LOOK_MS = 50;
-
-/** Whom a stream serves and tells. */
-export interface StreamListener {
-  onConnected(stream: Stream, welcome: Welcome): void;
-  /** The gateway wants the stream to go elsewhere; it ends by itself when what it holds is settled. */
-  onGatewayDrains(stream: Stream, drain: Drain): void;
-  onItemRefused(stream: Stream, what: string): void;
-  onResult: ((result: ItemResult) => void) | undefined;
-  /** Once; nothing after it. */
-  onEnded(stream: Stream, status: Status): void;
-  /** Runs the handlers of a group. */
-  onDeliveries(stream: Stream, group: DeliveryGroup): void;
-  /** flush() is to be called once this turn of the event loop has done its work. */
-  flushSoon(stream: Stream): void;
-  /** tick() is to be called at `when` at the latest. */
-  wakeBy(when: number): void;
-}
 
 /**
  * One stream to one gateway replica. Knows nothing of gRPC.
@@ -126,29 +109,13 @@ export class Stream implements SettleTarget, DeliveryOwner {
         }
         this.#transport = transport;
         // The Welcome tells that it was taken, and nothing is written before.
-        transport.write(this.#hello(), () => undefined);
+        transport.write(helloFrame(this.settings, this.#window), () => undefined);
       },
       (error: unknown) => {
         const code = error instanceof WorkerError ? error.code : "INTERNAL";
         this.#finish({ code, message: errorText(error) });
       },
     );
-  }
-
-  #hello(): Buffer {
-    const { settings } = this;
-    return encode({
-      hello: {
-        minProtocolVersion: PROTOCOL_VERSION,
-        maxProtocolVersion: PROTOCOL_VERSION,
-        workerName: settings.workerName,
-        instance: settings.instance,
-        chains: [...settings.chains],
-        window: { messages: this.#window, bytes: BigInt(settings.windowBytes) },
-        leaseMs: settings.leaseMs,
-        features: [BEGAN_FEATURE],
-      },
-    });
   }
 
   // ---- leaving
@@ -200,7 +167,7 @@ export class Stream implements SettleTarget, DeliveryOwner {
   // ---- sending
 
   #say(frame: DeepPartial<WorkerFrame>): void {
-    const bytes = encode(frame);
+    const bytes = encodeFrame(frame);
     this.#outbox.add((writer) => {
       writer.ensure(bytes.length);
       writer.buffer.set(bytes, writer.pos);
@@ -310,12 +277,15 @@ export class Stream implements SettleTarget, DeliveryOwner {
     this.#suspectedAt = -1;
     const parts = this.#decoder.decode(frame);
     const greeting = this.#phase === "greeting";
-    const refusal = this.#greet(parts);
+    const refusal = refusalOf(parts.welcome, greeting);
     if (refusal !== undefined) {
       this.cancel(refusal);
       return;
     }
-    if (greeting && parts.welcome !== undefined) this.listener.onConnected(this, parts.welcome);
+    if (parts.welcome !== undefined) {
+      this.#greet(parts.welcome);
+      this.listener.onConnected(this, parts.welcome);
+    }
     const group = this.#hold(parts, now);
     for (const id of parts.revokes) this.#lose(id);
     this.#handleControl(parts);
@@ -331,27 +301,12 @@ export class Stream implements SettleTarget, DeliveryOwner {
     this.listener.wakeBy(greeting ? now : Math.min(this.#leases.next, group === undefined ? Infinity : now + LOOK_MS));
   }
 
-  /** Checks that a Welcome comes first and only first. */
-  #greet(parts: GatewayParts): Status | undefined {
-    const { welcome } = parts;
-    const invalid = (message: string): Status => ({ code: "INVALID_ARGUMENT", message });
-    if (this.#phase !== "greeting") {
-      return welcome === undefined ? undefined : invalid("the gateway sent a second Welcome");
-    }
-    if (welcome === undefined) return invalid("the gateway's first frame is not a Welcome");
-    if (welcome.protocolVersion > PROTOCOL_VERSION) {
-      const chosen = String(welcome.protocolVersion);
-      return {
-        code: "FAILED_PRECONDITION",
-        message: `the gateway chose protocol version ${chosen}; this worker speaks version ${String(PROTOCOL_VERSION)}`,
-      };
-    }
+  #greet(welcome: Welcome): void {
     this.#phase = "serving";
     this.#heartbeatMs = Math.min(Math.max(welcome.heartbeatIntervalMs, 1_000), 3_600_000);
     if (welcome.features.includes(BEGAN_FEATURE)) this.#leases.tellBegun();
     if (welcome.maxFrameBytes > 0n) this.#outbox.maxFrameBytes = Number(welcome.maxFrameBytes);
     if (welcome.maxWindow !== undefined && welcome.maxWindow.messages > 0) this.#maxWindow = welcome.maxWindow.messages;
-    return undefined;
   }
 
   #hold(parts: GatewayParts, now: number): DeliveryGroup | undefined {
@@ -471,9 +426,4 @@ export class Stream implements SettleTarget, DeliveryOwner {
     this.cancel({ code: "DEADLINE_EXCEEDED", message: why });
     return Infinity;
   }
-}
-
-function encode(frame: DeepPartial<WorkerFrame>): Buffer {
-  const bytes = WorkerFrame.encode(WorkerFrame.fromPartial(frame)).finish();
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

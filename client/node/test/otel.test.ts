@@ -45,7 +45,11 @@ function fakeProvider(spans: Seen[]): TracerProvider {
       ended: false,
     };
     spans.push(seen);
-    const span = trace.wrapSpanContext({ traceId: parent?.traceId ?? "0".repeat(32), spanId: "b".repeat(16), traceFlags: 1 });
+    const span = trace.wrapSpanContext({
+      traceId: parent?.traceId ?? "0".repeat(32),
+      spanId: "b".repeat(16),
+      traceFlags: 1,
+    });
     return Object.assign(Object.create(span) as Span, {
       setAttribute(key: string, value: unknown) {
         seen.attributes[key] = value;

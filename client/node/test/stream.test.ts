@@ -248,3 +248,47 @@ test("reads no more than its window allows", async () => {
   work.open();
   await stream.expectSettle(600);
 });
+
+test("keeps one stream to each address behind a name, and looks the name up again", async () => {
+  await using gateway = await FakeGateway.start();
+  let found: string[] | Error = new Error("no such name");
+  const asked: string[] = [];
+  const name = `gateway.example:${String(gateway.port)}`;
+  await using running = new RunningWorker([name], () => undefined, {
+    resolver: (host) => {
+      asked.push(host);
+      if (found instanceof Error) throw found;
+      return found;
+    },
+  });
+  const event = await running.event("resolveFailed");
+  assert.equal(event.address, "gateway.example");
+  assert.match(event.text, /^cannot look up gateway.example: NOT_FOUND: no such name; trying again in \d+ ms$/);
+  found = ["127.0.0.1", "127.0.0.1", "::1"]; // IPv4 is preferred.
+  const stream = await gateway.expectStream();
+  assert.equal(new Set(asked).size, 1);
+  await running.event("connected");
+  stream.lose();
+  await gateway.expectStream();
+  assert.equal(gateway.streams.length, 2);
+});
+
+test("a token that cannot be had is an event, and is asked for again", async () => {
+  await using gateway = await FakeGateway.start();
+  let calls = 0;
+  await using running = new RunningWorker(gateway, () => undefined, {
+    token: () => {
+      if (++calls === 1) throw new Error("the vault is closed");
+      return calls === 2 ? "two words" : "good";
+    },
+  });
+  assert.equal((await gateway.expectStream()).authorization, "Bearer good");
+  const failures = running.events.filter(({ kind }) => kind === "connectFailed");
+  assert.deepEqual(
+    failures.map(({ status }) => status),
+    [
+      { code: "UNAVAILABLE", message: "token() failed: the vault is closed" },
+      { code: "UNAVAILABLE", message: "token() holds no token, or more than one" },
+    ],
+  );
+});

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ack, drop, DropError, reject, RejectError, type Reply, retry, RetryError } from "@sluice/worker";
+import { ack, drop, DropError, type Handler, reject, RejectError, type Reply, retry, RetryError } from "@sluice/worker";
 import { FakeGateway } from "@sluice/worker/testing";
 
 import { gate, RunningWorker } from "./support.js";
@@ -73,7 +73,7 @@ test("hands a handler every field of a message", async () => {
 
 test("settles with what a handler returns or throws", async () => {
   await using gateway = await FakeGateway.start();
-  const outcomes: Record<string, () => unknown> = {
+  const outcomes: Record<string, () => ReturnType<Handler>> = {
     nothing: () => undefined,
     reply: () => ({ topic: "t", payload: "p", qos: 1 }),
     list: () => [{ payload: "1" }, { payload: "2" }],
@@ -92,11 +92,11 @@ test("settles with what a handler returns or throws", async () => {
       throw new TypeError("x is not a function");
     },
     noError: () => Promise.reject("a string" as unknown as Error),
-    nonsense: () => 42,
-    nonsenseInside: () => ({ payload: 42 }),
-    nonsenseOutcome: () => ({ outcome: "maybe" }),
+    nonsense: () => 42 as unknown as Reply,
+    nonsenseInside: () => ({ payload: 42 }) as unknown as Reply,
+    nonsenseOutcome: () => ({ outcome: "maybe" }) as unknown as Reply,
   };
-  await using _running = new RunningWorker(gateway, (message) => outcomes[message.text()]?.() as Reply);
+  await using _running = new RunningWorker(gateway, (message) => outcomes[message.text()]?.());
   const settle = async (name: string): Promise<object> => {
     const { outcome, reason, retryAfterMs, replies } = await gateway.expectSettle(
       await gateway.deliver({ payload: name }),

@@ -23,8 +23,6 @@ import type { Waiting } from "./waiting.js";
 
 export type Call = ServerDuplexStream<WorkerFrame, Buffer>;
 
-const NO_CODE = 99; // Of a gateway that is newer than the worker.
-
 /** Numbers deliveries: none is used twice by one gateway. */
 export interface DeliveryIds {
   next: number;
@@ -91,7 +89,7 @@ export class FakeStream {
     leaseMs?: number;
   }): void {
     const known = `CODE_${result.code}` as keyof typeof Result_Code;
-    const code = known in Result_Code ? Result_Code[known] : (NO_CODE as Result_Code);
+    const code = known in Result_Code ? Result_Code[known] : Result_Code.UNRECOGNIZED;
     const { deliveryId = 0, replyId = 0, message = "", leaseMs = 0 } = result;
     this.send({ results: [{ deliveryId: BigInt(deliveryId), replyId: BigInt(replyId), code, message, leaseMs }] });
   }
