@@ -121,6 +121,8 @@ class Sockets {
     const create = credentials._createSecureConnector.bind(credentials);
     credentials._createSecureConnector = (...args) => {
       const connector = create(...args);
+      const wait = connector.waitForReady.bind(connector);
+      connector.waitForReady = () => (this.#closed ? Promise.reject(new Error("the stream has ended")) : wait());
       const connect = connector.connect.bind(connector);
       connector.connect = (socket) => {
         if (this.#closed) socket.destroy();
@@ -131,12 +133,17 @@ class Sockets {
     };
   }
 
+  /** A channel that was closed while it could not connect tries once more, a second later. */
+  forbid(): void {
+    this.#closed = true;
+  }
+
   /**
    * gRPC leaves one open, for good, whose other side has not said a word of HTTP/2. And its cancel() half-closes before
    * it resets, by which a worker would say that it gives its deliveries up.
    */
   close(): void {
-    this.#closed = true;
+    this.forbid();
     for (const socket of this.#open) socket.destroy();
   }
 }
@@ -168,6 +175,7 @@ class GrpcTransport implements Transport {
         events.onFrame(frame);
       }
       this.#ended = true;
+      this.#sockets.forbid();
       this.#client.close();
       // Time for the last frames, which say so to the gateway.
       setTimeout(() => {

@@ -292,3 +292,19 @@ test("a token that cannot be had is an event, and is asked for again", async () 
     ],
   );
 });
+
+test("does not dial when it has not said so", async () => {
+  let connections = 0;
+  const deaf = createServer((socket) => {
+    ++connections;
+    socket.resetAndDestroy();
+  }).listen(0, "127.0.0.1");
+  await once(deaf, "listening");
+  const { port } = deaf.address() as { port: number };
+  const options = { reconnectFirstMs: 60_000, reconnectLongestMs: 60_000 };
+  await using running = new RunningWorker([`127.0.0.1:${String(port)}`], () => undefined, options);
+  await running.event("connectFailed");
+  await new Promise((resolve) => setTimeout(resolve, 1_500)); // gRPC's own first back-off is a second.
+  assert.equal(connections, 1);
+  deaf.close();
+});
