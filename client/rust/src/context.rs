@@ -21,11 +21,26 @@ pub(crate) struct Batch {
 pub struct Context {
     batch: Arc<Batch>,
     index: usize,
+    /// For replies that are sent by it.
+    #[cfg(feature = "otel")]
+    properties: Option<Arc<[(String, String)]>>,
 }
 
 impl Context {
     pub(crate) fn new(batch: Arc<Batch>, index: usize) -> Self {
-        Self { batch, index }
+        Self {
+            batch,
+            index,
+            #[cfg(feature = "otel")]
+            properties: None,
+        }
+    }
+
+    /// The same, with user properties for the replies that are sent by it.
+    #[cfg(feature = "otel")]
+    pub(crate) fn with_properties(mut self, properties: Arc<[(String, String)]>) -> Self {
+        self.properties = Some(properties);
+        self
     }
 
     fn held(&self) -> &Held {
@@ -37,9 +52,15 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`Code::Unavailable`]: the stream has ended, and the message will be delivered again. [`Code::InvalidArgument`]:
-    /// larger than the gateway takes.
+    /// [`Code::Unavailable`]: nobody waits for it, see [`is_abandoned`](Self::is_abandoned); the message will be, or was,
+    /// delivered again. [`Code::InvalidArgument`]: larger than the gateway takes.
     pub async fn send(&self, reply: Reply) -> Result<(), Status> {
+        #[cfg(feature = "otel")]
+        let reply = {
+            let mut reply = reply;
+            crate::otel::add(&mut reply, self.properties.as_deref().unwrap_or_default());
+            reply
+        };
         let stream = &self.batch.stream;
         let max_bytes = stream.max_item_bytes();
         let mut chunk = Chunk {
@@ -51,7 +72,7 @@ impl Context {
             Status::new(Code::InvalidArgument, text)
         })?;
         drop(reply);
-        stream.send_early(&mut chunk).await
+        stream.send_early(&mut chunk, self.held()).await
     }
 
     /// True once nobody waits for the outcome: the stream has ended, or the gateway gave the message to another worker.

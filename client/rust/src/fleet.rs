@@ -1,18 +1,19 @@
 //! All streams of a worker: one to each address that the names stand for, dialled again when it ends. Everything is
 //! decided by the task in `run`; others leave notes.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod told;
+
+use std::collections::BTreeMap;
 use std::future::{poll_fn, Future};
 use std::net::SocketAddr;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::pin::pin;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 
 use crate::address::{choose, Address, Target};
@@ -21,80 +22,16 @@ use crate::backoff::Backoff;
 use crate::core::Terms;
 use crate::event::{Event, EventKind};
 use crate::leases::earlier;
+use crate::notes::{Note, Notes};
 use crate::options::Options;
 use crate::pool::Pool;
-use crate::proto;
 use crate::reader;
-use crate::resolver::{resolve_forever, Lookup};
+use crate::resolver::resolve_forever;
 use crate::status::{Code, Status};
 use crate::stream::Stream;
 
-/// A stream that has served this long was no failure: the next pause starts from the first again.
-const STEADY: Duration = Duration::from_secs(5);
 /// What a handler on the reader's task is taken to need until it is known.
 const AT_FIRST: Duration = Duration::from_millis(5);
-
-/// What others tell the fleet.
-pub(crate) enum Note {
-    Connected(Arc<Stream>, proto::Welcome),
-    GatewayDrains(Arc<Stream>, String),
-    ItemRefused(Arc<Stream>, String),
-    Ended(Arc<Stream>, Status),
-    /// Of the target with this index; the next look-up follows after the pause.
-    Found(usize, Lookup, Duration),
-    Drain,
-    Stop,
-}
-
-/// Where notes are left, and when the fleet is to look at the clock next.
-#[derive(Clone)]
-pub(crate) struct Notes {
-    pub sender: UnboundedSender<Note>,
-    pub alarm: Arc<Alarm>,
-}
-
-impl Notes {
-    pub(crate) fn send(&self, note: Note) {
-        // Where the fleet is gone, nobody wants to know.
-        let _ = self.sender.send(note);
-    }
-}
-
-/// When the fleet is to look at the clock next. Cheap to set when it will anyway: it is set for every frame.
-pub(crate) struct Alarm {
-    made: Instant,
-    /// Nanoseconds since then.
-    at: AtomicU64,
-    changed: Notify,
-}
-
-impl Alarm {
-    pub(crate) fn new() -> Self {
-        Self {
-            made: Instant::now(),
-            at: AtomicU64::new(u64::MAX),
-            changed: Notify::new(),
-        }
-    }
-
-    pub(crate) fn wake_by(&self, when: Instant) {
-        let nanos = when.saturating_duration_since(self.made).as_nanos();
-        let nanos = u64::try_from(nanos).unwrap_or(u64::MAX);
-        if nanos < self.at.load(Ordering::Relaxed) && nanos < self.at.fetch_min(nanos, Ordering::Relaxed) {
-            self.changed.notify_one();
-        }
-    }
-
-    /// Forgets the earlier calls: those from now on count. To be called before deadlines are looked at.
-    fn begin_round(&self) {
-        self.at.store(u64::MAX, Ordering::Relaxed);
-    }
-
-    fn at(&self) -> Option<Instant> {
-        let nanos = self.at.load(Ordering::Relaxed);
-        (nanos != u64::MAX).then(|| self.made + Duration::from_nanos(nanos))
-    }
-}
 
 /// One replica.
 struct Link {
@@ -356,142 +293,6 @@ impl Fleet {
         self.streams.insert(self.last_serial, serving);
         self.tasks
             .spawn(reader::serve(stream, Arc::clone(&self.options), Arc::clone(&self.pool)));
-    }
-
-    // ---- what streams tell
-
-    fn link_of(&mut self, stream: &Stream) -> Option<&mut Link> {
-        let link = self.links.get_mut(&stream.address.socket);
-        link.filter(|link| link.stream == Some(stream.serial))
-    }
-
-    fn on_connected(&mut self, stream: &Stream, welcome: &proto::Welcome) {
-        if let Some(serving) = self.streams.get_mut(&stream.serial) {
-            serving.connected = Some(Instant::now());
-            self.connected.fetch_add(1, Ordering::Relaxed);
-        }
-        let address = stream.address.to_string();
-        let chains: Vec<&str> = welcome
-            .accepted_chains
-            .iter()
-            .map(|chain| chain.chain.as_str())
-            .collect();
-        let text = format!(
-            "connected to gateway {} at {address} (session {}), serving {}",
-            welcome.gateway,
-            welcome.session_id,
-            chains.join(", ")
-        );
-        self.raise(EventKind::Connected, &address, &Status::ok(), text, None);
-        for refused in &welcome.refused_chains {
-            let text = format!(
-                "gateway {address} delivers nothing from chain {}: {}",
-                refused.chain, refused.reason
-            );
-            self.raise(EventKind::ChainRefused, &address, &Status::ok(), text, None);
-        }
-    }
-
-    fn on_gateway_drains(&mut self, stream: &Stream, reason: &str) {
-        let address = stream.address.to_string();
-        let why = if reason.is_empty() {
-            String::new()
-        } else {
-            format!(": {reason}")
-        };
-        let text = format!("gateway {address} drains{why}");
-        self.raise(EventKind::Draining, &address, &Status::ok(), text, None);
-        let now = Instant::now();
-        let connected = self.streams.get(&stream.serial).and_then(|serving| serving.connected);
-        let leaving = self.leaving;
-        if let Some(link) = self.link_of(stream).filter(|_| !leaving) {
-            // The next stream does not wait for this one's last handlers.
-            link.stream = None;
-            link.dial_at = now;
-            // Taking leave is no failure. Of one that hardly came, the next waits a little all the same.
-            link.backoff.reset();
-            if connected.is_none_or(|since| now - since < STEADY) {
-                link.dial_at = now + link.backoff.next(Code::Unavailable);
-            }
-            if !link.wanted {
-                self.links.remove(&stream.address.socket);
-            }
-        }
-    }
-
-    fn on_ended(&mut self, stream: &Stream, status: &Status) {
-        let now = Instant::now();
-        let address = stream.address.to_string();
-        let connected = self
-            .streams
-            .remove(&stream.serial)
-            .and_then(|serving| serving.connected);
-        if connected.is_some() {
-            self.connected.fetch_sub(1, Ordering::Relaxed);
-        }
-        let leaving = self.leaving;
-        let mut pause = None;
-        if let Some(link) = self.link_of(stream) {
-            link.stream = None;
-            if leaving || !link.wanted {
-                self.links.remove(&stream.address.socket);
-            } else {
-                if connected.is_some_and(|since| now - since >= STEADY) {
-                    link.backoff.reset();
-                }
-                let after = link.backoff.next(status.code());
-                link.dial_at = now + after;
-                pause = Some(after);
-            }
-        }
-        let (kind, text) = match connected {
-            Some(_) => (EventKind::Disconnected, format!("the stream ended to {address}")),
-            None => (EventKind::ConnectFailed, format!("no stream to {address}")),
-        };
-        self.raise(kind, &address, status, text, pause);
-    }
-
-    // ---- what names stand for
-
-    fn on_found(&mut self, target: usize, lookup: Lookup, again: Duration) {
-        match lookup {
-            Ok(addresses) => {
-                self.lookup_errors[target] = None;
-                self.found[target] = addresses;
-                self.follow_names();
-            }
-            // Said once until it changes: it is tried again every few seconds.
-            Err(status) if self.lookup_errors[target].as_ref() != Some(&status) => {
-                let host = self.targets[target].host.clone();
-                let text = format!("cannot look up {host}");
-                self.raise(EventKind::ResolveFailed, &host, &status, text, Some(again));
-                self.lookup_errors[target] = Some(status);
-            }
-            Err(_) => {}
-        }
-    }
-
-    fn follow_names(&mut self) {
-        let mut wanted = BTreeSet::new();
-        for address in self.found.iter().flatten() {
-            // The same replica under two names is one.
-            if wanted.insert(address.socket) {
-                let backoff = Backoff::new(self.options.reconnect_first, self.options.reconnect_longest);
-                let link = self.links.entry(address.socket).or_insert_with(|| Link {
-                    address: address.clone(),
-                    backoff,
-                    stream: None,
-                    dial_at: Instant::now(),
-                    wanted: true,
-                });
-                link.wanted = true;
-            }
-        }
-        // A stream that still works is left alone: its gateway drains it when it goes.
-        self.links.retain(|replica, link| {
-            link.wanted = wanted.contains(replica);
-            link.wanted || link.stream.is_some()
-        });
     }
 
     // ---- the end

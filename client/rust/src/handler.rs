@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use crate::context::Context;
 use crate::message::Message;
-use crate::pool::{self, Job, Pool};
+use crate::pool::{Job, Pool};
+use crate::runner;
 use crate::settlement::{IntoSettlement, Settlement};
 
 /// What becomes of a message: `async fn(Message) -> T` or `async fn(Message, Context) -> T`, where `T` is
@@ -85,15 +86,15 @@ impl<H: Handler<A>, A: 'static> Erased for Typed<H, A> {
     }
 
     fn runner(self: Arc<Self>, pool: Arc<Pool>) -> BoxFuture<()> {
-        Box::pin(pool::work(self, pool, None))
+        Box::pin(runner::work(self, pool, None))
     }
 
     fn here(self: Arc<Self>, pool: Arc<Pool>, job: Job) -> BoxFuture<()> {
-        Box::pin(pool::work_off(self, pool, job))
+        Box::pin(runner::work_off(self, pool, job))
     }
 
     fn at_once(self: Arc<Self>, pool: &Arc<Pool>, job: Job, cx: &mut std::task::Context<'_>) {
-        pool::work_at_once(&self, pool, job, cx);
+        runner::work_at_once(&self, pool, job, cx);
     }
 }
 

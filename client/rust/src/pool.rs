@@ -5,27 +5,20 @@
 //! stream's reader is the runner. A runner that waits for its handler sees to it that another takes what is left; one
 //! that a handler blocks is noticed by the fleet's clock within a millisecond.
 
-use std::any::Any;
 use std::collections::VecDeque;
 use std::future::{poll_fn, Future};
-use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::task::{Context as TaskContext, Poll};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
 use crate::auto_window::HandlerTime;
-use crate::context::{Batch, Context};
-use crate::encode::{self, TooLarge};
-use crate::fleet::Alarm;
-use crate::handler::{Erased, Handler, Typed};
-use crate::leases::Group;
+use crate::context::Batch;
+use crate::handler::Erased;
 use crate::message::Message;
-use crate::outbox::{Chunk, MAX_ITEMS};
-use crate::settlement::{IntoSettlement, Settlement};
+use crate::notes::Alarm;
 use crate::stream::lock;
 
 /// Work that takes less than a few wake-ups is better done by one runner than by two.
@@ -33,10 +26,6 @@ const WORTH_A_RUNNER: Duration = Duration::from_micros(50);
 /// Below, what runners do about a message costs more than the handler, and they only get in each other's way.
 const CHEAP: Duration = Duration::from_micros(5);
 const PATIENCE: Duration = Duration::from_millis(1);
-/// Settles that gather are handed to the stream when they grow this large.
-const SEND_AT: usize = 64 << 10;
-/// So long a runner goes on without letting others have its thread.
-const TURN: Duration = Duration::from_micros(500);
 
 /// Messages of one frame that no handler has begun.
 pub(crate) struct Job {
@@ -66,7 +55,7 @@ pub(crate) struct Pool {
     handler: OnceLock<Arc<dyn Erased>>,
     alarm: Arc<Alarm>,
     /// How long a handler keeps its thread until it is ready, or waits. Zero: not known yet.
-    poll_time: HandlerTime,
+    pub poll_time: HandlerTime,
     /// How long a message takes in all.
     pub time: HandlerTime,
     pub received: AtomicU64,
@@ -105,7 +94,7 @@ impl Pool {
         self.slots
     }
 
-    fn is_cheap(&self) -> bool {
+    pub(crate) fn is_cheap(&self) -> bool {
         let known = self.poll_time.get();
         !known.is_zero() && known < CHEAP
     }
@@ -190,7 +179,7 @@ impl Pool {
         Some(now + PATIENCE)
     }
 
-    fn spawn(&self, runner: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn(&self, runner: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = lock(&self.tasks);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(runner);
@@ -212,7 +201,7 @@ impl Pool {
     }
 
     /// Something to do for a runner: a job, or one message of it where that takes long. `None`: its slot is free again.
-    fn claim(&self) -> Option<Job> {
+    pub(crate) fn claim(&self) -> Option<Job> {
         let whole = self.is_cheap();
         let mut queue = lock(&self.queue);
         let Some(front) = queue.jobs.front_mut() else {
@@ -235,7 +224,7 @@ impl Pool {
     }
 
     /// A runner will wait for its handler: `rest` is for others.
-    fn wait_begins(self: &Arc<Self>, rest: Job) {
+    pub(crate) fn wait_begins(self: &Arc<Self>, rest: Job) {
         let start = {
             let mut queue = lock(&self.queue);
             queue.waiting += 1;
@@ -253,12 +242,12 @@ impl Pool {
         }
     }
 
-    fn wait_ends(&self) {
+    pub(crate) fn wait_ends(&self) {
         lock(&self.queue).waiting -= 1;
     }
 
     /// The reader was the runner of one job. What came meanwhile is another's.
-    fn leave(self: &Arc<Self>) {
+    pub(crate) fn leave(self: &Arc<Self>) {
         let more = {
             let mut queue = lock(&self.queue);
             let more = !queue.jobs.is_empty();
@@ -267,260 +256,6 @@ impl Pool {
         };
         if more {
             self.spawn(self.handler().runner(Arc::clone(self)));
-        }
-    }
-}
-
-/// Settles on their way to a stream.
-struct Settles<'a> {
-    pool: &'a Pool,
-    stream: Option<Arc<Batch>>,
-    chunk: Chunk,
-    finished: Vec<Arc<Group>>,
-    through: u64,
-}
-
-impl<'a> Settles<'a> {
-    fn new(pool: &'a Pool) -> Self {
-        Self {
-            pool,
-            stream: None,
-            chunk: Chunk::default(),
-            finished: Vec::new(),
-            through: 0,
-        }
-    }
-
-    /// What follows is of this batch.
-    fn turn_to(&mut self, batch: &Arc<Batch>) {
-        if self
-            .stream
-            .as_ref()
-            .is_some_and(|now| !Arc::ptr_eq(&now.stream, &batch.stream))
-        {
-            self.flush();
-        }
-        self.stream = Some(Arc::clone(batch));
-    }
-
-    /// A handler has come to its end; `None`: it was never called, since its delivery was lost before.
-    fn through(&mut self, batch: &Batch, index: usize, settlement: Option<&Settlement>) {
-        if let Some(settlement) = settlement {
-            let held = &batch.group.deliveries[index];
-            if held.finish() {
-                self.put(batch, held.id, held.window_bytes, settlement);
-            }
-            self.through += 1;
-        }
-        if batch.group.one_is_through() {
-            self.finished.push(Arc::clone(&batch.group));
-        }
-    }
-
-    fn put(&mut self, batch: &Batch, delivery_id: u64, window_bytes: u64, settlement: &Settlement) {
-        let max_bytes = batch.stream.max_item_bytes();
-        let items = encode::items_of_settle(settlement);
-        if self.chunk.items + items > MAX_ITEMS {
-            self.flush();
-        }
-        let before = self.chunk.bytes.len();
-        let too_large = items > MAX_ITEMS
-            || encode::put_settle(&mut self.chunk.bytes, delivery_id, settlement, max_bytes) == Err(TooLarge);
-        let items = if too_large {
-            let why = TooLarge::text("the handler's replies are larger", max_bytes);
-            batch.stream.report_refused(why.clone());
-            let _ = encode::put_settle(&mut self.chunk.bytes, delivery_id, &Settlement::reject(why), usize::MAX);
-            1
-        } else {
-            items
-        };
-        if self.chunk.bytes.len() > max_bytes && before > 0 {
-            // Each fits into a frame, both do not.
-            let last = self.chunk.bytes.split_off(before);
-            self.flush();
-            self.chunk.bytes = last;
-        }
-        self.chunk.items += items;
-        self.chunk.settled += 1;
-        self.chunk.settled_bytes += window_bytes;
-        if self.chunk.bytes.len() >= SEND_AT {
-            self.flush();
-        }
-    }
-
-    fn flush(&mut self) {
-        self.pool
-            .settled
-            .fetch_add(std::mem::take(&mut self.through), Ordering::Relaxed);
-        if self.chunk.is_empty() && self.finished.is_empty() {
-            return;
-        }
-        if let Some(batch) = &self.stream {
-            batch.stream.send(&mut self.chunk, &mut self.finished);
-        }
-    }
-}
-
-/// A handler's work on one message, in memory that the next one uses again.
-type Slot<F> = Pin<Box<Option<F>>>;
-
-fn panic_text(panic: &(dyn Any + Send)) -> Settlement {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    Settlement::retry(text.unwrap_or_else(|| "the handler panicked".to_owned()))
-}
-
-/// Polls the work in the slot, and empties it when it is ready or has panicked.
-fn poll_slot<T: IntoSettlement, F: Future<Output = T>>(
-    slot: &mut Slot<F>,
-    cx: &mut TaskContext<'_>,
-) -> Poll<Settlement> {
-    let polled = catch_unwind(AssertUnwindSafe(|| {
-        let work = slot.as_mut().as_pin_mut();
-        let settlement = work.map(|work| work.poll(cx).map(IntoSettlement::into_settlement));
-        if settlement != Some(Poll::Pending) {
-            slot.set(None);
-        }
-        settlement
-    }));
-    match polled {
-        Ok(settlement) => settlement.unwrap_or_else(|| Poll::Ready(Settlement::default())),
-        Err(panic) => {
-            // What is left of the work may panic when it is dropped, too.
-            let _ = catch_unwind(AssertUnwindSafe(|| slot.set(None)));
-            Poll::Ready(panic_text(panic.as_ref()))
-        }
-    }
-}
-
-/// Works the job off until it is through, or a handler waits: that one's index.
-fn advance<H: Handler<A>, A: 'static>(
-    typed: &Typed<H, A>,
-    job: &mut Job,
-    settles: &mut Settles<'_>,
-    slot: &mut Slot<H::Future>,
-    cx: &mut TaskContext<'_>,
-) -> Option<usize> {
-    let before = Instant::now();
-    let mut ran = 0;
-    let mut waits = None;
-    for message in job.messages.by_ref() {
-        let index = job.index;
-        job.index += 1;
-        if !job.batch.stream.is_alive() || !job.batch.group.deliveries[index].begin() {
-            settles.through(&job.batch, index, None);
-            continue;
-        }
-        ran += 1;
-        let context = Context::new(Arc::clone(&job.batch), index);
-        let begun = catch_unwind(AssertUnwindSafe(|| {
-            slot.set(Some(typed.handler.call(message, context)));
-        }));
-        let polled = match begun {
-            Ok(()) => poll_slot(slot, cx),
-            Err(panic) => Poll::Ready(panic_text(panic.as_ref())),
-        };
-        match polled {
-            Poll::Ready(settlement) => settles.through(&job.batch, index, Some(&settlement)),
-            Poll::Pending => {
-                waits = Some(index);
-                break;
-            }
-        }
-    }
-    if ran > 0 {
-        let each = before.elapsed() / ran;
-        settles.pool.poll_time.add(each);
-        if waits.is_none() {
-            settles.pool.time.add(each);
-        }
-    }
-    waits
-}
-
-/// Waits for the handler in the slot, and settles.
-async fn wait_for<T: IntoSettlement, F: Future<Output = T>>(
-    batch: &Arc<Batch>,
-    index: usize,
-    slot: &mut Slot<F>,
-    settles: &mut Settles<'_>,
-) {
-    let since = Instant::now();
-    let settlement = poll_fn(|cx| poll_slot(slot, cx)).await;
-    settles.pool.time.add(since.elapsed());
-    settles.turn_to(batch);
-    settles.through(batch, index, Some(&settlement));
-}
-
-/// A runner: takes jobs until there are none. Begins with a handler that a reader has begun, if there is one.
-pub(crate) async fn work<H: Handler<A>, A: 'static>(
-    typed: Arc<Typed<H, A>>,
-    pool: Arc<Pool>,
-    begun: Option<(Arc<Batch>, usize, Slot<H::Future>)>,
-) {
-    let mut settles = Settles::new(&pool);
-    let mut slot: Slot<H::Future> = Box::pin(None);
-    if let Some((batch, index, mut begun)) = begun {
-        wait_for(&batch, index, &mut begun, &mut settles).await;
-        pool.wait_ends();
-        settles.flush();
-        slot = begun;
-    }
-    let mut turn = Instant::now();
-    while let Some(mut job) = pool.claim() {
-        settles.turn_to(&job.batch);
-        let waits = poll_fn(|cx| Poll::Ready(advance(&typed, &mut job, &mut settles, &mut slot, cx))).await;
-        if let Some(index) = waits {
-            settles.flush();
-            let batch = Arc::clone(&job.batch);
-            pool.wait_begins(job);
-            wait_for(&batch, index, &mut slot, &mut settles).await;
-            pool.wait_ends();
-        }
-        if !pool.is_cheap() {
-            settles.flush();
-        }
-        if turn.elapsed() >= TURN {
-            settles.flush();
-            tokio::task::yield_now().await;
-            turn = Instant::now();
-        }
-    }
-    settles.flush();
-}
-
-/// Works a job off on the reader's task: there are no slots.
-pub(crate) async fn work_off<H: Handler<A>, A: 'static>(typed: Arc<Typed<H, A>>, pool: Arc<Pool>, mut job: Job) {
-    let mut settles = Settles::new(&pool);
-    let mut slot: Slot<H::Future> = Box::pin(None);
-    settles.turn_to(&job.batch);
-    while let Some(index) = poll_fn(|cx| Poll::Ready(advance(&typed, &mut job, &mut settles, &mut slot, cx))).await {
-        settles.flush();
-        let batch = Arc::clone(&job.batch);
-        wait_for(&batch, index, &mut slot, &mut settles).await;
-    }
-    settles.flush();
-}
-
-/// Works a job of cheap handlers off on the reader's task, which holds a slot. One that waits all the same goes on in a
-/// runner, which takes the slot over, and so does what comes after it.
-pub(crate) fn work_at_once<H: Handler<A>, A: 'static>(
-    typed: &Arc<Typed<H, A>>,
-    pool: &Arc<Pool>,
-    mut job: Job,
-    cx: &mut TaskContext<'_>,
-) {
-    let mut settles = Settles::new(pool);
-    let mut slot: Slot<H::Future> = Box::pin(None);
-    settles.turn_to(&job.batch);
-    let waits = advance(typed, &mut job, &mut settles, &mut slot, cx);
-    settles.flush();
-    match waits {
-        None => pool.leave(),
-        Some(index) => {
-            let begun = (Arc::clone(&job.batch), index, slot);
-            pool.wait_begins(job);
-            pool.spawn(work(Arc::clone(typed), Arc::clone(pool), Some(begun)));
         }
     }
 }

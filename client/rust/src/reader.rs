@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::connect;
 use crate::context::Batch;
 use crate::decode;
-use crate::fleet::Note;
+use crate::notes::Note;
 use crate::options::Options;
 use crate::pool::{Job, Pool};
 use crate::reply::{ItemResult, ResultCode};
@@ -37,10 +37,11 @@ async fn unless_cancelled<T>(stream: &Stream, work: impl Future<Output = Result<
     let mut work = pin!(work);
     let mut cancelled = pin!(stream.cancelled());
     poll_fn(|cx| {
-        if let Poll::Ready(done) = work.as_mut().poll(cx) {
-            return Poll::Ready(done);
+        // First: what cancels the stream breaks the work, too, and is the better reason.
+        if let Poll::Ready(why) = cancelled.as_mut().poll(cx) {
+            return Poll::Ready(Err(why));
         }
-        cancelled.as_mut().poll(cx).map(Err)
+        work.as_mut().poll(cx)
     })
     .await
 }

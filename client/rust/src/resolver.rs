@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crate::address::{choose, Address, Target};
 use crate::backoff::Backoff;
-use crate::fleet::{Note, Notes};
-use crate::options::{Family, Resolver};
+use crate::notes::{Note, Notes};
+use crate::options::Family;
+use crate::sources::Resolver;
 use crate::status::{Code, Status};
 
 /// What became of one look-up.

@@ -12,8 +12,8 @@ use tokio::sync::Notify;
 use crate::address::Address;
 use crate::core::{Core, Out, Taken, Terms};
 use crate::decode::GatewayParts;
-use crate::fleet::{Note, Notes};
-use crate::leases::{Group, Running};
+use crate::leases::{Group, Held, Running};
+use crate::notes::{Note, Notes};
 use crate::outbox::{Chunk, Frame};
 use crate::status::{Code, Status};
 
@@ -226,22 +226,26 @@ impl Stream {
     }
 
     /// The same for replies ahead of their settle, under the bound on unsent bytes.
-    pub(crate) async fn send_early(&self, chunk: &mut Chunk) -> Result<(), Status> {
+    pub(crate) async fn send_early(&self, chunk: &mut Chunk, held: &Held) -> Result<(), Status> {
         let len = chunk.bytes.len();
         let limit = self.send_buffer_bytes;
-        let sent = self.until(|| {
+        let mut lost = false;
+        let over = self.until(|| {
             self.change(|core| {
-                let room = core.has_room(len, limit);
+                lost = held.is_lost();
+                let room = !lost && core.has_room(len, limit);
                 if room {
                     core.append(chunk);
                 }
-                room
+                room || lost
             })
         });
-        if sent.await {
-            return Ok(());
-        }
-        Err(Status::new(Code::Unavailable, "the stream has ended"))
+        let text = match over.await {
+            true if !lost => return Ok(()),
+            true => "the gateway has given the message to another worker",
+            false => "the stream has ended",
+        };
+        Err(Status::new(Code::Unavailable, text))
     }
 
     /// Returns when `condition` holds, or false: the stream has ended.

@@ -9,8 +9,9 @@ use std::task::Poll;
 
 use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver};
 
-use crate::fleet::{Alarm, Fleet, Note, Notes};
+use crate::fleet::Fleet;
 use crate::handler::{layered, Erased, Handler, Middleware, Typed};
+use crate::notes::{Alarm, Note, Notes};
 use crate::options::Options;
 use crate::pool::Pool;
 use crate::signals;

@@ -231,10 +231,14 @@ async fn a_handler_hears_that_nobody_waits_for_it() {
     let id = stream.deliver(delivery("t", "x"));
     assert_eq!(stream.expect_began().await, id);
     stream.revoke(id);
-    assert_eq!(tells.recv().await.unwrap(), Ok(()));
+    assert_eq!(tells.recv().await.unwrap(), Err(Code::Unavailable));
     let id = stream.deliver(delivery("t", "x"));
     assert_eq!(stream.expect_began().await, id);
-    assert_eq!(stream.pending()[0], 0, "what was revoked is not settled");
+    assert_eq!(
+        stream.pending(),
+        [0; 4],
+        "what was revoked is neither settled nor replied to"
+    );
     stream.lose_stream();
     assert_eq!(tells.recv().await.unwrap(), Err(Code::Unavailable));
     worker.drain();

@@ -154,10 +154,11 @@ async fn to_a_gateways_drain_it_connects_again_and_finishes_the_old_stream_besid
 async fn a_drain_ends_at_its_timeout_and_a_stop_at_once() {
     for by_drain in [true, false] {
         let gateway = FakeGateway::start().await;
-        let options = Options {
+        let mut options = Options {
             drain_timeout: Duration::from_millis(80),
             ..gateway.options()
         };
+        let events = Events::of(&mut options);
         let worker = Worker::new(options, |_: Message, context: sluice_worker::Context| async move {
             context.abandoned().await;
         });
@@ -176,6 +177,7 @@ async fn a_drain_ends_at_its_timeout_and_a_stop_at_once() {
             Code::Cancelled
         };
         assert_eq!(running.await.unwrap().unwrap_err().code(), code);
+        assert_eq!(events.expect(EventKind::Disconnected).await.code, code);
         stream.expect_loss().await;
         assert_eq!(stream.pending()[0], 0);
     }

@@ -28,6 +28,7 @@
 //! # }
 //! ```
 
+mod heard;
 mod server;
 mod stream;
 
@@ -40,7 +41,8 @@ use tokio::task::JoinHandle;
 
 use crate::options::{Options, Security};
 pub use crate::proto::{Delivery, Hello, Welcome};
-pub use stream::{FakeStream, Settled};
+pub use heard::Settled;
+pub use stream::FakeStream;
 
 /// So long an `expect_…` waits before it panics.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -9,7 +9,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::stream::{FakeStream, Heard};
+use super::heard::Heard;
+use super::stream::FakeStream;
 use crate::proto::{GatewayFrame, WorkerFrame};
 use crate::status::Status;
 
