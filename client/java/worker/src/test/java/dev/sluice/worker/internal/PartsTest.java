@@ -124,6 +124,15 @@ class PartsTest {
   }
 
   @Test
+  void threadsOfHandlersAreVirtualWhereThereAreSome() throws Exception {
+    Thread thread = Threads.forHandlers().newThread(() -> {});
+    assertTrue(thread.isDaemon());
+    if (Runtime.version().feature() >= 21) {
+      assertEquals(true, Thread.class.getMethod("isVirtual").invoke(thread));
+    }
+  }
+
+  @Test
   void whatEndsAFrameIsFollowedByAnother() {
     Outbox outbox = new Outbox();
     Chunk last = chunk(10, 0);
