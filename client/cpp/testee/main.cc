@@ -1,4 +1,5 @@
 // sluice-testee: a worker that the conformance suite drives over standard input and output (docs/conformance.md).
+#include <exception>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -62,13 +63,11 @@ class Testee {
 }  // namespace sluice::testee
 
 int main() {
-  sluice::testee::Testee testee;
-  for (std::string line; std::getline(std::cin, line);) {
-    const auto command = sluice::testee::Json::parse(line, nullptr, false);
-    if (!command.is_object()) {
-      std::cerr << "sluice-testee: not a command: " << line << "\n";
-      return 2;
-    }
-    testee.Do(command);
+  try {
+    sluice::testee::Testee testee;
+    for (std::string line; std::getline(std::cin, line);) testee.Do(sluice::testee::Json::parse(line));
+  } catch (const std::exception& error) {
+    std::cerr << "sluice-testee: " << error.what() << "\n";
+    return 2;
   }
 }

@@ -42,6 +42,7 @@ client::Reply ToReply(const Json& json) {
 std::vector<client::Reply> ToReplies(const Json& json) {
   std::vector<client::Reply> replies;
   if (json.is_array()) {
+    replies.reserve(json.size());
     for (const Json& one : json) replies.push_back(ToReply(one));
   } else {
     replies.push_back(ToReply(json));
