@@ -88,9 +88,11 @@ def asked():
             yield rule["expr"], set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"])), rule["alert"]
 
 
-def test_dashboard_and_alerts_ask_for_metrics_and_labels_that_a_gateway_has(world):
+def test_dashboard_and_alerts_ask_for_metrics_and_labels_that_a_gateway_has(world, tmp_path):
     broker = world.broker()
-    gateway = world.gateway(broker, {"in": "c"})
+    rules = tmp_path / "rules.yaml"
+    rules.write_text('permissions: [{name: all, who: ["*"], chains: ["*"]}]')
+    gateway = world.gateway(broker, {"in": "c"}, permissionsFile=str(rules))
     world.client(broker).publish("in", b"x")  # A chain has its metrics from its first message on.
     gateway.wait_metric("sluice_backlog_messages", lambda backlog: backlog == 1)
     target = {"namespace", "pod", "instance", "job"}  # Prometheus adds them.

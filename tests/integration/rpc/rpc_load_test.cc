@@ -137,6 +137,7 @@ TEST_F(RpcTest, ManyStreamsOverManyConnectionsAndLoops) {
   for (std::thread& client : clients) client.join();
   EXPECT_EQ(good, 6 * 20 * 20);
   EXPECT_EQ(server_->calls(), 0);
+}
 
 }  // namespace
 }  // namespace sluice::rpc
