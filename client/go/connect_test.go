@@ -67,7 +67,8 @@ func (a *authority) write(name, kind string, content []byte) {
 func (a *authority) issue(name string) tls.Certificate {
 	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	template := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
-		NotAfter: time.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
+		IPAddresses: []net.IP{net.IPv6loopback},
+		NotAfter:    time.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
 	a.write(name+".crt", "CERTIFICATE", must(x509.CreateCertificate(rand.Reader, template, a.certificate, key.Public(), a.key)))
 	a.write(name+".key", "PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(key)))
 	return must(tls.LoadX509KeyPair(a.path(name+".crt"), a.path(name+".key")))
@@ -110,6 +111,22 @@ func TestAGatewayOfAnotherNameIsRefused(t *testing.T) {
 		sluice.WithOnEvent(func(e sluice.Event) { events <- e }))
 	if event := <-events; event.Kind != sluice.EventConnectFailed || !strings.Contains(event.Text, "other") {
 		t.Fatalf("heard of %v: %s", event.Kind, event.Text)
+	}
+}
+
+func TestAnIPv6AddressIsCheckedAgainstTheCertificate(t *testing.T) {
+	if probe, err := net.Listen("tcp", "[::1]:0"); err != nil {
+		t.Skip("no IPv6 here")
+	} else {
+		_ = probe.Close()
+	}
+	a := newAuthority(t)
+	g := sluicetest.NewGateway(t, sluicetest.WithAddress("[::1]:0"),
+		sluicetest.WithCredentials(credentials.NewServerTLSFromCert(new(a.issue("gateway")))))
+	sluicetest.Run(t, g, acks, sluice.WithSecurity(sluice.SecurityTLS), sluice.WithTLS(sluice.TLS{CAFile: a.path("ca.pem")}))
+	stream := g.NextStream()
+	if authority := stream.Metadata.Get(":authority"); len(authority) != 1 || authority[0] != g.Address() {
+		t.Fatalf("the call is for %q", authority)
 	}
 }
 

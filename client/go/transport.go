@@ -7,7 +7,9 @@ import (
 	"crypto/x509"
 	"fmt"
 	"math"
+	"net"
 	"os"
+	"strconv"
 	"strings"
 
 	"google.golang.org/grpc"
@@ -74,8 +76,13 @@ func dial(o *options, address target.Address) (*grpc.ClientConn, error) {
 			return nil, err
 		}
 		// The address is dialled by number, the certificate is checked against the name.
-		dialOptions = append(dialOptions, grpc.WithTransportCredentials(credentials.NewTLS(config)),
-			grpc.WithAuthority(config.ServerName))
+		authority := config.ServerName
+		if strings.Contains(authority, ":") {
+			// An IPv6 address stands in brackets there, and gRPC takes it out of them for the check.
+			authority = net.JoinHostPort(authority, strconv.Itoa(int(address.Port)))
+			config.ServerName = ""
+		}
+		dialOptions = append(dialOptions, grpc.WithTransportCredentials(credentials.NewTLS(config)), grpc.WithAuthority(authority))
 	}
 	return grpc.NewClient("passthrough:///"+address.String(), dialOptions...)
 }
