@@ -27,6 +27,7 @@ type referee struct {
 	leaving        bool
 	mayGo          bool
 	over           bool
+	serving        bool   // The Welcome has been sent: before it there is nothing to take leave of.
 	window, widest uint32 // In force, and the largest that the Welcome grants; 0: none said.
 	results        []*sluicev1.Result
 }
@@ -49,7 +50,7 @@ func (r *referee) welcomed(welcome *sluicev1.Welcome) {
 }
 
 func (r *referee) greeted(welcome *sluicev1.Welcome) {
-	r.limit, r.features = welcome.MaxFrameBytes, welcome.Features
+	r.limit, r.features, r.serving = welcome.MaxFrameBytes, welcome.Features, true
 	r.widest = welcome.GetMaxWindow().GetMessages()
 	r.opened(nil)
 }

@@ -126,7 +126,7 @@ func (r *referee) halfClosed() {
 	if r.leaving && !r.mayGo {
 		r.board.Violate("W-9", "the worker half-closes before a Pong that answers a Ping with a new nonce, sent with its Drain or after it")
 	}
-	if !r.drained {
+	if r.serving && !r.drained {
 		r.board.Violate("W-8", "the worker half-closes without a Drain of either side")
 	}
 }
