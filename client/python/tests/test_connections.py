@@ -161,6 +161,9 @@ def test_a_fault_within_the_sdk_is_told_and_connects_again(
         failed = events.expect(EventKind.CONNECT_FAILED)
         assert failed.status.code == StatusCode.INTERNAL
         assert "a fault" in failed.text
+        events.expect(EventKind.CONNECTED)
+        # The gateway may hear later of the first one's end.
+        gateway._wait(lambda: len(gateway._live()) == 1, PATIENCE, "the first stream's end")
         gateway.expect_settle(gateway.deliver("c"))
 
 
