@@ -75,7 +75,7 @@ bool IsMqtt(std::string_view type) { return type == "mqtt" || type == "endpoint/
 
 class Importer {
  public:
-  explicit Importer(const std::string& file) : file_(file) {}
+  explicit Importer(std::string file) : file_(std::move(file)) {}
 
   RuleGoImport Take(const Value& root) {
     std::vector<const Value*> endpoints;
