@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from harness.gateway import LABEL, SAMPLE
+from harness.issuer import Issuer
 from harness.process import BIN, SOURCE
 
 DEPLOY = SOURCE / "deploy"
@@ -90,9 +91,12 @@ def asked():
 
 def test_dashboard_and_alerts_ask_for_metrics_and_labels_that_a_gateway_has(world, tmp_path):
     broker = world.broker()
+    # A gateway with all that has metrics only when it is asked for.
+    issuer = Issuer(tmp_path)
     rules = tmp_path / "rules.yaml"
-    rules.write_text('permissions: [{name: all, who: ["*"], chains: ["*"]}]')
-    gateway = world.gateway(broker, {"in": "c"}, permissionsFile=str(rules))
+    rules.write_text('permissions: [{name: all, who: ["sub:*"], chains: ["*"]}]')
+    jwt = [{"issuer": issuer.url, "audiences": ["sluice"], "jwksFile": str(issuer.jwks)}]
+    gateway = world.gateway(broker, {"in": "c"}, workers={"auth": {"jwt": jwt}}, permissionsFile=str(rules))
     world.client(broker).publish("in", b"x")  # A chain has its metrics from its first message on.
     gateway.wait_metric("sluice_backlog_messages", lambda backlog: backlog == 1)
     target = {"namespace", "pod", "instance", "job"}  # Prometheus adds them.

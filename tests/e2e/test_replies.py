@@ -249,7 +249,7 @@ def left(held):
     held.w.settle(held.delivery, replies=[
         pb.Reply(topic="out", qos=1, payload=b"1"), pb.Reply(topic="out", qos=0, payload=b"2"),
         pb.Reply(topic="out", qos=1, payload=b"3")])
-    held.g.wait_metric("sluice_outbox_messages", lambda count: count == 3)
+    held.g.wait_metric("sluice_journal_replies", lambda count: count == 3)
     held.g.kill()
     held.b.start()
     return held
