@@ -110,7 +110,7 @@ def test_the_broker_is_told_what_is_left_of_an_expiry(scene):
     world.b.kill()
     world.g.wait_not_ready("plant (replies)")
     world.w.settle(delivery, replies=[expiring(b"gone", 2), expiring(b"fresh", 600)])
-    world.g.wait_metric("sluice_outbox_messages", lambda count: count == 2)
+    world.g.wait_metric("sluice_journal_replies", lambda count: count == 2)
     # The time of a restart counts, too.
     world.g.kill()
     made = time.monotonic()
