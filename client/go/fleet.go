@@ -18,7 +18,7 @@ import (
 )
 
 // A stream that has served this long was no failure: the next pause starts from the first again.
-const steady = 5 * time.Second
+const steady = time.Second
 
 // fleet is all streams of a worker: one to each address that the names stand for, dialled again when it ends.
 type fleet struct {

@@ -15,7 +15,7 @@ namespace sluice::client {
 namespace {
 
 // A stream that has served this long was no failure: the next pause starts from the first again.
-constexpr std::chrono::seconds kSteady{5};
+constexpr std::chrono::seconds kSteady{1};
 
 std::string Instance(const Options& options) {
   if (!options.instance.empty()) return options.instance;

@@ -16,7 +16,7 @@ import type { StreamListener } from "./stream-listener.js";
 import { type Dial, dialer } from "./transport.js";
 
 // A stream that has served this long was no failure: the next pause starts from the first again.
-const STEADY_MS = 5_000;
+const STEADY_MS = 1_000;
 
 /** What a worker has done. */
 export interface Stats {

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("sluice")
 
 # A stream that has served this long was no failure: the next pause starts from the first again. Seconds.
-_STEADY = 5.0
+_STEADY = 1.0
 
 
 class Link:

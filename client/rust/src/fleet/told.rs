@@ -13,7 +13,7 @@ use crate::status::{Code, Status};
 use crate::stream::Stream;
 
 /// A stream that has served this long was no failure: the next pause starts from the first again.
-const STEADY: Duration = Duration::from_secs(5);
+const STEADY: Duration = Duration::from_secs(1);
 
 impl Fleet {
     fn link_of(&mut self, stream: &Stream) -> Option<&mut Link> {

@@ -21,7 +21,7 @@ import java.util.concurrent.atomic.LongAdder;
  */
 public final class Fleet implements StreamListener {
   // A stream that has served this long was no failure: the next pause starts from the first again.
-  private static final long STEADY = 5 * Clock.SECOND;
+  private static final long STEADY = 1 * Clock.SECOND;
   // Of handlers on a stream's own thread, which are known to be short.
   private static final long INLINE_AT_FIRST = 5 * Clock.MILLI;
 
