@@ -300,7 +300,7 @@ func (w *worker) pause(failures int, code codes.Code) time.Duration {
 	return whole/2 + rand.N(whole/2+1)
 }
 
-const steady = 5 * time.Second
+const steady = time.Second
 
 // serve keeps a stream to one address.
 func (w *worker) serve(l *link) {
