@@ -1,19 +1,14 @@
 #include "server/certificates/pem.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
 #include <ctime>
 #include <memory>
 #include <optional>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include "server/certificates/openssl_ptr.h"
+#include "server/runtime/regular_file.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {
@@ -74,25 +69,10 @@ std::optional<int64_t> UnixSeconds(const ASN1_TIME* time) {
 
 absl::StatusOr<std::string> ReadPemFile(const std::string& path) {
   constexpr size_t kLargest = 16u << 20;
-  std::string content;
-  std::array<char, 16384> buffer{};
-  // Files are read again while the gateway runs: whoever put a pipe in a file's place would stop the thread here.
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  struct stat found{};
-  if (fd >= 0 && fstat(fd, &found) == 0 && !S_ISREG(found.st_mode) && !S_ISDIR(found.st_mode)) {
-    close(fd);
-    return Unusable("cannot be read: ", "it is no regular file");
-  }
-  ssize_t got = fd < 0 ? -1 : 1;
-  while (got > 0 && content.size() <= kLargest) {
-    got = read(fd, buffer.data(), buffer.size());
-    if (got > 0) content.append(buffer.data(), static_cast<size_t>(got));
-  }
-  const int error = errno;
-  if (fd >= 0) close(fd);
-  if (got < 0) return Unusable("cannot be read: ", std::generic_category().message(error));
-  if (content.size() > kLargest) return Unusable("cannot be read: it has more than 16 MiB");
-  return content;
+  absl::StatusOr<std::string> content = ReadRegularFile(path, kLargest);
+  if (content.ok()) return content;
+  if (absl::IsOutOfRange(content.status())) return Unusable("cannot be read: it has more than 16 MiB");
+  return Unusable("cannot be read: ", text::Message(content.status()));
 }
 
 absl::StatusOr<Expiry> CheckCertificates(const std::string& pem) {

@@ -1,21 +1,17 @@
 #include "server/mqtt/password_file.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
-#include <system_error>
+#include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "server/runtime/regular_file.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {
 
-absl::Status Failure(const std::string& path, const std::string& problem) {
-  return absl::UnavailableError("passwordFile '" + path + "': " + problem);
+absl::Status Failure(const std::string& path, std::string_view problem) {
+  return absl::UnavailableError(text::Concat("passwordFile '", path, "': ", problem));
 }
 
 }  // namespace
@@ -27,25 +23,13 @@ std::string PasswordOf(std::string content) {
 }
 
 absl::StatusOr<std::string> ReadPasswordFile(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return Failure(path, std::generic_category().message(errno));
-  struct stat found{};
-  if (fstat(fd, &found) == 0 && !S_ISREG(found.st_mode) && !S_ISDIR(found.st_mode)) {
-    close(fd);
-    return Failure(path, "it is no regular file");
-  }
-  std::string content;
-  std::array<char, 4096> block;
-  ssize_t got = 0;
   // Two more than the longest, for a line break.
-  while (content.size() <= kLongestPassword + 2 && (got = read(fd, block.data(), block.size())) > 0) {
-    content.append(block.data(), static_cast<size_t>(got));
-  }
-  const int problem = errno;
-  close(fd);
-  if (got < 0) return Failure(path, std::generic_category().message(problem));
-  std::string password = PasswordOf(std::move(content));
-  if (password.size() > kLongestPassword) return Failure(path, "more than the 65,535 bytes of an MQTT password");
+  absl::StatusOr<std::string> content = ReadRegularFile(path, kLongestPassword + 2);
+  const auto too_long = [&] { return Failure(path, "more than the 65,535 bytes of an MQTT password"); };
+  if (absl::IsOutOfRange(content.status())) return too_long();
+  if (!content.ok()) return Failure(path, text::Message(content.status()));
+  std::string password = PasswordOf(*std::move(content));
+  if (password.size() > kLongestPassword) return too_long();
   return password;
 }
 
