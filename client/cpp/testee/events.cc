@@ -4,7 +4,7 @@
 #include <mutex>
 #include <string>
 
-#include "client/cpp/testee/base64.h"
+#include "absl/strings/escaping.h"
 
 namespace sluice::testee {
 namespace {
@@ -80,6 +80,8 @@ const char* Name(client::DataType type) {
   return "unspecified";
 }
 
+std::string Base64(std::string_view bytes) { return absl::Base64Escape(absl::string_view(bytes.data(), bytes.size())); }
+
 }  // namespace
 
 void Say(std::string_view event, Json members) {
@@ -118,7 +120,7 @@ void SayMessage(const client::Message& message) {
                   {"chain", message.chain},
                   {"start_node", message.start_node},
                   {"topic", message.topic},
-                  {"payload_base64", ToBase64(message.payload)},
+                  {"payload_base64", Base64(message.payload)},
                   {"qos", message.qos},
                   {"retain", message.retain},
                   {"dup", message.dup},
@@ -130,7 +132,7 @@ void SayMessage(const client::Message& message) {
                   {"ordering_key", message.ordering_key},
                   {"content_type", message.content_type},
                   {"response_topic", message.response_topic},
-                  {"correlation_data_base64", ToBase64(message.correlation_data)},
+                  {"correlation_data_base64", Base64(message.correlation_data)},
                   {"user_properties", properties},
                   {"expiry_s", message.expiry_s ? Json(*message.expiry_s) : Json()},
                   {"metadata", metadata}});
