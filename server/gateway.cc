@@ -21,12 +21,6 @@
 namespace sluice {
 namespace {
 
-std::map<std::string, std::string> BrokerOfEachConnection(const GatewayConfig& config) {
-  std::map<std::string, std::string> brokers;
-  for (const auto& [name, options] : config.connections) brokers.emplace(name, BrokerIdentity(options.uri));
-  return brokers;
-}
-
 // As its bounds count: replies and dead letters have no place in them but their bytes.
 Fill HeldBy(const SegmentJournal& journal) {
   const Journal::Depth depth = journal.depth();
@@ -41,19 +35,17 @@ MetricsRegistry& NewRegistry() {
   return all.emplace_back();
 }
 
-// A gateway on its own leaves nothing: nobody would take it.
-Ladder::Options LadderOptions(const PressureConfig& config) {
-  if (config.replicas <= 1) return {};
-  return {.leave_share_after = config.leave_share_after, .no_workers_after = config.no_workers_after};
-}
-
 }  // namespace
 
-Gateway::Stages::Stages(GatewayConfig config, MqttDrivers drivers, GatewaySeams seams, OpenJournal journal)
+Gateway::Stages::Stages(GatewayConfig config, MqttDrivers drivers, GatewaySeams seams, ConfigOrigin origin,
+                        OpenJournal journal)
     : config_(std::move(config)),
       drivers_(std::move(drivers)),
       seams_(std::move(seams)),
       metrics_(NewRegistry()),
+      running_(
+          config_, std::move(origin), [this](const auto& wanted, const auto& plan) { return Carry(wanted, plan); },
+          clock_, metrics_),
       opened_journal_(std::move(journal)),
       intake_control_(LadderOptions(config_.pressure), clock_, metrics_,
                       [this](SteadyTime deadline) { ticker_.WakeBy(deadline); }) {
@@ -72,27 +64,17 @@ absl::Status Gateway::Stages::Start() {
 
   // Chains and routes.
   for (const auto& [name, options] : config_.chains) chains_.Define(name, options);
-  if (absl::Status status = BuildRoutes(config_.routes, chains_, routes_); !status.ok()) return status;
-  std::vector<const Route*> all_routes;
-  for (const auto& [name, options] : config_.connections) {
-    std::vector<const Route*> routes = routes_.RoutesOf(name);
-    all_routes.insert(all_routes.end(), routes.begin(), routes.end());
-  }
-  for (const Route* route : all_routes) {
-    if (route->target.pattern != nullptr) templates_.push_back(route->target.pattern);
-  }
-  for (const std::string& name : ConfiguredChains()) dispatcher_.Expect(*chains_.Find(name));
+  if (absl::Status status = routes_.Replace(config_.routes, chains_); !status.ok()) return status;
 
   // Replies: check, outbox, egress.
-  permissions_ = std::make_unique<ReplyPermissions>(config_.replies.allow, config_.replies.allow_loops, all_routes,
-                                                    BrokerOfEachConnection(config_));
+  SetRules(config_);
   settler_ = std::make_unique<Settler>(
-      clock_, dispatcher_, journal_, outbox_, Rules(), metrics_,
+      clock_, dispatcher_, journal_, outbox_, *rules_.Get(), metrics_,
       Settler::HeldLimits{.max_messages = config_.replies.max_outstanding_messages,
                           .max_bytes = config_.replies.max_outstanding_bytes},
       [this](bool full) { OnRepliesFull(full); },
       opened_journal_.on_disk() != nullptr ? Settler::Writes::kOnOwnThread : Settler::Writes::kAtOnce);
-  for (const std::string& name : ConfiguredChains()) settler_->Expect(*chains_.Find(name));
+  ExpectChains(config_);
   if (absl::Status status = BuildDeadLetters(); !status.ok()) return status;
   if (config_.replies.on_refused == OnRefused::kDeadLetter) outbox_.HandRefusedTo(*dead_letters_);
   if (config_.replies.on_refused == OnRefused::kDrop) outbox_.HandRefusedTo(dropped_replies_);
@@ -131,7 +113,6 @@ absl::Status Gateway::Stages::Start() {
   // Intake.
   BuildBacklog();
   BuildIntake();
-  for (const auto& [name, options] : config_.chains) intake_control_.Expect(*chains_.Find(name));
 
   // Now that every stage is there, workers may come, and people may look.
   StartDeadLetters();
@@ -149,7 +130,7 @@ absl::Status Gateway::Stages::Start() {
   ticker_.Add(*settler_);
   ticker_.Add(outbox_);
   ticker_.Add(intake_control_);
-  if (!templates_.empty()) ticker_.Add(chain_sweeper_);
+  ticker_.Add(chain_sweeper_);
   ticker_.Add(session_leaver_);
   if (outbox_recovery_) ticker_.Add(*outbox_recovery_);
   ticker_.Add(certificate_watch_);
@@ -160,15 +141,8 @@ absl::Status Gateway::Stages::Start() {
   if (backlog_) backlog_->Start();
   session_leaver_.Start();
   for (const Intake& intake : intakes_) intake.connection->Start();
+  running_.Open();
   return absl::OkStatus();
-}
-
-ReplyRules Gateway::Stages::Rules() const {
-  return {.permits = [this](const Route& route, std::string_view topic,
-                            std::string& why) { return permissions_->Permits(route, topic, why); },
-          .max_payload_bytes = config_.replies.max_payload_bytes,
-          .allow_control_characters = config_.replies.allow_control_characters,
-          .keep_denied = config_.replies.on_denied == OnDenied::kDeadLetter};
 }
 
 void Gateway::Stages::BuildOutboxRecovery() {
@@ -208,7 +182,7 @@ absl::Status Gateway::Stages::BuildDeadLetters() {
 }
 
 bool Gateway::Stages::MayName(std::string_view chain) const {
-  return std::ranges::any_of(templates_, [chain](const auto& pattern) { return pattern->Allows(chain); });
+  return std::ranges::any_of(*templates_.Get(), [chain](const auto& pattern) { return pattern->Allows(chain); });
 }
 
 void Gateway::Stages::StartDeadLetters() {
@@ -234,8 +208,8 @@ absl::Status Gateway::Stages::StartAdmin() {
       .next = backlog_ ? static_cast<RoutedSink&>(*backlog_) : *this,
       .outbox = outbox_,
       .check_reply =
-          [rules = Rules()](const OutboundMessage& reply, const Route& route) {
-            const auto refused = CheckReply(reply, route, rules);
+          [this](const OutboundMessage& reply, const Route& route) {
+            const auto refused = CheckReply(reply, route, *rules_.Get());
             return refused ? absl::FailedPreconditionError("refused again: " + refused->message) : absl::OkStatus();
           },
       .draining = [this] { return draining_.load(); }});
@@ -250,7 +224,8 @@ absl::Status Gateway::Stages::StartAdmin() {
                          *dead_letter_store_, *replayer_, *broker_sessions_,
                          {.authenticator = admin_authenticator_.get(),
                           .permissions = permissions_of_principals_.empty() ? nullptr : &permissions_of_principals_,
-                          .audit_file = config_.audit_file});
+                          .audit_file = config_.audit_file},
+                         &running_);
   if (admin.ok()) {
     admin_ = *std::move(admin);
     return absl::OkStatus();
@@ -276,11 +251,9 @@ void Gateway::Stages::BuildBacklog() {
           .on_disk = [this](const Chain& chain, size_t messages) { dispatcher_.SetOnDisk(chain, messages); },
           .in_hand = opened_journal_.in_hand()},
       /*recover=*/disk->depth().ingress_messages > 0);
-  intake_control_.WatchJournal(
-      {.watermark = Watermark({.messages = config_.journal.max_messages, .bytes = config_.journal.max_bytes},
-                              config_.pressure.high, config_.pressure.low),
-       .held = [disk] { return HeldBy(*disk); },
-       .failure = [disk] { return std::string(disk->health().message()); }});
+  intake_control_.WatchJournal({.watermark = JournalWatermark(config_),
+                                .held = [disk] { return HeldBy(*disk); },
+                                .failure = [disk] { return std::string(disk->health().message()); }});
 }
 
 void Gateway::Stages::BuildIntake() {
@@ -289,18 +262,15 @@ void Gateway::Stages::BuildIntake() {
       SessionMemory::Open(disk ? absl::StrCat(config_.journal.path, "/sessions") : "", JournalFiles::Posix());
   const std::vector<ReceivedPacket> unreleased = disk ? disk->ReadReceived() : std::vector<ReceivedPacket>();
   for (const PlannedIntake& planned : PlanIntake()) {
-    const auto& [options, session, group] = planned;
-    Intake intake;
+    const auto& [connection_name, options, session, group] = planned;
+    Intake intake{.connection_name = connection_name, .options = options, .session_name = session, .group = group};
     RoutedSink& next = backlog_ ? static_cast<RoutedSink&>(*backlog_) : *this;
     intake.router =
         std::make_unique<Router>(options, unreleased, group, chains_, journal_, next, *dead_letters_, metrics_, clock_);
     intake.careful =
         std::make_unique<CarefulIntake>(options.name, *intake.router, opened_journal_.crash_marks(), metrics_);
     intake.session = std::make_unique<SessionSink>(session, *intake.careful, *session_memory_);
-    std::vector<Subscription> subscriptions = group.Subscriptions();
-    for (Subscription& subscription : subscriptions) {
-      subscription.held = session_memory_->Holds(session, subscription.filter);
-    }
+    std::vector<Subscription> subscriptions = SubscriptionsOf(session, group);
     for (std::string& filter : session_memory_->RemaindersOf(session)) {
       // With a clean session nothing is remembered, and what is asked for may have been by one that was not.
       const bool wanted = std::ranges::find(subscriptions, filter, &Subscription::filter) != subscriptions.end();
@@ -322,7 +292,8 @@ std::vector<Gateway::Stages::PlannedIntake> Gateway::Stages::PlanIntake() {
   for (const auto& [name, base_options] : config_.connections) {
     std::vector<SubscriptionGroup> groups = PlanSubscriptions(routes_.RoutesOf(name), base_options.mqtt5);
     for (size_t i = 0; i < groups.size(); ++i) {
-      PlannedIntake& planned = all.emplace_back(PlannedIntake{.options = base_options, .group = std::move(groups[i])});
+      PlannedIntake& planned =
+          all.emplace_back(PlannedIntake{.connection = name, .options = base_options, .group = std::move(groups[i])});
       if (i > 0) planned.options.name = absl::StrCat(name, "#", i + 1);
       planned.options.client_id = IntakeClientId(base_options, i);
       planned.session = {.client_id = planned.options.client_id, .broker = BrokerOf(base_options.uri)};
@@ -342,7 +313,8 @@ std::vector<Gateway::Stages::PlannedIntake> Gateway::Stages::PlanIntake() {
 absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const GatewayConfig& config, GatewayParts parts) {
   absl::StatusOr<OpenJournal> journal = OpenJournal::Open(config.journal, parts.journal);
   if (!journal.ok()) return journal.status();
-  auto stages = std::make_unique<Stages>(config, std::move(parts.mqtt), std::move(parts.seams), *std::move(journal));
+  auto stages = std::make_unique<Stages>(config, std::move(parts.mqtt), std::move(parts.seams), std::move(parts.origin),
+                                         *std::move(journal));
   if (absl::Status status = stages->Start(); !status.ok()) return status;
   return std::unique_ptr<Gateway>(new Gateway(std::move(stages)));
 }
@@ -351,6 +323,11 @@ Gateway::Gateway(std::unique_ptr<Stages> stages) : stages_(std::move(stages)) {}
 Gateway::~Gateway() = default;
 
 bool Gateway::Shutdown(Millis drain) { return stages_->Shutdown(drain); }
+absl::Status Gateway::Reload(const std::string& asker) {
+  return stages_->running().Apply(std::nullopt, asker, "").status();
+}
+ConfigVersion Gateway::config_version() const { return stages_->running().version(); }
+std::shared_ptr<const GatewayConfig> Gateway::config() const { return stages_->running().config(); }
 const std::string& Gateway::workers_address() const { return stages_->workers_address(); }
 const std::string& Gateway::http_address() const { return stages_->http_address(); }
 const std::string& Gateway::admin_address() const { return stages_->admin_address(); }

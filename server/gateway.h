@@ -13,6 +13,7 @@
 #include "server/mqtt/publisher.h"
 #include "server/mqtt/shared_connection.h"
 #include "server/open_journal.h"
+#include "server/reload/running_config.h"
 #include "server/runtime/clock.h"
 #include "server/telemetry/metrics.h"
 
@@ -47,9 +48,10 @@ struct GatewayParts {
   MqttDrivers mqtt = MqttDrivers::Real();
   JournalSeams journal;
   GatewaySeams seams = {};
+  ConfigOrigin origin = {};
 };
 
-// Made, started and shut down by one thread.
+// Made, started and shut down by one thread; it takes changes of its configuration from any.
 class Gateway {
  public:
   // Binds its listeners and starts every stage; brokers may be away. An error names what could not be had.
@@ -69,6 +71,13 @@ class Gateway {
   // False: with a journal on disk, workers did not settle in time what they held (it stays in the journal); without,
   // something is lost.
   bool Shutdown(Millis drain);
+
+  // Reads the configuration anew and makes it the one that runs (docs/operations.md); what comes of it is in the log, too.
+  // `asker`: who wants it, for people. An error says why not; then nothing has changed. Thread-safe.
+  absl::Status Reload(const std::string& asker);
+  // The configuration that runs. Thread-safe.
+  std::shared_ptr<const GatewayConfig> config() const;
+  ConfigVersion config_version() const;
 
   // The addresses bound, with the ports chosen where the configuration said 0. HTTP's and admin's may be empty.
   const std::string& workers_address() const;

@@ -43,7 +43,7 @@ absl::Status Gateway::Stages::BuildIdentity() {
     permission_file_ = std::make_unique<PermissionFile>(
         config_.permissions_file, config_.permissions,
         PermissionFile::Seams{.read_file = ReadPemFile,
-                              .parse = [this](const std::string& text) { return ParseRules(text, config_); },
+                              .parse = [this](const std::string& text) { return ParseRules(text, *running_.config()); },
                               .changed =
                                   [this](Permissions rules) {
                                     permissions_of_principals_.Replace(std::move(rules));

@@ -55,7 +55,7 @@ bool Gateway::Stages::Convict(RoutedMessage& message) {
   if (in_hand == nullptr) return false;
   const InHand::Past past = in_hand->Find(message.record);
   if (past.crashes == 0) return false;
-  const uint32_t most = message.chain->options.max_attempts;
+  const uint32_t most = message.chain->options().max_attempts;
   if (past.uncounted > 0) {
     // Where others were in hand too, it need not have been the one: that is no last attempt.
     const uint32_t bound = past.alone ? most : std::max(message.attempts, most - 1);

@@ -25,6 +25,7 @@ constexpr Millis kFarewell{500};
 Gateway::Stages::~Stages() {
   // Threads first, each before what it calls; then the members go. Connections say farewell if they can.
   const SteadyTime farewell = clock_.Now() + kAfterDrain;
+  running_.Close();
   intake_control_.Stop();
   for (const Intake& intake : intakes_) intake.connection->Stop(farewell);
   session_leaver_.Stop(farewell);
@@ -42,6 +43,7 @@ bool Gateway::Stages::Shutdown(Millis drain) {
   const SteadyTime start = clock_.Now();
   const SteadyTime deadline = start + drain;
   draining_ = true;
+  running_.Close();
   workers_->SetNotServing();
   // Somebody wants the end: no message has to do with it, even if it is cut short.
   if (InHand* in_hand = opened_journal_.in_hand()) in_hand->Pardon();
@@ -51,7 +53,7 @@ bool Gateway::Stages::Shutdown(Millis drain) {
 
   const SteadyTime intake_deadline = start + drain / kIntakeShare;
   // One that knows itself to be alone keeps them: what comes meanwhile waits in its sessions.
-  if (config_.pressure.replicas != 1) {
+  if (running_.config()->pressure.replicas != 1) {
     for (const Intake& intake : intakes_) intake.connection->UnsubscribeShared(intake_deadline);
   }
   if (backlog_) {

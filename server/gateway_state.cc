@@ -55,6 +55,7 @@ std::vector<ReadinessItem> Gateway::Stages::Readiness() const {
     const absl::Status health = disk->health();
     items.push_back({"journal", health.ok(), std::string(health.message())});
   }
+  items.push_back({"configuration", true, running_.Describe()});
   items.push_back({"dead letters", !dead_letters_->full(), dead_letters_->trouble()});
   auto add = [&items](const ConnectionState& state) {
     items.push_back({absl::StrCat("connection ", state.name), state.ready, state.detail});
@@ -65,10 +66,10 @@ std::vector<ReadinessItem> Gateway::Stages::Readiness() const {
   return items;
 }
 
-std::set<std::string, std::less<>> Gateway::Stages::ConfiguredChains() const {
+std::set<std::string, std::less<>> Gateway::Stages::ConfiguredChains(const GatewayConfig& config) const {
   std::set<std::string, std::less<>> names;
-  for (const auto& [name, options] : config_.chains) names.insert(name);
-  for (const auto& [connection, options] : config_.connections) {
+  for (const auto& [name, options] : config.chains) names.insert(name);
+  for (const auto& [connection, options] : config.connections) {
     for (const Route* route : routes_.RoutesOf(connection)) {
       if (route->target.chain != nullptr) names.insert(route->target.chain->name);
     }
@@ -80,12 +81,13 @@ GatewayStatus Gateway::Stages::Status() const {
   GatewayStatus status;
   status.gateway = config_.name;
   status.draining = draining_;
+  status.configuration = running_.version();
   status.readiness = Readiness();
   for (const Intake& intake : intakes_) status.connections.push_back(intake.connection->State());
   for (const std::unique_ptr<Publisher>& publisher : publishers_) status.connections.push_back(publisher->State());
   status.journal_persistent = opened_journal_.on_disk() != nullptr;
   status.journal = journal_.depth();
-  std::set<std::string, std::less<>> idle = ConfiguredChains();
+  std::set<std::string, std::less<>> idle = ConfiguredChains(*running_.config());
   for (const Dispatcher::ChainCounts& chain : dispatcher_.Chains()) {
     status.chains.push_back({chain.chain->name, chain.waiting, chain.on_disk, chain.in_flight});
     idle.erase(chain.chain->name);

@@ -6,7 +6,10 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <functional>
 #include <iostream>
+#include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -14,7 +17,9 @@
 #include <vector>
 
 #include "server/config/command_line.h"
+#include "server/config/version.h"
 #include "server/net/descriptor_limit.h"
+#include "server/reload/file_watch.h"
 #include "server/rpc/library_log.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/process_metrics.h"
@@ -29,14 +34,10 @@ int Print(const Exit& exit) {
 }
 
 void ConfigureLog(const LogConfig& config) {
-  log::Level level = log::Level::kInfo;
-  if (config.level == "debug") level = log::Level::kDebug;
-  if (config.level == "warning") level = log::Level::kWarning;
-  if (config.level == "error") level = log::Level::kError;
   log::Format format = log::Format::kAuto;
   if (config.format == "text") format = log::Format::kText;
   if (config.format == "json") format = log::Format::kJson;
-  log::Configure(level, format);
+  log::Configure(log::LevelNamed(config.level), format);
 }
 
 // SIGTERM, SIGINT and SIGHUP are waited for, not handled: blocked here, before the first thread, which the others
@@ -52,12 +53,10 @@ sigset_t BlockSignals() {
   return signals;
 }
 
-// One that asks for the end.
-const char* WaitForSignal(const sigset_t& signals) {
+// One that asks for the end; `on_hangup` is called for each SIGHUP until then. Several that come while it runs are one.
+const char* WaitForSignal(const sigset_t& signals, const std::function<void()>& on_hangup) {
   int signal = 0;
-  for (sigwait(&signals, &signal); signal == SIGHUP; sigwait(&signals, &signal)) {
-    log::Warning("SIGHUP is ignored: the configuration is read at the start only; restart the gateway to change it");
-  }
+  for (sigwait(&signals, &signal); signal == SIGHUP; sigwait(&signals, &signal)) on_hangup();
   return signal == SIGTERM ? "SIGTERM" : "SIGINT";
 }
 
@@ -69,7 +68,20 @@ void KeepMemoryToItself() {
   log::Warning("core dumps cannot be turned off", {{"error", std::generic_category().message(errno)}});
 }
 
-int Run(const GatewayConfig& config, GatewayParts parts) {
+// Nothing without --watch. Ends before the gateway does.
+std::unique_ptr<FileWatch> Watch(const CommandLine& command_line, Gateway& gateway) {
+  if (!command_line.watch) return nullptr;
+  return std::make_unique<FileWatch>(
+      [file = command_line.config_file]() -> std::string {
+        const absl::StatusOr<std::string> text = Surroundings::Real().read_file(file);
+        return text.ok() ? ConfigHash(*text) : "";
+      },
+      [&gateway] { return gateway.config_version().hash; },
+      // What comes of it the log says.
+      [&gateway] { (void)gateway.Reload("watch"); });
+}
+
+int Run(const CommandLine& command_line, const GatewayConfig& config, GatewayParts parts) {
   sigset_t signals = BlockSignals();
   ConfigureLog(config.log);
   if (std::getenv("SLUICE_DUMPABLE") == nullptr) KeepMemoryToItself();  // NOLINT(concurrency-mt-unsafe): one thread.
@@ -86,13 +98,15 @@ int Run(const GatewayConfig& config, GatewayParts parts) {
                         {"http", (*gateway)->http_address()},
                         {"admin", (*gateway)->admin_address()}});
 
-  const char* signal = WaitForSignal(signals);
+  std::unique_ptr<FileWatch> watch = Watch(command_line, **gateway);
+  const char* signal = WaitForSignal(signals, [&gateway] { (void)(*gateway)->Reload("SIGHUP"); });
   log::Info("stopping", {{"signal", signal}});
   std::thread([signals] {
-    log::Warning("stopping at once", {{"signal", WaitForSignal(signals)}});
+    log::Warning("stopping at once", {{"signal", WaitForSignal(signals, [] {})}});
     std::_Exit(kExitLeftOver);
   }).detach();
-  bool complete = (*gateway)->Shutdown(config.shutdown_drain);
+  watch.reset();
+  bool complete = (*gateway)->Shutdown((*gateway)->config()->shutdown_drain);
   log::Info("stopped");
   return complete ? EXIT_SUCCESS : kExitLeftOver;
 }
@@ -105,7 +119,14 @@ int RunGateway(const std::vector<std::string>& arguments, GatewayParts parts) {
   if (!command_line.import_rulego.empty()) return Print(ImportFor(command_line, Surroundings::Real()));
   LoadResult loaded = LoadFor(command_line, Surroundings::Real());
   if (command_line.check || !loaded.ok()) return Print(Report(command_line, loaded));
-  return Run(loaded.config, std::move(parts));
+  parts.origin = {.name = command_line.config_file.empty() ? "the command line" : command_line.config_file,
+                  .hash = loaded.hash,
+                  .shown = loaded.shown,
+                  .load = [command_line](const std::optional<ConfigText>& text) {
+                    return text ? LoadTextFor(command_line, text->text, text->name, Surroundings::Real())
+                                : LoadFor(command_line, Surroundings::Real());
+                  }};
+  return Run(command_line, loaded.config, std::move(parts));
 }
 
 }  // namespace sluice

@@ -13,7 +13,7 @@ namespace sluice {
 inline constexpr int kExitLeftOver = 3;
 
 // `arguments` without the program's name; returns the exit status. Blocks SIGTERM, SIGINT and SIGHUP, so call it in
-// main, before the first thread. A second SIGTERM or SIGINT ends the process at once; SIGHUP is said and ignored.
+// main, before the first thread. A second SIGTERM or SIGINT ends the process at once; SIGHUP has the configuration read anew.
 int RunGateway(const std::vector<std::string>& arguments, GatewayParts parts);
 
 }  // namespace sluice

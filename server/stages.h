@@ -1,5 +1,5 @@
 // What a gateway is made of: its stages, in the order of a message's path. gateway.cc makes them and joins them,
-// gateway_recovery.cc takes up what an earlier process left, gateway_shutdown.cc ends them, gateway_state.cc says how
+// gateway_recovery.cc takes up what an earlier process left, gateway_reload.cc changes them, gateway_shutdown.cc ends them, gateway_state.cc says how
 // they are.
 #pragma once
 
@@ -39,6 +39,7 @@
 #include "server/route/chain_sweeper.h"
 #include "server/route/route_table.h"
 #include "server/route/router.h"
+#include "server/runtime/live.h"
 #include "server/runtime/ticker.h"
 #include "server/session/careful_intake.h"
 #include "server/session/session_leaver.h"
@@ -50,6 +51,10 @@
 
 namespace sluice {
 
+// As `config` has them (gateway_reload.cc).
+Ladder::Options LadderOptions(const PressureConfig& config);
+Watermark JournalWatermark(const GatewayConfig& config);
+
 // The stages, members in the order of a message's path. Each is called by the one before it; where an arrow points
 // back (settles, pressure, dead letters), the private interfaces at the end join them.
 class Gateway::Stages final : private RoutedSink,
@@ -57,13 +62,14 @@ class Gateway::Stages final : private RoutedSink,
                               private DispatcherListener,
                               private StatusSource {
  public:
-  Stages(GatewayConfig config, MqttDrivers drivers, GatewaySeams seams, OpenJournal journal);
+  Stages(GatewayConfig config, MqttDrivers drivers, GatewaySeams seams, ConfigOrigin origin, OpenJournal journal);
   // Stops whatever runs, without waiting for anybody's work.
   ~Stages() override;
 
   // After an error it is only to be destroyed.
   absl::Status Start();
   bool Shutdown(Millis drain);
+  RunningConfig& running() { return running_; }
 
   const std::string& workers_address() const { return workers_->address(); }
   const std::string& http_address() const { return http_ ? http_->address() : no_address_; }
@@ -72,14 +78,35 @@ class Gateway::Stages final : private RoutedSink,
  private:
   // A connection to a broker that takes messages in, with what it hands them to.
   struct Intake {
+    std::string connection_name;  // Of the configuration.
+    MqttOptions options;          // With the client id, and the name that it has in metrics and logs.
+    SessionName session_name{};
+    SubscriptionGroup group{};    // What it subscribes to.
+    SubscriptionGroup retired{};  // What it did before a change: messages may still come for it.
     std::unique_ptr<Router> router;
     std::unique_ptr<CarefulIntake> careful;
     std::unique_ptr<SessionSink> session;
     std::unique_ptr<IntakeConnection> connection;
   };
 
-  // What workers may publish. After permissions_.
-  ReplyRules Rules() const;
+  // ---- a change of the configuration while it runs (gateway_reload.cc)
+  // See RunningConfig::Carry.
+  absl::Status Carry(const GatewayConfig& wanted, const ReloadPlan& plan);
+  void CarryChains(const GatewayConfig& wanted);
+  void CarryBounds(const GatewayConfig& wanted, const ReloadPlan& plan);
+  void CarryRoutes(const ReloadPlan& plan);
+  void Resubscribe(Intake& intake, SubscriptionGroup group);
+
+  // ---- what a start and a change have in common
+  // Of the connections of `config`, in service.
+  std::vector<const Route*> RoutesOf(const GatewayConfig& config) const;
+  // What workers may publish, and which chains templates may make. After routes_.
+  void SetRules(const GatewayConfig& config);
+  void ExpectChains(const GatewayConfig& config);
+  std::set<std::string, std::less<>> ConfiguredChains(const GatewayConfig& config) const;
+  // As the driver takes them, with what the session is known to hold.
+  std::vector<Subscription> SubscriptionsOf(const SessionName& session, const SubscriptionGroup& group) const;
+
   void BuildOutboxRecovery();
   absl::Status StartHttp();
   absl::Status BuildDeadLetters();
@@ -92,6 +119,7 @@ class Gateway::Stages final : private RoutedSink,
   void BuildBacklog();
   void BuildIntake();
   struct PlannedIntake {
+    std::string connection;  // Of the configuration.
     MqttOptions options;
     SessionName session{};
     SubscriptionGroup group{};
@@ -110,7 +138,6 @@ class Gateway::Stages final : private RoutedSink,
   std::shared_ptr<DeliverySink> WithSeam(std::shared_ptr<DeliverySink> sink) const;
   std::vector<ReadinessItem> Readiness() const;
   GatewayStatus Status() const override;
-  std::set<std::string, std::less<>> ConfiguredChains() const;
 
   // The arrows backlog → queue and worker stream → queue. Who serves a chain is of interest to pressure, too.
   void Enqueue(std::span<RoutedMessage> batch) override { dispatcher_.Enqueue(batch); }
@@ -176,9 +203,11 @@ class Gateway::Stages final : private RoutedSink,
   Ticker ticker_{clock_};
   CertificateWatch certificate_watch_{CertificateFilesOf(config_), clock_, metrics_};
 
+  RunningConfig running_;
+
   ChainDirectory chains_{config_.chain_defaults, config_.max_template_chains};
   RouteTable routes_;
-  std::vector<std::shared_ptr<const TargetPattern>> templates_;
+  Live<std::vector<std::shared_ptr<const TargetPattern>>> templates_{{}};
   OpenJournal opened_journal_;
   Journal& journal_ = opened_journal_.journal();
   IntakeControl intake_control_;
@@ -205,7 +234,7 @@ class Gateway::Stages final : private RoutedSink,
   std::unique_ptr<DeadLetterStore> dead_letter_store_;
   std::unique_ptr<DeadLetters> dead_letters_;
   std::unique_ptr<OutboxRecovery> outbox_recovery_;  // Null: the journal held no replies.
-  std::unique_ptr<ReplyPermissions> permissions_;
+  Live<ReplyRules> rules_{{}};
   std::unique_ptr<Settler> settler_;
   Permissions permissions_of_principals_;
   std::unique_ptr<PermissionFile> permission_file_;                // Null: the rules stand in the configuration.

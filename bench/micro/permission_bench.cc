@@ -22,7 +22,7 @@ void CheckReply(benchmark::State& state) {
   rule.allow_replies.emplace_back("plant/${topic.2}/reply/#");
   const absl::StatusOr<Permissions> permissions = Permissions::Compile({rule});
   if (!permissions.ok()) std::abort();
-  const Chain chain{.name = "temperature", .options = {}};
+  const Chain chain{"temperature"};
   const StreamGrants grants(permissions->For({.names = {"spiffe://plant/worker/7"}}), {&chain});
   const ReplyAct reply{.topic = "plant/boiler-17/reply/ok", .message_topic = "plant/boiler-17/temp"};
   std::string why;

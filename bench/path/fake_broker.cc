@@ -34,6 +34,7 @@ class FakeBroker::Intake final : public IntakeConnection {
   void Pause(std::string /*reason*/) override {}
   void Resume() override {}
   void StayOut(std::vector<size_t> /*shared_subscriptions*/) override {}
+  void Resubscribe(std::vector<Subscription> /*subscriptions*/) override {}
   bool UnsubscribeShared(SteadyTime /*deadline*/) override { return true; }
   void Stop(SteadyTime /*deadline*/) override {}
   ConnectionState State() const override { return {name_, true, ""}; }

@@ -25,21 +25,22 @@ rpc::Endpoint::Options EndpointOptions(const std::string& listen, const AdminCon
 }  // namespace
 
 AdminServer::AdminServer(const Clock& clock, const StatusSource& status, DeadLetterStore& store, ReplaySink& replay,
-                         SessionEnder& sessions, AdminAccess access)
+                         SessionEnder& sessions, AdminAccess access, ConfigControl* configuration)
     : access_(std::move(access)),
       audit_(access_.audit_file, clock),
       guard_(access_.authenticator, access_.permissions == nullptr ? no_rules_ : *access_.permissions, audit_,
              [this](const PeerCertificate& shown) { return endpoint_->CheckCertificate(shown); }),
       service_(clock, status, store, replay, sessions, guard_,
-               access_.permissions == nullptr ? no_rules_ : *access_.permissions),
+               access_.permissions == nullptr ? no_rules_ : *access_.permissions, configuration),
       pool_(kThreads, kWaiting) {}
 
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::string& listen, const AdminConfig& config,
                                                                 const Clock& clock, MetricsRegistry& metrics,
                                                                 const StatusSource& status, DeadLetterStore& store,
                                                                 ReplaySink& replay, SessionEnder& sessions,
-                                                                AdminAccess access) {
-  std::unique_ptr<AdminServer> admin(new AdminServer(clock, status, store, replay, sessions, std::move(access)));
+                                                                AdminAccess access, ConfigControl* configuration) {
+  std::unique_ptr<AdminServer> admin(
+      new AdminServer(clock, status, store, replay, sessions, std::move(access), configuration));
   std::vector<rpc::Service> services = {admin->service_.Rpc(admin->pool_)};
   if (config.reflection) {
     for (rpc::Service& service : rpc::Reflection({kAdminServiceName})) services.push_back(std::move(service));

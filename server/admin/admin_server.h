@@ -31,7 +31,8 @@ class AdminServer final : public Tickable {
                                                             const Clock& clock, MetricsRegistry& metrics,
                                                             const StatusSource& status, DeadLetterStore& store,
                                                             ReplaySink& replay, SessionEnder& sessions,
-                                                            AdminAccess access = {});
+                                                            AdminAccess access = {},
+                                                            ConfigControl* configuration = nullptr);
   // Stops at once.
   ~AdminServer() override;
   AdminServer(const AdminServer&) = delete;
@@ -48,7 +49,7 @@ class AdminServer final : public Tickable {
 
  private:
   AdminServer(const Clock& clock, const StatusSource& status, DeadLetterStore& store, ReplaySink& replay,
-              SessionEnder& sessions, AdminAccess access);
+              SessionEnder& sessions, AdminAccess access, ConfigControl* configuration);
 
   const AdminAccess access_;
   const Permissions no_rules_{};

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/admin/configuration_calls.h"
 #include "server/admin/letter_import.h"
 #include "server/admin/letter_proto.h"
 #include "server/identity/explain.h"
@@ -66,6 +67,9 @@ std::string Summary(const v1::EndSessionResponse& response) {
   }
   return summary;
 }
+std::string Summary(const v1::ApplyConfigurationResponse& response) {
+  return absl::StrCat("version ", response.running().hash(), ", ", response.changes_size(), " changes");
+}
 
 }  // namespace
 
@@ -75,6 +79,7 @@ absl::Status AdminService::GetStatus(const v1::GetStatusRequest& /*request*/, v1
   response.set_gateway(status.gateway);
   response.set_uptime_ms(static_cast<uint64_t>(std::chrono::duration_cast<Millis>(clock_.Now() - start_).count()));
   response.set_draining(status.draining);
+  ToProto(status.configuration, *response.mutable_configuration());
   ConditionsToProto(status, response);
   JournalToProto(status, *response.mutable_journal());
   std::ranges::sort(status.chains, {}, &GatewayStatus::ChainBacklog::name);
@@ -259,6 +264,21 @@ absl::Status AdminService::ExplainPermission(const v1::ExplainPermissionRequest&
   return absl::OkStatus();
 }
 
+absl::Status AdminService::GetConfiguration(const v1::GetConfigurationRequest& /*request*/,
+                                            v1::GetConfigurationResponse& response) {
+  return sluice::GetConfiguration(configuration_, response);
+}
+
+absl::Status AdminService::PlanConfiguration(const v1::PlanConfigurationRequest& request,
+                                             v1::PlanConfigurationResponse& response) {
+  return sluice::PlanConfiguration(configuration_, request, response);
+}
+
+absl::Status AdminService::ApplyConfiguration(const v1::ApplyConfigurationRequest& request,
+                                              v1::ApplyConfigurationResponse& response) {
+  return sluice::ApplyConfiguration(configuration_, request, response);
+}
+
 rpc::Service AdminService::Rpc(rpc::WorkerPool& pool) {
   // Lets the caller in before `function`, and notes how it went.
   const auto guarded = [this](const char* name, AdminRole needed, auto function) {
@@ -302,6 +322,9 @@ rpc::Service AdminService::Rpc(rpc::WorkerPool& pool) {
                .make = rpc::ClientStreaming<v1::ImportDeadLettersRequest, v1::ImportDeadLettersResponse>(
                    pool, guarded("ImportDeadLetters", AdminRole::kOperator, import))},
               unary("EndSession", AdminRole::kAdmin, &AdminService::EndSession),
+              unary("GetConfiguration", AdminRole::kViewer, &AdminService::GetConfiguration),
+              unary("PlanConfiguration", AdminRole::kOperator, &AdminService::PlanConfiguration),
+              unary("ApplyConfiguration", AdminRole::kAdmin, &AdminService::ApplyConfiguration),
           }};
 }
 

@@ -14,6 +14,7 @@
 #include "server/admin/session_ender.h"
 #include "server/admin/status_source.h"
 #include "server/deadletter/store.h"
+#include "server/reload/config_control.h"
 #include "server/rpc/service.h"
 #include "server/rpc/sync_call.h"
 #include "server/runtime/clock.h"
@@ -26,9 +27,10 @@ inline constexpr char kAdminServiceName[] = "sluice.v1.AdminService";
 // Thread-safe.
 class AdminService final {
  public:
-  // All outlive it.
+  // All outlive it. `configuration` null: nobody knows where it came from.
   AdminService(const Clock& clock, const StatusSource& status, DeadLetterStore& store, ReplaySink& replay,
-               SessionEnder& sessions, AdminGuard& guard, const Permissions& permissions)
+               SessionEnder& sessions, AdminGuard& guard, const Permissions& permissions,
+               ConfigControl* configuration = nullptr)
       : clock_(clock),
         status_(status),
         store_(store),
@@ -36,6 +38,7 @@ class AdminService final {
         sessions_(sessions),
         guard_(guard),
         permissions_(permissions),
+        configuration_(configuration),
         start_(clock.Now()) {}
 
   // Its methods, on threads of `pool`; both outlive the server.
@@ -51,6 +54,10 @@ class AdminService final {
                                  v1::ImportDeadLettersResponse& response);
   absl::Status EndSession(const v1::EndSessionRequest& request, v1::EndSessionResponse& response);
   absl::Status ExplainPermission(const v1::ExplainPermissionRequest& request, v1::ExplainPermissionResponse& response);
+  absl::Status GetConfiguration(const v1::GetConfigurationRequest& request, v1::GetConfigurationResponse& response);
+  absl::Status PlanConfiguration(const v1::PlanConfigurationRequest& request, v1::PlanConfigurationResponse& response);
+  absl::Status ApplyConfiguration(const v1::ApplyConfigurationRequest& request,
+                                  v1::ApplyConfigurationResponse& response);
 
  private:
   // What a selection names: ids, or a filter.
@@ -70,6 +77,7 @@ class AdminService final {
   SessionEnder& sessions_;
   AdminGuard& guard_;
   const Permissions& permissions_;
+  ConfigControl* const configuration_;
   std::atomic<bool> importing_ = false;  // Each holds a letter of up to 256 MiB.
   const SteadyTime start_;
 };

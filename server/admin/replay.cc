@@ -8,7 +8,7 @@ namespace sluice {
 namespace {
 
 constexpr size_t kBatchMessages = 100;
-constexpr size_t kBatchBytes = 8u << 20;
+constexpr size_t kReplayBatchBytes = 8u << 20;
 
 constexpr char kCancelled[] = "the call was cancelled";
 
@@ -38,7 +38,7 @@ absl::StatusOr<ReplayReport> Replay::ByIds(std::span<const MessageId> ids, const
     } else {
       return kept.status();
     }
-    if (i + 1 < ids.size() && batch.size() < kBatchMessages && bytes < kBatchBytes) continue;
+    if (i + 1 < ids.size() && batch.size() < kBatchMessages && bytes < kReplayBatchBytes) continue;
     if (cancelled()) {
       report.stopped = kCancelled;
       return report;
@@ -61,7 +61,7 @@ absl::StatusOr<ReplayReport> Replay::Matching(const LetterFilter& filter, const 
       return report;
     }
     absl::StatusOr<std::vector<KeptLetter>> page =
-        store_.List(filter, after, {.max_entries = kBatchMessages, .max_bytes = kBatchBytes});
+        store_.List(filter, after, {.max_entries = kBatchMessages, .max_bytes = kReplayBatchBytes});
     if (!page.ok()) return page.status();
     if (page->empty()) return report;
     after = {.died_unix_ms = page->back().letter.died_unix_ms, .number = page->back().number};

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "server/config/version.h"
 #include "server/journal/journal.h"
 #include "server/mqtt/connection_state.h"
 #include "server/telemetry/readiness.h"
@@ -15,6 +16,7 @@ namespace sluice {
 struct GatewayStatus {
   std::string gateway;  // The replica's name.
   bool draining = false;
+  ConfigVersion configuration;
   std::vector<ReadinessItem> readiness;
   std::vector<ConnectionState> connections;
   bool journal_persistent = false;

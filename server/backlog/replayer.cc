@@ -155,7 +155,7 @@ absl::Status Replayer::RouteTo(const Route& route, const MessagePtr& message, Ro
     if (out.chain == nullptr) return TooManyChains(chain);
   }
   out.message = route.to_hex ? WithHexPayload(message) : message;
-  out.ordering_key = OrderingKey(out.chain->options.order_by, out.message->topic);
+  out.ordering_key = OrderingKey(out.chain->options().order_by, out.message->topic);
   return absl::OkStatus();
 }
 

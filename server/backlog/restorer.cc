@@ -13,7 +13,7 @@ absl::Status Restorer::Restore(RecoveredMessage message, RoutedMessage& out) {
   out.route = &RouteOf(message);
   out.message = std::move(message.message);
   out.start_node = std::move(message.start_node);
-  out.ordering_key = OrderingKey(out.chain->options.order_by, out.message->topic);
+  out.ordering_key = OrderingKey(out.chain->options().order_by, out.message->topic);
   out.id = message.id;
   out.record = message.record;
   out.attempts = message.attempts;

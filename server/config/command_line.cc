@@ -35,6 +35,7 @@ Options:
   --config FILE           the configuration, YAML (docs/configuration.md)
   --check                 check the configuration, print every error with its line, and end
   --import-rulego FILE    print a configuration for RuleGo's MQTT endpoints in FILE (endpoint DSL), and end
+  --watch                 look at the file each second, and take a change of it while the gateway runs
 
 Instead of a file:
   --broker URL            the MQTT broker: host:port, or tcp:// mqtt:// ssl:// mqtts:// ws:// wss:// before it
@@ -56,7 +57,7 @@ With or without a file:
   --version               print the version
   --help                  print this
 
-Signals: SIGTERM and SIGINT drain and end; a second one ends at once. SIGHUP is ignored.
+Signals: SIGTERM and SIGINT drain and end; a second one ends at once. SIGHUP reads the configuration anew.
 Exit status: 0 ended as asked, 1 the configuration is wrong or the gateway cannot run, 2 the command line is wrong,
 3 ended before everything was settled and confirmed (docs/operations.md).
 )";
@@ -75,6 +76,7 @@ struct Flags {
   std::string log_level;
   std::string log_format;
   bool check = false;
+  bool watch = false;
   bool insecure = false;
   bool salvage = false;
   bool help = false;
@@ -98,6 +100,7 @@ class Parser {
     Text("--log-level", flags.log_level);
     Text("--log-format", flags.log_format);
     Flag("--check", flags.check);
+    Flag("--watch", flags.watch);
     Flag("--insecure", flags.insecure);
     Flag("--salvage", flags.salvage);
     Flag("--help,-h", flags.help);
@@ -154,6 +157,7 @@ std::string CheckTogether(const Parser& parser, const Flags& flags) {
     return "nothing to run: give --config FILE, or for a first try --broker HOST:PORT --subscribe 'FILTER=CHAIN' "
            "--insecure";
   }
+  if (flags.watch) return "--watch has no file to look at; it goes with --config FILE";
   if (flags.subscribe.empty()) return "--broker needs at least one --subscribe 'FILTER=CHAIN'";
   for (const std::string& subscription : flags.subscribe) {
     if (text::Contains(subscription, "=")) continue;
@@ -218,6 +222,7 @@ CommandLine ParseCommandLine(std::span<const std::string> arguments) {
   }
   if (const std::string mistake = CheckTogether(parser, flags); !mistake.empty()) return Mistake(mistake);
   line.check = flags.check;
+  line.watch = flags.watch;
   line.salvage = flags.salvage;
   line.config_file = flags.config;
   if (flags.config.empty()) line.settings = BrokerSettings(flags);
@@ -257,6 +262,19 @@ LoadResult LoadFor(const CommandLine& command_line, const Surroundings& surround
     settings.push_back({{"connections", kBroker, "clientId"}, DerivedClientId(surroundings.host_name, kBroker)});
     result = LoadSettings(settings, surroundings);
   }
+  result.config.journal.salvage = command_line.salvage;
+  return result;
+}
+
+LoadResult LoadTextFor(const CommandLine& command_line, std::string_view text, const std::string& name,
+                       const Surroundings& surroundings) {
+  LoadResult result;
+  if (command_line.config_file.empty()) {
+    result.errors.push_back(
+        {.file = name, .line = 0, .column = 0, .message = "the gateway was started without a file (--config)"});
+    return result;
+  }
+  result = LoadConfig(text, name, surroundings, command_line.settings);
   result.config.journal.salvage = command_line.salvage;
   return result;
 }

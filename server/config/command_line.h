@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/config/load.h"
@@ -22,6 +23,7 @@ struct CommandLine {
   // Set after --help, --version and mistakes (status 2): there is nothing else to do.
   std::optional<Exit> exit;
   bool check = false;             // Say what is wrong with the configuration and end.
+  bool watch = false;             // Take a changed file as soon as it says something else.
   bool salvage = false;           // Open a damaged journal all the same.
   std::string import_rulego;      // Print a configuration for the endpoints in this file and end; empty: no.
   std::string config_file;        // Empty: the settings are all there is (--broker).
@@ -36,6 +38,11 @@ Exit ImportFor(const CommandLine& command_line, const Surroundings& surroundings
 
 // The configuration that the command line asks for, from the file and the flags.
 LoadResult LoadFor(const CommandLine& command_line, const Surroundings& surroundings);
+
+// As LoadFor(), with `text`, called `name` in errors, in place of the file's content. A command line without a file has
+// no place for it, which is an error.
+LoadResult LoadTextFor(const CommandLine& command_line, std::string_view text, const std::string& name,
+                       const Surroundings& surroundings);
 
 // Errors, one a line, for standard error: status 1. Without errors, what --check has to say: status 0.
 Exit Report(const CommandLine& command_line, const LoadResult& result);

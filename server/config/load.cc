@@ -8,6 +8,8 @@
 #include "server/config/document.h"
 #include "server/config/reader.h"
 #include "server/config/sections.h"
+#include "server/config/shown.h"
+#include "server/config/version.h"
 #include "server/runtime/text.h"
 
 namespace sluice {
@@ -70,6 +72,7 @@ LoadResult Load(Entry root, const std::string& file, const Surroundings& surroun
   LoadResult result;
   result.config = std::move(draft.config);
   result.errors = reading.TakeErrors();
+  result.shown = ShownConfig(root.value);
   for (const Diagnostic& warning : reading.TakeWarnings()) result.config.warnings.push_back(warning.ToString());
   return result;
 }
@@ -85,11 +88,15 @@ LoadResult LoadConfig(std::string_view text, const std::string& file, const Surr
     return result;
   }
   Entry root{.key = "", .at = {.line = 1, .column = 1}, .value = std::get<Value>(std::move(document))};
-  return Load(std::move(root), file, surroundings, settings);
+  LoadResult result = Load(std::move(root), file, surroundings, settings);
+  result.hash = ConfigHash(text);
+  return result;
 }
 
 LoadResult LoadSettings(std::span<const Setting> settings, const Surroundings& surroundings) {
-  return Load(Entry{}, "", surroundings, settings);
+  LoadResult result = Load(Entry{}, "", surroundings, settings);
+  result.hash = ConfigHash(result.shown);
+  return result;
 }
 
 LoadResult LoadConfigFile(const std::string& file, const Surroundings& surroundings,

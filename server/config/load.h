@@ -16,6 +16,8 @@ namespace sluice {
 struct LoadResult {
   GatewayConfig config;            // Only of use when ok(). `warnings` hold what Diagnostic::ToString gives.
   std::vector<Diagnostic> errors;  // In the order of their lines.
+  std::string hash;                // ConfigVersion::hash of what was read; empty: it could not be read.
+  std::string shown;               // What ShownConfig() makes of it, with the settings. Only of use when ok().
 
   bool ok() const { return errors.empty(); }
 };

@@ -107,7 +107,7 @@ void DeadLetters::Take(std::vector<DeadLetter> letters) {
 
 void DeadLetters::LogTaken(const DeadLetter& letter, size_t count) {
   if (!log_limit_.Admit("message dead-lettered", "")) return;
-  const std::string& topic = letter.message.chain->options.dead_letter_topic;
+  const std::string& topic = letter.message.chain->options().dead_letter_topic;
   log::Warning("message dead-lettered", {{"chain", letter.message.chain->name},
                                          {"message_id", letter.message.id.ToString()},
                                          {"topic", letter.message.message->topic},

@@ -187,10 +187,11 @@ absl::Status DeadLetters::WriteCurrent() {
   for (const Pending& pending : current_) {
     if (pending.record != 0) (pending.reply ? confirmed : records).push_back(pending.record);
     if (pending.route == nullptr || pending.chain == nullptr) continue;
-    if (pending.chain->options.dead_letter_topic.empty()) continue;
+    const ChainOptions& options = pending.chain->options();
+    if (options.dead_letter_topic.empty()) continue;
     const MqttOptions* connection = names_.connection(pending.route->connection);
     if (connection == nullptr) continue;
-    entries.push_back({.message = PublicationOf(pending.letter, pending.chain->options, connection->mqtt5),
+    entries.push_back({.message = PublicationOf(pending.letter, options, connection->mqtt5),
                        .record = 0,
                        .connection = pending.route->connection});
     items.push_back({.route = pending.route,

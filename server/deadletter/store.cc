@@ -43,12 +43,12 @@ absl::StatusOr<std::unique_ptr<DeadLetterStore>> DeadLetterStore::Open(const std
 
 DeadLetterStore::DeadLetterStore(std::unique_ptr<LetterTables> tables, DeadLetterLimits limits, const Clock& clock,
                                  MetricsRegistry& metrics)
-    : limits_(limits),
-      clock_(clock),
+    : clock_(clock),
       log_limit_(clock, {.burst = 1, .interval = Millis(10'000)}),
       over_messages_(EvictedCounter(metrics, "maxMessages")),
       over_bytes_(EvictedCounter(metrics, "maxBytes")),
       over_age_(EvictedCounter(metrics, "maxAge")),
+      limits_(limits),
       tables_(std::move(tables)) {
   metrics.AddCallbackGauge("sluice_dead_letters_kept", "Dead letters in the database", {},
                            [this] { return static_cast<double>(totals().messages); });
@@ -74,9 +74,9 @@ absl::Status DeadLetterStore::Put(std::span<const StoredLetter> letters) {
 }
 
 absl::StatusOr<std::vector<DeadLetterStore::Added>> DeadLetterStore::AddMissing(std::span<const StoredLetter> letters) {
-  const int64_t too_old = limits_.max_age.count() > 0 ? clock_.UnixMillis() - limits_.max_age.count() : INT64_MIN;
   std::vector<Added> added;
   MutexLock lock(mutex_);
+  const int64_t too_old = TooOld();
   absl::Status status = tables_->Transact([&]() -> absl::Status {
     mutex_.AssertHeld();
     for (const StoredLetter& letter : letters) {
@@ -121,22 +121,35 @@ absl::Status DeadLetterStore::EvictOverBounds(Evicted& evicted) {
   return absl::OkStatus();
 }
 
+int64_t DeadLetterStore::TooOld() const {
+  return limits_.max_age.count() > 0 ? clock_.UnixMillis() - limits_.max_age.count() : INT64_MIN;
+}
+
+absl::Status DeadLetterStore::SetLimits(DeadLetterLimits limits) {
+  {
+    MutexLock lock(mutex_);
+    limits_ = limits;
+  }
+  if (absl::Status status = Put({}); !status.ok()) return status;
+  return Expire();
+}
+
 absl::Status DeadLetterStore::Expire() {
   Evicted evicted;
   absl::Status status;
-  if (limits_.max_age.count() > 0) {
-    const int64_t before = clock_.UnixMillis() - limits_.max_age.count();
-    uint64_t removed = 0;
-    do {
-      MutexLock lock(mutex_);
-      status = tables_->Transact([&]() -> absl::Status {
-        mutex_.AssertHeld();
-        const absl::StatusOr<uint64_t> chunk = tables_->DeleteDiedBefore(before, kChunk);
-        if (chunk.ok()) removed = *chunk;
-        return chunk.status();
-      });
-      if (status.ok()) evicted.over_age += removed;
-    } while (status.ok() && removed == kChunk);
+  uint64_t removed = kChunk;
+  while (status.ok() && removed == kChunk) {
+    removed = 0;
+    MutexLock lock(mutex_);
+    const int64_t before = TooOld();
+    if (before == INT64_MIN) break;
+    status = tables_->Transact([&]() -> absl::Status {
+      mutex_.AssertHeld();
+      const absl::StatusOr<uint64_t> chunk = tables_->DeleteDiedBefore(before, kChunk);
+      if (chunk.ok()) removed = *chunk;
+      return chunk.status();
+    });
+    if (status.ok()) evicted.over_age += removed;
   }
   Tell(evicted);
   if (!status.ok()) return status;

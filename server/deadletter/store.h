@@ -92,6 +92,9 @@ class DeadLetterStore final : public LetterSink {
 
   Totals totals() const;
 
+  // Hold from now on: what is past them goes. After an error it goes with the next letter.
+  absl::Status SetLimits(DeadLetterLimits limits);
+
  private:
   DeadLetterStore(std::unique_ptr<LetterTables> tables, DeadLetterLimits limits, const Clock& clock,
                   MetricsRegistry& metrics);
@@ -106,7 +109,9 @@ class DeadLetterStore final : public LetterSink {
   absl::Status EvictOverBounds(Evicted& evicted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Tell(const Evicted& evicted);
 
-  const DeadLetterLimits limits_;
+  // Deaths before this are of age; none: INT64_MIN.
+  int64_t TooOld() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   const Clock& clock_;
   log::Limiter log_limit_;
   Counter& over_messages_;
@@ -114,6 +119,7 @@ class DeadLetterStore final : public LetterSink {
   Counter& over_age_;
 
   mutable Mutex mutex_;
+  DeadLetterLimits limits_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<LetterTables> tables_ ABSL_PT_GUARDED_BY(mutex_);
 };
 

@@ -22,8 +22,8 @@ class Backoff {
   void Reset() { step_ = initial_; }
 
  private:
-  const Millis initial_;
-  const Millis max_;
+  Millis initial_;
+  Millis max_;
   Millis step_;
   std::minstd_rand random_;
 };

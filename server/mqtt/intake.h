@@ -85,11 +85,15 @@ class IntakeConnection {
   // to people.
   virtual void Pause(std::string reason) = 0;
   virtual void Resume() = 0;
-  // From now on stays out of these shared subscriptions (indexes of those it was made with; private ones are passed
+  // From now on stays out of these shared subscriptions (indexes of those it was last given; private ones are passed
   // over), so that other members of their groups get what would come; subscribes again, without retained messages, to
   // those that are not named any more. Holds over reconnects. Idempotent, returns at once. Paho while paused: with the
   // next connection.
   virtual void StayOut(std::vector<size_t> shared_subscriptions) = 0;
+  // From now on these are its subscriptions, and StayOut() counts in them. What is new is asked for before what it has no
+  // more is left (as a remainder); what stays is not touched, unless it differs in more than its text. Returns at once.
+  // Not with MQTT 3.1.1, where retained messages are told apart by what was asked for at the start.
+  virtual void Resubscribe(std::vector<Subscription> subscriptions) = 0;
   // Shutdown, first step: leaves shared subscriptions, so that other replicas take over. Waits for the broker's answer
   // until `deadline`; then true if it came. Private subscriptions hold in the broker's session.
   virtual bool UnsubscribeShared(SteadyTime deadline) = 0;

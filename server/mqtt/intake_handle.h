@@ -63,6 +63,7 @@ class IntakeHandle final : public IntakeConnection {
   void Pause(std::string reason) override { core_->Pause(std::move(reason)); }
   void Resume() override { core_->Resume(); }
   void StayOut(std::vector<size_t> shared_subscriptions) override { core_->StayOut(std::move(shared_subscriptions)); }
+  void Resubscribe(std::vector<Subscription> subscriptions) override { core_->Resubscribe(std::move(subscriptions)); }
   bool UnsubscribeShared(SteadyTime deadline) override { return core_->UnsubscribeShared(deadline); }
   void Stop(SteadyTime deadline) override { core_->Stop(deadline); }
   ConnectionState State() const override { return core_->State(); }

@@ -1,6 +1,7 @@
 #include "server/mqtt/subscription_set.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "server/mqtt/reason_codes.h"
@@ -19,24 +20,91 @@ SubscriptionSet::SubscriptionSet(std::vector<Subscription> subscriptions, const 
       clock_(clock),
       refused_gauge_(metrics.GetGauge("sluice_mqtt_subscriptions_refused", "Subscriptions that the broker refuses.",
                                       {{"connection", options.name}})) {
-  for (Subscription& subscription : subscriptions) Add(std::move(subscription));
+  for (Subscription& subscription : subscriptions) given_.push_back(Add(std::move(subscription)));
 }
 
-void SubscriptionSet::Add(Subscription subscription) {
-  Item& item = items_.emplace_back(Item{
+size_t SubscriptionSet::Add(Subscription subscription) {
+  // What was left for good makes room.
+  auto place = std::ranges::find_if(
+      items_, [](const Item& item) { return item.subscription.remainder && item.state == State::kLeft; });
+  if (place == items_.end()) {
+    items_.push_back(Item{.subscription = {}, .backoff = Backoff(kFirstRetry, options_.max_reconnect_interval, 0)});
+    place = std::prev(items_.end());
+  }
+  *place = Item{
       .subscription = std::move(subscription),
       .backoff = Backoff(kFirstRetry, options_.max_reconnect_interval, RandomSeed()),
-  });
-  if (!item.subscription.remainder) return;
+  };
+  if (place->subscription.remainder) {
+    place->out = true;
+    place->state = State::kUnwanted;
+    place->due = clock_.Now();
+  }
+  return static_cast<size_t>(place - items_.begin());
+}
+
+void SubscriptionSet::Replace(std::vector<Subscription> wanted) {
+  for (Item& item : items_) {
+    if (item.subscription.remainder) continue;
+    const bool stays = std::ranges::find(wanted, item.subscription.filter, &Subscription::filter) != wanted.end();
+    if (!stays) Retire(item);
+  }
+  given_.clear();
+  for (Subscription& subscription : wanted) {
+    const auto known =
+        std::ranges::find_if(items_, [&](const Item& item) { return item.subscription.filter == subscription.filter; });
+    if (known == items_.end()) {
+      given_.push_back(Add(std::move(subscription)));
+    } else {
+      given_.push_back(static_cast<size_t>(known - items_.begin()));
+      Update(*known, std::move(subscription));
+    }
+    if (leave_shared_ && items_[given_.back()].subscription.shared()) SetOut(items_[given_.back()], true);
+  }
+}
+
+void SubscriptionSet::Retire(Item& item) {
+  item.subscription.remainder = true;
   item.out = true;
+  item.code = 0;
+  item.behind = true;
+  // What is under way is answered first, and what was never asked for in this session may still be in it.
+  if (Waits(item) || item.state == State::kLeft) return;
   item.state = State::kUnwanted;
+  item.due = kNever;
+}
+
+void SubscriptionSet::Update(Item& item, Subscription subscription) {
+  const bool was_remainder = item.subscription.remainder;
+  const bool differs = item.subscription.qos != subscription.qos || item.subscription.id != subscription.id ||
+                       item.subscription.retained != subscription.retained;
+  item.subscription = std::move(subscription);
+  if (!was_remainder && !differs) return;
+  if (was_remainder) item.out = item.behind = false;
+  item.was_left |= item.was_granted;  // Its retained messages have come.
+  item.stale = item.state == State::kAsked;
+  if (Waits(item) || item.out) return;
+  item.state = State::kWanted;
   item.due = clock_.Now();
+}
+
+void SubscriptionSet::ReleaseBehind() {
+  const bool asking = std::ranges::any_of(
+      items_, [](const Item& item) { return item.state == State::kWanted || item.state == State::kAsked; });
+  if (asking) return;
+  for (Item& item : items_) {
+    if (!std::exchange(item.behind, false) || item.state != State::kUnwanted) continue;
+    item.due = clock_.Now();
+  }
 }
 
 void SubscriptionSet::AddRemainder(const std::string& filter) {
   const auto known =
       std::ranges::find_if(items_, [&filter](const Item& item) { return item.subscription.filter == filter; });
-  if (known == items_.end()) return Add({.filter = filter, .remainder = true});
+  if (known == items_.end()) {
+    Add({.filter = filter, .remainder = true});
+    return;
+  }
   if (!known->subscription.remainder || known->state != State::kLeft) return;
   known->state = State::kUnwanted;
   known->due = clock_.Now();
@@ -57,7 +125,7 @@ void SubscriptionSet::OnUp(bool session_kept, bool session_present) {
     // nothing: no retained messages are sent for these.
     if (keep && item.state == State::kGranted && !item.subscription.shared()) continue;
     item.state = item.out ? State::kUnwanted : State::kWanted;
-    item.due = clock_.Now();
+    item.due = item.behind ? kNever : clock_.Now();
   }
   subscribed_before_ = true;
 }
@@ -72,6 +140,7 @@ void SubscriptionSet::OnDown() {
 }
 
 SteadyTime SubscriptionSet::TakeDue(std::vector<size_t>& ask, std::vector<size_t>& leave) {
+  ReleaseBehind();
   SteadyTime next = kNever;
   for (size_t i = 0; i < items_.size(); ++i) {
     Item& item = items_[i];
@@ -99,6 +168,9 @@ void SubscriptionSet::Answered(size_t index, uint8_t code) {
   item.was_granted |= !refused;
   if (item.out) {
     item.state = refused ? State::kLeft : State::kUnwanted;
+    item.due = item.behind ? kNever : clock_.Now();
+  } else if (std::exchange(item.stale, false)) {
+    item.state = State::kWanted;
     item.due = clock_.Now();
   } else if (refused) {
     Refused(item, code);
@@ -179,8 +251,8 @@ void SubscriptionSet::CannotHear() {
 }
 
 void SubscriptionSet::StayOut(std::span<const size_t> indexes) {
-  for (size_t i = 0; i < items_.size(); ++i) {
-    Item& item = items_[i];
+  for (size_t i = 0; i < given_.size(); ++i) {
+    Item& item = items_[given_[i]];
     if (!item.subscription.shared() || item.subscription.remainder) continue;
     SetOut(item, leave_shared_ || std::ranges::find(indexes, i) != indexes.end());
   }

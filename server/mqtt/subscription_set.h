@@ -16,7 +16,7 @@
 
 namespace sluice {
 
-// Not thread-safe. Subscriptions are named by their index, which never changes.
+// Not thread-safe. Subscriptions are named by their index, which is one's own until it is left for good.
 class SubscriptionSet {
  public:
   // `options` and `clock` must outlive it.
@@ -33,6 +33,10 @@ class SubscriptionSet {
   void OnUp(bool session_kept, bool session_present);
   void OnUp(bool session_kept) { OnUp(session_kept, session_kept); }
   void OnDown();
+
+  // From now on it is these; those that it has no more are remainders, and left once the new ones are answered. One that
+  // stays is asked for again only if it differs in more than its text. StayOut() counts in `wanted`.
+  void Replace(std::vector<Subscription> wanted);
 
   // The session was found to hold this, too; without effect when it is known.
   void AddRemainder(const std::string& filter);
@@ -86,7 +90,9 @@ class SubscriptionSet {
     bool out = false;  // To be stayed out of; a remainder always is.
     bool was_granted = false;
     bool was_left = false;
-    uint8_t code = 0;  // kRefused: the reason. Of a remainder: why it cannot be left.
+    bool stale = false;   // kAsked, for what it was before Replace().
+    bool behind = false;  // A remainder, to be left once no other is asked for.
+    uint8_t code = 0;     // kRefused: the reason. Of a remainder: why it cannot be left.
     // kWanted, kUnwanted: when to ask; kAsked, kLeaving: when to give up; kRefused: when to ask again.
     SteadyTime due{};
   };
@@ -96,7 +102,13 @@ class SubscriptionSet {
   void SetOut(Item& item, bool out);
   // An answer to it will not be heard.
   void Unheard(Item& item);
-  void Add(Subscription subscription);
+  // Returns its index.
+  size_t Add(Subscription subscription);
+  void Retire(Item& item);
+  // It has become this one.
+  void Update(Item& item, Subscription subscription);
+  // What is to be left behind the others, now that they are answered.
+  void ReleaseBehind();
   void Refused(Item& item, uint8_t code);
   void CannotLeave(Item& item, uint8_t code);
   void CountRefused();
@@ -107,6 +119,7 @@ class SubscriptionSet {
   Gauge& refused_gauge_;
 
   std::vector<Item> items_;
+  std::vector<size_t> given_;  // Index of each that StayOut() counts.
   bool up_ = false;
   bool subscribed_before_ = false;
   bool leave_shared_ = false;

@@ -47,38 +47,67 @@ void IntakeControl::AddConnection(const std::string& name, IntakeConnection& con
                                           "Times that a shared filter was left to other gateways.",
                                           {{"connection", name}, {"reason", std::string(kLeaveNames[i])}});
   }
-  const SteadyTime now = clock_.Now();
-  ladder_.AddConnection(group, now);
+  ladder_.AddConnection(group, clock_.Now());
+  Watch(mine, group);
+  connections_.push_back(std::move(mine));
+}
+
+void IntakeControl::Watch(Connection& connection, const SubscriptionGroup& group) {
+  connection.filters.clear();
   for (const PlannedSubscription& planned : group.planned) {
-    mine.filters.push_back(planned.subscription.filter);
+    connection.filters.push_back(planned.subscription.filter);
     for (const Route* route : planned.routes) {
       const Chain* chain = route->target.chain;
-      if (chain == nullptr || workers_.contains(chain)) continue;
-      Workers& workers = workers_[chain];
-      workers.gauge =
-          &metrics_.GetGauge("sluice_chain_workers", "Worker streams that serve the chain.", {{"chain", chain->name}});
-      // Workers may have come first: their listener is there before intake is.
-      for (const auto& [session, chains] : sessions_) {
-        workers.count += static_cast<size_t>(std::ranges::count(chains, chain));
-      }
-      workers.gauge->Set(static_cast<int64_t>(workers.count));
-      ladder_.SetWorkers(*chain, workers.count, now);
+      if (chain == nullptr) continue;
+      WatchWorkers(*chain);
+      ladder_.SetWorkers(*chain, workers_[chain].count, clock_.Now());
     }
   }
-  connections_.push_back(std::move(mine));
 }
 
 void IntakeControl::Expect(const Chain& chain) {
   MutexLock lock(mutex_);
+  WatchWorkers(chain);
+}
+
+void IntakeControl::WatchWorkers(const Chain& chain) {
   const auto [watched, is_new] = workers_.try_emplace(&chain);
   if (!is_new) return;
   Workers& workers = watched->second;
   workers.gauge =
       &metrics_.GetGauge("sluice_chain_workers", "Worker streams that serve the chain.", {{"chain", chain.name}});
+  // Workers may have come first: their listener is there before intake is.
   for (const auto& [session, chains] : sessions_) {
     workers.count += static_cast<size_t>(std::ranges::count(chains, &chain));
   }
   workers.gauge->Set(static_cast<int64_t>(workers.count));
+}
+
+void IntakeControl::ChangeConnection(const std::string& name, const SubscriptionGroup& group,
+                                     std::vector<Subscription> resubscribe) {
+  After([&](SteadyTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const auto found = std::ranges::find(connections_, name, &Connection::name);
+    if (found == connections_.end()) return;
+    Connection& connection = *found;
+    const size_t number = static_cast<size_t>(found - connections_.begin());
+    ladder_.ChangeConnection(number, group, now);
+    Watch(connection, group);
+    if (!resubscribe.empty()) connection.connection->Resubscribe(std::move(resubscribe));
+    // What was left is told anew: it was counted in other subscriptions.
+    ladder_.Advance(now);
+    std::vector<size_t> out;
+    for (const Ladder::Order::Left& left : ladder_.order(number).left) out.push_back(left.subscription);
+    connection.told.left = ladder_.order(number).left;
+    connection.left->Set(static_cast<int64_t>(out.size()));
+    connection.connection->StayOut(std::move(out));
+  });
+}
+
+void IntakeControl::SetOptions(Ladder::Options options, Watermark watermark) {
+  After([&](SteadyTime) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    ladder_.SetOptions(options);
+    if (journal_) journal_->watermark = watermark;
+  });
 }
 
 void IntakeControl::Stop() {

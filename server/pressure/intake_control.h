@@ -36,7 +36,7 @@ class IntakeControl final : public Tickable {
   // ---- set-up; workers may join and leave meanwhile
   // `connection` lives until Stop().
   void AddConnection(const std::string& name, IntakeConnection& connection, const SubscriptionGroup& group);
-  // After the connections: the workers of this chain are counted for metrics, whether or not a filter feeds it alone.
+  // After the connections, or while it runs: the workers of this chain are counted for metrics, whether or not a filter feeds it alone.
   void Expect(const Chain& chain);
   // Of a journal with bounds. Called from any thread that calls in here, a few times a second by themselves; they must
   // not call in here.
@@ -47,6 +47,13 @@ class IntakeControl final : public Tickable {
   };
   // Intake rests while the journal is at its watermark, or cannot be written.
   void WatchJournal(JournalGauges journal) { journal_ = std::move(journal); }
+
+  // ---- while it runs
+  // The connection that was added under `name` has these subscriptions from now on, and is told so if `resubscribe` has
+  // any.
+  void ChangeConnection(const std::string& name, const SubscriptionGroup& group, std::vector<Subscription> resubscribe);
+  // `watermark` is passed over where no journal is watched.
+  void SetOptions(Ladder::Options options, Watermark watermark);
 
   // ---- from the stages below
   // The queue of a chain has reached its high watermark, or fallen to its low one. See
@@ -85,6 +92,9 @@ class IntakeControl final : public Tickable {
   SteadyTime Apply(SteadyTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TellRest(Connection& connection, const Ladder::Order& order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TellLeft(Connection& connection, const Ladder::Order& order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The filters of `group`, and the workers of the chains that it feeds.
+  void Watch(Connection& connection, const SubscriptionGroup& group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void WatchWorkers(const Chain& chain) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountWorkers(const std::vector<const Chain*>& chains, int change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Has `change` done under the lock, and what follows from it.
   template <typename Change>

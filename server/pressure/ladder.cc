@@ -6,7 +6,24 @@
 namespace sluice {
 
 size_t Ladder::AddConnection(const SubscriptionGroup& group, SteadyTime now) {
-  Connection connection;
+  SetFeeds(connections_.emplace_back(), group, now);
+  return connections_.size() - 1;
+}
+
+void Ladder::ChangeConnection(size_t connection, const SubscriptionGroup& group, SteadyTime now) {
+  SetFeeds(connections_[connection], group, now);
+  // Nobody asks for workers of a chain that nothing feeds any more.
+  std::erase_if(workers_, [this](const auto& each) {
+    return std::ranges::none_of(connections_, [&each](const Connection& other) {
+      return std::ranges::any_of(other.feeds, [&each](const Feed& feed) { return feed.chains.contains(each.first); });
+    });
+  });
+}
+
+void Ladder::SetFeeds(Connection& connection, const SubscriptionGroup& group, SteadyTime now) {
+  connection.feeds.clear();
+  connection.presses = false;
+  connection.order.left.clear();
   for (const PlannedSubscription& planned : group.planned) {
     Feed feed;
     feed.shared = planned.subscription.shared();
@@ -22,8 +39,6 @@ size_t Ladder::AddConnection(const SubscriptionGroup& group, SteadyTime now) {
     connection.presses |= feed.presses;
     connection.feeds.push_back(std::move(feed));
   }
-  connections_.push_back(std::move(connection));
-  return connections_.size() - 1;
 }
 
 void Ladder::SetQueueFull(const Chain& chain, bool full) {

@@ -48,8 +48,11 @@ class Ladder {
 
   explicit Ladder(Options options) : options_(options) {}
 
-  // Set-up; its number, from 0. Its chains count as without workers from `now` on.
+  // Its number, from 0. Its chains count as without workers from `now` on.
   size_t AddConnection(const SubscriptionGroup& group, SteadyTime now);
+  // From now on it has these subscriptions. How long it has rested stays known.
+  void ChangeConnection(size_t connection, const SubscriptionGroup& group, SteadyTime now);
+  void SetOptions(Options options) { options_ = options; }
 
   void SetQueueFull(const Chain& chain, bool full);
   void SetJournalFull(bool full) { journal_full_ = full; }
@@ -103,7 +106,10 @@ class Ladder {
     bool operator()(const Chain* a, const Chain* b) const { return a->index < b->index; }
   };
 
-  const Options options_;
+  // What `group` feeds. Its chains are known from then on.
+  void SetFeeds(Connection& connection, const SubscriptionGroup& group, SteadyTime now);
+
+  Options options_;
   std::vector<Connection> connections_;
   std::map<const Chain*, Workers, ByIndex> workers_;  // Of the chains that are fed by name.
   std::set<const Chain*, ByIndex> full_;

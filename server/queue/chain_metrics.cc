@@ -61,6 +61,10 @@ ChainMetrics::ChainMetrics(MetricsRegistry& registry, const std::string& chain, 
       "sluice_end_to_end_seconds",
       "Time from receiving a message to the broker's confirmation of a reply to it (QoS 0: written to the socket).",
       {{"chain", chain}});
+  ShowLimits(registry, chain, options);
+}
+
+void ChainMetrics::ShowLimits(MetricsRegistry& registry, const std::string& chain, const ChainOptions& options) {
   const auto limit = [&](std::string_view name, std::string_view help, size_t value) {
     registry.GetGauge(name, help, {{"chain", chain}}).Set(static_cast<int64_t>(value));
   };

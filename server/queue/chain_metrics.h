@@ -28,6 +28,8 @@ class ChainMetrics {
   ChainMetrics(MetricsRegistry& registry, const std::string& chain, const ChainOptions& options);
   // Takes them out of the registry. No ChainMetrics of this chain is used any more.
   static void Forget(MetricsRegistry& registry, const std::string& chain);
+  // The bounds of its queue, beside what they bound.
+  static void ShowLimits(MetricsRegistry& registry, const std::string& chain, const ChainOptions& options);
 
   void CountDelivery() { ++deliveries_; }
   void CountSettle(Verdict verdict) { ++settled_[static_cast<size_t>(verdict)]; }

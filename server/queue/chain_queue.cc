@@ -84,10 +84,10 @@ void ChainQueue::Release(QueueEntry& entry) {
 
 std::optional<bool> ChainQueue::PressureChange() {
   if (!pressed_) {
-    const size_t high_messages = std::max<size_t>(options_.max_messages - options_.max_messages / 5, 1);
-    const size_t high_bytes = std::max<size_t>(options_.max_bytes - options_.max_bytes / 5, 1);
+    const size_t high_messages = std::max<size_t>(options_->max_messages - options_->max_messages / 5, 1);
+    const size_t high_bytes = std::max<size_t>(options_->max_bytes - options_->max_bytes / 5, 1);
     if (kept_messages_ < high_messages && kept_bytes_ < high_bytes) return std::nullopt;
-  } else if (kept_messages_ > options_.max_messages / 2 || kept_bytes_ > options_.max_bytes / 2) {
+  } else if (kept_messages_ > options_->max_messages / 2 || kept_bytes_ > options_->max_bytes / 2) {
     return std::nullopt;
   }
   pressed_ = !pressed_;

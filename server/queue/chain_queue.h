@@ -22,8 +22,10 @@ struct WaitingTimers {
 // first; it keeps the turn while it is out or delayed, until Release() or Drop().
 class ChainQueue {
  public:
-  // Both outlive it.
-  ChainQueue(const ChainOptions& options, WaitingTimers& timers) : options_(options), timers_(timers) {}
+  // All outlive it.
+  ChainQueue(const ChainOptions& options, WaitingTimers& timers) : options_(&options), timers_(timers) {}
+  // Other bounds from now on.
+  void SetOptions(const ChainOptions& options) { options_ = &options; }
 
   // ---- into the queue; `entry.place` is kOut before
   // A new message, to the end.
@@ -49,7 +51,7 @@ class ChainQueue {
   void Release(QueueEntry& entry);
 
   // ---- the bound
-  bool OverBound() const { return messages_ > options_.max_messages || bytes_ > options_.max_bytes; }
+  bool OverBound() const { return messages_ > options_->max_messages || bytes_ > options_->max_bytes; }
   // The waiting message of QoS 0 that goes first at the bound; null: none waits.
   QueueEntry* OldestQos0() const { return qos0_returned_.empty() ? qos0_.front() : qos0_returned_.front(); }
   // The pressure, if it has changed since the last call: true when messages of QoS 1 and 2 fill 4/5 of a bound, false
@@ -69,7 +71,7 @@ class ChainQueue {
   // The turn of `key` goes to the next behind it, which becomes ready before `position` (null: at the end).
   void PassTurn(KeyState& key, QueueEntry* position);
 
-  const ChainOptions& options_;
+  const ChainOptions* options_;
   WaitingTimers& timers_;
   KeyTable keys_;
   List ready_;

@@ -14,7 +14,7 @@ struct SessionState;
 
 struct ChainState {
   ChainState(const Chain& c, ChainMetrics m, WaitingTimers& timers)
-      : held(&c), chain(c), queue(c.options, timers), metrics(m) {}
+      : held(&c), chain(c), queue(c.options(), timers), metrics(m) {}
 
   // Nothing is to be kept of it.
   bool Idle() const {

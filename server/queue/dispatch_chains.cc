@@ -25,7 +25,7 @@ ChainState& DispatchCore::StateOf(const Chain& chain) {
   if (state == nullptr) {
     const bool named = !chain.can_be_forgotten();
     state = std::make_unique<ChainState>(
-        chain, ChainMetrics(metrics_, named ? chain.name : kOtherChains, chain.options), timers_);
+        chain, ChainMetrics(metrics_, named ? chain.name : kOtherChains, chain.options()), timers_);
     state->named = named;
     NameInMetrics(*state, /*serves_worker=*/false);
   }
@@ -33,12 +33,22 @@ ChainState& DispatchCore::StateOf(const Chain& chain) {
   return *state;
 }
 
+void DispatchCore::OnOptionsChanged(const Chain& chain, SteadyTime now, Effects& effects) {
+  if (chain.index >= chains_.size() || chains_[chain.index] == nullptr) return;
+  Begin(now, effects);
+  ChainState& state = *chains_[chain.index];
+  state.queue.SetOptions(chain.options());
+  if (state.named) ChainMetrics::ShowLimits(metrics_, chain.name, chain.options());
+  Touch(state);
+  Commit();
+}
+
 void DispatchCore::NameInMetrics(ChainState& chain, bool serves_worker) {
   if (chain.named || named_ >= (serves_worker ? kMostNamedForWorkers : kMostNamed)) return;
   ++named_;
   chain.named = true;
   chain.metrics.Publish(0, 0, 0, 0);
-  chain.metrics = ChainMetrics(metrics_, chain.chain.name, chain.chain.options);
+  chain.metrics = ChainMetrics(metrics_, chain.chain.name, chain.chain.options());
   PublishMetrics(chain);
 }
 
@@ -65,7 +75,7 @@ void DispatchCore::CountShared(ChainState& chain) {
   const size_t bytes = chain.queue.bytes();
   shared_messages_ += messages - std::exchange(chain.shared_messages, messages);
   shared_bytes_ += bytes - std::exchange(chain.shared_bytes, bytes);
-  const ChainOptions& options = chain.chain.options;
+  const ChainOptions& options = chain.chain.options();
   const size_t parts = shared_full_ ? 2 : 1;  // Until half of it is free again.
   shared_full_ = shared_messages_ * parts > options.max_messages * kSharedRooms ||
                  shared_bytes_ * parts > options.max_bytes * kSharedRooms;
@@ -78,7 +88,7 @@ void DispatchCore::CountShared(ChainState& chain) {
 
 bool DispatchCore::OverSharedBound(const ChainState& chain) const {
   if (!chain.chain.can_be_forgotten()) return false;
-  const ChainOptions& options = chain.chain.options;
+  const ChainOptions& options = chain.chain.options();
   // A little is everybody's, so that one whose workers keep up loses nothing to what waits for others.
   if (chain.queue.messages() <= std::max<size_t>(options.max_messages / kOwnPart, 1) &&
       chain.queue.bytes() <= options.max_bytes / kOwnPart) {

@@ -23,7 +23,7 @@ void DispatchCore::Enqueue(std::span<RoutedMessage> batch, SteadyTime now, Effec
     }
     const bool qos0 = message.message->qos == Qos::kAtMostOnce;
     const size_t bytes = message.message->bytes();
-    if (qos0 && bytes > chain->chain.options.max_bytes) {
+    if (qos0 && bytes > chain->chain.options().max_bytes) {
       // Making room for it would cost all others of QoS 0 and not suffice.
       chain->metrics.CountLoss(Loss::kQueueFull);
       effects.dropped.push_back(std::move(message));
@@ -323,7 +323,7 @@ void DispatchCore::Assign(QueueEntry& entry, SessionState& session) {
   chain.metrics.CountDelivery();
   if (entry.key != nullptr) entry.key->worker = session.id;
 
-  const Millis lease = StartLease(session.lease, chain.chain.options);
+  const Millis lease = StartLease(session.lease, chain.chain.options());
   session.last_turn = next_delivery_;
   InFlightTable::Slot& slot = session.in_flight.Add(next_delivery_++, entry);
   slot.begun = !session.tells_began;

@@ -68,6 +68,7 @@ class DispatchCore {
   SteadyTime Tick(SteadyTime now, Effects& effects);
 
   void Expect(const Chain& chain) { StateOf(chain); }
+  void OnOptionsChanged(const Chain& chain, SteadyTime now, Effects& effects);
   void SetOnDisk(const Chain& chain, size_t messages);
   void ForgetIdle(Millis idle, SteadyTime now);
   Dispatcher::Undone HoldSlow(SteadyTime since, Millis age, SteadyTime now);

@@ -70,7 +70,7 @@ void DispatchCore::FinishOne(QueueEntry& entry, const SessionState& session, Dis
       break;
   }
   entry.message = std::move(finished.claimed.message);
-  const ChainOptions& options = chain.chain.options;
+  const ChainOptions& options = chain.chain.options();
   // The worker lives.
   entry.suspect = false;
   entry.losses = 0;
@@ -168,7 +168,7 @@ void DispatchCore::LeaveWith(QueueEntry& entry, const SessionState& session, Ses
   if (entry.losses < UINT8_MAX) ++entry.losses;
   // Begun goes without saying, where a worker does not say it: suspicion then waits for a second loss.
   const bool said = begun && session.tells_began;
-  const bool last = entry.message.attempts + 1 >= entry.chain->chain.options.max_attempts;
+  const bool last = entry.message.attempts + 1 >= entry.chain->chain.options().max_attempts;
   entry.suspect = entry.suspect || alone || said || entry.losses > 1 || (begun && last);
   if (alone) {
     return LoseAttempt(entry, session, /*lease_ended=*/false, "worker lost while it held only this message");
@@ -191,7 +191,7 @@ void DispatchCore::Expire(QueueEntry& entry, const SessionState& session, bool b
 }
 
 void DispatchCore::LoseAttempt(QueueEntry& entry, const SessionState& session, bool lease_ended, std::string_view why) {
-  if (++entry.message.attempts < entry.chain->chain.options.max_attempts) {
+  if (++entry.message.attempts < entry.chain->chain.options().max_attempts) {
     NoteAttempt(entry);
     PutBack(entry, lease_ended ? Return::kLeaseExpired : Return::kLostWorker);
     return;

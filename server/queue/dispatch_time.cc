@@ -29,7 +29,7 @@ std::vector<uint64_t> DispatchCore::BeginWork(SessionId id, std::span<const uint
     if (in_hand_ != nullptr) in_hand_->Begun(slot->in_hand);
     slot->delivered = now;
     // Later than before: the tick that was announced finds it.
-    slot->lease_end = now + StartLease(session->lease, slot->entry->chain->chain.options);
+    slot->lease_end = now + StartLease(session->lease, slot->entry->chain->chain.options());
   }
   return stale;
 }
@@ -40,7 +40,7 @@ std::optional<Dispatcher::Extended> DispatchCore::Extend(SessionId id, uint64_t 
   if (session == nullptr || session->removed) return std::nullopt;
   InFlightTable::Slot* slot = session->in_flight.Find(delivery_id);
   if (slot == nullptr || slot->claimed) return std::nullopt;
-  const Millis most = slot->entry->chain->chain.options.max_lease;
+  const Millis most = slot->entry->chain->chain.options().max_lease;
   if (!slot->begun) {
     slot->begun = true;
     if (in_hand_ != nullptr) in_hand_->Begun(slot->in_hand);

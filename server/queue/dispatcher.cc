@@ -212,6 +212,10 @@ size_t Dispatcher::Backlog() const {
   return impl_->Ask([](DispatchCore& core) { return core.in_flight() + core.waiting() + core.on_disk(); });
 }
 
+void Dispatcher::OnOptionsChanged(const Chain& chain) {
+  impl_->Run([&](DispatchCore& core, Effects& effects) { core.OnOptionsChanged(chain, impl_->Now(), effects); });
+}
+
 void Dispatcher::Expect(const Chain& chain) {
   impl_->Ask([&](DispatchCore& core) { core.Expect(chain); });
 }

@@ -203,6 +203,8 @@ class Dispatcher final : public Tickable {
   bool HasWorkers() const;
   // The chain is configured: it has metrics and counts also before its first message.
   void Expect(const Chain& chain);
+  // The chain's options are others now: its bounds hold from here on.
+  void OnOptionsChanged(const Chain& chain);
   // So many messages of the chain wait on disk, and are yet to be enqueued: for metrics, and for Backlog().
   void SetOnDisk(const Chain& chain, size_t messages);
   // Of each chain that is expected, or that messages came for or sessions serve.

@@ -71,7 +71,8 @@ Settler::Settler(const Clock& clock, Dispatcher& dispatcher, Journal& journal, O
       journal_(journal),
       outbox_(outbox),
       rules_(std::move(rules)),
-      denied_(clock, metrics, rules_.keep_denied ? "dead_letter" : "drop"),
+      keep_denied_(rules_.Get()->keep_denied),
+      denied_(clock, metrics, keep_denied_ ? "dead_letter" : "drop"),
       refused_(NotSent(metrics, "refused")),
       without_topic_(NotSent(metrics, "no_topic")),
       stale_(NotSent(metrics, "stale")),
@@ -92,6 +93,7 @@ void Settler::OnReplies(SessionId session, std::vector<WorkerReply> replies,
   for (const WorkerReply& reply : replies) ids.push_back(reply.delivery_id);
   std::vector<std::optional<Dispatcher::InFlightInfo>> infos = dispatcher_.Peek(session, ids);
   Batch batch;
+  batch.rules = rules_.Get();
   for (size_t i = 0; i < replies.size(); ++i) {
     if (!infos[i]) {
       stale_.Add();
@@ -111,6 +113,7 @@ void Settler::OnSettles(SessionId session, std::vector<WorkerSettle> settles,
   std::vector<std::optional<Dispatcher::Claimed>> claims = dispatcher_.Claim(session, ids);
 
   Batch batch;
+  batch.rules = rules_.Get();
   batch.ended.reserve(settles.size());
   std::vector<Dispatcher::Finished> finished;
   finished.reserve(settles.size());
@@ -147,7 +150,7 @@ void Settler::OnSettles(SessionId session, std::vector<WorkerSettle> settles,
 }
 
 void Settler::Decide(WorkerReply& reply, const Sender& sender, const Dispatcher::InFlightInfo& about, Batch& batch) {
-  ReplyDecision decision = DecideReply(reply, *about.message, *about.route, rules_);
+  ReplyDecision decision = DecideReply(reply, *about.message, *about.route, *batch.rules);
   ApplyGrants(sender.results->grants(), about, decision);
   if (auto* refused = std::get_if<ReplyRefused>(&decision)) {
     batch.results.push_back({reply.reply_id, sender.delivery_id, refused->code, 0, refused->message});
@@ -184,7 +187,7 @@ void Settler::Deny(ReplyRefused refused, const Sender& sender, const Dispatcher:
                 .code = refused.code,
                 .why = refused.message,
                 .by_rule = refused.by_rule});
-  if (!rules_.keep_denied) return;
+  if (!keep_denied_) return;
   const bool at_most_once = about.message->qos == Qos::kAtMostOnce && refused.reply->qos == Qos::kAtMostOnce;
   batch.denied.push_back(
       {.entry = {std::move(refused.reply), 0, about.route->connection},

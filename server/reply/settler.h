@@ -15,6 +15,7 @@
 #include "server/reply/outbox.h"
 #include "server/reply/reply_policy.h"
 #include "server/runtime/fill_level.h"
+#include "server/runtime/live.h"
 #include "server/runtime/mutex.h"
 #include "server/runtime/ticker.h"
 #include "server/worker/settle_handler.h"
@@ -52,6 +53,9 @@ class Settler final : public SettleHandler, public Tickable {
           Writes writes = Writes::kAtOnce);
   ~Settler() override;
 
+  // What holds for replies from the next frame on, but for keep_denied, which stays. Thread-safe.
+  void SetRules(ReplyRules rules) { rules_.Set(std::move(rules)); }
+
   // A chain of the configuration: its metrics are there before its first message.
   void Expect(const Chain& chain) { denied_.Expect(chain.name); }
 
@@ -86,9 +90,10 @@ class Settler final : public SettleHandler, public Tickable {
     std::vector<OutboxItem> replies;
     std::vector<DeniedReply> denied;
     std::vector<Ending> endings;
-    std::vector<ItemResult> results;  // Known without the journal.
-    bool held = false;                // It was.
-    size_t joined = 1;                // Calls that it is of.
+    std::vector<ItemResult> results;            // Known without the journal.
+    bool held = false;                          // It was.
+    size_t joined = 1;                          // Calls that it is of.
+    std::shared_ptr<const ReplyRules> rules{};  // While its replies are decided.
   };
   // Who has sent a reply, to which delivery.
   struct Sender {
@@ -120,7 +125,8 @@ class Settler final : public SettleHandler, public Tickable {
   Dispatcher& dispatcher_;
   Journal& journal_;
   Outbox& outbox_;
-  const ReplyRules rules_;
+  Live<ReplyRules> rules_;
+  const bool keep_denied_;
   DeniedReplies denied_;
   Counter& refused_;
   Counter& without_topic_;

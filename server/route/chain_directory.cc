@@ -27,7 +27,8 @@ ChainDirectory::~ChainDirectory() {
 const Chain& ChainDirectory::Define(std::string_view name, ChainOptions options) {
   MutexLock lock(mutex_);
   if (auto found = nodes_.find(name); found != nodes_.end()) {
-    found->second->chain.options = std::move(options);
+    Pin(*found->second);
+    if (found->second->chain.options() != options) found->second->chain.SetOptions(std::move(options));
     return found->second->chain;
   }
   return Add(name, std::move(options), Origin::kConfiguration);
@@ -35,8 +36,34 @@ const Chain& ChainDirectory::Define(std::string_view name, ChainOptions options)
 
 const Chain& ChainDirectory::Keep(std::string_view name) {
   MutexLock lock(mutex_);
-  if (auto found = nodes_.find(name); found != nodes_.end()) return found->second->chain;
+  if (auto found = nodes_.find(name); found != nodes_.end()) {
+    Pin(*found->second);
+    return found->second->chain;
+  }
   return Add(name, defaults_, Origin::kConfiguration);
+}
+
+void ChainDirectory::Pin(Node& node) {
+  if (node.origin == Origin::kConfiguration) return;
+  --CountOf(node.origin);
+  ++CountOf(Origin::kConfiguration);
+  node.origin = Origin::kConfiguration;
+  node.users.fetch_add(1, std::memory_order_relaxed);
+}
+
+std::vector<ChainRef> ChainDirectory::SetOptions(ChainOptions defaults,
+                                                 const std::map<std::string, ChainOptions>& named) {
+  std::vector<ChainRef> changed;
+  MutexLock lock(mutex_);
+  defaults_ = std::move(defaults);
+  for (auto& [name, node] : nodes_) {
+    const auto found = named.find(node->chain.name);
+    const ChainOptions& options = found == named.end() ? defaults_ : found->second;
+    if (node->chain.options() == options) continue;
+    node->chain.SetOptions(options);
+    changed.emplace_back(&node->chain);
+  }
+  return changed;
 }
 
 ChainRef ChainDirectory::ForMessage(std::string_view name) {
@@ -121,7 +148,7 @@ bool ChainDirectory::at_bound() const {
 const Chain& ChainDirectory::Add(std::string_view name, ChainOptions options, Origin origin) {
   auto node = std::make_unique<Node>();
   node->chain.name = name;
-  node->chain.options = std::move(options);
+  node->chain.SetOptions(std::move(options));
   node->origin = origin;
   if (origin != Origin::kConfiguration) node->chain.users = &node->users;
   if (free_indexes_.empty()) {

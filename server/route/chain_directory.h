@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -26,17 +27,20 @@ class ChainDirectory {
   static constexpr size_t kMostOfMessages = 1'000;
   static constexpr size_t kMostOfWorkers = 10'000;
 
-  // `defaults` for chains that Define() does not name. `most_of_messages`: names that messages may bring.
+  // `defaults` for chains that Define() does not name, until SetOptions(). `most_of_messages`: names that messages may bring.
   explicit ChainDirectory(ChainOptions defaults, size_t most_of_messages = kMostOfMessages)
-      : defaults_(std::move(defaults)), most_of_messages_(most_of_messages) {}
+      : most_of_messages_(most_of_messages), defaults_(std::move(defaults)) {}
   // A ChainRef may go later.
   ~ChainDirectory();
   ChainDirectory(const ChainDirectory&) = delete;
   ChainDirectory& operator=(const ChainDirectory&) = delete;
 
-  // Set-up: chains that stay, the first with options of its own.
+  // Chains that stay from now on, the first with options of its own.
   const Chain& Define(std::string_view name, ChainOptions options);
   const Chain& Keep(std::string_view name);
+  // Gives all chains the options that they have from now on: `defaults` those that `named` does not name. Which of them
+  // have others now. By one thread at a time.
+  std::vector<ChainRef> SetOptions(ChainOptions defaults, const std::map<std::string, ChainOptions>& named);
 
   // Each: the chain of this name, made with the defaults if there is none yet.
   // Null at the bound.
@@ -71,10 +75,13 @@ class ChainDirectory {
   const Chain& Add(std::string_view name, ChainOptions options, Origin origin) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   size_t& CountOf(Origin origin) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return counts_[static_cast<size_t>(origin)]; }
 
-  const ChainOptions defaults_;
+  // From now on it is not forgotten, whoever has named it first.
+  void Pin(Node& node) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   const size_t most_of_messages_;
 
   mutable Mutex mutex_;
+  ChainOptions defaults_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string_view, std::unique_ptr<Node>> nodes_ ABSL_GUARDED_BY(mutex_);  // By chain.name.
   std::array<size_t, 3> counts_ ABSL_GUARDED_BY(mutex_){};                                      // By origin.
   std::vector<uint32_t> free_indexes_ ABSL_GUARDED_BY(mutex_);

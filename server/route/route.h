@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "server/message/message.h"
 #include "server/message/message_id.h"
@@ -21,13 +22,33 @@ enum class DataType : uint8_t { kUnspecified = 0, kJson = 1, kText = 2, kBinary 
 // A chain, interned: equal names are the same object. One that the configuration names lives as long as the
 // ChainDirectory; one whose name a message or a worker brought lives as long as somebody holds a ChainRef to it, and
 // until the directory forgets it.
-struct Chain {
-  std::string name;
-  uint32_t index = 0;  // Small: the position in per-chain tables. Another chain's, once this one is forgotten.
-  ChainOptions options;
-  std::atomic<uint32_t>* users = nullptr;  // Of one that can be forgotten: how many hold a ChainRef.
+class Chain {
+ public:
+  explicit Chain(std::string chain_name = "", uint32_t chain_index = 0, ChainOptions options = {})
+      : name(std::move(chain_name)), index(chain_index) {
+    SetOptions(std::move(options));
+  }
+  Chain(const Chain&) = delete;
+  Chain& operator=(const Chain&) = delete;
+
+  // Thread-safe. Those of now; what was returned stays as it was, for as long as the chain.
+  const ChainOptions& options() const { return *options_.load(std::memory_order_acquire); }
+  // By one thread at a time. What was returned before is kept, some hundred bytes for each change.
+  void SetOptions(ChainOptions options) {
+    kept_.push_back(std::make_unique<const ChainOptions>(std::move(options)));
+    options_.store(kept_.back().get(), std::memory_order_release);
+  }
 
   bool can_be_forgotten() const { return users != nullptr; }
+
+  // Set-up.
+  std::string name;
+  uint32_t index;  // Small: the position in per-chain tables. Another chain's, once this one is forgotten.
+  std::atomic<uint32_t>* users = nullptr;  // Of one that can be forgotten: how many hold a ChainRef.
+
+ private:
+  std::vector<std::unique_ptr<const ChainOptions>> kept_;
+  std::atomic<const ChainOptions*> options_ = nullptr;
 };
 
 // Holds a chain. What is configured is not counted, so that it costs no more than a pointer. As thread-safe as a

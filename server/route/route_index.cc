@@ -4,15 +4,19 @@
 
 namespace sluice {
 
-RouteIndex::RouteIndex(const SubscriptionGroup& group) {
-  for (const PlannedSubscription& planned : group.planned) {
-    const auto position = static_cast<uint32_t>(subscriptions_.size());
-    const auto begin = static_cast<uint32_t>(routes_.size());
-    routes_.insert(routes_.end(), planned.routes.begin(), planned.routes.end());
-    subscriptions_.push_back({.begin = begin, .end = static_cast<uint32_t>(routes_.size())});
-    if (planned.subscription.id != 0) by_id_.emplace(planned.subscription.id, position);
-    by_topic_.Insert(planned.routes.front()->filter, position);
-  }
+RouteIndex::RouteIndex(const SubscriptionGroup& group, const SubscriptionGroup& retired) {
+  for (const PlannedSubscription& planned : group.planned) Add(planned, by_topic_);
+  for (const PlannedSubscription& planned : retired.planned) Add(planned, retired_);
+}
+
+void RouteIndex::Add(const PlannedSubscription& planned, TopicTrie& by_topic) {
+  const auto position = static_cast<uint32_t>(subscriptions_.size());
+  const auto begin = static_cast<uint32_t>(routes_.size());
+  routes_.insert(routes_.end(), planned.routes.begin(), planned.routes.end());
+  subscriptions_.push_back({.begin = begin, .end = static_cast<uint32_t>(routes_.size())});
+  // One that stands has it.
+  if (planned.subscription.id != 0) by_id_.emplace(planned.subscription.id, position);
+  by_topic.Insert(planned.routes.front()->filter, position);
 }
 
 RouteIndex::FoundBy RouteIndex::Find(const InboundMessage& inbound, std::vector<uint32_t>& scratch,
@@ -26,6 +30,7 @@ RouteIndex::FoundBy RouteIndex::Find(const InboundMessage& inbound, std::vector<
   if (inbound.subscription_ids.empty()) {
     found_by = FoundBy::kTopic;
     by_topic_.Match(inbound.message->topic, scratch);
+    if (scratch.empty()) retired_.Match(inbound.message->topic, scratch);
   } else if (scratch.empty()) {
     found_by = FoundBy::kUnknownIdentifier;
   } else if (scratch.size() > 1) {

@@ -17,7 +17,9 @@ namespace sluice {
 class RouteIndex {
  public:
   // Of what the connection subscribes to. Keeps pointers to the group's routes, not the group.
-  explicit RouteIndex(const SubscriptionGroup& group);
+  // `retired`: what it subscribed to before. Of these messages may still come, and go where they would have gone; where
+  // a topic alone is matched, to those of `group` rather.
+  explicit RouteIndex(const SubscriptionGroup& group, const SubscriptionGroup& retired = {});
 
   enum class FoundBy : uint8_t {
     kIdentifier,         // Its subscription identifiers say for which subscriptions it was sent.
@@ -40,10 +42,13 @@ class RouteIndex {
     uint32_t end = 0;
   };
 
+  void Add(const PlannedSubscription& planned, TopicTrie& by_topic);
+
   std::vector<const Route*> routes_;
   std::vector<Range> subscriptions_;
   absl::flat_hash_map<uint32_t, uint32_t> by_id_;  // Subscription identifier → position in subscriptions_.
   TopicTrie by_topic_;                             // Values are positions in subscriptions_.
+  TopicTrie retired_;                              // Likewise.
 };
 
 }  // namespace sluice

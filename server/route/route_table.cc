@@ -1,5 +1,6 @@
 #include "server/route/route_table.h"
 
+#include <optional>
 #include <utility>
 
 #include "server/message/topic.h"
@@ -50,6 +51,32 @@ absl::Status RouteTable::Add(Route route) {
   }
   const Route& added = routes_.emplace_back(std::move(route));
   by_id_.emplace(added.id, &added);
+  in_service_.push_back(&added);
+  return absl::OkStatus();
+}
+
+absl::Status RouteTable::Replace(std::span<const RouteSpec> specs, ChainDirectory& chains) {
+  MutexLock lock(mutex_);
+  std::vector<std::optional<Route>> made;
+  for (const RouteSpec& spec : specs) {
+    std::optional<Route>& one = made.emplace_back();
+    const auto stands = specs_.find(spec.id);
+    if (stands != specs_.end() && stands->second == spec) continue;
+    absl::StatusOr<Route> route = MakeRoute(spec, chains);
+    if (!route.ok()) return route.status();
+    one = *std::move(route);
+  }
+  in_service_.clear();
+  specs_.clear();
+  for (size_t i = 0; i < specs.size(); ++i) {
+    if (made[i]) {
+      const Route& added = routes_.emplace_back(*std::move(made[i]));
+      by_id_.erase(added.id);  // Its key goes with the route it is of.
+      by_id_.emplace(added.id, &added);
+    }
+    in_service_.push_back(by_id_.at(specs[i].id));
+    specs_.emplace(specs[i].id, specs[i]);
+  }
   return absl::OkStatus();
 }
 
@@ -62,8 +89,8 @@ const Route* RouteTable::Find(std::string_view id) const {
 std::vector<const Route*> RouteTable::RoutesOf(std::string_view connection) const {
   MutexLock lock(mutex_);
   std::vector<const Route*> routes;
-  for (const Route& route : routes_) {
-    if (route.connection == connection) routes.push_back(&route);
+  for (const Route* route : in_service_) {
+    if (route->connection == connection) routes.push_back(route);
   }
   return routes;
 }

@@ -31,15 +31,20 @@ class RouteTable {
 
   // ALREADY_EXISTS when there is a route of that id.
   absl::Status Add(Route route);
-  // Null: there is none of this id.
+  // From now on `specs` are the routes: one that is as it was stays the same object, the others are made anew. After an
+  // error nothing has changed. Those that went are still found, so that what they have taken in is delivered.
+  absl::Status Replace(std::span<const RouteSpec> specs, ChainDirectory& chains);
+  // Of those in service, else of those that went. Null: there was none of this id.
   const Route* Find(std::string_view id) const;
-  // Of one connection, in the order they were added.
+  // Of one connection, in service, in the order they were given.
   std::vector<const Route*> RoutesOf(std::string_view connection) const;
 
  private:
   mutable Mutex mutex_;
   std::deque<Route> routes_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string_view, const Route*> by_id_ ABSL_GUARDED_BY(mutex_);  // Keys live in routes_.
+  std::vector<const Route*> in_service_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, RouteSpec> specs_ ABSL_GUARDED_BY(mutex_);  // Of those in service, by id; see Replace().
 };
 
 // Makes all of `specs` and adds them, in order; the first that is wrong ends it.

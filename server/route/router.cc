@@ -43,14 +43,14 @@ Router::Router(const MqttOptions& connection, std::span<const ReceivedPacket> un
                UnroutableSink& unroutable, MetricsRegistry& metrics, const Clock& clock)
     : connection_(connection.name),
       session_(connection.name + " " + connection.client_id + " " + connection.uri),
-      index_(group),
-      share_prefixes_(SharePrefixes(group)),
+      metrics_(metrics),
       chains_(chains),
       journal_(journal),
       next_(next),
       unroutable_sink_(unroutable),
       clock_(clock),
-      no_route_(NoRoute(connection.name, group)) {
+      no_route_(NoRoute(connection.name, group)),
+      routing_(MakeRouting(group, {})) {
   for (size_t qos = 0; qos < received_.size(); ++qos) {
     received_[qos] = &metrics.GetCounter("sluice_messages_received_total", "Messages received from MQTT brokers.",
                                          {{"connection", connection_}, {"qos", std::to_string(qos)}});
@@ -65,16 +65,35 @@ Router::Router(const MqttOptions& connection, std::span<const ReceivedPacket> un
     dead_[reason] = &metrics.GetCounter("sluice_dead_letters_total", kDeadLettersHelp,
                                         {{"chain", ""}, {"reason_kind", std::string(kDropNames[reason])}});
   }
-  for (const Route* route : index_.routes()) {
-    routed_by_.push_back(&metrics.GetCounter("sluice_messages_routed_total", "Messages put into a chain's queue.",
-                                             {{"route", route->id}}));
-  }
   for (const ReceivedPacket& packet : unreleased) {
     if (packet.session == session_) NoteUnreleased(packet.packet_id, true);
   }
 }
 
+std::shared_ptr<const Router::Routing> Router::MakeRouting(const SubscriptionGroup& group,
+                                                           const SubscriptionGroup& retired) const {
+  auto routing = std::make_shared<Routing>(
+      Routing{.index = RouteIndex(group, retired), .share_prefixes = SharePrefixes(group), .routed_by = {}});
+  for (const Route* route : routing->index.routes()) {
+    routing->routed_by.push_back(&metrics_.GetCounter("sluice_messages_routed_total",
+                                                      "Messages put into a chain's queue.", {{"route", route->id}}));
+  }
+  return routing;
+}
+
+void Router::SetRoutes(const SubscriptionGroup& group, const SubscriptionGroup& retired) {
+  std::shared_ptr<const Routing> routing = MakeRouting(group, retired);
+  MutexLock lock(mutex_);
+  next_routing_ = std::move(routing);
+  routing_changed_.store(true, std::memory_order_release);
+}
+
 absl::Status Router::OnMessages(std::span<InboundMessage> batch) {
+  if (routing_changed_.load(std::memory_order_acquire)) {
+    MutexLock lock(mutex_);
+    routing_ = next_routing_;
+    routing_changed_.store(false, std::memory_order_relaxed);
+  }
   now_ = kNotRead;
   taken_ = {};
   taken_bytes_ = {};
@@ -89,7 +108,7 @@ absl::Status Router::OnMessages(std::span<InboundMessage> batch) {
   } else if (!routed_.empty() || !unroutable_.empty()) {
     status = journal_.AppendIntake(routed_, unroutable_, PacketsOf(packet_ids_));
     if (status.ok()) {
-      for (uint32_t at : routed_at_) routed_by_[at]->Add();
+      for (uint32_t at : routed_at_) routing_->routed_by[at]->Add();
       for (const uint16_t packet_id : packet_ids_) NoteUnreleased(packet_id, true);
       if (!routed_.empty()) next_.Enqueue(routed_);
       if (!unroutable_.empty()) unroutable_sink_.TakeUnroutable(std::exchange(unroutable_, {}));
@@ -176,7 +195,7 @@ void Router::TakeOne(const InboundMessage& inbound) {
     Count(Drop::kExpired);
     return;
   }
-  const RouteIndex::FoundBy found_by = index_.Find(inbound, scratch_, found_);
+  const RouteIndex::FoundBy found_by = routing_->index.Find(inbound, scratch_, found_);
   if (found_by == RouteIndex::FoundBy::kUnknownIdentifier) LookForRemainders(inbound);
   if (found_.empty()) {
     Refuse(Drop::kNoRoute, nullptr, inbound.message,
@@ -213,7 +232,7 @@ void Router::Refuse(Drop reason, const Route* route, const MessagePtr& message, 
 }
 
 void Router::RouteTo(uint32_t route_at, const MessagePtr& message) {
-  const Route& route = *index_.routes()[route_at];
+  const Route& route = *routing_->index.routes()[route_at];
   ChainRef chain = route.target.chain;
   if (chain == nullptr) chain = ResolveChain(route, *message);
   if (chain == nullptr) {
@@ -226,7 +245,7 @@ void Router::RouteTo(uint32_t route_at, const MessagePtr& message) {
   routed.route = &route;
   routed.chain = std::move(chain);
   routed.start_node = route.target.chain == nullptr ? start_node_ : route.target.start_node;
-  routed.ordering_key = OrderingKey(routed.chain->options.order_by, routed.message->topic);
+  routed.ordering_key = OrderingKey(routed.chain->options().order_by, routed.message->topic);
   routed.id = NextMessageId(message->received_unix_ms);
   routed_at_.push_back(route_at);
 }
@@ -241,7 +260,7 @@ void Router::LookForRemainders(const InboundMessage& inbound) {
   }
   for (const uint32_t id : inbound.subscription_ids) {
     if (unknown_ids_.size() >= kMostUnknownIds || !unknown_ids_.insert(id).second) continue;
-    if (std::string filter = RemainderOf(topic, id, share_prefixes_); !filter.empty()) {
+    if (std::string filter = RemainderOf(topic, id, routing_->share_prefixes); !filter.empty()) {
       remainders_.push_back(std::move(filter));
     }
   }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +21,7 @@
 #include "server/route/route_index.h"
 #include "server/route/unroutable.h"
 #include "server/runtime/clock.h"
+#include "server/runtime/mutex.h"
 #include "server/telemetry/metrics.h"
 
 namespace sluice {
@@ -54,6 +57,10 @@ class Router final : public InboundSink {
   absl::Status OnSessionLost() override;
   std::vector<std::string> TakeRemainders() override { return std::exchange(remainders_, {}); }
 
+  // From the next batch on messages go to the routes of `group`, those that still come for what it subscribed to before
+  // to the routes of `retired`. From any thread.
+  void SetRoutes(const SubscriptionGroup& group, const SubscriptionGroup& retired);
+
  private:
   enum class Drop : uint8_t { kInvalidTopic, kInvalidProperties, kExpired, kNoRoute, kNoChain, kUndeliverable };
   static constexpr size_t kDrops = 6;
@@ -64,6 +71,13 @@ class Router final : public InboundSink {
     uint64_t held_back = 0;
   };
 
+  // What messages are matched against, and what goes with it.
+  struct Routing {
+    RouteIndex index;
+    std::vector<std::string> share_prefixes;
+    std::vector<Counter*> routed_by;  // As index.routes().
+  };
+  std::shared_ptr<const Routing> MakeRouting(const SubscriptionGroup& group, const SubscriptionGroup& retired) const;
   void NoteUnreleased(uint16_t packet_id, bool unreleased);
   // `packet_ids` as the journal takes them; valid until the next call.
   std::span<const ReceivedPacket> PacketsOf(std::span<const uint16_t> packet_ids);
@@ -85,8 +99,7 @@ class Router final : public InboundSink {
   // Constant after construction.
   const std::string connection_;
   const std::string session_;  // What packet ids count in.
-  const RouteIndex index_;
-  const std::vector<std::string> share_prefixes_;
+  MetricsRegistry& metrics_;
   ChainDirectory& chains_;
   Journal& journal_;
   RoutedSink& next_;
@@ -97,11 +110,15 @@ class Router final : public InboundSink {
   std::array<Counter*, 3> received_bytes_{};  // As received_.
   std::array<Counter*, kDrops> drops_{};      // By Drop.
   std::array<Counter*, kDrops> dead_{};       // By Drop; null: that is dropped at any QoS.
-  std::vector<Counter*> routed_by_;           // As index_.routes().
 
+  std::atomic<bool> routing_changed_ = false;  // next_routing_ is to be taken.
+  Mutex mutex_;
+  std::shared_ptr<const Routing> next_routing_ ABSL_GUARDED_BY(mutex_);
+
+  std::shared_ptr<const Routing> routing_;  // Of the connection's thread.
   // Of the connection's thread. The buffers are empty between batches, with their room kept.
   std::vector<RoutedMessage> routed_;
-  std::vector<uint32_t> routed_at_;  // Beside routed_: positions in index_.routes().
+  std::vector<uint32_t> routed_at_;  // Beside routed_: positions in the index' routes().
   std::vector<Unroutable> unroutable_;
   std::vector<uint16_t> packet_ids_;     // Of QoS 2, of what stands in the journal.
   std::vector<ReceivedPacket> packets_;  // See PacketsOf(): grows only, so that names are not copied again and again.

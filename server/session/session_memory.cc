@@ -159,6 +159,21 @@ void SessionMemory::Begin(const SessionName& name, const std::string& connection
   held.wanted = {filters.begin(), filters.end()};
 }
 
+void SessionMemory::Change(const SessionName& name, std::span<const std::string> filters) {
+  MutexLock lock(mutex_);
+  const auto found = sessions_.find(name);
+  if (found == sessions_.end()) return;
+  Held& held = found->second;
+  std::set<std::string> wanted(filters.begin(), filters.end());
+  for (const std::string& filter : held.wanted) {
+    if (!wanted.contains(filter)) held.remembered.insert(filter);
+  }
+  for (const std::string& filter : wanted) {
+    if (!held.wanted.contains(filter) && !held.remembered.contains(filter)) held.asked.insert(filter);
+  }
+  held.wanted = std::move(wanted);
+}
+
 std::vector<std::string> SessionMemory::RemaindersOf(const SessionName& name) const {
   MutexLock lock(mutex_);
   std::set<std::string> remainders;

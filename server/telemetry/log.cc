@@ -35,7 +35,7 @@ bool NeedsQuotes(std::string_view text) {
   return text.empty() || std::any_of(text.begin(), text.end(), special);
 }
 
-// The process's logger, made at first use. `json` is set before threads start and constant from then on.
+// The process's logger, made at first use. Its format is set before threads start and constant from then on.
 struct Logger {
   std::shared_ptr<spdlog::logger> logger;
   bool json = false;
@@ -67,6 +67,14 @@ struct Logger {
 }  // namespace
 
 void Configure(Level level, Format format) { Logger::Get().Set(level, format); }
+
+void SetLevel(Level level) { Logger::Get().logger->set_level(ToSpdlog(level)); }
+
+Level LevelNamed(std::string_view name) {
+  if (name == "debug") return Level::kDebug;
+  if (name == "warning") return Level::kWarning;
+  return name == "error" ? Level::kError : Level::kInfo;
+}
 
 void Write(Level level, std::string_view event, std::initializer_list<Field> fields) {
   Logger& logger = Logger::Get();

@@ -40,6 +40,10 @@ struct Field {
 
 // Before threads start. Default: Info, kAuto, to standard error.
 void Configure(Level level, Format format);
+// At any time.
+void SetLevel(Level level);
+// "debug", "info", "warning", "error", as the configuration has them.
+Level LevelNamed(std::string_view name);
 
 void Write(Level level, std::string_view event, std::initializer_list<Field> fields);
 inline void Debug(std::string_view event, std::initializer_list<Field> fields = {}) {

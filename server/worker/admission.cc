@@ -89,6 +89,7 @@ absl::StatusOr<Admission> Admit(const Hello& hello, const AdmissionRules& rules,
     ChainRef chain = rules.chains.Find(name);
     // What a message had named first is from now on a worker's name.
     if (chain != nullptr) chain = rules.chains.ForWorker(name);
+    const bool unknown = chain == nullptr;
     std::string reason;
     if (chain == nullptr && rules.may_create && rules.may_create(name)) {
       chain = rules.chains.ForWorker(name);
@@ -99,7 +100,7 @@ absl::StatusOr<Admission> Admit(const Hello& hello, const AdmissionRules& rules,
       reason = "no route names this chain";
     }
     if (chain == nullptr) {
-      admission.refused.push_back({name, std::move(reason)});
+      admission.refused.push_back({name, std::move(reason), unknown});
     } else if (std::find(admission.accepted.begin(), admission.accepted.end(), chain) == admission.accepted.end()) {
       admission.accepted.push_back(chain);
     }

@@ -28,6 +28,7 @@ struct Admission {
   struct Refused {
     std::string chain;
     std::string reason;
+    bool unknown = false;  // Nothing names it: a change of the configuration may.
   };
   std::vector<Refused> refused;
 };

@@ -104,6 +104,10 @@ void SessionRegistry::CheckRules() {
   for (const std::shared_ptr<Session>& session : All()) session->CheckRules();
 }
 
+void SessionRegistry::LookForChains() {
+  for (const std::shared_ptr<Session>& session : All()) session->LookForChains();
+}
+
 void SessionRegistry::Remove(const Session& session) {
   std::shared_ptr<Session> last;  // May be destroyed by this; not under the lock.
   MutexLock lock(mutex_);

@@ -45,6 +45,7 @@ class SessionRegistry final : public Tickable {
   void CheckAgain();
   // The rules are others: Session::CheckRules of each.
   void CheckRules();
+  void LookForChains();
   size_t size() const;
   // Of at most `limit` streams that are open.
   std::vector<Session::Description> Describe(size_t limit) const;

@@ -47,6 +47,8 @@ class WorkerServer final : public Tickable {
   void CheckAgain() { registry_.CheckAgain(); }
   // The rules are others: what they give less, or more, than they did takes hold of the streams.
   void CheckRules() { registry_.CheckRules(); }
+  // After the chains of the configuration have changed.
+  void LookForChains() { registry_.LookForChains(); }
   // Whether a certificate that was let in would be let in now. After Start().
   absl::Status CheckCertificate(const PeerCertificate& certificate) const {
     return endpoint_->CheckCertificate(certificate);

@@ -127,6 +127,23 @@ void Session::Pace(size_t replies, size_t bytes) {
   read_from_ = read_from;
 }
 
+void Session::LookForChains() {
+  std::vector<std::string> unknown;
+  Millis time{0};
+  {
+    MutexLock lock(mutex_);
+    if (state_ != State::kOpen) return;
+    unknown = unknown_chains_;
+    time = longest_lease_;
+  }
+  const AdmissionRules& rules = context_.admission;
+  const auto found = std::ranges::find_if(unknown, [&rules](const std::string& name) {
+    return rules.chains.Find(name) != nullptr || (rules.may_create && rules.may_create(name));
+  });
+  if (found == unknown.end()) return;
+  Drain(context_.clock.Now() + time, "chain '" + *found + "' is configured now; connect again to serve it");
+}
+
 SteadyTime SteadyAt(int64_t unix_s, const Clock& clock) {
   const int64_t left_s = unix_s - clock.UnixMillis() / 1'000;
   constexpr int64_t kFarAway = 100ll * 365 * 86'400;

@@ -143,6 +143,9 @@ class Session final : public DeliverySink,
   // The rules are others: what they give now holds for replies at once; where that differs from what the stream began
   // with, it is drained, so that the worker comes back under the new ones, or ended if none of its chains is left to it.
   void CheckRules();
+  // The configuration has other chains now: if one of them was asked for and nobody knew it, the worker is to connect
+  // again.
+  void LookForChains();
 
   const std::string& number() const { return number_; }
   // For administrators. Nothing: no Hello was accepted, or it has ended.
@@ -253,10 +256,11 @@ class Session final : public DeliverySink,
   SteadyTime last_ping_ ABSL_GUARDED_BY(mutex_);
   uint64_t pings_ ABSL_GUARDED_BY(mutex_) = 0;
   SteadyTime age_limit_ ABSL_GUARDED_BY(mutex_);
-  SteadyTime expiry_drain_ ABSL_GUARDED_BY(mutex_);  // When the worker is told of the expiry.
-  SteadyTime read_from_ ABSL_GUARDED_BY(mutex_){};   // By the principal's rate.
-  bool paced_ ABSL_GUARDED_BY(mutex_) = false;       // Nothing is read until read_from_.
-  Millis longest_lease_ ABSL_GUARDED_BY(mutex_){0};  // Of the accepted chains.
+  SteadyTime expiry_drain_ ABSL_GUARDED_BY(mutex_);                  // When the worker is told of the expiry.
+  SteadyTime read_from_ ABSL_GUARDED_BY(mutex_){};                   // By the principal's rate.
+  bool paced_ ABSL_GUARDED_BY(mutex_) = false;                       // Nothing is read until read_from_.
+  Millis longest_lease_ ABSL_GUARDED_BY(mutex_){0};                  // Of the accepted chains.
+  std::vector<std::string> unknown_chains_ ABSL_GUARDED_BY(mutex_);  // Of Hello, that nothing named.
   SteadyTime drain_deadline_ ABSL_GUARDED_BY(mutex_) = kNever;
   SteadyTime cancel_at_ ABSL_GUARDED_BY(mutex_) = kNever;  // While closing.
 

@@ -79,7 +79,10 @@ absl::Status Session::HandleHello(const Hello& hello) {
     opened_ = true;
     worker_ = label;
     tells_began_ = hello.tells_began;
-    for (const Chain* chain : options.chains) longest_lease_ = std::max(longest_lease_, chain->options.max_lease);
+    for (const Chain* chain : options.chains) longest_lease_ = std::max(longest_lease_, chain->options().max_lease);
+    for (const Admission::Refused& refused : admission->refused) {
+      if (refused.unknown) unknown_chains_.push_back(refused.chain);
+    }
     told_window_ = options.window;
     SetWindowLocked(options.window);
     outgoing_.SetWelcome(std::move(welcome));
@@ -109,6 +112,8 @@ absl::Status Session::HandleHello(const Hello& hello) {
   // What others decided while the dispatcher did not know the session yet.
   if (ended) Leave();
   if (draining) context_.source.DrainSession(session);
+  // Which may have come meanwhile.
+  LookForChains();
   SyncWindow();
   context_.wake_by(std::min(age_limit, context_.clock.Now() + context_.limits.heartbeat));
   return absl::OkStatus();
@@ -201,8 +206,8 @@ std::string Session::EncodeWelcome(const Hello& hello, const Admission& admissio
   for (const ChainRef& chain : admission.accepted) {
     v1::AcceptedChain* to = welcome.add_accepted_chains();
     to->set_chain(chain->name);
-    to->set_lease_ms(static_cast<uint32_t>(StartLease(hello.lease, chain->options).count()));
-    to->set_max_lease_ms(static_cast<uint32_t>(chain->options.max_lease.count()));
+    to->set_lease_ms(static_cast<uint32_t>(StartLease(hello.lease, chain->options()).count()));
+    to->set_max_lease_ms(static_cast<uint32_t>(chain->options().max_lease.count()));
   }
   for (const Admission::Refused& refused : admission.refused) {
     v1::RefusedChain* to = welcome.add_refused_chains();

@@ -117,6 +117,21 @@ def test_only_a_change_that_matters_to_running_gateways_rolls_them():
 
 
 @needs_helm
+def test_gateways_that_watch_are_rolled_only_for_what_cannot_change_in_place():
+    def watched(*settings):
+        return checksum("reload=watch", *settings)
+
+    before = watched()
+    for setting in ("config.chains.c.lease=1m", "config.chainDefaults.maxAttempts=9", "config.deadLetters.maxMessages=7",
+                    "config.pressure.high=80", "config.shutdown.drain=50s", "config.log.level=debug", "config.replies.allow={out/#}",
+                    "replicaCount=1"):
+        assert watched(setting) == before, setting
+    for setting in ("config.journal.fsync=always", "config.log.format=text", "config.replies.onRefused=drop",
+                    "config.maxTemplateChains=7"):
+        assert watched(setting) != before, setting
+
+
+@needs_helm
 def test_no_two_objects_have_one_name():
     for example in EXAMPLES:
         named = [(item["kind"], item["metadata"]["name"]) for item in rendered(example)]

@@ -31,9 +31,9 @@ class World:
     def broker(self, **options):
         return self._keep(Mosquitto(self._subfolder("mosquitto"), **options))
 
-    def gateway(self, broker, routes, ready=True, env=None, address_space=None, **sections):
+    def gateway(self, broker, routes, ready=True, env=None, address_space=None, more=(), **sections):
         config = config_for(broker, routes, **sections)
-        return self._keep(Gateway(self._subfolder("gateway"), config, ready, env, address_space=address_space))
+        return self._keep(Gateway(self._subfolder("gateway"), config, ready, env, address_space=address_space, more=more))
 
     def gateway_with(self, config, ready=True, env=None, binary="sluice-gateway"):
         return self._keep(Gateway(self._subfolder("gateway"), config, ready, env, binary))

@@ -1,11 +1,8 @@
-"""How the gateway connects: signals, rotating passwords, one connection for all, its status, retained messages."""
+"""How the gateway connects: rotating passwords, one connection for all, its status, retained messages."""
 import os
-import signal
 import subprocess
 
 import pytest
-
-from harness.wait import wait_until
 
 
 def echoes(world, gateway, broker):
@@ -14,18 +11,6 @@ def echoes(world, gateway, broker):
     replies = world.subscriber(broker, "out")
     world.client(broker).publish_all([("in", b"hello")])
     return replies.expect_payloads({b"hello"})
-
-
-def test_sighup_is_said_and_ignored(world):
-    broker = world.broker()
-    gateway = world.gateway(broker, {"in": "c"})
-
-    gateway.process.signal(signal.SIGHUP)
-
-    wait_until(lambda: any("SIGHUP is ignored" in event["event"] for event in gateway.events()), "SIGHUP is said")
-    echoes(world, gateway, broker)
-    gateway.process.signal(signal.SIGHUP)
-    assert gateway.stop() == 0, "and it does not shorten the end"
 
 
 def test_a_password_that_is_rotated_is_read_anew_with_each_attempt(world, tmp_path):

@@ -37,6 +37,7 @@ class FailpointIntake final : public IntakeConnection {
   void Pause(std::string reason) override { inner_->Pause(std::move(reason)); }
   void Resume() override { inner_->Resume(); }
   void StayOut(std::vector<size_t> subscriptions) override { inner_->StayOut(std::move(subscriptions)); }
+  void Resubscribe(std::vector<Subscription> subscriptions) override { inner_->Resubscribe(std::move(subscriptions)); }
   bool UnsubscribeShared(SteadyTime deadline) override { return inner_->UnsubscribeShared(deadline); }
   void Stop(SteadyTime deadline) override { inner_->Stop(deadline); }
   ConnectionState State() const override { return inner_->State(); }

@@ -167,7 +167,7 @@ class FakeDeliverySource final : public DeliverySource {
     MutexLock lock(mutex_);
     if (sessions_[session].in_flight.count(delivery_id) == 0) return std::nullopt;
     extends_.emplace_back(delivery_id, lease);
-    const Millis granted = std::min(lease, chain_.options.max_lease);
+    const Millis granted = std::min(lease, chain_.options().max_lease);
     return Dispatcher::Extended{.lease = granted, .clipped = granted < lease};
   }
 
@@ -211,7 +211,7 @@ class FakeDeliverySource final : public DeliverySource {
     for (auto& [sink, batch] : batches) sink->Deliver(std::move(batch));
   }
 
-  Chain chain_{.name = "temperature", .index = 0, .options = {}};
+  Chain chain_{"temperature"};
   Route route_{.id = "plant", .connection = "c", .filter = "plant/#", .share = "", .target = {}};
   Millis lease_{30'000};
 

@@ -91,6 +91,18 @@ class GrpcAdminClient final : public AdminClient {
       const v1::ExplainPermissionRequest& request) override {
     return Call<v1::ExplainPermissionResponse>(&v1::AdminService::Stub::ExplainPermission, request, kTimeout);
   }
+  absl::StatusOr<v1::GetConfigurationResponse> GetConfiguration() override {
+    return Call<v1::GetConfigurationResponse>(&v1::AdminService::Stub::GetConfiguration, v1::GetConfigurationRequest(),
+                                              kTimeout);
+  }
+  absl::StatusOr<v1::PlanConfigurationResponse> PlanConfiguration(
+      const v1::PlanConfigurationRequest& request) override {
+    return Call<v1::PlanConfigurationResponse>(&v1::AdminService::Stub::PlanConfiguration, request, kTimeout);
+  }
+  absl::StatusOr<v1::ApplyConfigurationResponse> ApplyConfiguration(
+      const v1::ApplyConfigurationRequest& request) override {
+    return Call<v1::ApplyConfigurationResponse>(&v1::AdminService::Stub::ApplyConfiguration, request, std::nullopt);
+  }
 
  private:
   // The gateway takes messages of up to 4 MiB.

@@ -25,6 +25,11 @@ class AdminClient {
   virtual absl::StatusOr<v1::EndSessionResponse> EndSession(const v1::EndSessionRequest& request) = 0;
   virtual absl::StatusOr<v1::ExplainPermissionResponse> ExplainPermission(
       const v1::ExplainPermissionRequest& request) = 0;
+  virtual absl::StatusOr<v1::GetConfigurationResponse> GetConfiguration() = 0;
+  virtual absl::StatusOr<v1::PlanConfigurationResponse> PlanConfiguration(
+      const v1::PlanConfigurationRequest& request) = 0;
+  virtual absl::StatusOr<v1::ApplyConfigurationResponse> ApplyConfiguration(
+      const v1::ApplyConfigurationRequest& request) = 0;
 };
 
 // INVALID_ARGUMENT: a file cannot be read. Does not connect yet.

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/cpp/ctl/filter_flags.h"
 #include "client/cpp/ctl/text.h"
 #include "server/config/address.h"
-#include "server/config/duration.h"
 #include "server/config/nearest.h"
 
 namespace sluice::ctl {
@@ -16,8 +16,9 @@ constexpr char kDefaultAddress[] = "unix:/var/lib/sluice/admin.sock";
 constexpr char kAddressVariable[] = "SLUICE_ADMIN";
 
 constexpr char kAbout[] =
-    "sluicectl: asks a Sluice gateway how it stands, and sees to its dead letters.\n\n"
+    "sluicectl: asks a Sluice gateway how it stands, changes its configuration, and sees to its dead letters.\n\n"
     "  sluicectl status\n"
+    "  sluicectl config diff gateway.yaml                (what it would change; config apply does it)\n"
     "  sluicectl dlq list --chain temperature --newer-than 24h\n"
     "  sluicectl dlq replay --chain temperature --reason 'lease expired'\n"
     "  sluicectl dlq export letters.jsonl                (a backup; dlq import puts it back)\n"
@@ -25,53 +26,6 @@ constexpr char kAbout[] =
     "  sluicectl permissions test --as spiffe://plant/worker/7 --chain temperature --reply plant/7/reply\n"
     "  sluicectl journal verify /var/lib/sluice          (of a gateway that does not run)\n\n"
     "Exit status: 0 done, 1 it failed, 2 the command line is wrong.\n";
-
-// What a user may write for a filter.
-struct FilterFlags {
-  std::string chain;
-  std::string topic;
-  std::string reason;
-  std::string older_than;
-  std::string newer_than;
-  std::string kind;
-
-  void AddTo(CLI::App& app) {
-    app.add_option("--chain", chain, "of this chain")->type_name("NAME");
-    app.add_option("--topic", topic, "whose topic matches this filter; '+' and '#' are wildcards")->type_name("FILTER");
-    app.add_option("--reason", reason, "with this text in the reason, in any case")->type_name("TEXT");
-    app.add_option("--older-than", older_than, "died longer ago: 30s, 90m, 24h")->type_name("TIME");
-    app.add_option("--newer-than", newer_than, "died at most so long ago")->type_name("TIME");
-    app.add_option("--kind", kind, "message, or reply (one that was refused)")
-        ->check(CLI::IsMember({"message", "reply"}))
-        ->type_name("KIND");
-  }
-  bool any() const {
-    return !(chain.empty() && topic.empty() && reason.empty() && older_than.empty() && newer_than.empty() &&
-             kind.empty());
-  }
-  v1::DeadLetterFilter ToProto() const {
-    v1::DeadLetterFilter filter;
-    filter.set_chain(chain);
-    filter.set_topic(topic);
-    filter.set_reason(reason);
-    filter.set_older_than_ms(ToMillis("--older-than", older_than));
-    filter.set_newer_than_ms(ToMillis("--newer-than", newer_than));
-    if (kind == "message") filter.set_kind(v1::DEAD_LETTER_KIND_MESSAGE);
-    if (kind == "reply") filter.set_kind(v1::DEAD_LETTER_KIND_REPLY);
-    return filter;
-  }
-
- private:
-  // Of a flag that may be absent. 0 would mean that there is none.
-  static uint64_t ToMillis(const std::string& flag, const std::string& text) {
-    if (text.empty()) return 0;
-    const std::optional<Millis> duration = ParseDuration(text);
-    if (!duration || duration->count() == 0) {
-      throw CLI::ValidationError(flag, "'" + text + "' is no time; allowed: such as 30s, 90m, 24h or 1h30m");
-    }
-    return static_cast<uint64_t>(duration->count());
-  }
-};
 
 struct Flags {
   Target target;
@@ -93,6 +47,7 @@ struct Flags {
   uint32_t qos = 0;
   bool retain = false;
   std::string config;
+  std::string expected;
 };
 
 class Parser {
@@ -155,6 +110,21 @@ class Parser {
     inspect_ = Journal(*journal, "inspect", "what stands in it");
     verify_ = Journal(*journal, "verify", "check all of it; exit status 1 if something is damaged");
     AddPermissions();
+    AddConfig();
+  }
+
+  void AddConfig() {
+    CLI::App* config = Command(app_, "config", "the configuration that runs, and what another one would change");
+    config->require_subcommand(1);
+    config_show_ = Command(*config, "show", "what runs, as YAML without secrets");
+    config_diff_ = Command(*config, "diff", "what a file would change; exit status 1 if it cannot be applied");
+    config_diff_->add_option("file", flags_.path, "read here; -: standard input")->required()->type_name("FILE");
+    config_apply_ =
+        Command(*config, "apply", "change what runs, without a restart; after an error nothing has changed");
+    config_apply_
+        ->add_option("file", flags_.path, "read here, and lasts until the gateway ends [its own file, read anew]")
+        ->type_name("FILE");
+    config_apply_->add_option("--expect", flags_.expected, "only if this version runs")->type_name("HASH");
   }
 
   void AddPermissions() {
@@ -195,6 +165,9 @@ class Parser {
     if (*import_) return ImportCommand{.path = flags_.path};
     if (*end_) return EndSession();
     if (*test_) return TestPermissions();
+    if (*config_show_) return ConfigCommand{.verb = ConfigCommand::Verb::kShow};
+    if (*config_diff_) return ConfigCommand{.verb = ConfigCommand::Verb::kDiff, .path = flags_.path};
+    if (*config_apply_) return ConfigCommand{.path = flags_.path, .expected_hash = flags_.expected};
     return JournalCommand{.path = flags_.path, .verify = bool(*verify_)};
   }
 
@@ -340,6 +313,9 @@ class Parser {
   CLI::App* inspect_ = nullptr;
   CLI::App* verify_ = nullptr;
   CLI::App* test_ = nullptr;
+  CLI::App* config_show_ = nullptr;
+  CLI::App* config_diff_ = nullptr;
+  CLI::App* config_apply_ = nullptr;
 };
 
 // A path without unix: before it, and a host without a port, would otherwise be looked up as names.

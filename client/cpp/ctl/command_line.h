@@ -64,13 +64,20 @@ struct PermissionsCommand {
   std::string config;  // Empty: ask the gateway.
 };
 
+struct ConfigCommand {
+  enum class Verb : uint8_t { kShow, kDiff, kApply };
+  Verb verb = Verb::kApply;
+  std::string path;           // Empty: the gateway's own file.
+  std::string expected_hash;  // Empty: whichever version runs.
+};
+
 struct CommandLine {
   // Set after --help, --version and mistakes: what has been said is all there is to do.
   std::optional<int> exit;
   Target target;
   bool json = false;
   std::variant<StatusCommand, ListCommand, ShowCommand, ActCommand, ExportCommand, ImportCommand, EndSessionCommand,
-               JournalCommand, PermissionsCommand>
+               JournalCommand, PermissionsCommand, ConfigCommand>
       command;
 };
 

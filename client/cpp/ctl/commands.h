@@ -35,6 +35,8 @@ int RunImport(AdminClient& client, const ImportCommand& command, bool json, cons
 int RunEndSession(AdminClient& client, const EndSessionCommand& command, bool json, const Console& console);
 // `client` null: the command names a configuration.
 int RunPermissions(AdminClient* client, const PermissionsCommand& command, bool json, const Console& console);
+// The file is read here; "-" is standard input.
+int RunConfig(AdminClient& client, const ConfigCommand& command, bool json, const Console& console);
 int RunJournal(const JournalCommand& command, bool json, const Console& console);
 
 // All of it. `arguments` without the program's name.

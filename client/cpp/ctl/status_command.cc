@@ -65,10 +65,17 @@ std::string Workers(const v1::GetStatusResponse& status) {
   return "\n" + table.ToString() + (left > 0 ? "and " + std::to_string(left) + " more\n" : "");
 }
 
+std::string Configuration(const v1::GetStatusResponse& status) {
+  if (status.configuration().hash().empty()) return "";
+  const v1::ConfigurationVersion& version = status.configuration();
+  return "configuration: " + Printable(version.hash()) + ", since " + UtcTime(version.since_unix_ms()) + ", from " +
+         Printable(version.source()) + "\n";
+}
+
 std::string Describe(const v1::GetStatusResponse& status) {
   return Printable(status.gateway()) + ", Sluice " + Printable(status.version()) + ", up " + Age(status.uptime_ms()) +
          (status.draining() ? ", DRAINING" : "") + (Ready(status) ? ": ready\n" : ": not ready\n") +
-         Conditions(status) + Stages(status) + Chains(status) + Workers(status);
+         Configuration(status) + Conditions(status) + Stages(status) + Chains(status) + Workers(status);
 }
 
 }  // namespace

@@ -89,5 +89,14 @@ What tells one configuration from another. The gateway asks only whether there a
 */}}
 {{- define "sluice.configChecksum" -}}
 {{- $replicas := min 2 (int (include "sluice.fewest" .)) -}}
-{{- include "sluice.config" (dict "root" . "replicas" $replicas) | sha256sum -}}
+{{- $config := include "sluice.config" (dict "root" . "replicas" $replicas) -}}
+{{- if eq .Values.reload "watch" -}}
+{{- /* What the gateways take while they run rolls nothing (docs/operations.md, Changing the configuration). */ -}}
+{{- $rest := omit (fromYaml $config) "routes" "chains" "chainDefaults" "deadLetters" "pressure" "shutdown" -}}
+{{- $replies := omit ($rest.replies | default dict) "allow" "allowLoops" "maxPayloadBytes" "allowControlCharacters" -}}
+{{- $log := omit ($rest.log | default dict) "level" -}}
+{{- merge (dict "replies" $replies "log" $log) (omit $rest "replies" "log") | toYaml | sha256sum -}}
+{{- else -}}
+{{- $config | sha256sum -}}
+{{- end -}}
 {{- end -}}

@@ -107,14 +107,17 @@ SteadyTime IntakeCore::OnControl(Client* client) {
 void IntakeCore::ReadWishes() {
   bool leave = false;
   std::optional<std::vector<size_t>> stay_out;
+  std::optional<std::vector<Subscription>> resubscribe;
   std::vector<std::string> remainders;
   {
     MutexLock lock(mutex_);
     leave = leave_shared_;
     stay_out.swap(stay_out_);
+    resubscribe.swap(resubscribe_);
     remainders.swap(remainders_);
   }
   for (const std::string& filter : remainders) subscriptions_.AddRemainder(filter);
+  if (resubscribe) subscriptions_.Replace(*std::move(resubscribe));
   if (leave) subscriptions_.LeaveShared();
   if (stay_out) subscriptions_.StayOut(*stay_out);
 }
@@ -180,6 +183,15 @@ void IntakeCore::StayOut(std::vector<size_t> shared_subscriptions) {
   {
     MutexLock lock(mutex_);
     stay_out_ = std::move(shared_subscriptions);
+  }
+  link_.Wake();
+}
+
+void IntakeCore::Resubscribe(std::vector<Subscription> subscriptions) {
+  {
+    MutexLock lock(mutex_);
+    resubscribe_ = std::move(subscriptions);
+    stay_out_.reset();  // It counted in others.
   }
   link_.Wake();
 }

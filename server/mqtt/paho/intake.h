@@ -30,6 +30,7 @@ class IntakeCore final : public Link::User {
   void Pause(std::string reason) { link_.Pause(std::move(reason)); }
   void Resume() { link_.Resume(); }
   void StayOut(std::vector<size_t> shared_subscriptions);
+  void Resubscribe(std::vector<Subscription> subscriptions);
   bool UnsubscribeShared(SteadyTime deadline);
   // As IntakeConnection's.
   void Stop(SteadyTime deadline);
@@ -80,8 +81,9 @@ class IntakeCore final : public Link::User {
   SubscriptionNews news_;
 
   Mutex mutex_;
-  std::optional<std::vector<size_t>> stay_out_ ABSL_GUARDED_BY(mutex_);  // Not handed on yet.
-  std::vector<std::string> remainders_ ABSL_GUARDED_BY(mutex_);          // Likewise.
+  std::optional<std::vector<size_t>> stay_out_ ABSL_GUARDED_BY(mutex_);           // Not handed on yet.
+  std::optional<std::vector<Subscription>> resubscribe_ ABSL_GUARDED_BY(mutex_);  // Likewise.
+  std::vector<std::string> remainders_ ABSL_GUARDED_BY(mutex_);                   // Likewise.
   bool leave_shared_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

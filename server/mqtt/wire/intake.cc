@@ -307,6 +307,13 @@ void IntakeCore::StayOut(std::vector<size_t> shared_subscriptions) {
   });
 }
 
+void IntakeCore::Resubscribe(std::vector<Subscription> subscriptions) {
+  link_.Post([this, wanted = std::move(subscriptions)] {
+    subscriptions_.Replace(wanted);
+    link_.up() ? Advance() : news_.Tell(subscriptions_);
+  });
+}
+
 bool IntakeCore::UnsubscribeShared(SteadyTime deadline) {
   link_.Post([this] {
     subscriptions_.LeaveShared();

@@ -31,6 +31,7 @@ class IntakeCore final : public Link::User {
   void Pause(std::string reason);
   void Resume();
   void StayOut(std::vector<size_t> shared_subscriptions);
+  void Resubscribe(std::vector<Subscription> subscriptions);
   bool UnsubscribeShared(SteadyTime deadline);
   // As IntakeConnection's.
   void Stop(SteadyTime deadline);

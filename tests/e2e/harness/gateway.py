@@ -35,15 +35,15 @@ class Gateway:
     """Started at construction; `ready=False` does not wait for /readyz to say so.
 
     binary: sluice-gateway-failpoints has failures that a test can ask for (tests/failpoints).
-    address_space: the most that it may map, in bytes.
+    address_space: the most that it may map, in bytes. more: further arguments.
     """
 
-    def __init__(self, folder, config, ready=True, env=None, binary="sluice-gateway", address_space=None):
+    def __init__(self, folder, config, ready=True, env=None, binary="sluice-gateway", address_space=None, more=()):
         config = {"journal": {"path": str(folder / "state")}, **config}
         self.config_path = folder / "gateway.yaml"
         self.config_path.write_text(yaml.safe_dump(config, allow_unicode=True))
         limit = ["prlimit", f"--as={address_space}"] if address_space else []
-        self.process = Process("gateway", [*limit, BIN / binary, "--config", self.config_path], folder, env)
+        self.process = Process("gateway", [*limit, BIN / binary, "--config", self.config_path, *more], folder, env)
         self.starts = 1
         self._wait_for_addresses()
         if ready:

@@ -59,6 +59,7 @@ class BusyIntake final : public IntakeConnection {
   void Pause(std::string /*reason*/) override {}
   void Resume() override {}
   void StayOut(std::vector<size_t> /*shared*/) override {}
+  void Resubscribe(std::vector<Subscription> /*subscriptions*/) override {}
   bool UnsubscribeShared(SteadyTime /*deadline*/) override { return true; }
   void Stop(SteadyTime /*deadline*/) override {
     if (!stopping_.exchange(true)) script_.Add("intake stops");

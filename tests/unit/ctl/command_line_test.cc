@@ -173,5 +173,18 @@ TEST_F(CtlCommandLineTest, Journal) {
   EXPECT_EQ(ParseAs<JournalCommand>({"journal", "inspect", "/x"}).path, "/x");
 }
 
+TEST_F(CtlCommandLineTest, AConfigurationIsShownComparedAndApplied) {
+  EXPECT_EQ(ParseAs<ConfigCommand>({"config", "show"}).verb, ConfigCommand::Verb::kShow);
+  const auto diff = ParseAs<ConfigCommand>({"config", "diff", "gw.yaml"});
+  EXPECT_EQ(diff.verb, ConfigCommand::Verb::kDiff);
+  EXPECT_EQ(diff.path, "gw.yaml");
+  EXPECT_EQ(ParseAs<ConfigCommand>({"config", "apply"}).path, "");
+  const auto apply = ParseAs<ConfigCommand>({"config", "apply", "gw.yaml", "--expect", "3fa9c1d2e4b5"});
+  EXPECT_EQ(apply.verb, ConfigCommand::Verb::kApply);
+  EXPECT_EQ(apply.path, "gw.yaml");
+  EXPECT_EQ(apply.expected_hash, "3fa9c1d2e4b5");
+  EXPECT_THAT(Mistake({"config", "diff"}), HasSubstr("file is required"));
+}
+
 }  // namespace
 }  // namespace sluice::ctl

@@ -74,6 +74,18 @@ class FakeAdminClient final : public AdminClient {
     return response;
   }
 
+  absl::StatusOr<v1::GetConfigurationResponse> GetConfiguration() override {
+    return absl::UnimplementedError("not asked here");
+  }
+  absl::StatusOr<v1::PlanConfigurationResponse> PlanConfiguration(
+      const v1::PlanConfigurationRequest& /*request*/) override {
+    return absl::UnimplementedError("not asked here");
+  }
+  absl::StatusOr<v1::ApplyConfigurationResponse> ApplyConfiguration(
+      const v1::ApplyConfigurationRequest& /*request*/) override {
+    return absl::UnimplementedError("not asked here");
+  }
+
   uint64_t letters = 3;
   std::vector<std::string> imported;
   std::string broken;

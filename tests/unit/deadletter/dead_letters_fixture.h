@@ -72,7 +72,7 @@ class FakeLetterSink final : public LetterSink {
 class DeadLettersTest : public testing::Test {
  protected:
   DeadLettersTest() {
-    scene_.chain.options.dead_letter_topic = "plant/dead";
+    scene_.chain.SetOptions({.dead_letter_topic = "plant/dead"});
     Start();
   }
 

@@ -65,7 +65,7 @@ TEST_F(DeadLettersTest, OfQos0AreStoredToo) {
 }
 
 TEST_F(DeadLettersTest, WithoutATopicAreStoredAndNotPublished) {
-  scene_.chain.options.dead_letter_topic.clear();
+  scene_.chain.SetOptions({});
   Die({"a"});
   letters_->Work();
   EXPECT_THAT(store_.reasons(), ElementsAre(Pair("a", "gave up")));

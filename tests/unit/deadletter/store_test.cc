@@ -331,5 +331,17 @@ TEST(DeadLetterStore, InMemoryItNeedsNoFile) {
   EXPECT_FALSE(std::filesystem::exists(":memory:"));
 }
 
+TEST_F(DeadLetterStoreTest, OtherBoundsHoldAtOnce) {
+  Open({.max_messages = 10, .max_age = Millis(0)});
+  for (uint64_t id = 1; id <= 5; ++id) Put({.id = id, .died_unix_ms = clock_.UnixMillis()});
+  ASSERT_TRUE(store_->SetLimits({.max_messages = 2, .max_age = Millis(0)}).ok());
+  EXPECT_EQ(store_->totals().messages, 2u);
+  EXPECT_EQ(Evicted("maxMessages"), 3u);
+  clock_.Advance(Millis(2'000));
+  ASSERT_TRUE(store_->SetLimits({.max_messages = 2, .max_age = Millis(1'000)}).ok());
+  EXPECT_EQ(store_->totals().messages, 0u);
+  EXPECT_EQ(Evicted("maxAge"), 2u);
+}
+
 }  // namespace
 }  // namespace sluice

@@ -23,7 +23,7 @@ Principal Worker(const std::string& name, Claims claims = {}) { return {.names =
 std::string Reply(const Permissions& permissions, const Principal& principal, const std::string& chain,
                   ReplyAct reply) {
   reply.message_topic = "plant/7/temp";
-  const Chain of{.name = chain, .options = {}};
+  const Chain of{chain};
   std::string why = "ok";
   static_cast<void>(StreamGrants(permissions.For(principal), {&of}).Permits(of, reply, why));
   return why;

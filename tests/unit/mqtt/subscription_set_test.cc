@@ -5,53 +5,13 @@
 
 #include <algorithm>
 
-#include "tests/support/manual_clock.h"
+#include "tests/unit/mqtt/subscription_set_fixture.h"
 
 namespace sluice {
 namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-class SubscriptionSetTest : public testing::Test {
- protected:
-  struct Requests {
-    std::vector<size_t> ask;
-    std::vector<size_t> leave;
-  };
-  Requests Take() {
-    Requests requests;
-    next_ = set_.TakeDue(requests.ask, requests.leave);
-    return requests;
-  }
-  // What is asked for; nothing is left.
-  std::vector<size_t> Due() {
-    const Requests requests = Take();
-    EXPECT_THAT(requests.leave, IsEmpty());
-    return requests.ask;
-  }
-  // What is left; nothing is asked for.
-  std::vector<size_t> Leave() {
-    const Requests requests = Take();
-    EXPECT_THAT(requests.ask, IsEmpty());
-    return requests.leave;
-  }
-  void StayOut(std::vector<size_t> indexes) { set_.StayOut(indexes); }
-  void UpAndGranted() {
-    set_.OnUp(/*session_present=*/false);
-    for (size_t index : Due()) set_.Answered(index, 1);
-  }
-
-  ManualClock clock_;
-  MetricsRegistry metrics_;
-  MqttOptions options_{.name = "plant", .connect_timeout = Millis{5'000}};
-  SubscriptionSet set_{
-      {{.filter = "a", .qos = Qos::kAtLeastOnce, .id = 1}, {.filter = "$share/g/b", .qos = Qos::kAtLeastOnce, .id = 2}},
-      options_,
-      clock_,
-      metrics_};
-  SteadyTime next_;
-};
 
 TEST_F(SubscriptionSetTest, AsksForAllOfThemOnce) {
   set_.OnUp(false);

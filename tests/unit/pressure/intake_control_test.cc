@@ -28,6 +28,9 @@ class ObedientIntake final : public IntakeConnection {
     out = std::move(shared_subscriptions);
     told.push_back("stay out of " + std::to_string(out.size()));
   }
+  void Resubscribe(std::vector<Subscription> subscriptions) override {
+    told.push_back("subscribe to " + std::to_string(subscriptions.size()));
+  }
   bool UnsubscribeShared(SteadyTime /*deadline*/) override { return true; }
   void Stop(SteadyTime /*deadline*/) override {}
   ConnectionState State() const override { return {}; }
@@ -229,6 +232,31 @@ TEST_F(IntakeControlTest, RestsFromTheJournalsHighWatermarkToItsLowOne) {
   held.messages = 75;
   Tick(Millis{100});
   EXPECT_FALSE(intake_.paused || other_.paused);
+}
+
+TEST_F(IntakeControlTest, AChangedConnectionIsToldItsSubscriptionsAndWhatToStayOutOf) {
+  control_.OnWorkerJoined(1, {&a()});
+  Tick(Millis(60'001));
+  EXPECT_THAT(other_.out, ElementsAre(0)) << "b has no worker";
+  const PlannedSubscription first = world_.Subscribe("own", {"a"});
+  const PlannedSubscription second = world_.Subscribe("$share/g/b", {"b"});
+  control_.ChangeConnection("office", {.planned = {first, second}}, {first.subscription, second.subscription});
+  EXPECT_THAT(other_.told, ElementsAre("stay out of 1", "subscribe to 2", "stay out of 1"));
+  EXPECT_THAT(other_.out, ElementsAre(1)) << "it counts in the new ones";
+  EXPECT_EQ(Gauge("sluice_shared_filters_left", "office"), 1);
+  control_.ChangeConnection("office", {.planned = {first}}, {});
+  EXPECT_THAT(other_.out, IsEmpty());
+  EXPECT_THAT(Readiness(), IsEmpty()) << "nothing feeds b any more";
+  control_.Stop();
+}
+
+TEST_F(IntakeControlTest, OtherTimesHoldFromThenOn) {
+  Tick(Millis(30'000));
+  EXPECT_THAT(intake_.out, IsEmpty());
+  control_.SetOptions({.leave_share_after = Millis{30'000}, .no_workers_after = Millis{20'000}},
+                      Watermark({.messages = 0, .bytes = 0}, 90, 75));
+  EXPECT_THAT(intake_.out, ElementsAre(1));
+  control_.Stop();
 }
 
 }  // namespace

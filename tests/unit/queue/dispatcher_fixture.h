@@ -85,7 +85,13 @@ class DispatcherTest : public ::testing::Test {
   // A chain with options; indexes are given in order.
   const Chain& MakeChain(std::string name, ChainOptions options = {}) {
     return *chains_.emplace_back(
-        std::make_unique<Chain>(Chain{std::move(name), static_cast<uint32_t>(chains_.size()), std::move(options)}));
+        std::make_unique<Chain>(std::move(name), static_cast<uint32_t>(chains_.size()), std::move(options)));
+  }
+
+  // As a change of the configuration does.
+  void ChangeOptions(const Chain& chain, ChainOptions options) {
+    chains_.at(chain.index)->SetOptions(std::move(options));
+    dispatcher.OnOptionsChanged(chain);
   }
 
   RoutedMessage Make(const Chain& chain, const QueuedSpec& spec) {

@@ -194,5 +194,14 @@ TEST_F(Expiry, OfManyIsSpreadOverTicks) {
   EXPECT_THAT(listener.forgotten, SizeIs(10'000));
 }
 
+TEST_F(QueueBound, AnotherBoundHoldsForWhatWaitsAlready) {
+  const Chain& chain = MakeChain("c", Bound(5));
+  EnqueueQos0(chain, {"1", "2", "3", "4", "5"});
+  ChangeOptions(chain, Bound(2));
+  EXPECT_EQ(CounterOf("sluice_messages_dropped_total", "c", "reason", "queue_full"), 3u);
+  EXPECT_THAT(Connect({&chain}, {.messages = 10})->TakePayloads(), ElementsAre("4", "5"));
+  EXPECT_EQ(metrics.GetGauge("sluice_queue_limit_messages", "", {{"chain", "c"}}).value(), 2);
+}
+
 }  // namespace
 }  // namespace sluice

@@ -17,7 +17,7 @@ class DispatcherModel : public DispatcherPromises {
   // The message is not out any more: it waits, or has met its end.
   void LoseAttempt(Known& known, bool counts) {
     known.state = State::kWaiting;
-    if (counts && ++known.attempts >= known.chain->options.max_attempts) {
+    if (counts && ++known.attempts >= known.chain->options().max_attempts) {
       known.state = State::kDone;
       known.must_die = true;
     }
@@ -42,7 +42,7 @@ class DispatcherModel : public DispatcherPromises {
       return;
     }
     if (how != SessionEnd::kLost) return LoseAttempt(known, how == SessionEnd::kLeft && out.begun);
-    const bool last = known.attempts + 1 >= known.chain->options.max_attempts;
+    const bool last = known.attempts + 1 >= known.chain->options().max_attempts;
     ++known.losses;
     known.suspect |= alone || known.losses > 1 || (out.begun && (peer.tells_began || last));
     LoseAttempt(known, alone || (out.begun && !last));
@@ -142,7 +142,7 @@ class DispatcherModel : public DispatcherPromises {
       const Millis after(verdict == Verdict::kRetry ? 1 + Random(3'000) : 0);
       known.state = State::kDone;
       if (verdict == Verdict::kReject || verdict == Verdict::kRetry) {
-        known.must_die = ++known.attempts >= known.chain->options.max_attempts || verdict == Verdict::kReject;
+        known.must_die = ++known.attempts >= known.chain->options().max_attempts || verdict == Verdict::kReject;
         if (!known.must_die) {
           Settled(known);
           known.state = State::kDelayed;
@@ -165,7 +165,7 @@ class DispatcherModel : public DispatcherPromises {
     EXPECT_EQ(extended.has_value(), !out.claimed && !peer.removed);
     if (!extended) return;
     if (!std::exchange(out.begun, true)) out.delivered = clock.Now();
-    const Millis most = messages_.at(out.message).chain->options.max_lease;
+    const Millis most = messages_.at(out.message).chain->options().max_lease;
     out.lease_end = std::min(clock.Now() + std::max(lease, Millis(1'000)), out.delivered + most);
     EXPECT_EQ(extended->lease, out.lease_end - clock.Now());
     EXPECT_EQ(extended->clipped, extended->lease < lease);
@@ -180,7 +180,7 @@ class DispatcherModel : public DispatcherPromises {
       if (out.claimed || peer.removed) {
         stale.push_back(delivery_id);
       } else if (!std::exchange(out.begun, true)) {
-        const ChainOptions& options = messages_.at(out.message).chain->options;
+        const ChainOptions& options = messages_.at(out.message).chain->options();
         out.delivered = clock.Now();
         out.lease_end = clock.Now() + (peer.lease == Millis(0) ? options.lease : peer.lease);
       }

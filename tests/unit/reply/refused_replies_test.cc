@@ -58,7 +58,7 @@ class RefusedRepliesTest : public ::testing::Test {
   }
   uint64_t Counted(const std::string& then) { return RefusedCounter(metrics_, then).value(); }
 
-  Chain chain_{.name = "temperature", .index = 0, .options = {}};
+  Chain chain_{"temperature"};
   Route route_{.id = "boilers", .connection = "plant", .filter = "a", .share = "", .target = {}};
   ManualClock clock_;
   MetricsRegistry metrics_;

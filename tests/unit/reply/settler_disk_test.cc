@@ -27,7 +27,7 @@ TEST_F(SettlerTest, ASettleWaitsUntilTheJournalCanBeWritten) {
 }
 
 TEST_F(SettlerTest, AFullDiskCountsNoAttemptAndMakesNoDeadLetter) {
-  chain_.options.max_attempts = 1;
+  chain_.SetOptions({.max_attempts = 1});
   uint64_t delivery = Deliver();
   journal_.full = true;
   Settle(delivery, Verdict::kAck, ReplyTo("answer"));

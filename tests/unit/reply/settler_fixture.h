@@ -121,7 +121,7 @@ class SettlerTest : public ::testing::Test, private DispatcherListener {
   void OnForgotten(std::span<const RecordId> /*records*/) override {}
   void OnAttempts(std::span<const AttemptsNote> /*notes*/) override {}
 
-  Chain chain_{.name = "c", .index = 0, .options = {}};
+  Chain chain_{"c"};
   Route route_;
   ManualClock clock_;
   MetricsRegistry metrics_;

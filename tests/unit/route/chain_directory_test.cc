@@ -114,7 +114,7 @@ TEST(ChainDirectory, WhatIsConfiguredStaysAndIsNotCounted) {
   chains.Define("a", {.max_attempts = 9});
   const Chain* b = &chains.Keep("b");
   chains.Sweep();
-  EXPECT_EQ(chains.Find("a")->options.max_attempts, 9u);
+  EXPECT_EQ(chains.Find("a")->options().max_attempts, 9u);
   EXPECT_EQ(chains.Find("b"), ChainRef(b));
   EXPECT_EQ(b->users, nullptr);
   EXPECT_EQ(chains.forgettable(), 0u);
@@ -194,6 +194,29 @@ TEST(ChainSweeper, AtTheBoundAWorkerThatComesBackFindsItsChain) {
   EXPECT_NE(chains.ForMessage("served"), nullptr);
   sweeper.Tick(now += Millis(1'000));
   EXPECT_EQ(chains.ForMessage("served"), nullptr);
+}
+
+TEST(ChainDirectory, GivesChainsOtherOptionsWhileOthersReadTheOldOnes) {
+  ChainDirectory chains{kDefaults};
+  const Chain& a = chains.Define("a", {.max_attempts = 9});
+  const Chain& b = chains.Keep("b");
+  const ChainOptions& old = a.options();
+  const std::vector<ChainRef> changed = chains.SetOptions({.max_attempts = 3}, {{"a", {.max_attempts = 7}}});
+  EXPECT_EQ(changed.size(), 2u);
+  EXPECT_EQ(old.max_attempts, 9u);
+  EXPECT_EQ(a.options().max_attempts, 7u);
+  EXPECT_EQ(b.options().max_attempts, 3u);
+  EXPECT_EQ(chains.Keep("c").options().max_attempts, 3u);
+  EXPECT_TRUE(chains.SetOptions({.max_attempts = 3}, {{"a", {.max_attempts = 7}}}).empty()) << "nothing differs";
+}
+
+TEST(ChainDirectory, WhatTheConfigurationNamesLaterIsNotForgottenAnyMore) {
+  ChainDirectory chains{kDefaults, /*most_of_messages=*/1};
+  const Chain* brought = chains.ForMessage("a").get();
+  EXPECT_EQ(&chains.Keep("a"), brought);
+  chains.Sweep();
+  EXPECT_EQ(chains.Find("a").get(), brought);
+  EXPECT_NE(chains.ForMessage("b"), nullptr) << "it takes no place of messages' names";
 }
 
 }  // namespace

@@ -83,5 +83,31 @@ TEST_F(RouteTableTest, FindsARouteByItsId) {
   EXPECT_EQ(table_.Find("c"), nullptr);
 }
 
+TEST_F(RouteTableTest, ReplacesWhatDiffersAndStillFindsWhatWent) {
+  ASSERT_TRUE(table_.Replace(std::vector{Spec("a"), Spec("b"), Spec("c")}, chains_).ok());
+  const Route* a = table_.Find("a");
+  const Route* b = table_.Find("b");
+  const Route* c = table_.Find("c");
+  ASSERT_TRUE(table_.Replace(std::vector{Spec("d"), Spec("b", "other"), Spec("a")}, chains_).ok());
+  EXPECT_EQ(table_.Find("a"), a) << "the same object";
+  EXPECT_NE(table_.Find("b"), b);
+  EXPECT_EQ(b->target.text, "chain") << "what it has taken in is as it was";
+  EXPECT_EQ(table_.Find("c"), c);
+  const auto routes = table_.RoutesOf("plant");
+  ASSERT_THAT(routes, SizeIs(3));
+  EXPECT_EQ(routes[0]->id, "d");
+  EXPECT_EQ(routes[1], table_.Find("b"));
+  EXPECT_EQ(routes[2], a);
+}
+
+TEST_F(RouteTableTest, AWrongRouteReplacesNothing) {
+  ASSERT_TRUE(table_.Replace(std::vector{Spec("a")}, chains_).ok());
+  RouteSpec wrong = Spec("b");
+  wrong.filter = "b+";
+  EXPECT_FALSE(table_.Replace(std::vector{Spec("c"), wrong}, chains_).ok());
+  EXPECT_EQ(table_.Find("c"), nullptr);
+  EXPECT_THAT(table_.RoutesOf("plant"), SizeIs(1));
+}
+
 }  // namespace
 }  // namespace sluice

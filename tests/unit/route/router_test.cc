@@ -175,5 +175,34 @@ TEST_F(RouterTest, FreesAllPacketIdsWithTheSession) {
   EXPECT_THAT(journal_.received, IsEmpty());
 }
 
+TEST_F(RouterTest, TakesNewRoutesBetweenBatchesAndKnowsWhatStillComesForOldOnes) {
+  Start(/*mqtt5=*/true, {Spec("old/#", "one"), Spec("same", "one")});
+  const uint32_t old_id = IdOf("old/#");
+  const SubscriptionGroup before = groups_.at(0);
+  ASSERT_TRUE(table_.Replace(std::vector{Spec("new/#", "two"), Spec("same", "two")}, chains_).ok());
+  SubscriptionGroup retired;
+  retired.planned.push_back(before.planned.at(0));
+  groups_ = PlanSubscriptions(table_.RoutesOf("plant"), true);
+  routers_.at(0)->SetRoutes(groups_.at(0), retired);
+
+  ASSERT_TRUE(Receive({Inbound({.topic = "new/x"}, {IdOf("new/#")}), Inbound({.topic = "old/x"}, {old_id}),
+                       Inbound({.topic = "same"}, {IdOf("same")}), Inbound({.topic = "old/y"})})
+                  .ok());
+  EXPECT_THAT(queue_.Routes(), ElementsAre("new/#", "old/#", "same", "old/#"));
+  EXPECT_EQ(queue_.messages.at(0).chain->name, "two");
+  EXPECT_EQ(queue_.messages.at(1).chain->name, "one");
+  EXPECT_EQ(queue_.messages.at(2).chain->name, "two");
+  EXPECT_THAT(letters_.letters, IsEmpty());
+}
+
+TEST_F(RouterTest, WhereATopicIsMatchedARouteOfNowGoesBeforeOneThatWent) {
+  Start(/*mqtt5=*/true, {Spec("t/+", "one")});
+  const SubscriptionGroup before = groups_.at(0);
+  ASSERT_TRUE(table_.Replace(std::vector{Spec("t/a", "two")}, chains_).ok());
+  routers_.at(0)->SetRoutes(PlanSubscriptions(table_.RoutesOf("plant"), true).at(0), before);
+  ASSERT_TRUE(Receive({Inbound({.topic = "t/a"}), Inbound({.topic = "t/b"})}).ok());
+  EXPECT_THAT(queue_.Routes(), ElementsAre("t/a", "t/+"));
+}
+
 }  // namespace
 }  // namespace sluice

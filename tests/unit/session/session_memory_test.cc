@@ -228,5 +228,25 @@ TEST(BrokerOf, IsHostAndPort) {
   EXPECT_EQ(BrokerOf("wss://broker.example:443/mqtt"), "broker.example:443");
 }
 
+TEST_F(SessionMemoryTest, WhatIsChangedWhileItRunsIsKnownToTheNextStart) {
+  const auto memory = Start();
+  Begin(*memory, kPlant, {"keep", "old"});
+  memory->Change(kPlant, Filters{"keep", "new"});
+  ASSERT_TRUE(memory->Save().ok());
+  EXPECT_THAT(memory->RemaindersOf(kPlant), ElementsAre("old"));
+  EXPECT_THAT(Run(kPlant, {"keep", "new"}), ElementsAre("old")) << "killed before it was left";
+  memory->Left(kPlant, "old");
+  EXPECT_THAT(Run(kPlant, {"keep", "new"}), IsEmpty());
+  EXPECT_THAT(Run(kPlant, {"keep"}), ElementsAre("new"));
+}
+
+TEST_F(SessionMemoryTest, WhatIsWantedAgainBeforeItWasLeftIsNoRemainder) {
+  const auto memory = Start();
+  Begin(*memory, kPlant, {"a", "b"});
+  memory->Change(kPlant, Filters{"a"});
+  memory->Change(kPlant, Filters{"a", "b"});
+  EXPECT_THAT(memory->RemaindersOf(kPlant), IsEmpty());
+}
+
 }  // namespace
 }  // namespace sluice

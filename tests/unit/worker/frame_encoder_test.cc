@@ -43,7 +43,7 @@ class FrameEncoderTest : public testing::Test {
   }
 
   Route route_{.id = "plant", .connection = "c", .filter = "plant/#", .share = "", .target = {}};
-  Chain chain_{.name = "temperature", .index = 0, .options = {}};
+  Chain chain_{"temperature"};
 };
 
 TEST_F(FrameEncoderTest, WritesEveryFieldOfADelivery) {

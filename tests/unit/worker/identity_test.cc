@@ -354,5 +354,22 @@ TEST(PrincipalUses, ShareARateBetweenStreams) {
   EXPECT_EQ(under_new_rules->Charge(100, 0, now), now);
 }
 
+TEST_F(StreamIdentityTest, AChainThatIsConfiguredLaterHasTheWorkerConnectAgain) {
+  FakeStream stream(context_, kNever, Identity({}));
+  v1::WorkerFrame hello;
+  for (const char* chain : {"temperature", "later"}) hello.mutable_hello()->add_chains(chain);
+  stream.Say(hello);
+  ASSERT_TRUE(stream.Read()->has_welcome());
+  chains_.Define("another", {});
+  stream.session().LookForChains();
+  EXPECT_FALSE(stream.Read());
+  chains_.Define("later", {});
+  stream.session().LookForChains();
+  const auto frame = stream.Read();
+  ASSERT_TRUE(frame && frame->has_drain());
+  EXPECT_EQ(frame->drain().reason(), "chain 'later' is configured now; connect again to serve it");
+  EXPECT_FALSE(stream.ended());
+}
+
 }  // namespace
 }  // namespace sluice

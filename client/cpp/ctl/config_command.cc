@@ -1,0 +1,130 @@
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "client/cpp/ctl/commands.h"
+#include "client/cpp/ctl/json.h"
+#include "client/cpp/ctl/text.h"
+
+namespace sluice::ctl {
+namespace {
+
+std::string Describe(const v1::ConfigurationVersion& version) {
+  return Printable(version.hash()) + ", since " + UtcTime(version.since_unix_ms()) + ", from " +
+         Printable(version.source());
+}
+
+// A line each: "~ route 'temp' (to.path): for messages that come from then on".
+template <typename Response>
+std::string Changes(const Response& response) {
+  std::string text;
+  for (const v1::ConfigurationChange& change : response.changes()) {
+    const std::string& kind = change.kind();
+    text += kind == "added" ? "+ " : kind == "removed" ? "- " : "~ ";
+    text += Printable(change.subject());
+    if (!change.keys().empty()) text += " (" + Printable(change.keys()) + ")";
+    text += (change.needs_restart() ? ": NEEDS A RESTART: " : ": ") + Printable(change.effect()) + "\n";
+  }
+  return text + (response.changes_size() == 0 ? "nothing differs; kept: " : "kept: ") + Printable(response.kept()) +
+         "\n";
+}
+
+template <typename Response>
+void Warn(const Response& response, const Console& console) {
+  for (const std::string& warning : response.warnings()) console.err << Printable(warning) << " (warning)\n";
+}
+
+absl::Status ReadFile(const std::string& path, const Console& console, v1::ConfigurationFile& out) {
+  if (path == "-") {
+    out.set_name("standard input");
+    out.set_yaml(std::string(std::istreambuf_iterator<char>(console.in), {}));
+    return absl::OkStatus();
+  }
+  std::ifstream file(path, std::ios::binary);
+  out.set_name(path);
+  out.set_yaml(std::string(std::istreambuf_iterator<char>(file), {}));
+  return file ? absl::OkStatus() : absl::InvalidArgumentError("cannot read '" + path + "'");
+}
+
+// Of several lines, each as it is.
+int FailWithLines(const absl::Status& status, const Console& console) {
+  std::string_view rest(status.message().data(), status.message().size());
+  while (!rest.empty()) {
+    const size_t end = rest.find('\n');
+    console.err << "sluicectl: " << Printable(rest.substr(0, end)) << "\n";
+    rest = end == std::string_view::npos ? "" : rest.substr(end + 1);
+  }
+  return kFailure;
+}
+
+int Show(AdminClient& client, bool json, const Console& console) {
+  const absl::StatusOr<v1::GetConfigurationResponse> response = client.GetConfiguration();
+  if (!response.ok()) return Fail(response.status(), console);
+  if (json) {
+    console.out << ToJson(*response, false);
+  } else {
+    console.out << "# version " << Describe(response->version()) << "\n" << response->yaml();
+  }
+  return kOk;
+}
+
+int Diff(AdminClient& client, const ConfigCommand& command, bool json, const Console& console) {
+  v1::PlanConfigurationRequest request;
+  if (absl::Status status = ReadFile(command.path, console, *request.mutable_file()); !status.ok()) {
+    return Fail(status, console);
+  }
+  const absl::StatusOr<v1::PlanConfigurationResponse> response = client.PlanConfiguration(request);
+  if (!response.ok()) return FailWithLines(response.status(), console);
+  bool restart = false;
+  for (const v1::ConfigurationChange& change : response->changes()) restart = restart || change.needs_restart();
+  if (json) {
+    console.out << ToJson(*response, false);
+  } else {
+    Warn(*response, console);
+    console.out << "runs: " << Describe(response->running()) << "\nthis: " << Printable(response->hash()) << "\n"
+                << Changes(*response);
+  }
+  return restart ? kFailure : kOk;
+}
+
+int Apply(AdminClient& client, const ConfigCommand& command, bool json, const Console& console) {
+  v1::ApplyConfigurationRequest request;
+  request.set_expected_hash(command.expected_hash);
+  if (!command.path.empty()) {
+    if (absl::Status status = ReadFile(command.path, console, *request.mutable_file()); !status.ok()) {
+      return Fail(status, console);
+    }
+  }
+  const absl::StatusOr<v1::ApplyConfigurationResponse> response = client.ApplyConfiguration(request);
+  if (!response.ok()) {
+    FailWithLines(response.status(), console);
+    console.err << "sluicectl: nothing has changed\n";
+    return kFailure;
+  }
+  if (json) {
+    console.out << ToJson(*response, false);
+    return kOk;
+  }
+  Warn(*response, console);
+  console.out << Changes(*response) << "runs: " << Describe(response->running()) << "\n";
+  if (request.has_file()) {
+    console.err << "The gateway's own file says what it said before: the next start reads that.\n";
+  }
+  return kOk;
+}
+
+}  // namespace
+
+int RunConfig(AdminClient& client, const ConfigCommand& command, bool json, const Console& console) {
+  switch (command.verb) {
+    case ConfigCommand::Verb::kShow:
+      return Show(client, json, console);
+    case ConfigCommand::Verb::kDiff:
+      return Diff(client, command, json, console);
+    case ConfigCommand::Verb::kApply:
+      break;
+  }
+  return Apply(client, command, json, console);
+}
+
+}  // namespace sluice::ctl
