@@ -14,13 +14,15 @@ COPY scripts/install-deps scripts/install-deps
 RUN scripts/install-deps build
 COPY CMakeLists.txt CMakePresets.json ./
 COPY cmake cmake
+COPY version version
 COPY proto proto
 COPY client/cpp client/cpp
 COPY server server
 # A compiler process takes up to 1 GiB: --build-arg JOBS=N where memory is short.
 ARG JOBS=
+ARG REVISION=
 RUN --mount=type=cache,target=/root/.cache/ccache \
-    cmake --preset quickstart && \
+    cmake --preset quickstart -DSLUICE_COMMIT="$REVISION" && \
     cmake --build --preset quickstart -j "${JOBS:-$(nproc)}" \
           --target sluice-gateway sluicectl sluice-echo-worker sluice-temperature-alarm && \
     install -D -s -t /out/gateway build/release/bin/sluice-gateway build/release/bin/sluicectl && \

@@ -21,8 +21,10 @@
 #include "server/net/descriptor_limit.h"
 #include "server/reload/file_watch.h"
 #include "server/rpc/library_log.h"
+#include "server/runtime/text.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/process_metrics.h"
+#include "version/version.h"
 
 namespace sluice {
 namespace {
@@ -116,6 +118,9 @@ int Run(const CommandLine& command_line, const GatewayConfig& config, GatewayPar
 int RunGateway(const std::vector<std::string>& arguments, GatewayParts parts) {
   CommandLine command_line = ParseCommandLine(arguments);
   if (command_line.exit) return Print(*command_line.exit);
+  if (command_line.version) {
+    return Print({.code = EXIT_SUCCESS, .out = text::Concat("sluice-gateway ", BuildText(), "\n"), .err = ""});
+  }
   if (!command_line.import_rulego.empty()) return Print(ImportFor(command_line, Surroundings::Real()));
   LoadResult loaded = LoadFor(command_line, Surroundings::Real());
   if (command_line.check || !loaded.ok()) return Print(Report(command_line, loaded));

@@ -5,8 +5,10 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
+#include <string>
 
 #include "bench/load/load.h"
+#include "version/version.h"
 
 namespace {
 
@@ -17,6 +19,7 @@ int Run(int argc, char** argv) {
   std::string protocol = "5";
 
   CLI::App app("Measures round trips through an MQTT broker.");
+  app.set_version_flag("--version", "sluice-load " + std::string(sluice::BuildText()));
   app.require_subcommand(1);
   app.fallthrough();
   app.add_option("--broker", run.broker, "IPV4-ADDRESS:PORT")->capture_default_str();

@@ -8,8 +8,10 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
+#include <string>
 
 #include "bench/null_broker/broker.h"
+#include "version/version.h"
 
 namespace {
 
@@ -30,6 +32,7 @@ int Run(int argc, char** argv) {
   bool intake_only = false;
 
   CLI::App app("An MQTT broker that does protocol only and sends its subscribers messages by itself.");
+  app.set_version_flag("--version", "sluice-null-broker " + std::string(sluice::BuildText()));
   app.add_option("--port", options.port, "Port on 127.0.0.1; 0: a free one, printed")->capture_default_str();
   app.add_option("--window", options.window, "Unacknowledged messages of QoS 1 and 2 per client, each way")
       ->check(CLI::Range(1, 65'535))

@@ -54,7 +54,7 @@ With or without a file:
   --salvage               open a damaged journal with all that can be read of it; says what is lost
   --log-level LEVEL       debug, info, warning or error (default info)
   --log-format FORMAT     auto, text or json (default auto: text on a terminal, else json)
-  --version               print the version
+  --version               print version, commit and build
   --help                  print this
 
 Signals: SIGTERM and SIGINT drain and end; a second one ends at once. SIGHUP reads the configuration anew.
@@ -213,7 +213,7 @@ CommandLine ParseCommandLine(std::span<const std::string> arguments) {
     return line;
   }
   if (flags.version) {
-    line.exit = Exit{.code = 0, .out = "sluice-gateway " SLUICE_VERSION "\n", .err = ""};
+    line.version = true;
     return line;
   }
   if (!flags.import_rulego.empty()) {

@@ -20,8 +20,9 @@ struct Exit {
 };
 
 struct CommandLine {
-  // Set after --help, --version and mistakes (status 2): there is nothing else to do.
+  // Set after --help and mistakes (status 2): there is nothing else to do.
   std::optional<Exit> exit;
+  bool version = false;           // Print which build this is and end.
   bool check = false;             // Say what is wrong with the configuration and end.
   bool watch = false;             // Take a changed file as soon as it says something else.
   bool salvage = false;           // Open a damaged journal all the same.

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "sluice/v1/worker.pb.h"
+#include "version/version.h"
 
 extern char** environ;  // NOLINT(readability-redundant-declaration)
 
@@ -261,6 +262,7 @@ int Run(const Flags& flags) {
 int Main(int argc, char** argv) {
   Flags flags;
   CLI::App app{"Measures what a message costs a worker of the C++ SDK."};
+  app.set_version_flag("--version", "sluice-sdk-load " + std::string(sluice::BuildText()));
   app.add_option("--seconds", flags.seconds, "how long to measure")->capture_default_str();
   app.add_option("--worker", flags.worker, "the worker's program")->capture_default_str();
   app.add_option("--concurrency", flags.concurrency, "its handler threads")->capture_default_str();

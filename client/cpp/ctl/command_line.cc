@@ -8,6 +8,7 @@
 #include "client/cpp/ctl/text.h"
 #include "server/config/address.h"
 #include "server/config/nearest.h"
+#include "version/version.h"
 
 namespace sluice::ctl {
 namespace {
@@ -55,7 +56,8 @@ class Parser {
   explicit Parser(Flags& flags) : flags_(flags) {
     app_.name("sluicectl");
     app_.require_subcommand(1);
-    app_.set_version_flag("--version", "sluicectl " SLUICE_VERSION);
+    app_.set_version_flag("--version", "sluicectl " + std::string(BuildText()),
+                          "print version, commit and build, and exit");
     Target& target = flags.target;
     app_.add_option("--address", target.address,
                     "the gateway's admin.listen: unix:PATH or HOST:PORT; also from $SLUICE_ADMIN [" +

@@ -24,7 +24,8 @@ int Run(int argc, char** argv) {
   CLI::App app{
       "Takes the messages of a chain from Sluice gateways and answers each with its own payload.\n"
       "Ctrl-C or SIGTERM lets what is in work finish first; a second one ends at once.\n\n"
-      "  sluice-echo-worker --gateway 127.0.0.1:7443 --chain echo --reply-topic demo/reply --reply-qos 1\n"};
+      "  sluice-echo-worker --gateway 127.0.0.1:7443 --chain echo --reply-topic demo/reply --reply-qos 1\n",
+      kProgram};
   sluice::examples::AddWorkerFlags(app, options);
   app.add_option("--reply-topic", reply_topic,
                  "publish replies here; without it, to the message's own MQTT 5 Response Topic, if it has one")

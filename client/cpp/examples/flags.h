@@ -8,10 +8,18 @@
 #include <exception>
 #include <string>
 
+#ifdef SLUICE_OF_SLUICE  // Built with the rest of Sluice, whose build they name then.
+#include "version/version.h"
+#endif
+
 namespace sluice::examples {
 
 // Binds the flags to `options`, which must outlive the parsing. Call Finish() after it.
 inline void AddWorkerFlags(CLI::App& app, client::Options& options) {
+#ifdef SLUICE_OF_SLUICE
+  app.set_version_flag("--version", app.get_name() + " " + std::string(BuildText()),
+                       "print version, commit and build, and exit");
+#endif
   app.add_option("--gateway", options.gateways,
                  "where gateways are: HOST:PORT[,HOST:PORT]; a name stands for all its addresses")
       ->delimiter(',')

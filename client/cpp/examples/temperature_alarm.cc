@@ -57,7 +57,8 @@ int Run(int argc, char** argv) {
       "with {\"sensor\":\"boiler\",\"celsius\":81.5,\"alarm\":true,\"limit\":80}, at the reading's own QoS. What is "
       "no such\n"
       "reading goes to the gateway's dead letters. Ctrl-C or SIGTERM lets what is in work finish first.\n\n"
-      "  sluice-temperature-alarm --gateway 127.0.0.1:7443 --chain temperature\n"};
+      "  sluice-temperature-alarm --gateway 127.0.0.1:7443 --chain temperature\n",
+      kProgram};
   sluice::examples::AddWorkerFlags(app, options);
   app.add_option("--limit", limit, "raise the alarm above this many degrees Celsius")->capture_default_str();
   CLI11_PARSE(app, argc, argv);

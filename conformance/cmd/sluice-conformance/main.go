@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	sluice "sluice.dev/client/go"
 	"sluice.dev/conformance/cases"
 	"sluice.dev/conformance/internal/report"
 	"sluice.dev/conformance/internal/runner"
@@ -40,7 +41,12 @@ func main() {
 	folder := flags.String("cases", "", "reads the cases in this `FOLDER` instead of those in the program")
 	patience := flags.Float64("patience", 1, "multiplies the time that everything may take, for slow machines")
 	verbose := flags.Bool("v", false, "shows the transcripts of cases that pass, too")
+	version := flags.Bool("version", false, "prints version, commit and build")
 	_ = flags.Parse(os.Args[1:])
+	if *version {
+		fmt.Println("sluice-conformance", sluice.Version, "(commit "+commit+", "+runtime.Version()+")")
+		return
+	}
 
 	var from fs.FS = cases.Files
 	if *folder != "" {
@@ -76,6 +82,9 @@ func main() {
 		Done: func(o *runner.Outcome) { report.Line(os.Stdout, o) }}
 	os.Exit(run(all, settings, *junit, *verbose))
 }
+
+// commit is of what the program is built, and set by ./dev build.
+var commit = "unknown"
 
 func run(all []*runner.Case, settings runner.Settings, junit string, verbose bool) int {
 	started := time.Now()

@@ -138,9 +138,8 @@ TEST(CommandLine, HelpShowsEveryOptionAndVersionTheVersion) {
     }
   }
   const CommandLine version = Parse({"--version"});
-  ASSERT_TRUE(version.exit);
-  EXPECT_EQ(version.exit->code, 0);
-  EXPECT_THAT(version.exit->out, testing::MatchesRegex("sluice-gateway [0-9]+\\.[0-9]+\\.[0-9]+\n"));
+  EXPECT_FALSE(version.exit);
+  EXPECT_TRUE(version.version);
 }
 
 TEST(CommandLine, MistakesSayWhatToWrite) {

@@ -163,7 +163,7 @@ TEST_F(CtlCommandLineTest, SessionsAreNamedByReplicaOrClientId) {
 
 TEST_F(CtlCommandLineTest, HelpAndVersionAreNoMistakes) {
   EXPECT_EQ(Parse({"--version"}).exit, kOk);
-  EXPECT_THAT(fake_.out.str(), HasSubstr("sluicectl "));
+  EXPECT_THAT(fake_.out.str(), HasSubstr(" (commit "));
   EXPECT_EQ(Parse({"dlq", "purge", "--help"}).exit, kOk);
   EXPECT_THAT(fake_.out.str(), HasSubstr("--older-than"));
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"strings"
 
@@ -78,7 +79,7 @@ func parse() *flags {
 	flag.StringVar(&f.serverName, "server-name", "", "the `name` that the gateway's certificate must carry (default its host)")
 	flag.StringVar(&f.tokenFile, "token-file", "", "a `file` with a bearer token to show the gateway; read anew for each connection")
 	flag.BoolVar(&f.verbose, "debug", false, "log what RuleGo says at its level debug, too")
-	flag.BoolVar(&f.version, "version", false, "print the version and exit")
+	flag.BoolVar(&f.version, "version", false, "print version, commit and build, and exit")
 	flag.Parse()
 	return f
 }
@@ -130,10 +131,13 @@ func (f *flags) config(logger types.Logger) (*types.Config, error) {
 	return &config, nil
 }
 
+// commit is of what the program is built, and set by ./dev build.
+var commit = "unknown"
+
 func run() error {
 	f := parse()
 	if f.version {
-		fmt.Println("sluice-rulego", sluice.Version)
+		fmt.Println("sluice-rulego", sluice.Version, "(commit "+commit+", "+runtime.Version()+")")
 		return nil
 	}
 	if flag.NArg() > 0 {
