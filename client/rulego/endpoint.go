@@ -182,6 +182,7 @@ func loadEndpoints(files []string, config types.Config, pool types.RuleEnginePoo
 				return fmt.Errorf("%s: endpoint %q is a %q; sluice-rulego serves \"endpoint/mqtt\": run others in a program of their own",
 					path, definition.Id, definition.Type)
 			}
+			definition.Type = endpointMQTT // As this worker has registered it; RuleGo's files may say "mqtt".
 			_, err := ruleendpoint.NewFromDef(definition,
 				endpoint.DynamicEndpointOptions.WithConfig(config),
 				endpoint.DynamicEndpointOptions.WithRouterOpts(

@@ -98,6 +98,7 @@ type run struct {
 	started  bool  // The target has been asked to work.
 	never    error // Why the chain did not run at all.
 	failed   error // The first branch that ended with an error.
+	meetings map[fork]*meeting
 	panicked error
 }
 

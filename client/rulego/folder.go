@@ -151,7 +151,7 @@ func (f *folder) sweep() {
 }
 
 func options(config types.Config) []types.RuleEngineOption {
-	return []types.RuleEngineOption{engine.WithConfig(config), types.WithAspects(panics{})}
+	return []types.RuleEngineOption{engine.WithConfig(config), types.WithAspects(panics{}, forks{})}
 }
 
 // check says whether a definition would run, and which chain it is.

@@ -21,7 +21,6 @@ import (
 	"github.com/rulego/rulego/endpoint/mqtt"
 	"github.com/rulego/rulego/engine"
 
-	sluice "sluice.dev/client/go"
 	"sluice.dev/client/rulego"
 )
 
@@ -79,63 +78,96 @@ func routes() string {
 	return text.String()
 }
 
-// chains writes all chains into a folder.
-func chains(t *testing.T) string {
-	folder := t.TempDir()
+// definitions are all chains, by name.
+func definitions() map[string][]byte {
+	chains := map[string][]byte{}
 	for _, list := range [][]one{cases, subChains} {
 		for i := range list {
-			if err := os.WriteFile(filepath.Join(folder, list[i].name+".json"), list[i].definition(), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			chains[list[i].name] = list[i].definition()
+		}
+	}
+	return chains
+}
+
+// written puts chains into a folder.
+func written(t *testing.T, definitions map[string][]byte) string {
+	folder := t.TempDir()
+	for name, definition := range definitions {
+		if err := os.WriteFile(filepath.Join(folder, name+".json"), definition, 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
 	return folder
 }
 
-// endpoints writes the routers of all cases as RuleGo's DSL.
-func endpoints(t *testing.T) string {
-	var routers []conf
+// router is one of an endpoint, RuleGo's or ours.
+type router struct {
+	id, from, to string
+	in, out      []string // Processors.
+	wait         bool
+}
+
+// routers are those of all cases, for the topics below a prefix.
+func routers(prefix string) (list []router) {
 	for i := range cases {
 		o := &cases[i]
-		routers = append(routers, conf{"id": o.name, "from": conf{"path": topicOf(byRouters, o.name), "processors": o.from},
-			"to": conf{"path": o.path(), "wait": o.wait, "processors": o.toProcessors()}})
+		list = append(list, router{o.name, topicOf(prefix, o.name), o.path(), o.from, o.toProcessors(), o.wait})
+	}
+	return list
+}
+
+// dsl writes routers as RuleGo's DSL, for a worker's endpoint.
+func dsl(t *testing.T, routers []router) string {
+	var list []conf
+	for _, r := range routers {
+		list = append(list, conf{"id": r.id, "from": conf{"path": r.from, "processors": r.in}, "to": conf{"path": r.to, "wait": r.wait, "processors": r.out}})
 	}
 	path := filepath.Join(t.TempDir(), "endpoint.json")
-	if err := os.WriteFile(path, marshal(conf{"id": "parity", "type": "endpoint/mqtt", "configuration": conf{"server": "127.0.0.1:1883"}, "routers": routers}), 0o600); err != nil {
+	if err := os.WriteFile(path, marshal(conf{"id": "parity", "type": "endpoint/mqtt", "configuration": conf{"server": "127.0.0.1:1883"}, "routers": list}), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
 }
 
-// ruleGo starts RuleGo's own endpoint with all chains.
-func ruleGo(t *testing.T, broker string) {
+// unhurried begins what the engine submits a little later. RuleGo's branches would be lost now and then: one that has
+// ended before the next is counted ends the message, and what is to come is cancelled.
+type unhurried struct{}
+
+func (unhurried) Submit(task func()) error {
+	time.AfterFunc(2*time.Millisecond, task)
+	return nil
+}
+
+func (unhurried) Release() {}
+
+// startRuleGo starts RuleGo's own endpoint with these chains, and returns when it has subscribed.
+func startRuleGo(t *testing.T, broker string, definitions map[string][]byte, routers []router) {
 	pool := engine.NewPool()
 	config := config()
-	for _, list := range [][]one{subChains, cases} {
-		for i := range list {
-			if _, err := pool.New(list[i].name, list[i].definition(), engine.WithConfig(config)); err != nil {
-				t.Fatal(list[i].name, ": ", err)
-			}
+	config.EndpointEnabled = false // Of endpoints inside of chains: they would listen at ports of their own.
+	config.Pool = unhurried{}
+	for name, definition := range definitions {
+		if _, err := pool.New(name, definition, engine.WithConfig(config)); err != nil {
+			t.Fatal(name, ": ", err)
 		}
 	}
 	own := &mqtt.Endpoint{}
 	if err := own.Init(config, types.Configuration{"server": broker, "qos": 2, "clientId": "rulego"}); err != nil {
 		t.Fatal(err)
 	}
-	for i := range cases {
-		o := &cases[i]
+	for _, r := range routers {
 		router := impl.NewRouter(endpoint.RouterOptions.WithRuleGo(pool), endpoint.RouterOptions.WithRuleConfig(config))
-		from := router.SetId(o.name).From(topicOf(inProcess, o.name))
-		for _, name := range o.from {
+		from := router.SetId(r.id).From(r.from)
+		for _, name := range r.in {
 			process, _ := processor.InBuiltins.Get(name)
 			from.Process(process)
 		}
-		to := from.To(o.path())
-		for _, name := range o.toProcessors() {
+		to := from.To(r.to)
+		for _, name := range r.out {
 			process, _ := processor.OutBuiltins.Get(name)
 			to.Process(process)
 		}
-		if o.wait {
+		if r.wait {
 			to.Wait()
 		}
 		if _, err := own.AddRouter(router); err != nil {
@@ -191,18 +223,9 @@ func TestRepliesAreThoseOfRuleGoInProcess(t *testing.T) {
 	for _, prefix := range []string{inProcess, byGateway, byRouters} {
 		w.subscribe(listenTo(prefix))
 	}
-	ruleGo(t, w.broker)
-
+	startRuleGo(t, w.broker, definitions(), routers(inProcess))
 	settings := config()
-	worker, err := rulego.New(rulego.Options{
-		Gateways: []string{w.workers}, Chains: chains(t), Endpoints: []string{endpoints(t)}, Config: &settings,
-		Logger: slog.New(slog.DiscardHandler), Worker: []sluice.Option{sluice.WithSecurity(sluice.SecurityPlaintext)},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	serve(t, worker.Run, worker.Drain)
-	until(t, "a worker", func() bool { return w.metric("sluice_worker_streams") == 1 })
+	w.serve(rulego.Options{Chains: written(t, definitions()), Endpoints: []string{dsl(t, routers(byRouters))}, Config: &settings})
 
 	wanted := map[string]int{
 		inProcess: w.sent(inProcess, func(o *one) int { return o.replies }),
@@ -213,7 +236,7 @@ func TestRepliesAreThoseOfRuleGoInProcess(t *testing.T) {
 	for _, count := range wanted {
 		all += count
 	}
-	replies := w.collect(all, 500*time.Millisecond)
+	replies := w.answers(all)
 
 	reference := byCase(inProcess, only(replies, inProcess))
 	for _, prefix := range []string{byGateway, byRouters} {
@@ -240,7 +263,8 @@ func count(replies map[string][]received) (sum int) {
 }
 
 func compare(t *testing.T, o *one, reference, ours map[string][]received) {
-	if count(reference) != o.replies {
+	// Where RuleGo's branches meet, there may be more.
+	if n := count(reference); n < o.replies || n > o.replies && o.differs == "" {
 		t.Errorf("RuleGo in process gave %d replies, not %d: %v", count(reference), o.replies, reference)
 	}
 	if count(ours) != o.throughSluice() {
@@ -252,12 +276,15 @@ func compare(t *testing.T, o *one, reference, ours map[string][]received) {
 	for topic := range maps.Keys(reference) {
 		theirs, own := reference[topic], ours[topic]
 		if !o.wait { // Nobody promises an order.
-			order := func(a, b received) int { return strings.Compare(a.payload, b.payload) }
-			slices.SortFunc(theirs, order)
-			slices.SortFunc(own, order)
+			sortReplies(theirs)
+			sortReplies(own)
 		}
 		if !slices.Equal(theirs, own) {
 			t.Errorf("…/%s: RuleGo in process gave %q, through Sluice there is %q", topic, theirs, own)
 		}
 	}
+}
+
+func sortReplies(replies []received) {
+	slices.SortFunc(replies, func(a, b received) int { return strings.Compare(a.payload, b.payload) })
 }

@@ -4,17 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
+
+	sluice "sluice.dev/client/go"
+	"sluice.dev/client/rulego"
 )
 
 const patience = 30 * time.Second
@@ -25,10 +29,9 @@ type world struct {
 	folder  string
 	broker  string // HOST:PORT
 	workers string
-	http    string
 	client  paho.Client
 	heard   chan received
-	gateway *exec.Cmd
+	gateway *process
 	config  string
 }
 
@@ -63,62 +66,89 @@ func freePort(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-func until(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !condition(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("within %v there was not: %s", patience, what)
+// process is a program that a test has started, and what it has said on both of its streams.
+type process struct {
+	*exec.Cmd
+	t    *testing.T
+	name string
+
+	mu      sync.Mutex
+	said    strings.Builder
+	changed chan struct{} // Closed when more is said.
+}
+
+// Write is for the program's streams.
+func (p *process) Write(text []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.said.Write(text)
+	close(p.changed)
+	p.changed = make(chan struct{})
+	return len(text), nil
+}
+
+// says waits until the program has said something so many times.
+func (p *process) says(text string, times int) {
+	p.t.Helper()
+	late := time.After(patience)
+	for {
+		p.mu.Lock()
+		said, changed := strings.Count(p.said.String(), text), p.changed
+		p.mu.Unlock()
+		if said >= times {
+			return
+		}
+		select {
+		case <-changed:
+		case <-late:
+			p.t.Fatalf("within %v %s has said %q %d times, not %d", patience, p.name, text, said, times)
 		}
 	}
 }
 
-func listens(address string) bool {
-	connection, err := net.DialTimeout("tcp", address, time.Second)
-	if err == nil {
-		_ = connection.Close()
-	}
-	return err == nil
+func (p *process) kill() {
+	_ = p.Process.Kill()
+	_ = p.Wait()
 }
 
 // start runs a program that ends with the test; what it says is shown if the test fails.
-func (w *world) start(name string, arguments ...string) *exec.Cmd {
-	log, err := os.OpenFile(filepath.Join(w.folder, filepath.Base(name)+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	command := exec.Command(name, arguments...)
-	command.Stdout, command.Stderr = log, log
-	if err := command.Start(); err != nil {
+func (w *world) start(name string, arguments ...string) *process {
+	p := &process{Cmd: exec.Command(name, arguments...), t: w.t, name: filepath.Base(name), changed: make(chan struct{})}
+	p.Stdout, p.Stderr = p, p
+	if err := p.Start(); err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() {
-		_ = command.Process.Kill()
-		_ = command.Wait()
+		p.kill()
 		if w.t.Failed() {
-			if text, err := os.ReadFile(log.Name()); err == nil {
-				w.t.Logf("%s:\n%s", filepath.Base(log.Name()), tail(string(text)))
-			}
+			w.t.Logf("%s:\n%s", p.name, tail(p.said.String()))
 		}
-		_ = log.Close()
 	})
-	return command
+	return p
 }
 
 func tail(text string) string { return text[max(0, len(text)-4000):] }
 
-// newWorld starts the broker and the gateway with these routes.
-func newWorld(t *testing.T, routes, chains string) *world {
-	gateway := program(t, "sluice-gateway")
+// newBroker starts a broker, and a client of it.
+func newBroker(t *testing.T) *world {
 	mosquitto, err := exec.LookPath("mosquitto")
 	if err != nil {
 		mosquitto = "/usr/sbin/mosquitto"
 	}
-	w := &world{t: t, folder: t.TempDir(), broker: freePort(t), workers: freePort(t), http: freePort(t), heard: make(chan received, 100000)}
+	w := &world{t: t, folder: t.TempDir(), broker: freePort(t), workers: freePort(t), heard: make(chan received, 100000)}
 	_, port, _ := net.SplitHostPort(w.broker)
 	settings := fmt.Sprintf("listener %s 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\nmax_queued_messages 0\nmax_inflight_messages 1000\nuser root\n", port)
 	w.write("mosquitto.conf", settings)
-	w.start(mosquitto, "-c", filepath.Join(w.folder, "mosquitto.conf"))
-	until(t, "a broker", func() bool { return listens(w.broker) })
+	w.start(mosquitto, "-c", filepath.Join(w.folder, "mosquitto.conf")).says(" running\n", 1)
+	w.client = w.connect("device")
+	w.subscribe("out/#")
+	return w
+}
+
+// newWorld starts the broker and the gateway with these routes.
+func newWorld(t *testing.T, routes, chains string) *world {
+	gateway := program(t, "sluice-gateway")
+	w := newBroker(t)
 	w.config = w.write("gateway.yaml", fmt.Sprintf(`
 connections:
   plant: {server: "tcp://%s", clientId: gateway, protocol: "5"}
@@ -128,12 +158,16 @@ chains: {%s}
 workers: {listen: "%s", insecure: true}
 http: {listen: "%s"}
 journal: {path: %q}
-`, w.broker, routes, chains, w.workers, w.http, filepath.Join(w.folder, "journal")))
-	w.gateway = w.start(gateway, "--config", w.config)
-	w.ready()
-	w.client = w.connect("device")
-	w.subscribe("out/#")
+`, w.broker, routes, chains, w.workers, freePort(t), filepath.Join(w.folder, "journal")))
+	w.startGateway(gateway, strings.Count(routes, "- {id: "))
 	return w
+}
+
+// startGateway returns when the gateway has subscribed to its filters.
+func (w *world) startGateway(program string, filters int) {
+	w.gateway = w.start(program, "--config", w.config)
+	w.gateway.says(`"event":"mqtt connected"`, 2) // Intake and replies.
+	w.gateway.says(`"event":"mqtt subscribed"`, filters)
 }
 
 func (w *world) write(name, text string) string {
@@ -142,17 +176,6 @@ func (w *world) write(name, text string) string {
 		w.t.Fatal(err)
 	}
 	return path
-}
-
-func (w *world) ready() {
-	until(w.t, "a gateway that is ready", func() bool {
-		answer, err := http.Get("http://" + w.http + "/readyz")
-		if err != nil {
-			return false
-		}
-		defer func() { _ = answer.Body.Close() }()
-		return answer.StatusCode == http.StatusOK
-	})
 }
 
 func (w *world) connect(id string) paho.Client {
@@ -179,73 +202,66 @@ func (w *world) publish(topic string, qos byte, payload string) {
 	}
 }
 
-// metric is the sum of a metric's series.
-func (w *world) metric(name string) (sum float64) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+w.http+"/metrics", nil)
+// answers are so many replies, and whatever else comes until the gateway has nothing left in hand and has ended.
+func (w *world) answers(count int) (replies []received) {
+	late := time.After(patience)
+	next := func() (received, bool) {
+		select {
+		case one := <-w.heard:
+			return one, true
+		case <-late:
+			w.t.Errorf("%d of %d replies came within %v", len(replies), count, patience)
+			return received{}, false
+		}
+	}
+	for len(replies) < count {
+		one, ok := next()
+		if !ok {
+			return replies
+		}
+		replies = append(replies, one)
+	}
+	if err := w.gateway.Process.Signal(syscall.SIGTERM); err != nil {
+		w.t.Fatal(err)
+	}
+	w.gateway.says(`"event":"drained"`, 1)
+	if err := w.gateway.Wait(); err != nil {
+		w.t.Error("the gateway ended with: ", err)
+	}
+	w.publish("out/end", 2, "") // The broker hands it on after all that it has had before.
+	for one, ok := next(); ok && one.topic != "out/end"; one, ok = next() {
+		replies = append(replies, one)
+	}
+	return replies
+}
+
+// serve runs a worker in this process until the test ends, and returns when it is connected.
+func (w *world) serve(options rulego.Options) *rulego.Worker {
+	connected := make(chan struct{}, 1000)
+	options.Gateways, options.Logger = []string{w.workers}, slog.New(slog.DiscardHandler)
+	options.Worker = append(options.Worker, sluice.WithSecurity(sluice.SecurityPlaintext), sluice.WithOnEvent(func(event sluice.Event) {
+		if event.Kind == sluice.EventConnected {
+			connected <- struct{}{}
+		}
+	}))
+	worker, err := rulego.New(options)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return -1
-	}
-	defer func() { _ = answer.Body.Close() }()
-	text := new(strings.Builder)
-	buffer := make([]byte, 1<<16)
-	for {
-		n, err := answer.Body.Read(buffer)
-		text.Write(buffer[:n])
-		if err != nil {
-			break
-		}
-	}
-	for _, line := range strings.Split(text.String(), "\n") {
-		if strings.HasPrefix(line, name+" ") || strings.HasPrefix(line, name+"{") {
-			var value float64
-			if _, err := fmt.Sscan(line[strings.LastIndexByte(line, ' ')+1:], &value); err == nil {
-				sum += value
-			}
-		}
-	}
-	return sum
-}
-
-// collect waits for so many replies, and then a moment for those that should not come.
-func (w *world) collect(count int, moment time.Duration) (replies []received) {
-	deadline := time.After(patience)
-	for len(replies) < count {
-		select {
-		case one := <-w.heard:
-			replies = append(replies, one)
-		case <-deadline:
-			w.t.Errorf("%d of %d replies came within %v", len(replies), count, patience)
-			return replies
-		}
-	}
-	for {
-		select {
-		case one := <-w.heard:
-			replies = append(replies, one)
-		case <-time.After(moment):
-			return replies
-		}
-	}
-}
-
-// serve runs a worker until the test ends.
-func serve(t *testing.T, run func() error, drain func()) {
 	var wait sync.WaitGroup
-	wait.Add(1)
-	go func() {
-		defer wait.Done()
-		if err := run(); err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("the worker ended with: %v", err)
+	wait.Go(func() {
+		if err := worker.Run(); err != nil && !errors.Is(err, context.Canceled) {
+			w.t.Errorf("the worker ended with: %v", err)
 		}
-	}()
-	t.Cleanup(func() {
-		drain()
+	})
+	w.t.Cleanup(func() {
+		worker.Drain()
 		wait.Wait()
 	})
+	select {
+	case <-connected:
+	case <-time.After(patience):
+		w.t.Fatal("the worker is not connected within ", patience)
+	}
+	return worker
 }
