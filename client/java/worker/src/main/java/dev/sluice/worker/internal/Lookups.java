@@ -1,8 +1,11 @@
 package dev.sluice.worker.internal;
 
+import static java.util.concurrent.TimeUnit.MILLISECONDS;
+
 import dev.sluice.worker.Options;
 import dev.sluice.worker.StatusCode;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 
 /** Looks names up again and again, on a thread of its own: a look-up may take long. */
 final class Lookups implements AutoCloseable {
@@ -21,7 +24,7 @@ final class Lookups implements AutoCloseable {
   private final Backoff failed;
   private final Listener listener;
   private final Thread thread;
-  private volatile boolean stopping;
+  private final CountDownLatch closed = new CountDownLatch(1);
 
   /**
    * Looks up every name among `targets` (not the literals) at once and then every resolveInterval;
@@ -42,23 +45,27 @@ final class Lookups implements AutoCloseable {
 
   private void run() {
     long again = 0;
-    while (!stopping) {
+    do {
       try {
-        if (again > 0) {
-          Thread.sleep(again);
+        if (closed.await(again, MILLISECONDS)) {
+          return;
         }
         again = lookUpAll();
       } catch (InterruptedException interrupted) {
-        // Stopping; or the user's resolver has interrupted its own thread, which means nothing.
+        // Closed; or the user's resolver has interrupted its own thread, which means nothing.
         again = 1_000;
       }
-    }
+    } while (isOpen());
+  }
+
+  private boolean isOpen() {
+    return closed.getCount() > 0;
   }
 
   private long lookUpAll() {
     long again = options.resolveInterval().toMillis();
     boolean foundAll = true;
-    for (int i = 0; i < targets.size() && !stopping; i++) {
+    for (int i = 0; i < targets.size() && isOpen(); i++) {
       if (targets.get(i).literal()) {
         continue;
       }
@@ -73,7 +80,7 @@ final class Lookups implements AutoCloseable {
           again = Math.min(again, failed.next(StatusCode.NOT_FOUND));
         }
       }
-      if (!stopping) {
+      if (isOpen()) {
         listener.onLookup(i, found, error, again);
       }
     }
@@ -86,7 +93,7 @@ final class Lookups implements AutoCloseable {
   /** Does not wait for a look-up that is not answered yet. */
   @Override
   public void close() {
-    stopping = true;
-    thread.interrupt();
+    closed.countDown();
+    thread.interrupt(); // The user's resolver, if it is at work.
   }
 }
