@@ -1,6 +1,6 @@
 """The protocol's style, checked over a descriptor set with source info: scripts/lint_proto.py SET
 
-Package and folder agree and end in a version; names have the usual case; enum values carry their enum's name; the
+Package and folder agree and end in a version; a package has one go_package; names have the usual case; enum values carry their enum's name; the
 zero value is …_UNSPECIFIED, or explained; everything has a comment. A field or value without one is covered by its
 neighbour directly above (no blank line between), and the first by the comment of its message or enum.
 """
@@ -115,6 +115,10 @@ def main():
     with open(sys.argv[1], "rb") as stream:
         files = descriptor_pb2.FileDescriptorSet.FromString(stream.read()).file
     problems = [problem for file in files for problem in FileLint(file).check()]
+    packages = {}
+    for file in files:
+        if packages.setdefault(file.package, file).options.go_package != file.options.go_package:
+            problems.append(f"proto/{file.name}:1: its go_package is not that of {packages[file.package].name}")
     print("\n".join(problems), end="\n" if problems else "")
     return 1 if problems else 0
 
