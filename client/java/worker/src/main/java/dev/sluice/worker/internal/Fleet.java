@@ -1,6 +1,5 @@
 package dev.sluice.worker.internal;
 
-import dev.sluice.worker.Event;
 import dev.sluice.worker.Handler;
 import dev.sluice.worker.ItemResult;
 import dev.sluice.worker.Options;
@@ -197,29 +196,7 @@ public final class Fleet implements StreamListener {
 
   private void connected(Stream stream, GatewayFrame.Welcome welcome) {
     streams.put(stream, Clock.now());
-    String address = stream.address().toString();
-    announcer.raise(
-        Event.Kind.CONNECTED,
-        address,
-        "connected to gateway "
-            + welcome.gateway()
-            + " at "
-            + address
-            + " (session "
-            + welcome.sessionId()
-            + "), serving "
-            + String.join(", ", welcome.acceptedChains()));
-    for (GatewayFrame.Refused refused : welcome.refusedChains()) {
-      announcer.raise(
-          Event.Kind.CHAIN_REFUSED,
-          address,
-          "gateway "
-              + address
-              + " delivers nothing from chain "
-              + refused.chain()
-              + ": "
-              + refused.reason());
-    }
+    announcer.connected(stream.address().toString(), welcome);
     if (leaving) {
       stream.drain(); // It was greeted while we left.
     }
@@ -231,11 +208,7 @@ public final class Fleet implements StreamListener {
   }
 
   private void gatewayDrains(Stream stream, String reason) {
-    String address = stream.address().toString();
-    announcer.raise(
-        Event.Kind.DRAINING,
-        address,
-        "gateway " + address + " drains" + (reason.isEmpty() ? "" : ": " + reason));
+    announcer.gatewayDrains(stream.address().toString(), reason);
     Link link = linkOf(stream);
     if (link == null || leaving) {
       return;
@@ -258,11 +231,7 @@ public final class Fleet implements StreamListener {
 
   @Override
   public void onItemRefused(Stream stream, String what) {
-    mailbox.post(
-        () -> {
-          String address = stream.address().toString();
-          announcer.raise(Event.Kind.ITEM_REFUSED, address, "stream to " + address + ": " + what);
-        });
+    mailbox.post(() -> announcer.itemRefused(stream.address().toString(), what));
   }
 
   @Override
@@ -288,7 +257,6 @@ public final class Fleet implements StreamListener {
 
   private void ended(Stream stream, Status status) {
     long now = Clock.now();
-    String address = stream.address().toString();
     Long since = streams.remove(stream);
     boolean connected = since != null && since != Clock.NEVER;
     long pause = -1;
@@ -307,12 +275,7 @@ public final class Fleet implements StreamListener {
     if (connected) {
       streamsConnected.decrementAndGet();
     }
-    announcer.raise(
-        connected ? Event.Kind.DISCONNECTED : Event.Kind.CONNECT_FAILED,
-        address,
-        status,
-        (connected ? "the stream ended to " : "no stream to ") + address,
-        pause);
+    announcer.ended(stream.address().toString(), status, connected, pause);
   }
 
   @Override
@@ -338,12 +301,7 @@ public final class Fleet implements StreamListener {
     String host = names.targets().get(target).host();
     if (error != null) {
       if (names.failed(target, error)) {
-        announcer.raise(
-            Event.Kind.RESOLVE_FAILED,
-            host,
-            new Status(StatusCode.NOT_FOUND, error),
-            "cannot look up " + host,
-            againMillis);
+        announcer.resolveFailed(host, error, againMillis);
       }
       return;
     }
@@ -380,7 +338,7 @@ public final class Fleet implements StreamListener {
     leaving = true;
     leaveBy = Clock.now() + Clock.nanos(options.drainTimeout());
     if (streamsConnected.get() > 0) {
-      announcer.raise(Event.Kind.DRAINING, "", "draining: what is in work is finished first");
+      announcer.workerDrains();
     }
     streams.keySet().forEach(Stream::drain);
   }
