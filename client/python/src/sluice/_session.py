@@ -18,6 +18,7 @@ from collections import deque
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Callable, Final, Optional
 
+from sluice import _greeting as greeting
 from sluice import _window as window
 from sluice import _wire as wire
 from sluice._arrivals import Arrivals, ProtocolError
@@ -33,15 +34,11 @@ if TYPE_CHECKING:
 
     from sluice._options import Options
 
-PROTOCOL_VERSION: Final = 1
-BEGAN: Final = "began"
 # Nonces tell the Pong that answers our Drain from those of heartbeats.
 HEARTBEAT_NONCE: Final = 1
 DRAIN_NONCE: Final = 2
 # A frame larger than this gains nothing, and keeps the gateway waiting for its first settle.
 FRAME_BYTES: Final = 1 << 20
-# gRPC's own limit, for a gateway that says none.
-DEFAULT_MAX_FRAME: Final = 4 << 20
 REPORT_EVERY: Final = 1.0
 # Since its last delivery a stream counts as one that has something to do, in seconds.
 ACTIVE: Final = 1.0
@@ -85,7 +82,7 @@ class Session:
 
         # Read without the lock, too.
         self.alive = True  # False once settles can no longer reach the gateway.
-        self.max_item_bytes = DEFAULT_MAX_FRAME
+        self.max_item_bytes = greeting.DEFAULT_MAX_FRAME
         self.outbox: SimpleQueue[Item] = SimpleQueue()
 
         # Of the writing thread.
@@ -112,17 +109,7 @@ class Session:
     # ---- the writing thread
 
     def hello_frame(self) -> bytes:
-        hello = pb.Hello(
-            min_protocol_version=PROTOCOL_VERSION,
-            max_protocol_version=PROTOCOL_VERSION,
-            worker_name=self._options.worker_name,
-            instance=self._instance,
-            chains=self._chains,
-            window=pb.Window(messages=self._window, bytes=self._options.window_bytes),
-            lease_ms=round(self._options.lease * 1000),
-            features=[BEGAN],
-        )
-        return pb.WorkerFrame(hello=hello).SerializeToString()
+        return greeting.hello(self._options, self._chains, self._instance, self._window)
 
     def gather(self, now: float, first: Item = WAKE) -> bytes | None:
         """The next frame: all that waits and fits into one; `first` was taken from the outbox by the caller.
@@ -238,23 +225,14 @@ class Session:
             self._reading = True
 
     def _greet(self, frame: pb.GatewayFrame) -> None:
-        if self._phase is not Phase.GREETING:
-            if frame.HasField("welcome"):
-                raise ProtocolError(StatusCode.INVALID_ARGUMENT, "the gateway sent a second Welcome")
+        welcome = greeting.welcome_of(frame, self._phase is Phase.GREETING)
+        if welcome is None:
             return
-        if not frame.HasField("welcome"):
-            raise ProtocolError(StatusCode.INVALID_ARGUMENT, "the gateway's first frame is not a Welcome")
-        welcome = frame.welcome
-        if welcome.protocol_version > PROTOCOL_VERSION:
-            raise ProtocolError(
-                StatusCode.FAILED_PRECONDITION,
-                f"the gateway chose protocol version {welcome.protocol_version}; this worker speaks version 1",
-            )
         self._phase = Phase.SERVING
         self._writing = False
         self._heartbeat = min(max(welcome.heartbeat_interval_ms, 1_000), 3_600_000) / 1000
-        self._leases.tells_begun = BEGAN in welcome.features
-        self.max_item_bytes = welcome.max_frame_bytes or DEFAULT_MAX_FRAME
+        self._leases.tells_begun = greeting.BEGAN in welcome.features
+        self.max_item_bytes = welcome.max_frame_bytes or greeting.DEFAULT_MAX_FRAME
         if self._leaves:
             self._leave()
 
