@@ -56,9 +56,14 @@ def test_compose_ends_the_gateway_before_those_it_drains_to():
     assert not any("depends_on" in service for name, service in services.items() if name != "gateway")
 
 
-def test_the_gateway_takes_the_configuration_of_the_service(tmp_path):
-    (tmp_path / "mqtt-password").write_text("secret\n")
-    check(DEPLOY / "systemd" / "gateway.yaml", CREDENTIALS_DIRECTORY=str(tmp_path))
+def test_the_gateway_takes_the_configuration_of_the_service():
+    """Its journal is where this user may write, which is checked, too."""
+    text = (DEPLOY / "systemd" / "gateway.yaml").read_text()
+    config = yaml.safe_load(text)
+    assert config["journal"]["path"] == "/var/lib/sluice" and "StateDirectory=sluice\n" in UNIT.read_text()
+    done = subprocess.run([BIN / "sluice-gateway", "--config", "/dev/stdin", "--check"], input=text.replace("/var/lib/sluice", "data"),
+                          capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_service_gives_the_drain_its_time():
