@@ -1,11 +1,12 @@
 import { type Address, addressText } from "./address.js";
-import { MOST_MESSAGES, worthTelling } from "./auto-window.js";
 import { monotonicMs } from "./clock.js";
 import { Delivery, DeliveryGroup, type DeliveryOwner } from "./delivery.js";
 import { EarlySends } from "./early-sends.js";
 import { FrameDecoder, type GatewayParts } from "./frame-decoder.js";
 import { MAX_FRAME_ITEMS, writeBegan, writeExtend, writeSettle } from "./frame-encoder.js";
 import type { DeepPartial, Welcome, WorkerFrame } from "./generated/sluice/v1/worker.js";
+import { Heartbeat } from "./heartbeat.js";
+import { Holdings } from "./holdings.js";
 import { LeaseKeeper } from "./lease-keeper.js";
 import type { Settings } from "./options.js";
 import { Outbox } from "./outbox.js";
@@ -24,7 +25,6 @@ const DEFAULT_MAX_FRAME = 4 << 20; // gRPC's own, for a gateway that says none.
 const REPORT_INTERVAL_MS = 1_000;
 // Since its last delivery a stream counts as one that has something to do.
 const ACTIVE_MS = 1_000;
-const GRACE_MS = 100;
 // How soon after a delivery the window is looked at.
 const LOOK_MS = 50;
 
@@ -52,18 +52,11 @@ export class Stream implements SettleTarget, DeliveryOwner {
   readonly #outbox = new Outbox(DEFAULT_MAX_FRAME);
   readonly #leases = new LeaseKeeper();
   readonly #early = new EarlySends(this.#outbox, () => this.settings.sendBufferBytes);
-  readonly #mostMessages: number; // Of windows: what comes beyond is not read.
-  #heldMessages = 0; // Received, and their settle not yet handed to the transport.
-  #heldBytes = 0;
-  #window: number; // As the gateway was told.
-  #maxWindow = Infinity; // As the gateway grants.
+  readonly #holdings: Holdings;
   #delivered = -Infinity; // When the last delivery came.
-  #heartbeatMs = 0;
-  #sent = 0; // When the last frame was.
-  #listened = 0; // When the last frame came, or since when we read again.
+  #heartbeat = new Heartbeat(0);
   #started = 0;
   #reported = -Infinity;
-  #suspectedAt = -1; // Silent for too long, unless something waits to be read.
 
   constructor(
     readonly address: Address,
@@ -71,8 +64,7 @@ export class Stream implements SettleTarget, DeliveryOwner {
     window: number,
     private readonly listener: StreamListener,
   ) {
-    this.#window = window;
-    this.#mostMessages = settings.windowMessages === "auto" ? MOST_MESSAGES : settings.windowMessages;
+    this.#holdings = new Holdings(settings, window);
   }
 
   /** Settles can reach the gateway. */
@@ -86,12 +78,13 @@ export class Stream implements SettleTarget, DeliveryOwner {
 
   /** Something was delivered lately, or is held. */
   active(now: number): boolean {
-    return this.#heldMessages > 0 || now < this.#delivered + ACTIVE_MS;
+    return this.#holdings.messages > 0 || now < this.#delivered + ACTIVE_MS;
   }
 
   /** Once. */
   start(dial: Dial, now: number): void {
-    this.#started = this.#sent = this.#listened = now;
+    this.#started = now;
+    this.#heartbeat = new Heartbeat(now);
     dial({
       onFrame: (frame) => {
         this.#guard(() => {
@@ -109,7 +102,7 @@ export class Stream implements SettleTarget, DeliveryOwner {
         }
         this.#transport = transport;
         // The Welcome tells that it was taken, and nothing is written before.
-        transport.write(helloFrame(this.settings, this.#window), () => undefined);
+        transport.write(helloFrame(this.settings, this.#holdings.window), () => undefined);
       },
       (error: unknown) => {
         const code = error instanceof WorkerError ? error.code : "INTERNAL";
@@ -191,38 +184,27 @@ export class Stream implements SettleTarget, DeliveryOwner {
     if (!this.#writing && !this.#halfClosed) {
       const frame = this.#outbox.take();
       if (frame !== undefined) {
-        this.#heldMessages -= frame.settled;
-        this.#heldBytes -= frame.settledBytes;
-        this.#sent = monotonicMs();
+        this.#holdings.less(frame.settled, frame.settledBytes);
+        this.#heartbeat.sent(monotonicMs());
         this.#writing = true;
         transport.write(frame.bytes, this.#onWritten);
         this.#early.makeRoom();
-      } else if (this.#phase === "leaving" && this.#noMoreDeliveries && this.#heldMessages === 0) {
+      } else if (this.#phase === "leaving" && this.#noMoreDeliveries && this.#holdings.messages === 0) {
         this.#halfClosed = true;
         transport.halfClose();
       }
     }
-    if (this.#overWindow && !this.#isOverWindow()) {
+    if (this.#overWindow && !this.#holdings.exceeded) {
       this.#overWindow = false;
-      this.#listened = monotonicMs();
+      this.#heartbeat.heard(monotonicMs());
       transport.resume();
     }
   }
 
-  #isOverWindow(): boolean {
-    const { windowBytes } = this.settings;
-    return (
-      this.#heldMessages > this.#mostMessages ||
-      (windowBytes > 0 && this.#heldBytes > windowBytes && this.#heldMessages > 1)
-    );
-  }
-
   /** The gateway is told if it is worth it. */
   setWindow(messages: number): void {
-    const wanted = Math.min(messages, this.#maxWindow);
-    if (this.#phase !== "serving" || !worthTelling(this.#window, wanted)) return;
-    this.#window = wanted;
-    this.#say({ window: { messages: wanted, bytes: BigInt(this.settings.windowBytes) } });
+    if (this.#phase !== "serving" || !this.#holdings.resize(messages)) return;
+    this.#say({ window: { messages: this.#holdings.window, bytes: BigInt(this.settings.windowBytes) } });
     this.flush();
   }
 
@@ -273,8 +255,7 @@ export class Stream implements SettleTarget, DeliveryOwner {
   #onFrame(frame: Buffer): void {
     if (this.#phase === "ended") return;
     const now = monotonicMs();
-    this.#listened = now;
-    this.#suspectedAt = -1;
+    this.#heartbeat.heard(now);
     const parts = this.#decoder.decode(frame);
     const greeting = this.#phase === "greeting";
     const refusal = refusalOf(parts.welcome, greeting);
@@ -293,7 +274,7 @@ export class Stream implements SettleTarget, DeliveryOwner {
     if (parts.drain !== undefined) this.listener.onGatewayDrains(this, parts.drain);
     if (group !== undefined) this.listener.onDeliveries(this, group);
     if (!this.alive) return; // A callback of the user's has stopped the worker.
-    if (this.#isOverWindow()) {
+    if (this.#holdings.exceeded) {
       this.#overWindow = true;
       this.#transport?.pause();
     }
@@ -303,10 +284,11 @@ export class Stream implements SettleTarget, DeliveryOwner {
 
   #greet(welcome: Welcome): void {
     this.#phase = "serving";
-    this.#heartbeatMs = Math.min(Math.max(welcome.heartbeatIntervalMs, 1_000), 3_600_000);
+    this.#heartbeat.every(welcome.heartbeatIntervalMs);
     if (welcome.features.includes(BEGAN_FEATURE)) this.#leases.tellBegun();
     if (welcome.maxFrameBytes > 0n) this.#outbox.maxFrameBytes = Number(welcome.maxFrameBytes);
-    if (welcome.maxWindow !== undefined && welcome.maxWindow.messages > 0) this.#maxWindow = welcome.maxWindow.messages;
+    if (welcome.maxWindow !== undefined && welcome.maxWindow.messages > 0)
+      this.#holdings.grant(welcome.maxWindow.messages);
   }
 
   #hold(parts: GatewayParts, now: number): DeliveryGroup | undefined {
@@ -314,11 +296,11 @@ export class Stream implements SettleTarget, DeliveryOwner {
     if (parts.deliveries.length === 0 || this.#halfClosed) return undefined;
     const deliveries = parts.deliveries.map((message, index) => {
       const bytes = parts.windowBytes[index] ?? 0;
-      this.#heldBytes += bytes;
+      this.#holdings.bytes += bytes;
       return new Delivery(message, bytes, this);
     });
     const group = new DeliveryGroup(deliveries);
-    this.#heldMessages += deliveries.length;
+    this.#holdings.messages += deliveries.length;
     this.#delivered = now;
     this.#leases.add(group, now);
     return group;
@@ -338,8 +320,7 @@ export class Stream implements SettleTarget, DeliveryOwner {
     if (held === undefined) return;
     const { delivery, group } = held;
     if (delivery.state !== "held" && delivery.state !== "running") return;
-    --this.#heldMessages;
-    this.#heldBytes -= delivery.windowBytes;
+    this.#holdings.less(1, delivery.windowBytes);
     delivery.lose();
     this.#early.fail(delivery);
     this.#release(group);
@@ -388,15 +369,13 @@ export class Stream implements SettleTarget, DeliveryOwner {
       this.#sayWhatIsDue(now);
     });
     if (!this.alive) return Infinity;
-    // While nothing is read the gateway cannot be heard, and is not to blame.
-    const silent = this.#overWindow ? now + this.#heartbeatMs : this.#listened + 2 * this.#heartbeatMs;
+    const silent = this.#heartbeat.silentAt(now, !this.#overWindow);
     if (now >= silent) return this.#suspect(now, "the gateway was silent for two heartbeat intervals");
-    const pingAt = (this.#writing ? now : this.#sent) + this.#heartbeatMs / 2;
-    return Math.min(silent, pingAt, this.#leases.next);
+    return Math.min(silent, this.#heartbeat.pingAt(now, this.#writing), this.#leases.next);
   }
 
   #sayWhatIsDue(now: number): void {
-    if (now >= this.#sent + this.#heartbeatMs / 2 && !this.#writing && this.#outbox.empty) {
+    if (now >= this.#heartbeat.pingAt(now, this.#writing) && this.#outbox.empty) {
       this.#say({ ping: { nonce: HEARTBEAT_NONCE } });
     }
     const begun = this.#leases.takeBegun(now);
@@ -415,14 +394,10 @@ export class Stream implements SettleTarget, DeliveryOwner {
     this.flush();
   }
 
-  /**
-   * Too late, as it seems. But a handler that computed for long has kept the network waiting, too: what has come
-   * meanwhile is read first.
-   */
+  /** Waits a little more, or ends. Returns when it wants to be called next. */
   #suspect(now: number, why: string): number {
-    if (this.#suspectedAt < 0) this.#suspectedAt = now;
-    const until = this.#suspectedAt + GRACE_MS;
-    if (now < until) return until;
+    const until = this.#heartbeat.suspect(now);
+    if (until !== "lost") return until;
     this.cancel({ code: "DEADLINE_EXCEEDED", message: why });
     return Infinity;
   }
