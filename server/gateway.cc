@@ -79,21 +79,7 @@ absl::Status Gateway::Stages::Start() {
   if (config_.replies.on_refused == OnRefused::kDeadLetter) outbox_.HandRefusedTo(*dead_letters_);
   if (config_.replies.on_refused == OnRefused::kDrop) outbox_.HandRefusedTo(dropped_replies_);
   if (config_.replies.on_denied == OnDenied::kDeadLetter) outbox_.HandDeniedTo(*dead_letters_);
-  for (const auto& [name, options] : config_.connections) {
-    if (options.share_connection) {
-      SharedConnection shared = drivers_.shared(options, outbox_, clock_, metrics_);
-      publishers_.push_back(std::move(shared.publisher));
-      shared_intakes_.emplace(name, std::move(shared.intake));
-    } else {
-      publishers_.push_back(drivers_.publisher(options, outbox_, clock_, metrics_));
-    }
-    // Of a shared one intake's says it all, and what the broker chose is nobody's to end.
-    if (const std::string id = RepliesClientId(options); !id.empty() && !options.share_connection) {
-      client_ids_.push_back(options);
-      client_ids_.back().client_id = id;
-    }
-    outbox_.AddConnection(name, *publishers_.back());
-  }
+  BuildPublishers();
   BuildOutboxRecovery();
 
   // Worker streams.
@@ -137,7 +123,7 @@ absl::Status Gateway::Stages::Start() {
   if (http_tls_) ticker_.Add(*http_tls_);
   if (metrics_token_) ticker_.Add(*metrics_token_);
   ticker_.Start();
-  for (const std::unique_ptr<Publisher>& publisher : publishers_) publisher->Start();
+  for (const auto& [name, publisher] : publishers_) publisher->Start();
   if (backlog_) backlog_->Start();
   session_leaver_.Start();
   for (const Intake& intake : intakes_) intake.connection->Start();
@@ -171,9 +157,11 @@ absl::Status Gateway::Stages::BuildDeadLetters() {
       clock_, journal_, outbox_, *dead_letter_store_,
       DeadLetterNames{.chain = [this](std::string_view name) { return chains_.Find(name); },
                       .route = [this](std::string_view id) { return routes_.Find(id); },
-                      .connection = [this](const std::string& name) -> const MqttOptions* {
-                        const auto found = config_.connections.find(name);
-                        return found == config_.connections.end() ? nullptr : &found->second;
+                      .connection = [this](const std::string& name) -> std::shared_ptr<const MqttOptions> {
+                        std::shared_ptr<const Connections> all = connections_.Get();
+                        const auto found = all->find(name);
+                        if (found == all->end()) return nullptr;
+                        return {std::move(all), &found->second};
                       }},
       DeadLetterBacklog{}, metrics_, [this](bool full) { OnFull(full); });
   if (CrashMarks* marks = opened_journal_.crash_marks()) dead_letters_->Mark(*marks);
@@ -214,7 +202,7 @@ absl::Status Gateway::Stages::StartAdmin() {
           },
       .draining = [this] { return draining_.load(); }});
   broker_sessions_ = std::make_unique<BrokerSessions>(
-      config_.name, client_ids_,
+      config_.name, ClientIds(config_),
       [this](const MqttOptions& options, std::function<void()> ended) {
         return MakeWireSessionFarewell(options, std::move(ended), clock_);
       },
@@ -237,9 +225,7 @@ absl::Status Gateway::Stages::StartAdmin() {
 }
 
 void Gateway::Stages::BuildBacklog() {
-  std::set<std::string> connections;
-  for (const auto& [name, options] : config_.connections) connections.insert(name);
-  restorer_ = std::make_unique<Restorer>(std::move(connections), chains_, routes_);
+  restorer_ = std::make_unique<Restorer>(NamesOf(config_.connections), chains_, routes_);
   SegmentJournal* disk = opened_journal_.on_disk();
   if (disk == nullptr) return;
   backlog_ = std::make_unique<Backlog>(
@@ -254,60 +240,6 @@ void Gateway::Stages::BuildBacklog() {
   intake_control_.WatchJournal({.watermark = JournalWatermark(config_),
                                 .held = [disk] { return HeldBy(*disk); },
                                 .failure = [disk] { return std::string(disk->health().message()); }});
-}
-
-void Gateway::Stages::BuildIntake() {
-  const SegmentJournal* disk = opened_journal_.on_disk();
-  session_memory_ =
-      SessionMemory::Open(disk ? absl::StrCat(config_.journal.path, "/sessions") : "", JournalFiles::Posix());
-  const std::vector<ReceivedPacket> unreleased = disk ? disk->ReadReceived() : std::vector<ReceivedPacket>();
-  for (const PlannedIntake& planned : PlanIntake()) {
-    const auto& [connection_name, options, session, group] = planned;
-    Intake intake{.connection_name = connection_name, .options = options, .session_name = session, .group = group};
-    RoutedSink& next = backlog_ ? static_cast<RoutedSink&>(*backlog_) : *this;
-    intake.router =
-        std::make_unique<Router>(options, unreleased, group, chains_, journal_, next, *dead_letters_, metrics_, clock_);
-    intake.careful =
-        std::make_unique<CarefulIntake>(options.name, *intake.router, opened_journal_.crash_marks(), metrics_);
-    intake.session = std::make_unique<SessionSink>(session, *intake.careful, *session_memory_);
-    std::vector<Subscription> subscriptions = SubscriptionsOf(session, group);
-    for (std::string& filter : session_memory_->RemaindersOf(session)) {
-      // With a clean session nothing is remembered, and what is asked for may have been by one that was not.
-      const bool wanted = std::ranges::find(subscriptions, filter, &Subscription::filter) != subscriptions.end();
-      if (!wanted) subscriptions.push_back({.filter = std::move(filter), .remainder = true});
-    }
-    const auto shared = shared_intakes_.find(options.name);
-    intake.connection = shared == shared_intakes_.end()
-                            ? drivers_.intake(options, std::move(subscriptions), *intake.session, clock_, metrics_)
-                            : shared->second(std::move(subscriptions), *intake.session);
-    intake_control_.AddConnection(options.name, *intake.connection, group);
-    client_ids_.push_back(options);
-    intakes_.push_back(std::move(intake));
-  }
-  for (const SessionMemory::Session& session : session_memory_->Others()) EndSession(session);
-}
-
-std::vector<Gateway::Stages::PlannedIntake> Gateway::Stages::PlanIntake() {
-  std::vector<PlannedIntake> all;
-  for (const auto& [name, base_options] : config_.connections) {
-    std::vector<SubscriptionGroup> groups = PlanSubscriptions(routes_.RoutesOf(name), base_options.mqtt5);
-    for (size_t i = 0; i < groups.size(); ++i) {
-      PlannedIntake& planned =
-          all.emplace_back(PlannedIntake{.connection = name, .options = base_options, .group = std::move(groups[i])});
-      if (i > 0) planned.options.name = absl::StrCat(name, "#", i + 1);
-      planned.options.client_id = IntakeClientId(base_options, i);
-      planned.session = {.client_id = planned.options.client_id, .broker = BrokerOf(base_options.uri)};
-      std::vector<std::string> filters;
-      // Nothing of a clean session outlives its connection.
-      for (const Subscription& subscription : planned.group.Subscriptions()) {
-        if (!base_options.clean_session) filters.push_back(subscription.filter);
-      }
-      session_memory_->Begin(planned.session, name, filters);
-    }
-  }
-  // Before anything is asked for. An error is logged, and costs no more than that.
-  (void)session_memory_->Save();
-  return all;
 }
 
 absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const GatewayConfig& config, GatewayParts parts) {

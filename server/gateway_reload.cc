@@ -64,6 +64,7 @@ absl::Status Gateway::Stages::Carry(const GatewayConfig& wanted, const ReloadPla
   SetRules(wanted);
   settler_->SetRules(*rules_.Get());
   CarryRoutes(plan);
+  if (!plan.remade.empty() || !plan.reconnected.empty()) CarryConnections(wanted, plan);
   if (plan.permissions) {
     permissions_of_principals_.Replace(*std::move(permissions));
     workers_->CheckRules();
@@ -92,6 +93,7 @@ void Gateway::Stages::CarryBounds(const GatewayConfig& wanted, const ReloadPlan&
 
 void Gateway::Stages::CarryRoutes(const ReloadPlan& plan) {
   for (Intake& intake : intakes_) {
+    if (plan.remade.contains(intake.connection_name)) continue;
     const std::vector<const Route*> routes = routes_.RoutesOf(intake.connection_name);
     if (plan.rerouted.contains(intake.connection_name)) {
       intake.group = WithRoutes(std::move(intake.group), routes);

@@ -32,7 +32,7 @@ Gateway::Stages::~Stages() {
   if (backlog_) backlog_->Stop();
   if (workers_) workers_->Stop(clock_.Now());
   if (dead_letters_) dead_letters_->Stop(clock_.Now());
-  for (const std::unique_ptr<Publisher>& publisher : publishers_) publisher->Stop(farewell);
+  for (const auto& [name, publisher] : publishers_) publisher->Stop(farewell);
   if (http_) http_->Stop();
   if (admin_) admin_->Stop(clock_.Now());
   ticker_.Stop();
@@ -83,7 +83,7 @@ bool Gateway::Stages::Shutdown(Millis drain) {
   // Before egress goes: what is written is published where a chain has a topic for it. And after it: what it refuses.
   dead_letters_->Flush(flush_by);
 
-  for (const std::unique_ptr<Publisher>& publisher : publishers_) {
+  for (const auto& [name, publisher] : publishers_) {
     if (!backlog_ || publisher->State().ready) publisher->Flush(flush_by);
     publisher->Stop(stop_by);
   }

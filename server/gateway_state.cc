@@ -60,8 +60,9 @@ std::vector<ReadinessItem> Gateway::Stages::Readiness() const {
   auto add = [&items](const ConnectionState& state) {
     items.push_back({absl::StrCat("connection ", state.name), state.ready, state.detail});
   };
-  for (const Intake& intake : intakes_) add(intake.connection->State());
-  for (const std::unique_ptr<Publisher>& publisher : publishers_) add(publisher->State());
+  const std::shared_ptr<const Shown> shown = shown_.Get();
+  for (const auto& intake : shown->intakes) add(intake->State());
+  for (const auto& publisher : shown->publishers) add(publisher->State());
   std::ranges::move(intake_control_.Readiness(), std::back_inserter(items));
   return items;
 }
@@ -83,8 +84,9 @@ GatewayStatus Gateway::Stages::Status() const {
   status.draining = draining_;
   status.configuration = running_.version();
   status.readiness = Readiness();
-  for (const Intake& intake : intakes_) status.connections.push_back(intake.connection->State());
-  for (const std::unique_ptr<Publisher>& publisher : publishers_) status.connections.push_back(publisher->State());
+  const std::shared_ptr<const Shown> shown = shown_.Get();
+  for (const auto& intake : shown->intakes) status.connections.push_back(intake->State());
+  for (const auto& publisher : shown->publishers) status.connections.push_back(publisher->State());
   status.journal_persistent = opened_journal_.on_disk() != nullptr;
   status.journal = journal_.depth();
   std::set<std::string, std::less<>> idle = ConfiguredChains(*running_.config());

@@ -1,5 +1,6 @@
 // What a gateway is made of: its stages, in the order of a message's path. gateway.cc makes them and joins them,
-// gateway_recovery.cc takes up what an earlier process left, gateway_reload.cc changes them, gateway_shutdown.cc ends them, gateway_state.cc says how
+// gateway_recovery.cc takes up what an earlier process left, gateway_connections.cc makes and
+// exchanges those to brokers, gateway_reload.cc changes the others, gateway_shutdown.cc ends them, gateway_state.cc says how
 // they are.
 #pragma once
 
@@ -28,6 +29,7 @@
 #include "server/identity/authenticator.h"
 #include "server/identity/permission_file.h"
 #include "server/identity/permissions.h"
+#include "server/mqtt/exchangeable_publisher.h"
 #include "server/pressure/intake_control.h"
 #include "server/queue/dispatcher.h"
 #include "server/reply/outbox.h"
@@ -86,8 +88,37 @@ class Gateway::Stages final : private RoutedSink,
     std::unique_ptr<Router> router;
     std::unique_ptr<CarefulIntake> careful;
     std::unique_ptr<SessionSink> session;
-    std::unique_ptr<IntakeConnection> connection;
+    std::shared_ptr<IntakeConnection> connection;
   };
+  using Connections = std::map<std::string, MqttOptions>;
+
+  // ---- connections to brokers, at the start and later (gateway_connections.cc)
+  void BuildPublishers();
+  void BuildIntake();
+  // The one side of it, whose other side waits in shared_intakes_ where both are one.
+  std::unique_ptr<Publisher> MakePublisher(const MqttOptions& options);
+  struct PlannedIntake {
+    std::string connection;  // Of the configuration.
+    MqttOptions options;
+    SessionName session{};
+    SubscriptionGroup group{};
+  };
+  // One for each intake connection of these; their sessions are begun, and stand in the memory on disk.
+  std::vector<PlannedIntake> PlanIntake(const Connections& connections);
+  // Not started. `unreleased`: see Router. `retired`: see Intake.
+  void AddIntake(const PlannedIntake& planned, std::span<const ReceivedPacket> unreleased, SubscriptionGroup retired);
+  // Of a configuration that is not used any more: where it can be, else it is told. `options`: its connection's, with the
+  // credentials that its broker knows; null: nobody knows them.
+  void EndSession(const SessionMemory::Session& session, const MqttOptions* options);
+  // Those that `plan` names are made anew, from the options that they have now, or go.
+  void CarryConnections(const GatewayConfig& wanted, const ReloadPlan& plan);
+  // Of the plan's, with their connections stopped and what their sessions hold as remainders.
+  std::vector<Intake> TakeDown(const std::set<std::string>& names);
+  // Whoever tells of connections knows these from now on.
+  void TellConnections(const GatewayConfig& config);
+  // Of each connection to a broker, with the client id it uses.
+  std::vector<MqttOptions> ClientIds(const GatewayConfig& config) const;
+  static std::set<std::string> NamesOf(const Connections& connections);
 
   // ---- a change of the configuration while it runs (gateway_reload.cc)
   // See RunningConfig::Carry.
@@ -117,17 +148,6 @@ class Gateway::Stages final : private RoutedSink,
   // Whether the template of a route may name this chain.
   bool MayName(std::string_view chain) const;
   void BuildBacklog();
-  void BuildIntake();
-  struct PlannedIntake {
-    std::string connection;  // Of the configuration.
-    MqttOptions options;
-    SessionName session{};
-    SubscriptionGroup group{};
-  };
-  // One for each intake connection; their sessions are begun, and stand in the memory on disk.
-  std::vector<PlannedIntake> PlanIntake();
-  // Of an earlier configuration: where it can be, else it is told.
-  void EndSession(const SessionMemory::Session& session);
   // A message that the journal gives back; false: no worker is to have it, which has been seen to.
   bool Restore(RecoveredMessage message, RoutedMessage& out);
   // What the ends of earlier processes have to do with it; true: it is a dead letter.
@@ -208,6 +228,7 @@ class Gateway::Stages final : private RoutedSink,
   ChainDirectory chains_{config_.chain_defaults, config_.max_template_chains};
   RouteTable routes_;
   Live<std::vector<std::shared_ptr<const TargetPattern>>> templates_{{}};
+  Live<Connections> connections_{config_.connections};
   OpenJournal opened_journal_;
   Journal& journal_ = opened_journal_.journal();
   IntakeControl intake_control_;
@@ -241,14 +262,19 @@ class Gateway::Stages final : private RoutedSink,
   std::unique_ptr<ConfiguredAuthenticator> worker_authenticator_;  // Null: nobody asks workers who they are.
   std::unique_ptr<ConfiguredAuthenticator> admin_authenticator_;   // Null: nobody asks administrators.
   std::unique_ptr<WorkerServer> workers_;
-  std::vector<std::unique_ptr<Publisher>> publishers_;
+  std::map<std::string, std::shared_ptr<ExchangeablePublisher>> publishers_;  // Also of connections that went.
   std::unique_ptr<SessionMemory> session_memory_;
   MetricsRegistry leaving_metrics_;  // Nobody's: a connection that is to go is not one that is down.
   SessionLeaver session_leaver_{clock_};
-  // Of connections that share one with their replies, until BuildIntake().
+  // Of connections that share one with their replies, until AddIntake().
   std::map<std::string, decltype(SharedConnection::intake)> shared_intakes_;
   std::vector<Intake> intakes_;
-  std::vector<MqttOptions> client_ids_;  // Of each connection to a broker, with the client id it uses.
+  // For those who ask how they are, while others come and go.
+  struct Shown {
+    std::vector<std::shared_ptr<const IntakeConnection>> intakes;
+    std::vector<std::shared_ptr<const Publisher>> publishers;
+  };
+  Live<Shown> shown_{{}};
   std::unique_ptr<BrokerSessions> broker_sessions_;
   std::shared_ptr<TlsServer> http_tls_;
   std::shared_ptr<TokenGate> metrics_token_;

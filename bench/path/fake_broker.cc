@@ -63,6 +63,7 @@ class FakeBroker::FakePublisher final : public Publisher {
     return 0;
   }
   void Stop(SteadyTime /*deadline*/) override {}
+  absl::StatusOr<std::vector<Outgoing>> TakeOpen() override { return std::vector<Outgoing>(); }
   ConnectionState State() const override { return {name_, true, ""}; }
 
  private:

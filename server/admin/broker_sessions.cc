@@ -52,11 +52,12 @@ absl::StatusOr<std::vector<MqttOptions>> BrokerSessions::Targets(const std::stri
     return absl::InvalidArgumentError(absl::StrCat("'", gateway, "' is the replica that was asked; ask another one"));
   }
   std::set<std::pair<std::string, std::string>> mine;
-  for (const MqttOptions& own : own_) mine.insert({BrokerIdentity(own.uri), own.client_id});
+  const std::shared_ptr<const std::vector<MqttOptions>> all = own_.Get();
+  for (const MqttOptions& own : *all) mine.insert({BrokerIdentity(own.uri), own.client_id});
   std::set<std::pair<std::string, std::string>> known;
   std::vector<MqttOptions> targets;
   bool connection_is_there = false;
-  for (const MqttOptions& own : own_) {
+  for (const MqttOptions& own : *all) {
     if (!connection.empty() && ConnectionName(own) != connection) continue;
     connection_is_there = true;
     MqttOptions target = own;

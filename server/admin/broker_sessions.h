@@ -10,6 +10,7 @@
 #include "server/mqtt/intake.h"
 #include "server/mqtt/options.h"
 #include "server/runtime/clock.h"
+#include "server/runtime/live.h"
 #include "server/runtime/mutex.h"
 
 namespace sluice {
@@ -30,6 +31,9 @@ class BrokerSessions final : public SessionEnder {
   BrokerSessions(const BrokerSessions&) = delete;
   BrokerSessions& operator=(const BrokerSessions&) = delete;
 
+  // As the constructor's.
+  void SetOwn(std::vector<MqttOptions> own) { own_.Set(std::move(own)); }
+
   absl::StatusOr<std::vector<EndedSession>> EndSessions(const std::string& gateway, const std::string& client_id,
                                                         const std::string& connection) override;
 
@@ -39,7 +43,7 @@ class BrokerSessions final : public SessionEnder {
                                                    const std::string& connection) const;
 
   const std::string gateway_;
-  const std::vector<MqttOptions> own_;
+  Live<std::vector<MqttOptions>> own_;
   const MakeFarewell make_farewell_;
   const Clock& clock_;
 

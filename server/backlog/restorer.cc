@@ -17,7 +17,7 @@ absl::Status Restorer::Restore(RecoveredMessage message, RoutedMessage& out) {
   out.id = message.id;
   out.record = message.record;
   out.attempts = message.attempts;
-  if (connections_.contains(message.connection)) return absl::OkStatus();
+  if (connections_.Get()->contains(message.connection)) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("the connection '", message.connection, "' is not configured any more"));
 }

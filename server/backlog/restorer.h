@@ -10,6 +10,7 @@
 #include "server/journal/recovered.h"
 #include "server/route/chain_directory.h"
 #include "server/route/route_table.h"
+#include "server/runtime/live.h"
 #include "server/runtime/mutex.h"
 
 namespace sluice {
@@ -26,11 +27,12 @@ class Restorer {
   // replies. FAILED_PRECONDITION: its connection is not configured any more; `out` is whole all the same, but its
   // replies could go nowhere.
   absl::Status Restore(RecoveredMessage message, RoutedMessage& out);
+  void SetConnections(std::set<std::string> connections) { connections_.Set(std::move(connections)); }
 
  private:
   const Route& RouteOf(const RecoveredMessage& message);
 
-  const std::set<std::string> connections_;
+  Live<std::set<std::string>> connections_;
   ChainDirectory& chains_;
   const RouteTable& routes_;
 

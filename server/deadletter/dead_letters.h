@@ -37,7 +37,7 @@ namespace sluice {
 struct DeadLetterNames {
   std::function<ChainRef(std::string_view name)> chain;
   std::function<const Route*(std::string_view id)> route;
-  std::function<const MqttOptions*(const std::string& name)> connection;
+  std::function<std::shared_ptr<const MqttOptions>(const std::string& name)> connection;
 };
 
 // How much may wait for the store.

@@ -189,7 +189,7 @@ absl::Status DeadLetters::WriteCurrent() {
     if (pending.route == nullptr || pending.chain == nullptr) continue;
     const ChainOptions& options = pending.chain->options();
     if (options.dead_letter_topic.empty()) continue;
-    const MqttOptions* connection = names_.connection(pending.route->connection);
+    const std::shared_ptr<const MqttOptions> connection = names_.connection(pending.route->connection);
     if (connection == nullptr) continue;
     entries.push_back({.message = PublicationOf(pending.letter, options, connection->mqtt5),
                        .record = 0,

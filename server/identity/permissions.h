@@ -24,7 +24,7 @@
 
 namespace sluice {
 
-struct Chain;
+class Chain;
 
 // What one principal may do. Immutable, hence thread-safe; shared by its streams.
 class Grants {

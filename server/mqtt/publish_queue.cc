@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <tuple>
 #include <utility>
 
@@ -208,6 +209,18 @@ void PublishQueue::SettleEntry(Entry& entry, PublishOutcome::Code code, uint8_t 
   } else {
     outcomes.push_back(Failed(entry.outgoing, code, reason));
   }
+}
+
+std::vector<Outgoing> PublishQueue::TakeOpen() {
+  std::map<uint64_t, Outgoing> open;  // By sequence: suspects have left their places.
+  for (auto& [sequence, suspect] : suspects_) open.emplace(sequence, std::move(suspect.entry.outgoing));
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    if (entries_[i].state != State::kSettled) open.emplace(first_sequence_ + i, std::move(entries_[i].outgoing));
+  }
+  std::vector<Outgoing> taken;
+  taken.reserve(open.size());
+  for (auto& [sequence, outgoing] : open) taken.push_back(std::move(outgoing));
+  return taken;
 }
 
 std::vector<uint64_t> PublishQueue::Unconfirmed() const {

@@ -78,6 +78,9 @@ class PublishQueue {
   // Messages of QoS 1 and 2 that are sent and not settled.
   std::vector<uint64_t> Unconfirmed() const;
 
+  // Without a connection: all that is not settled, in order. The queue is of no use after it.
+  std::vector<Outgoing> TakeOpen();
+
   // Neither settled nor given up.
   size_t open() const { return open_; }
   // Taken and not settled.

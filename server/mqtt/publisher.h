@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "server/message/message.h"
 #include "server/mqtt/connection_state.h"
 #include "server/runtime/clock.h"
@@ -20,8 +21,9 @@ struct Outgoing {
 };
 
 struct PublishOutcome {
-  // kExpired: its expiry was over before it could be published.
-  enum class Code : uint8_t { kOk, kNotConnected, kRefused, kTooLarge, kInvalidQos, kExpired };
+  // kExpired: its expiry was over before it could be published. kNoConnection: the connection is not configured any more.
+  enum class Code : uint8_t { kOk, kNotConnected, kRefused, kTooLarge, kInvalidQos, kExpired, kNoConnection };
+  static constexpr size_t kCodes = 7;
   uint64_t token = 0;
   Code code = Code::kOk;
   uint8_t mqtt_reason_code = 0;  // With kRefused (MQTT 5.0 §2.4).
@@ -52,6 +54,9 @@ class Publisher {
   virtual size_t Flush(SteadyTime deadline) = 0;
   // Disconnects, at the latest at `deadline`; no OnOutcomes follows. Idempotent.
   virtual void Stop(SteadyTime deadline) = 0;
+  // After Stop(): all that has had no outcome, in order, for another connection to publish. An error: its thread had to be
+  // left behind, and nobody can say.
+  virtual absl::StatusOr<std::vector<Outgoing>> TakeOpen() = 0;
   virtual ConnectionState State() const = 0;
 };
 

@@ -10,6 +10,7 @@ namespace sluice {
 namespace reason {
 // MQTT 5.0 §2.4, those that the gateway reacts to.
 inline constexpr uint8_t kDisconnectWithWill = 0x04;
+inline constexpr uint8_t kNoSubscriptionExisted = 0x11;
 inline constexpr uint8_t kUnspecifiedError = 0x80;  // This and above are errors.
 inline constexpr uint8_t kMalformedPacket = 0x81;
 inline constexpr uint8_t kProtocolError = 0x82;

@@ -30,7 +30,11 @@ IntakeControl::IntakeControl(Ladder::Options options, const Clock& clock, Metric
 
 void IntakeControl::AddConnection(const std::string& name, IntakeConnection& connection,
                                   const SubscriptionGroup& group) {
-  MutexLock lock(mutex_);
+  After([&](SteadyTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { Place(name, connection, group, now); });
+}
+
+void IntakeControl::Place(const std::string& name, IntakeConnection& connection, const SubscriptionGroup& group,
+                          SteadyTime now) {
   Connection mine;
   mine.name = name;
   mine.connection = &connection;
@@ -47,9 +51,25 @@ void IntakeControl::AddConnection(const std::string& name, IntakeConnection& con
                                           "Times that a shared filter was left to other gateways.",
                                           {{"connection", name}, {"reason", std::string(kLeaveNames[i])}});
   }
-  ladder_.AddConnection(group, clock_.Now());
+  const auto free = std::ranges::find(connections_, nullptr, &Connection::connection);
+  const auto place = static_cast<size_t>(free - connections_.begin());
+  if (free == connections_.end()) {
+    ladder_.AddConnection(group, now);
+    connections_.emplace_back();
+  } else {
+    ladder_.ChangeConnection(place, group, now);
+  }
   Watch(mine, group);
-  connections_.push_back(std::move(mine));
+  connections_[place] = std::move(mine);
+}
+
+void IntakeControl::RemoveConnection(const std::string& name) {
+  After([&](SteadyTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const auto found = std::ranges::find(connections_, name, &Connection::name);
+    if (found == connections_.end()) return;
+    ladder_.ChangeConnection(static_cast<size_t>(found - connections_.begin()), {}, now);
+    *found = {};
+  });
 }
 
 void IntakeControl::Watch(Connection& connection, const SubscriptionGroup& group) {
@@ -175,6 +195,7 @@ SteadyTime IntakeControl::Apply(SteadyTime now) {
   const SteadyTime next = ladder_.Advance(now);
   for (size_t i = 0; i < connections_.size(); ++i) {
     Connection& connection = connections_[i];
+    if (connection.connection == nullptr) continue;
     const Ladder::Order& order = ladder_.order(i);
     TellLeft(connection, order);
     TellRest(connection, order);

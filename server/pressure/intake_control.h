@@ -33,9 +33,12 @@ class IntakeControl final : public Tickable {
   IntakeControl(const IntakeControl&) = delete;
   IntakeControl& operator=(const IntakeControl&) = delete;
 
-  // ---- set-up; workers may join and leave meanwhile
-  // `connection` lives until Stop().
+  // Also while it runs. `connection` lives until RemoveConnection() or Stop().
   void AddConnection(const std::string& name, IntakeConnection& connection, const SubscriptionGroup& group);
+  // It is told nothing any more when this returns.
+  void RemoveConnection(const std::string& name);
+
+  // ---- set-up; workers may join and leave meanwhile
   // After the connections, or while it runs: the workers of this chain are counted for metrics, whether or not a filter feeds it alone.
   void Expect(const Chain& chain);
   // Of a journal with bounds. Called from any thread that calls in here, a few times a second by themselves; they must
@@ -79,8 +82,8 @@ class IntakeControl final : public Tickable {
 
   struct Connection {
     std::string name;
-    IntakeConnection* connection = nullptr;
-    std::vector<std::string> filters;  // By subscription.
+    IntakeConnection* connection = nullptr;  // Null: it has been removed, and its place in the ladder is free.
+    std::vector<std::string> filters;        // By subscription.
     Gauge* resting = nullptr;
     Gauge* left = nullptr;
     std::array<Counter*, kRests> rests{};
@@ -88,6 +91,8 @@ class IntakeControl final : public Tickable {
     Ladder::Order told;
   };
 
+  void Place(const std::string& name, IntakeConnection& connection, const SubscriptionGroup& group, SteadyTime now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Brings the ladder to now and tells the connections what has changed; when to come again.
   SteadyTime Apply(SteadyTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TellRest(Connection& connection, const Ladder::Order& order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -22,26 +22,32 @@ bool AreLive(const Keys& keys, std::span<const std::string_view> live) {
 }
 
 void PlanConnections(const GatewayConfig& running, const GatewayConfig& wanted, ReloadPlan& plan) {
-  constexpr std::string_view kEffect = "connections are made at the start only: restart the gateway";
+  const auto add = [&plan](const std::string& name, Kind kind, std::string keys, std::string effect) {
+    plan.remade.insert(name);
+    plan.reconnected.insert(name);
+    plan.changes.push_back({.kind = kind,
+                            .subject = text::Concat("connection ", name),
+                            .keys = std::move(keys),
+                            .effect = std::move(effect)});
+  };
   for (const auto& [name, options] : running.connections) {
     const auto found = wanted.connections.find(name);
-    const std::string subject = text::Concat("connection ", name);
     if (found == wanted.connections.end()) {
-      plan.changes.push_back(
-          {.kind = Kind::kRemoved, .subject = subject, .effect = std::string(kEffect), .restart = true});
+      add(name, Kind::kRemoved, "",
+          "its subscriptions are left and its session is ended; what it has taken in is delivered, and replies that "
+          "come "
+          "from then on are dead letters");
     } else if (found->second != options) {
-      plan.changes.push_back({.subject = subject,
-                              .keys = JoinKeys(DifferingKeys(options, found->second)),
-                              .effect = std::string(kEffect),
-                              .restart = true});
+      add(name, Kind::kChanged, JoinKeys(DifferingKeys(options, found->second)),
+          options.clean_session
+              ? "connected anew; what comes meanwhile is lost, since its broker keeps no session (cleanSession)"
+              : "connected anew; its broker keeps what comes meanwhile. Replies that it has not confirmed are "
+                "published "
+                "again");
     }
   }
   for (const auto& [name, options] : wanted.connections) {
-    if (running.connections.contains(name)) continue;
-    plan.changes.push_back({.kind = Kind::kAdded,
-                            .subject = text::Concat("connection ", name),
-                            .effect = std::string(kEffect),
-                            .restart = true});
+    if (!running.connections.contains(name)) add(name, Kind::kAdded, "", "connected to");
   }
 }
 
@@ -156,6 +162,10 @@ ReloadPlan PlanReload(const GatewayConfig& running, const GatewayConfig& wanted)
   ReloadPlan plan;
   PlanConnections(running, wanted, plan);
   reload::PlanRoutes(running, wanted, plan);
+  for (const std::string& name : plan.remade) {
+    const auto found = wanted.connections.find(name);
+    if (found != wanted.connections.end() && found->second.share_connection) plan.reconnected.insert(name);
+  }
   reload::PlanChains(running, wanted, plan);
   PlanReplies(running, wanted, plan);
   PlanBounds(running, wanted, plan);

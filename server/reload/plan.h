@@ -30,6 +30,8 @@ struct ReloadPlan {
   // What is to be touched. Of connections: their names.
   std::set<std::string> rerouted;      // Their routes differ, but not what they subscribe to.
   std::set<std::string> resubscribed;  // What they subscribe to differs, and they take that in place.
+  std::set<std::string> remade;        // Their intake goes, and is made anew if they are still there.
+  std::set<std::string> reconnected;   // Their connection for replies, likewise.
   bool chains = false;
   bool replies = false;
   bool dead_letters = false;

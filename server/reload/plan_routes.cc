@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <map>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "server/reload/differences.h"
@@ -55,22 +57,14 @@ std::set<std::string> ConnectionsWithOtherRoutes(const Routes& running, const Ro
   return names;
 }
 
-// Why the connection cannot take other subscriptions while it runs; empty: it can.
-std::string WhyNot(const GatewayConfig& running, const std::string& connection, const Subscriptions& before,
-                   const Subscriptions& after) {
-  const auto found = running.connections.find(connection);
-  if (found == running.connections.end()) return "";  // A new one, which needs a restart itself.
-  if (!found->second.mqtt5) {
-    return "with MQTT 3.1.1, where overlapping filters need connections of their own, subscriptions are made at the "
-           "start only: restart the gateway";
-  }
-  if (before.empty()) {
-    return "the connection takes nothing in so far, and begins to at the start only: restart the gateway";
-  }
-  if (after.empty()) {
-    return "the connection would take nothing in any more, and leaves its session at the start only: restart the "
-           "gateway";
-  }
+// Why the connection cannot take other subscriptions in place, and is made anew; empty: it can.
+std::string WhyAnew(const GatewayConfig& wanted, const std::string& connection, const Subscriptions& before,
+                    const Subscriptions& after) {
+  const auto found = wanted.connections.find(connection);
+  if (found == wanted.connections.end()) return "it is removed";
+  if (before.empty()) return "it takes nothing in so far";
+  if (after.empty()) return "it takes nothing in any more";
+  if (!found->second.mqtt5) return "with MQTT 3.1.1 overlapping filters need connections of their own";
   return "";
 }
 
@@ -94,17 +88,16 @@ std::string EffectOf(const RouteConfig& before, const RouteConfig& after) {
 void PlanRoutes(const GatewayConfig& running, const GatewayConfig& wanted, ReloadPlan& plan) {
   const Routes before = ById(running);
   const Routes after = ById(wanted);
-  std::map<std::string, std::string> refused;  // By connection.
+  std::map<std::string, std::string> anew;  // By connection: why.
   for (const std::string& connection : ConnectionsWithOtherRoutes(before, after)) {
     const Subscriptions old_ones = SubscriptionsOf(running, connection);
     const Subscriptions new_ones = SubscriptionsOf(wanted, connection);
     if (old_ones == new_ones) {
       plan.rerouted.insert(connection);
-      continue;
-    }
-    plan.resubscribed.insert(connection);
-    if (std::string why = WhyNot(running, connection, old_ones, new_ones); !why.empty()) {
-      refused.emplace(connection, std::move(why));
+    } else if (std::string why = WhyAnew(wanted, connection, old_ones, new_ones); why.empty()) {
+      plan.resubscribed.insert(connection);
+    } else if (plan.remade.insert(connection).second) {
+      anew.emplace(connection, std::move(why));
     }
   }
   const auto add = [&](Kind kind, const RouteConfig* old_one, const RouteConfig* new_one, std::string keys,
@@ -113,11 +106,13 @@ void PlanRoutes(const GatewayConfig& running, const GatewayConfig& wanted, Reloa
                          .subject = text::Concat("route '", (new_one != nullptr ? new_one : old_one)->id, "'"),
                          .keys = std::move(keys),
                          .effect = std::move(effect)};
+    std::set<std::string_view> told;
     for (const RouteConfig* route : {old_one, new_one}) {
-      if (route == nullptr || change.restart) continue;
-      const auto why = refused.find(route->connection);
-      change.restart = why != refused.end();
-      if (change.restart) change.effect = why->second;
+      if (route == nullptr || !told.insert(route->connection).second) continue;
+      const auto why = anew.find(route->connection);
+      if (why == anew.end()) continue;
+      text::AppendPart(change.effect,
+                       text::Concat("; intake of connection ", why->first, " is made anew: ", why->second));
     }
     plan.changes.push_back(std::move(change));
   };

@@ -34,9 +34,10 @@ Outbox::Outbox(const Clock& clock, Journal& journal, MetricsRegistry& metrics, O
       journal_(journal),
       metrics_(metrics),
       result_timeout_(limits.result_timeout),
-      outcome_counters_{OutcomeCounterOf(metrics, "ok"),          OutcomeCounterOf(metrics, "not_connected"),
-                        OutcomeCounterOf(metrics, "refused"),     OutcomeCounterOf(metrics, "too_large"),
-                        OutcomeCounterOf(metrics, "invalid_qos"), OutcomeCounterOf(metrics, "expired")},
+      outcome_counters_{OutcomeCounterOf(metrics, "ok"),           OutcomeCounterOf(metrics, "not_connected"),
+                        OutcomeCounterOf(metrics, "refused"),      OutcomeCounterOf(metrics, "too_large"),
+                        OutcomeCounterOf(metrics, "invalid_qos"),  OutcomeCounterOf(metrics, "expired"),
+                        OutcomeCounterOf(metrics, "no_connection")},
       timeouts_(metrics.GetCounter("sluice_reply_results_timed_out_total",
                                    "Replies whose worker was told TIMEOUT; they stay in the outbox")),
       retries_(RefusedCounter(metrics, "retry")),
@@ -55,6 +56,7 @@ void Outbox::AddConnection(const std::string& connection, Publisher& publisher) 
                                        "Bytes (topic, payload, properties) of replies and dead letters that a broker "
                                        "has confirmed.",
                                        {{"connection", connection}});
+  MutexLock lock(mutex_);
   connections_.emplace(connection, Target{&publisher, &bytes});
 }
 
@@ -113,6 +115,12 @@ void Outbox::Send(std::vector<OutboxItem> items, Places places) {
   for (Run& run : runs) run.publisher->Publish(std::move(run.messages));
 }
 
+const Outbox::Connections::value_type* Outbox::FindConnection(const std::string& name) const {
+  MutexLock lock(mutex_);
+  const auto found = connections_.find(name);
+  return found == connections_.end() ? nullptr : &*found;
+}
+
 void Outbox::Recover(std::vector<RecoveredReply> replies) {
   std::vector<OutboxItem> items;
   items.reserve(replies.size());
@@ -126,7 +134,7 @@ void Outbox::Recover(std::vector<RecoveredReply> replies) {
                         .journaled = true});
       continue;
     }
-    if (auto known = connections_.find(reply.connection); known != connections_.end()) {
+    if (const Connections::value_type* known = FindConnection(reply.connection)) {
       items.push_back({.route = nullptr,
                        .entry = {std::move(reply.message), reply.record, known->first},
                        .wait_for_connection = true,

@@ -73,7 +73,7 @@ class Outbox final : public PublishListener, public Tickable {
   Outbox(const Outbox&) = delete;
   Outbox& operator=(const Outbox&) = delete;
 
-  // Set-up: what goes to `connection` goes to `publisher`, which outlives the last Send().
+  // What goes to `connection` goes to `publisher`, which outlives the last Send(). Before that.
   void AddConnection(const std::string& connection, Publisher& publisher);
   // Set-up: `refused` takes what a broker refuses. Without, it is tried again.
   void HandRefusedTo(RefusedReplies& refused) { refused_ = &refused; }
@@ -133,6 +133,8 @@ class Outbox final : public PublishListener, public Tickable {
     std::shared_ptr<const OutboundMessage> message;
   };
 
+  // Null: there is none.
+  const Connections::value_type* FindConnection(const std::string& name) const;
   uint64_t TakeSlot() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FreeSlot(uint64_t token) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Confirmed on `connection`; null: none.
@@ -153,10 +155,9 @@ class Outbox final : public PublishListener, public Tickable {
   Journal& journal_;
   MetricsRegistry& metrics_;
   const Millis result_timeout_;
-  Connections connections_;
   RefusedReplies* refused_ = nullptr;
   RefusedReplies* denied_ = nullptr;
-  std::array<Counter*, 6> outcome_counters_;
+  std::array<Counter*, PublishOutcome::kCodes> outcome_counters_;
   Counter& timeouts_;
   Counter& retries_;
   log::Limiter log_limit_;
@@ -164,6 +165,7 @@ class Outbox final : public PublishListener, public Tickable {
   FillLevel level_;  // Thread-safe. Of slots, and of places that RefusedReplies keeps.
 
   mutable Mutex mutex_;
+  Connections connections_ ABSL_GUARDED_BY(mutex_);  // Entries stay, and stay as they are.
   std::vector<Slot> slots_ ABSL_GUARDED_BY(mutex_);  // Token - 1 is the index.
   std::vector<uint64_t> free_ ABSL_GUARDED_BY(mutex_);
   size_t recovered_ ABSL_GUARDED_BY(mutex_) = 0;  // Of the slots that are used, those without a route.

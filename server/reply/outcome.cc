@@ -6,7 +6,7 @@ namespace sluice {
 
 bool IsRefusal(PublishOutcome::Code code) {
   return code == PublishOutcome::Code::kRefused || code == PublishOutcome::Code::kTooLarge ||
-         code == PublishOutcome::Code::kInvalidQos;
+         code == PublishOutcome::Code::kInvalidQos || code == PublishOutcome::Code::kNoConnection;
 }
 
 ItemResult::Code ToResultCode(PublishOutcome::Code code) {
@@ -16,6 +16,7 @@ ItemResult::Code ToResultCode(PublishOutcome::Code code) {
     case PublishOutcome::Code::kNotConnected:
       return ItemResult::Code::kNotConnected;
     case PublishOutcome::Code::kRefused:
+    case PublishOutcome::Code::kNoConnection:
       return ItemResult::Code::kRefused;
     case PublishOutcome::Code::kTooLarge:
       return ItemResult::Code::kTooLarge;
@@ -36,6 +37,8 @@ std::string Explain(const PublishOutcome& outcome) {
       return "the broker is not connected; a reply of QoS 0 is not kept";
     case PublishOutcome::Code::kExpired:
       return "the reply's expiry was over before it could be published";
+    case PublishOutcome::Code::kNoConnection:
+      return "its connection is not configured any more";
     case PublishOutcome::Code::kRefused:
       text = "the broker refused the reply";
       break;

@@ -57,6 +57,9 @@ class Router final : public InboundSink {
   absl::Status OnSessionLost() override;
   std::vector<std::string> TakeRemainders() override { return std::exchange(remainders_, {}); }
 
+  // What its packet identifiers count in.
+  const std::string& session() const { return session_; }
+
   // From the next batch on messages go to the routes of `group`, those that still come for what it subscribed to before
   // to the routes of `retired`. From any thread.
   void SetRoutes(const SubscriptionGroup& group, const SubscriptionGroup& retired);

@@ -12,9 +12,30 @@ constexpr Millis kDisconnect{1'000};
 
 }  // namespace
 
+void SessionLeaver::Add(Leaving leaving) {
+  MutexLock lock(mutex_);
+  if (stopped_) return;
+  all_.push_back({.leaving = std::move(leaving)});
+  if (started_) all_.back().leaving.connection->Start();
+}
+
 void SessionLeaver::Start() {
   MutexLock lock(mutex_);
+  started_ = true;
   for (Entry& entry : all_) entry.leaving.connection->Start();
+}
+
+std::vector<std::string> SessionLeaver::GiveUp(const std::string& client_id) {
+  std::vector<std::string> names;
+  MutexLock lock(mutex_);
+  std::erase_if(all_, [&](const Entry& entry) {
+    if (entry.leaving.client_id != client_id) return false;
+    names.push_back(entry.leaving.name);
+    entry.leaving.connection->Stop(clock_.Now() + kDisconnect);
+    if (entry.end) entry.end->Stop(clock_.Now() + kDisconnect);
+    return true;
+  });
+  return names;
 }
 
 SteadyTime SessionLeaver::Tick(SteadyTime now) {

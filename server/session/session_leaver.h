@@ -43,6 +43,7 @@ class LeavingSink final : public InboundSink {
 class SessionLeaver final : public Tickable {
  public:
   struct Leaving {
+    std::string name;  // Of the connection.
     std::string client_id;
     std::unique_ptr<LeavingSink> sink;
     std::unique_ptr<IntakeConnection> connection;  // Its subscriptions are all remainders.
@@ -51,12 +52,12 @@ class SessionLeaver final : public Tickable {
 
   explicit SessionLeaver(const Clock& clock) : clock_(clock) {}
 
-  // ---- before the ticker starts
-  void Add(Leaving leaving) {
-    MutexLock lock(mutex_);
-    all_.push_back({.leaving = std::move(leaving)});
-  }
+  // It connects with Start(), or at once after that. The next Tick is to come soon.
+  void Add(Leaving leaving);
   void Start();
+  // Somebody takes the session of this client id up: nobody leaves it any more. Returns the names of the connections that
+  // did, which are gone.
+  std::vector<std::string> GiveUp(const std::string& client_id);
 
   SteadyTime Tick(SteadyTime now) override;
   // Gives up what has not been done, at the latest at `deadline`. From then on a Tick does nothing.
@@ -74,6 +75,7 @@ class SessionLeaver final : public Tickable {
 
   Mutex mutex_;  // Held over Tick() and Stop(), which wait for connections.
   std::vector<Entry> all_ ABSL_GUARDED_BY(mutex_);
+  bool started_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

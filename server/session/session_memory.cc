@@ -174,6 +174,16 @@ void SessionMemory::Change(const SessionName& name, std::span<const std::string>
   held.wanted = std::move(wanted);
 }
 
+void SessionMemory::Leave(const SessionName& name) {
+  MutexLock lock(mutex_);
+  const auto found = sessions_.find(name);
+  if (found == sessions_.end()) return;
+  Held& held = found->second;
+  held.begun = false;
+  held.remembered.merge(held.wanted);
+  held.wanted.clear();
+}
+
 std::vector<std::string> SessionMemory::RemaindersOf(const SessionName& name) const {
   MutexLock lock(mutex_);
   std::set<std::string> remainders;

@@ -66,6 +66,8 @@ class SessionMemory {
   // Of one that was begun: from now on the connection uses it for these filters. What it has no more is a remainder until
   // the broker says that it is gone. To be saved before anything is asked for.
   void Change(const SessionName& name, std::span<const std::string> filters);
+  // The connection uses it no more; until somebody begins it again all it holds is a remainder.
+  void Leave(const SessionName& name);
   // The broker has granted `filter`: the session has it.
   void Granted(const SessionName& name, const std::string& filter);
   // The broker says that `filter` is not in the session any more.

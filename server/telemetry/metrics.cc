@@ -75,6 +75,22 @@ void MetricsRegistry::AddCallback(Kind kind, std::string_view name, std::string_
   Find(kind, name, help, std::move(labels)).read = std::move(read);
 }
 
+void MetricsRegistry::Retire(std::span<const std::string_view> families, const Labels& labels) {
+  MutexLock lock(mutex_);
+  for (const std::string_view name : families) {
+    auto found = families_.find(name);
+    if (found == families_.end()) continue;
+    IndexedFamily& family = found->second;
+    std::erase_if(family.series, [&labels](const Series& series) {
+      return std::ranges::all_of(labels, [&series](const auto& label) {
+        return std::ranges::find(series.labels, label) != series.labels.end();
+      });
+    });
+    family.by_labels.clear();
+    for (size_t i = 0; i < family.series.size(); ++i) family.by_labels[family.series[i].labels] = i;
+  }
+}
+
 void MetricsRegistry::Remove(std::span<const std::string_view> families, std::string_view label,
                              std::string_view value) {
   MutexLock lock(mutex_);

@@ -143,6 +143,10 @@ class MetricsRegistry {
   // handed out again for others.
   void Remove(std::span<const std::string_view> families, std::string_view label, std::string_view value);
 
+  // Takes the series with all of these labels out of these families. What was handed out for them may still be used, and
+  // is shown nowhere.
+  void Retire(std::span<const std::string_view> families, const Labels& labels);
+
   struct Series {
     Labels labels;
     Counter* counter = nullptr;

@@ -77,6 +77,7 @@ class FailpointPublisher final : public Publisher {
   void DropExpired() override { inner_->DropExpired(); }
   size_t Flush(SteadyTime deadline) override { return inner_->Flush(deadline); }
   void Stop(SteadyTime deadline) override { inner_->Stop(deadline); }
+  absl::StatusOr<std::vector<Outgoing>> TakeOpen() override { return inner_->TakeOpen(); }
   ConnectionState State() const override { return inner_->State(); }
 
  private:

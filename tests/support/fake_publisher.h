@@ -16,16 +16,22 @@ class FakePublisher final : public Publisher {
   explicit FakePublisher(PublishListener* listener = nullptr) : listener_(listener) {}
   void ListenWith(PublishListener& listener) { listener_ = &listener; }
 
-  void Start() override {}
+  void Start() override { ++starts; }
   void Publish(std::vector<Outgoing> batch) override {
     MutexLock lock(mutex_);
     for (Outgoing& outgoing : batch) open_.push_back(std::move(outgoing));
   }
   void DropExpired() override { ++expiry_calls; }
   size_t Flush(SteadyTime /*deadline*/) override { return open().size(); }
-  void Stop(SteadyTime /*deadline*/) override {}
+  void Stop(SteadyTime /*deadline*/) override { ++stops; }
+  absl::StatusOr<std::vector<Outgoing>> TakeOpen() override {
+    MutexLock lock(mutex_);
+    return std::exchange(open_, {});
+  }
   ConnectionState State() const override { return {"fake (replies)", true, ""}; }
 
+  int starts = 0;
+  int stops = 0;
   int expiry_calls = 0;  // Of DropExpired().
 
   // What has been published and not yet had an outcome, in order.

@@ -279,6 +279,10 @@ RequestResult Client::ResultOf(const mqtt::token_ptr& token) {
     return {.state = State::kGranted, .code = static_cast<uint8_t>(code)};
   } catch (const mqtt::exception& failure) {
     int code = failure.get_reason_code();
+    // Which is what was asked for; Paho takes all but 0 for a failure.
+    if (code == reason::kNoSubscriptionExisted && token->get_type() == mqtt::token::UNSUBSCRIBE) {
+      return {.state = State::kGranted, .code = static_cast<uint8_t>(code)};
+    }
     if (code >= reason::kUnspecifiedError && code <= 0xFF) {
       return {.state = State::kRefused, .code = static_cast<uint8_t>(code)};
     }

@@ -81,6 +81,15 @@ void EgressCore::LetGoOfListener() {
   listener_ = nullptr;
 }
 
+std::vector<Outgoing> EgressCore::TakeOpen() {
+  std::vector<Outgoing> open = queue_.TakeOpen();
+  MutexLock lock(mutex_);
+  std::ranges::move(handed_over_, std::back_inserter(open));
+  handed_over_.clear();
+  open_ = 0;
+  return open;
+}
+
 ConnectionState EgressCore::State() const {
   ConnectionState state;
   state.name = link_.options().name + " (replies)";
@@ -212,6 +221,13 @@ Egress::~Egress() { Stop(std::chrono::steady_clock::now() + kStopInDestructor); 
 void Egress::Stop(SteadyTime deadline) {
   core_->link().Stop(deadline);
   core_->LetGoOfListener();
+}
+
+absl::StatusOr<std::vector<Outgoing>> Egress::TakeOpen() {
+  if (!core_->link().Stop(SteadyTime::min())) {
+    return absl::UnavailableError("its thread is still busy, most likely with looking a name up");
+  }
+  return core_->TakeOpen();
 }
 
 }  // namespace sluice::wire

@@ -27,6 +27,8 @@ class EgressCore final : public Link::User {
   size_t Flush(SteadyTime deadline);
   // No OnOutcomes runs or follows after it.
   void LetGoOfListener();
+  // Once the loop's thread has ended.
+  std::vector<Outgoing> TakeOpen();
   ConnectionState State() const;
   // On the loop's thread, after anything that may have brought outcomes.
   void TellOutcomes();
@@ -85,6 +87,7 @@ class Egress final : public Publisher {
   void DropExpired() override { core_->DropExpired(); }
   size_t Flush(SteadyTime deadline) override { return core_->Flush(deadline); }
   void Stop(SteadyTime deadline) override;
+  absl::StatusOr<std::vector<Outgoing>> TakeOpen() override;
   ConnectionState State() const override { return core_->State(); }
 
  private:

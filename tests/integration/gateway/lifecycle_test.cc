@@ -93,6 +93,7 @@ class ConfirmingPublisher final : public Publisher {
   void Stop(SteadyTime /*deadline*/) override {
     if (!std::exchange(stopped_, true)) script_.Add("replies stop");
   }
+  absl::StatusOr<std::vector<Outgoing>> TakeOpen() override { return std::vector<Outgoing>(); }
   ConnectionState State() const override { return {.name = "plant (replies)", .ready = true, .detail = ""}; }
 
  private:

@@ -118,6 +118,12 @@ TEST_P(ShareTest, LeavesWhatAnEarlierConfigurationAskedFor) {
   EXPECT_THAT(one.messages().values(), IsEmpty());
 }
 
+TEST_P(ShareTest, IsDoneWithWhatTheSessionDoesNotHoldAnyMore) {
+  TestIntake one(Options("one"), {{.filter = "own", .qos = Qos::kAtLeastOnce, .id = 2},
+                                  {.filter = "never/asked/for", .remainder = true}});
+  EXPECT_TRUE(one.Ready()) << one.State().detail;
+}
+
 TEST_P(ShareTest, KeepsItsPrivateSubscriptions) {
   TestIntake one(Options("one"), {kShared[0], {.filter = "own", .qos = Qos::kAtLeastOnce, .id = 2}});
   ASSERT_TRUE(one.Ready());

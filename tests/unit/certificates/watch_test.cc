@@ -50,6 +50,21 @@ TEST_F(CertificateWatchTest, CountsWhenACertificateEnds) {
   EXPECT_EQ(Expiry(), Now() + 100 * kDay);
 }
 
+TEST_F(CertificateWatchTest, WatchesOtherFilesFromTheNextLookOn) {
+  Put(Now() + 1 * kDay);
+  EXPECT_THAT(Said(), HasSubstr("cert.pem"));
+  folder_.Write("other.pem", MakePem("other", Now() + 2 * kDay).cert);
+  watch_.SetFiles(
+      {{"workers.tls.certFile", folder_ / "cert.pem"}, {"connections.hall.certFile", folder_ / "other.pem"}});
+  const std::string said = Said();
+  EXPECT_THAT(said, AllOf(HasSubstr("other.pem"), testing::Not(HasSubstr("/cert.pem")))) << "that was said";
+  watch_.SetFiles({});
+  EXPECT_EQ(Said(), "");
+  size_t series = 0;
+  metrics_.Visit([&](const std::string&, const MetricsRegistry::Family& family) { series += family.series.size(); });
+  EXPECT_EQ(series, 0u);
+}
+
 TEST_F(CertificateWatchTest, WarnsFromFourteenDaysBeforeOnceADay) {
   Put(Now() + 15 * kDay);
   EXPECT_EQ(Said(), "");

@@ -78,6 +78,18 @@ TEST_F(PublishQueueTest, HoldsTheWindowAndOpensItWithEachConfirmation) {
   EXPECT_THAT(Outcomes(), ElementsAre(std::pair(3u, Code::kOk), std::pair(1u, Code::kOk), std::pair(2u, Code::kOk)));
 }
 
+TEST_F(PublishQueueTest, GivesAwayWhatIsNotSettledInItsOrderSuspectsAmongIt) {
+  Connect({});
+  Add({Of(1), Of(2), Of(3)});
+  EXPECT_THAT(Take(), ElementsAre(0, 1, 2));
+  Confirm(1);
+  Break();  // 1 and 3 are suspects now.
+  Add({Of(4)});
+  std::vector<uint64_t> tokens;
+  for (const Outgoing& outgoing : queue_.TakeOpen()) tokens.push_back(outgoing.token);
+  EXPECT_THAT(tokens, ElementsAre(1, 3, 4));
+}
+
 TEST_F(PublishQueueTest, HoldsTheBrokersReceiveMaximum) {
   Connect({.receive_maximum = 2});
   Add({Of(1), Of(2), Of(3)});

@@ -250,6 +250,24 @@ TEST_F(IntakeControlTest, AChangedConnectionIsToldItsSubscriptionsAndWhatToStayO
   control_.Stop();
 }
 
+TEST_F(IntakeControlTest, OneThatGoesIsToldNothingMoreAndItsPlaceIsTakenByTheNext) {
+  control_.OnWorkerJoined(1, {&a()});
+  control_.RemoveConnection("office");
+  control_.RemoveConnection("nobody");
+  Tick(Millis(60'001));
+  EXPECT_THAT(other_.told, IsEmpty());
+  EXPECT_THAT(Readiness(), IsEmpty()) << "nothing feeds b any more";
+
+  control_.OnQueue(b(), true);
+  ObedientIntake next;
+  control_.AddConnection("office", next, {.planned = {world_.Subscribe("own", {"b"})}});
+  EXPECT_THAT(next.told, ElementsAre("rest: the queue of chain 'b' is full")) << "as it is when it comes";
+  EXPECT_THAT(intake_.told, IsEmpty());
+  control_.OnQueue(b(), false);
+  EXPECT_FALSE(next.paused);
+  control_.Stop();
+}
+
 TEST_F(IntakeControlTest, OtherTimesHoldFromThenOn) {
   Tick(Millis(30'000));
   EXPECT_THAT(intake_.out, IsEmpty());

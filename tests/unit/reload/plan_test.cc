@@ -93,28 +93,28 @@ INSTANTIATE_TEST_SUITE_P(
              {"~ route 'past' (to.path)"}},
         Case{"FilterChangedWithMqtt311",
              [](GatewayConfig& c) { c.routes[2].filter = "x"; },
-             {"~ route 'past' (from.path)!"}},
+             {"~ route 'past' (from.path)"}},
         Case{"MovedToAConnectionOfMqtt311",
              [](GatewayConfig& c) { c.routes[0].connection = "old"; },
-             {"~ route 'temp' (connection)!"}},
+             {"~ route 'temp' (connection)"}},
         Case{"LastRouteOfAConnection",
              [](GatewayConfig& c) { c.routes.erase(c.routes.begin(), c.routes.begin() + 2); },
-             {"- route 'hall'!", "- route 'temp'!"}},
+             {"- route 'hall'", "- route 'temp'"}},
         Case{"ConnectionAdded",
              [](GatewayConfig& c) { c.connections["third"] = {.name = "third"}; },
-             {"+ connection third!"}},
+             {"+ connection third"}},
         Case{"ConnectionRemoved",
              [](GatewayConfig& c) {
                c.connections.erase("old");
                c.routes.pop_back();
              },
-             {"- connection old!", "- route 'past'!"}},
+             {"- connection old", "- route 'past'"}},
         Case{"ServerAndPassword",
              [](GatewayConfig& c) {
                c.connections["plant"].uri = "ssl://broker:8883";
                c.connections["plant"].password = "swordfish2";
              },
-             {"~ connection plant (server, password)!"}},
+             {"~ connection plant (server, password)"}},
         Case{"LeaseOfAChain",
              [](GatewayConfig& c) { c.chains["temperature"].lease = Millis(1'000); },
              {"~ chain 'temperature' (lease)"}},
@@ -188,6 +188,33 @@ TEST(Plan, TouchesOnlyTheConnectionsWhoseRoutesDiffer) {
   plan = PlanReload(Running(), wanted);
   EXPECT_THAT(plan.rerouted, IsEmpty());
   EXPECT_THAT(plan.resubscribed, ElementsAre("plant"));
+}
+
+TEST(Plan, MakesAConnectionAnewWhoseOptionsDifferOrThatCannotTakeOtherFiltersInPlace) {
+  GatewayConfig wanted = Running();
+  wanted.connections["plant"].uri = "ssl://broker:8883";
+  wanted.routes[0].filter = "x";
+  ReloadPlan plan = PlanReload(Running(), wanted);
+  EXPECT_THAT(plan.remade, ElementsAre("plant"));
+  EXPECT_THAT(plan.reconnected, ElementsAre("plant"));
+
+  wanted = Running();
+  wanted.routes[2].filter = "x";
+  plan = PlanReload(Running(), wanted);
+  EXPECT_THAT(plan.remade, ElementsAre("old")) << "MQTT 3.1.1";
+  EXPECT_THAT(plan.reconnected, IsEmpty()) << "replies have nothing to do with it";
+  EXPECT_THAT(plan.changes[0].effect, HasSubstr("intake of connection old is made anew: with MQTT 3.1.1"));
+
+  wanted.connections["old"].share_connection = true;
+  GatewayConfig running = Running();
+  running.connections["old"].share_connection = true;
+  EXPECT_THAT(PlanReload(running, wanted).reconnected, ElementsAre("old")) << "both are one connection";
+
+  wanted = Running();
+  wanted.routes.erase(wanted.routes.begin(), wanted.routes.begin() + 2);
+  plan = PlanReload(Running(), wanted);
+  EXPECT_THAT(plan.remade, ElementsAre("plant")) << "it takes nothing in any more";
+  EXPECT_THAT(plan.resubscribed, IsEmpty());
 }
 
 TEST(Plan, ASubscriptionThatAnotherRouteHasIsAskedForOnlyIfItIsToBeDifferent) {

@@ -240,6 +240,19 @@ TEST_F(SessionMemoryTest, WhatIsChangedWhileItRunsIsKnownToTheNextStart) {
   EXPECT_THAT(Run(kPlant, {"keep"}), ElementsAre("new"));
 }
 
+TEST_F(SessionMemoryTest, OneThatIsLeftHoldsRemaindersOnlyUntilItIsUsedAgain) {
+  const auto memory = Start();
+  Begin(*memory, kPlant, {"a", "b"});
+  EXPECT_TRUE(memory->InUse(kPlant.client_id));
+  memory->Leave(kPlant);
+  EXPECT_FALSE(memory->InUse(kPlant.client_id));
+  ASSERT_EQ(memory->Others().size(), 1u);
+  EXPECT_THAT(memory->Others().front().filters, ElementsAre("a", "b"));
+  Begin(*memory, kPlant, {"b", "c"});
+  EXPECT_THAT(memory->Others(), IsEmpty());
+  EXPECT_THAT(memory->RemaindersOf(kPlant), ElementsAre("a"));
+}
+
 TEST_F(SessionMemoryTest, WhatIsWantedAgainBeforeItWasLeftIsNoRemainder) {
   const auto memory = Start();
   Begin(*memory, kPlant, {"a", "b"});

@@ -114,6 +114,22 @@ TEST(MetricsRegistry, TakesSeriesOutAndGivesTheirPlacesToOthers) {
   EXPECT_EQ(registry.GetHistogram("sluice_z_seconds", "", {{"chain", "c"}}).bucket(0), 0u);
 }
 
+TEST(MetricsRegistry, WhatIsRetiredIsShownNowhereAndMayStillBeUsed) {
+  MetricsRegistry registry;
+  Gauge& old = registry.GetGauge("sluice_up", "", {{"connection", "a"}, {"role", "intake"}});
+  registry.GetGauge("sluice_up", "", {{"connection", "a"}, {"role", "replies"}}).Set(1);
+  registry.GetGauge("sluice_up", "", {{"connection", "b"}, {"role", "intake"}}).Set(1);
+  constexpr std::string_view kFamilies[] = {"sluice_up", "sluice_none"};
+  registry.Retire(kFamilies, {{"connection", "a"}, {"role", "intake"}});
+  size_t series = 0;
+  registry.Visit([&](const std::string&, const MetricsRegistry::Family& family) { series = family.series.size(); });
+  EXPECT_EQ(series, 2u);
+  Gauge& next = registry.GetGauge("sluice_up", "", {{"connection", "a"}, {"role", "intake"}});
+  old.Set(7);
+  EXPECT_EQ(next.value(), 0) << "of somebody else";
+  EXPECT_EQ(registry.GetGauge("sluice_up", "", {{"connection", "b"}, {"role", "intake"}}).value(), 1);
+}
+
 TEST(MetricsRegistry, VisitsFamiliesByNameWithTheFirstHelpText) {
   MetricsRegistry registry;
   registry.GetGauge("sluice_b", "B.");
