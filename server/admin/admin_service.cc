@@ -274,6 +274,11 @@ absl::Status AdminService::PlanConfiguration(const v1::PlanConfigurationRequest&
   return sluice::PlanConfiguration(configuration_, request, response);
 }
 
+absl::Status AdminService::ReconnectConnection(const v1::ReconnectConnectionRequest& request,
+                                               v1::ReconnectConnectionResponse& /*response*/) {
+  return sluice::ReconnectConnection(configuration_, request);
+}
+
 absl::Status AdminService::ApplyConfiguration(const v1::ApplyConfigurationRequest& request,
                                               v1::ApplyConfigurationResponse& response) {
   return sluice::ApplyConfiguration(configuration_, request, response);
@@ -325,6 +330,7 @@ rpc::Service AdminService::Rpc(rpc::WorkerPool& pool) {
               unary("GetConfiguration", AdminRole::kViewer, &AdminService::GetConfiguration),
               unary("PlanConfiguration", AdminRole::kOperator, &AdminService::PlanConfiguration),
               unary("ApplyConfiguration", AdminRole::kAdmin, &AdminService::ApplyConfiguration),
+              unary("ReconnectConnection", AdminRole::kOperator, &AdminService::ReconnectConnection),
           }};
 }
 

@@ -56,6 +56,8 @@ class AdminService final {
   absl::Status ExplainPermission(const v1::ExplainPermissionRequest& request, v1::ExplainPermissionResponse& response);
   absl::Status GetConfiguration(const v1::GetConfigurationRequest& request, v1::GetConfigurationResponse& response);
   absl::Status PlanConfiguration(const v1::PlanConfigurationRequest& request, v1::PlanConfigurationResponse& response);
+  absl::Status ReconnectConnection(const v1::ReconnectConnectionRequest& request,
+                                   v1::ReconnectConnectionResponse& response);
   absl::Status ApplyConfiguration(const v1::ApplyConfigurationRequest& request,
                                   v1::ApplyConfigurationResponse& response);
 

@@ -73,4 +73,9 @@ absl::Status ApplyConfiguration(ConfigControl* control, const v1::ApplyConfigura
   return absl::OkStatus();
 }
 
+absl::Status ReconnectConnection(ConfigControl* control, const v1::ReconnectConnectionRequest& request) {
+  if (control == nullptr) return NoControl();
+  return control->Reconnect(request.connection(), "admin");
+}
+
 }  // namespace sluice

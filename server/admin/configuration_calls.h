@@ -13,6 +13,7 @@ void ToProto(const ConfigVersion& version, v1::ConfigurationVersion& out);
 absl::Status GetConfiguration(const ConfigControl* control, v1::GetConfigurationResponse& response);
 absl::Status PlanConfiguration(const ConfigControl* control, const v1::PlanConfigurationRequest& request,
                                v1::PlanConfigurationResponse& response);
+absl::Status ReconnectConnection(ConfigControl* control, const v1::ReconnectConnectionRequest& request);
 absl::Status ApplyConfiguration(ConfigControl* control, const v1::ApplyConfigurationRequest& request,
                                 v1::ApplyConfigurationResponse& response);
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/config/version.h"
 #include "server/reload/plan.h"
@@ -42,6 +43,9 @@ class ConfigControl {
   // UNAVAILABLE: the gateway shuts down. After an error nothing has changed.
   virtual absl::StatusOr<ConfigProposal> Apply(const std::optional<ConfigText>& text, const std::string& asker,
                                                const std::string& expected_hash) = 0;
+  // Has a connection made anew with the options that it has, so that it reads its files. NOT_FOUND: there is none of this
+  // name; UNAVAILABLE: the gateway shuts down.
+  virtual absl::Status Reconnect(const std::string& connection, const std::string& asker) = 0;
 };
 
 }  // namespace sluice

@@ -126,6 +126,25 @@ absl::StatusOr<ConfigProposal> RunningConfig::Change(const std::optional<ConfigT
   return std::move(proposal);
 }
 
+absl::Status RunningConfig::Reconnect(const std::string& connection, const std::string& asker) {
+  MutexLock lock(changing_);
+  if (!open_) return absl::UnavailableError("the gateway starts or shuts down");
+  const std::shared_ptr<const GatewayConfig> running = config();
+  if (!running->connections.contains(connection)) {
+    std::string names;
+    for (const auto& [name, options] : running->connections) {
+      text::AppendPart(names, text::Concat(std::string_view(names.empty() ? "" : ", "), name));
+    }
+    return absl::NotFoundError(
+        text::Concat("there is no connection '", connection, "'; there are: ", names.empty() ? "none" : names));
+  }
+  ReloadPlan plan;
+  plan.remade.insert(connection);
+  plan.reconnected.insert(connection);
+  log::Info("connection is made anew", {{"connection", connection}, {"asker", asker}});
+  return carry_(*running, plan);
+}
+
 void RunningConfig::Note(const absl::Status& status, const std::string& source) {
   success_.Set(status.ok() ? 1 : 0);
   MutexLock lock(mutex_);

@@ -38,6 +38,7 @@ class RunningConfig final : public ConfigControl {
   absl::StatusOr<ConfigProposal> Plan(const std::optional<ConfigText>& text) const override;
   absl::StatusOr<ConfigProposal> Apply(const std::optional<ConfigText>& text, const std::string& asker,
                                        const std::string& expected_hash) override;
+  absl::Status Reconnect(const std::string& connection, const std::string& asker) override;
 
   ConfigVersion version() const;
   // "3fa9…, since …, from …", and why the last change was not made, if it was not.

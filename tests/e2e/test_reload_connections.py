@@ -143,6 +143,27 @@ def test_a_password_is_exchanged_and_a_wrong_one_is_said(world):
         assert secret not in gateway.process.log() and secret not in Ctl(gateway)("config", "show")
 
 
+def test_a_password_file_is_read_anew_at_once_by_a_reconnect(world, tmp_path):
+    broker = world.broker(users={"gw": "swordfish"})
+    file = tmp_path / "password"
+    file.write_text("swordfish")
+    gateway = world.gateway(broker, {"in": "c"}, connection={"username": "gw", "passwordFile": str(file)})
+    world.answering_worker(gateway)
+    replies = world.subscriber(broker, "out", username="gw", password="swordfish")
+    before = connects(gateway)
+    file.write_text("guess")
+    assert connects(gateway) == before, "what is connected stays"
+    Ctl(gateway)("connection", "reconnect", "plant")
+    gateway.wait_not_ready("connection plant")
+    file.write_text("swordfish")
+    Ctl(gateway)("connection", "reconnect", "plant")
+    gateway.wait_ready()
+    world.client(broker, username="gw", password="swordfish").publish("in", b"again")
+    replies.expect(1)
+    said = Ctl(gateway)("connection", "reconnect", "plnt", status=1)
+    assert "there is no connection 'plnt'; there are: plant" in said
+
+
 @pytest.mark.parametrize("more", [{"protocol": "3.1.1"}, {"replies": {"connection": "shared"}, "driver": "wire"}],
                          ids=["mqtt311", "shared"])
 def test_filters_change_where_they_cannot_in_place(world, more):

@@ -99,6 +99,10 @@ class GrpcAdminClient final : public AdminClient {
       const v1::PlanConfigurationRequest& request) override {
     return Call<v1::PlanConfigurationResponse>(&v1::AdminService::Stub::PlanConfiguration, request, kTimeout);
   }
+  absl::StatusOr<v1::ReconnectConnectionResponse> ReconnectConnection(
+      const v1::ReconnectConnectionRequest& request) override {
+    return Call<v1::ReconnectConnectionResponse>(&v1::AdminService::Stub::ReconnectConnection, request, std::nullopt);
+  }
   absl::StatusOr<v1::ApplyConfigurationResponse> ApplyConfiguration(
       const v1::ApplyConfigurationRequest& request) override {
     return Call<v1::ApplyConfigurationResponse>(&v1::AdminService::Stub::ApplyConfiguration, request, std::nullopt);

@@ -28,6 +28,8 @@ class AdminClient {
   virtual absl::StatusOr<v1::GetConfigurationResponse> GetConfiguration() = 0;
   virtual absl::StatusOr<v1::PlanConfigurationResponse> PlanConfiguration(
       const v1::PlanConfigurationRequest& request) = 0;
+  virtual absl::StatusOr<v1::ReconnectConnectionResponse> ReconnectConnection(
+      const v1::ReconnectConnectionRequest& request) = 0;
   virtual absl::StatusOr<v1::ApplyConfigurationResponse> ApplyConfiguration(
       const v1::ApplyConfigurationRequest& request) = 0;
 };

@@ -113,6 +113,11 @@ class Parser {
     verify_ = Journal(*journal, "verify", "check all of it; exit status 1 if something is damaged");
     AddPermissions();
     AddConfig();
+    CLI::App* connection = Command(app_, "connection", "connections to brokers");
+    connection->require_subcommand(1);
+    reconnect_ = Command(*connection, "reconnect",
+                         "make one anew at once, with the passwords, certificates and keys that its files have now");
+    reconnect_->add_option("name", flags_.connection, "as in the configuration")->required()->type_name("NAME");
   }
 
   void AddConfig() {
@@ -167,6 +172,7 @@ class Parser {
     if (*import_) return ImportCommand{.path = flags_.path};
     if (*end_) return EndSession();
     if (*test_) return TestPermissions();
+    if (*reconnect_) return ReconnectCommand{.connection = flags_.connection};
     if (*config_show_) return ConfigCommand{.verb = ConfigCommand::Verb::kShow};
     if (*config_diff_) return ConfigCommand{.verb = ConfigCommand::Verb::kDiff, .path = flags_.path};
     if (*config_apply_) return ConfigCommand{.path = flags_.path, .expected_hash = flags_.expected};
@@ -315,6 +321,7 @@ class Parser {
   CLI::App* inspect_ = nullptr;
   CLI::App* verify_ = nullptr;
   CLI::App* test_ = nullptr;
+  CLI::App* reconnect_ = nullptr;
   CLI::App* config_show_ = nullptr;
   CLI::App* config_diff_ = nullptr;
   CLI::App* config_apply_ = nullptr;

@@ -53,6 +53,9 @@ struct EndSessionCommand {
   v1::EndSessionRequest request;
   bool yes = false;
 };
+struct ReconnectCommand {
+  std::string connection;
+};
 struct JournalCommand {
   std::string path;
   bool verify = false;
@@ -77,7 +80,7 @@ struct CommandLine {
   Target target;
   bool json = false;
   std::variant<StatusCommand, ListCommand, ShowCommand, ActCommand, ExportCommand, ImportCommand, EndSessionCommand,
-               JournalCommand, PermissionsCommand, ConfigCommand>
+               ReconnectCommand, JournalCommand, PermissionsCommand, ConfigCommand>
       command;
 };
 

@@ -32,6 +32,7 @@ int RunExport(AdminClient& client, const ExportCommand& command, bool json, cons
 // Nothing is sent of a file that holds anything else.
 int RunImport(AdminClient& client, const ImportCommand& command, bool json, const Console& console);
 // Asks first, unless `yes` is given; with nobody to ask it refuses.
+int RunReconnect(AdminClient& client, const ReconnectCommand& command, bool json, const Console& console);
 int RunEndSession(AdminClient& client, const EndSessionCommand& command, bool json, const Console& console);
 // `client` null: the command names a configuration.
 int RunPermissions(AdminClient* client, const PermissionsCommand& command, bool json, const Console& console);

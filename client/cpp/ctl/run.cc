@@ -57,6 +57,9 @@ int Run(std::span<const std::string> arguments, const Console& console) {
   if (const auto* end = std::get_if<EndSessionCommand>(&line.command)) {
     return RunEndSession(**client, *end, line.json, console);
   }
+  if (const auto* reconnect = std::get_if<ReconnectCommand>(&line.command)) {
+    return RunReconnect(**client, *reconnect, line.json, console);
+  }
   if (const auto* config = std::get_if<ConfigCommand>(&line.command)) {
     return RunConfig(**client, *config, line.json, console);
   }

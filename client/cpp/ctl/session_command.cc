@@ -36,4 +36,13 @@ int RunEndSession(AdminClient& client, const EndSessionCommand& command, bool js
   return all ? kOk : kFailure;
 }
 
+int RunReconnect(AdminClient& client, const ReconnectCommand& command, bool json, const Console& console) {
+  v1::ReconnectConnectionRequest request;
+  request.set_connection(command.connection);
+  const absl::StatusOr<v1::ReconnectConnectionResponse> response = client.ReconnectConnection(request);
+  if (!response.ok()) return Fail(response.status(), console);
+  console.out << (json ? ToJson(*response, false) : "connection " + Printable(command.connection) + " is made anew\n");
+  return kOk;
+}
+
 }  // namespace sluice::ctl

@@ -81,6 +81,10 @@ class FakeAdminClient final : public AdminClient {
       const v1::PlanConfigurationRequest& /*request*/) override {
     return absl::UnimplementedError("not asked here");
   }
+  absl::StatusOr<v1::ReconnectConnectionResponse> ReconnectConnection(
+      const v1::ReconnectConnectionRequest& /*request*/) override {
+    return absl::UnimplementedError("not asked here");
+  }
   absl::StatusOr<v1::ApplyConfigurationResponse> ApplyConfiguration(
       const v1::ApplyConfigurationRequest& /*request*/) override {
     return absl::UnimplementedError("not asked here");

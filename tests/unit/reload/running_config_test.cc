@@ -33,6 +33,7 @@ class RunningConfigTest : public testing::Test {
   MetricsRegistry metrics_;
   LoadResult file_;
   std::vector<std::string> carried_;  // The levels.
+  std::set<std::string> remade_;
   absl::Status carry_ = absl::OkStatus();
   RunningConfig running_{GatewayConfig{},
                          {.name = "gw.yaml",
@@ -43,7 +44,8 @@ class RunningConfigTest : public testing::Test {
                                 if (text) Write(text->text, "00000000000c");
                                 return file_;
                               }},
-                         [this](const GatewayConfig& wanted, const ReloadPlan& /*plan*/) {
+                         [this](const GatewayConfig& wanted, const ReloadPlan& plan) {
+                           remade_ = plan.remade;
                            if (carry_.ok()) carried_.push_back(wanted.log.level);
                            return carry_;
                          },
@@ -57,6 +59,20 @@ TEST_F(RunningConfigTest, BeginsWithTheOneOfTheStart) {
   EXPECT_EQ(running_.Show().yaml, "first");
   EXPECT_EQ(Gauge("sluice_config_hash"), 10);
   EXPECT_EQ(Gauge("sluice_config_last_reload_success"), 1);
+}
+
+TEST_F(RunningConfigTest, MakesAConnectionAnewAndChangesNothingElse) {
+  file_.config.connections["plant"] = {.name = "plant"};
+  file_.hash = "00000000000b";
+  ASSERT_TRUE(running_.Apply(std::nullopt, "SIGHUP", "").ok());
+  ASSERT_TRUE(running_.Reconnect("plant", "admin").ok());
+  EXPECT_THAT(remade_, ElementsAre("plant"));
+  EXPECT_EQ(running_.version().hash, "00000000000b");
+  const absl::Status unknown = running_.Reconnect("plnt", "admin");
+  EXPECT_TRUE(absl::IsNotFound(unknown));
+  EXPECT_THAT(unknown.message(), HasSubstr("there are: plant"));
+  running_.Close();
+  EXPECT_TRUE(absl::IsUnavailable(running_.Reconnect("plant", "admin")));
 }
 
 TEST_F(RunningConfigTest, TakesTheFileAsItIsNow) {
