@@ -54,8 +54,8 @@ class Publisher {
   virtual size_t Flush(SteadyTime deadline) = 0;
   // Disconnects, at the latest at `deadline`; no OnOutcomes follows. Idempotent.
   virtual void Stop(SteadyTime deadline) = 0;
-  // After Stop(): all that has had no outcome, in order, for another connection to publish. An error: its thread had to be
-  // left behind, and nobody can say.
+  // After Stop(): all that has had no outcome, in order, for another connection to publish. Waits for a thread that had to
+  // be left behind, for half a minute at most: then an error, for nobody can say.
   virtual absl::StatusOr<std::vector<Outgoing>> TakeOpen() = 0;
   virtual ConnectionState State() const = 0;
 };

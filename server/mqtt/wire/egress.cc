@@ -17,6 +17,8 @@ constexpr size_t kWindowBytes = 4u << 20;
 constexpr size_t kMostAbandoned = 1'000;
 // For an owner that did not call Stop().
 constexpr Millis kStopInDestructor{5'000};
+// Until resolvers give up, mostly.
+constexpr Millis kLongestLookUp{30'000};
 
 BrokerLimits LimitsOf(const Connack& connack) {
   return {.receive_maximum = connack.receive_maximum,
@@ -80,6 +82,8 @@ void EgressCore::LetGoOfListener() {
   MutexLock lock(listener_mutex_);
   listener_ = nullptr;
 }
+
+bool EgressCore::AwaitEnd() { return link_.AwaitEnd(clock_.Now() + kLongestLookUp); }
 
 std::vector<Outgoing> EgressCore::TakeOpen() {
   std::vector<Outgoing> open = queue_.TakeOpen();
@@ -224,7 +228,7 @@ void Egress::Stop(SteadyTime deadline) {
 }
 
 absl::StatusOr<std::vector<Outgoing>> Egress::TakeOpen() {
-  if (!core_->link().Stop(SteadyTime::min())) {
+  if (!core_->AwaitEnd()) {
     return absl::UnavailableError("its thread is still busy, most likely with looking a name up");
   }
   return core_->TakeOpen();

@@ -27,7 +27,9 @@ class EgressCore final : public Link::User {
   size_t Flush(SteadyTime deadline);
   // No OnOutcomes runs or follows after it.
   void LetGoOfListener();
-  // Once the loop's thread has ended.
+  // After the link's Stop(): the loop's thread has ended, or does so now. False: it does not for long.
+  bool AwaitEnd();
+  // After that.
   std::vector<Outgoing> TakeOpen();
   ConnectionState State() const;
   // On the loop's thread, after anything that may have brought outcomes.

@@ -89,6 +89,8 @@ class Link final : private ClientEvents {
   // Disconnects and ends the thread. False: `deadline` came first (a name look-up was stuck); the thread is left behind
   // and ends when it can. Once: a second call returns the same at once.
   bool Stop(SteadyTime deadline);
+  // After Stop() returned false: true once the thread has ended, false at `deadline`.
+  bool AwaitEnd(SteadyTime deadline) { return loop_.Stop(deadline); }
   void Post(std::function<void()> task) { loop_.Post(std::move(task)); }
   bool up() const { return up_.load(std::memory_order_acquire); }
   std::string detail() const;  // Why it is not up.

@@ -44,6 +44,11 @@ class Oracle:
         else:
             self.invented[number] += 1
 
+    def bury_once(self, number):
+        """A dead letter that is looked at again and again."""
+        if number not in self.dead:
+            self.bury(number)
+
     def lost(self):
         return self.accepted - self.answered.keys() - self.dead.keys()
 

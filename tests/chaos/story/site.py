@@ -1,7 +1,12 @@
 """What is killed: broker, gateway and workers, and the network between gateway and broker."""
+import base64
+import json
 import pathlib
+import random
 import shutil
+import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -14,8 +19,9 @@ from harness.process import BIN, Process, free_port
 from harness.proxy import TcpProxy
 from harness.wait import wait_until
 
-from .mqtt import Collector, Publisher
+from .mqtt import Collector, Publisher, number_of
 from .oracle import Oracle
+from .reloads import Reloader
 
 WORKER = pathlib.Path(__file__).resolve().parent.parent / "worker.py"
 WINDOW = 50  # Of messages and of replies that are under way: what may come twice after a kill.
@@ -51,6 +57,9 @@ class Site:
                                             "--reply-topic", "out", "--reply-qos", options.qos, "--window", "100"], folder)),
         ]
         self._wait_for_subscription()
+        self.reloader = None
+        if options.reload:
+            self.reloader = self._keep(Reloader(self, random.Random(f"{options.seed} reload"), options.reload, options.qos))
         self.publisher = self._keep(Publisher(self.broker.port, mqtt5, options.qos, options.rate, self.oracle, self.lock))
 
     def _config(self, options):
@@ -113,6 +122,11 @@ class Site:
 
     # ---- what happens to it
 
+    def hang_up(self):
+        """SIGHUP for the gateway, if it is there: the next one reads the file as it is then."""
+        if "gateway" not in self.killed and self.gateway.running():
+            self.gateway.signal(signal.SIGHUP)
+
     def kill(self, process):
         self.killed.add(process.name)
         process.kill()
@@ -152,7 +166,19 @@ class Site:
                     return True
             if time.monotonic() - self.collector.heard > patience:
                 return False
+            if self.reloader is not None and time.monotonic() - self.collector.heard > 1:
+                self.bury_what_no_route_took()
             time.sleep(0.02)
+
+    def bury_what_no_route_took(self):
+        """What came for a subscription that the gateway before a kill had, and this one has not, is a dead letter of no chain, and
+        so is published nowhere."""
+        letters = subprocess.run([BIN / "sluicectl", "--address", f"unix:{self.folder}/state/admin.sock", "dlq", "export", "-"],
+                                 capture_output=True, text=True, timeout=30, check=False)
+        with self.lock:
+            for letter in map(json.loads, letters.stdout.splitlines()):
+                if letter.get("chain", "") == "":
+                    self.oracle.bury_once(number_of(base64.b64decode(letter["payload"])))
 
     def keep_logs(self, to):
         to.mkdir(parents=True, exist_ok=True)
