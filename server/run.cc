@@ -116,6 +116,11 @@ int Run(const CommandLine& command_line, const GatewayConfig& config, GatewayPar
 }  // namespace
 
 int RunGateway(const std::vector<std::string>& arguments, GatewayParts parts) {
+  // One that comes while the gateway starts is a reload, too, and not its end.
+  sigset_t hangup;
+  sigemptyset(&hangup);
+  sigaddset(&hangup, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &hangup, nullptr);
   CommandLine command_line = ParseCommandLine(arguments);
   if (command_line.exit) return Print(*command_line.exit);
   if (command_line.version) {

@@ -89,8 +89,10 @@ void SubscriptionSet::Update(Item& item, Subscription subscription) {
 }
 
 void SubscriptionSet::ReleaseBehind() {
-  const bool asking = std::ranges::any_of(
-      items_, [](const Item& item) { return item.state == State::kWanted || item.state == State::kAsked; });
+  // Also what is wanted again while its UNSUBSCRIBE is under way.
+  const bool asking = std::ranges::any_of(items_, [](const Item& item) {
+    return item.state == State::kWanted || item.state == State::kAsked || (item.state == State::kLeaving && !item.out);
+  });
   if (asking) return;
   for (Item& item : items_) {
     if (!std::exchange(item.behind, false) || item.state != State::kUnwanted) continue;

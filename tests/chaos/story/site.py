@@ -42,7 +42,7 @@ class Site:
         self.killed = set()           # Names of processes that are down on purpose.
         self.parts = []
         mqtt5 = options.protocol == "5"
-        self.broker = self._keep(Mosquitto(folder, persistent=True, options=[f"max_inflight_messages {WINDOW}"]))
+        self.broker = self._keep(Mosquitto(folder, persistent="broker" in options.kill, options=[f"max_inflight_messages {WINDOW}"]))
         self.proxy = self._keep(TcpProxy(self.broker.port))
         self.address = f"127.0.0.1:{free_port()}"
         self.http = f"127.0.0.1:{free_port()}"
@@ -124,7 +124,13 @@ class Site:
 
     def hang_up(self):
         """SIGHUP for the gateway, if it is there: the next one reads the file as it is then."""
-        if "gateway" not in self.killed and self.gateway.running():
+        if "gateway" in self.killed or not self.gateway.running():
+            return
+        host, port = self.address.split(":")
+        with socket.socket() as probe:
+            probe.settimeout(0.2)  # It may be frozen.
+            serves = probe.connect_ex((host, int(port))) == 0
+        if serves and "gateway" not in self.killed:
             self.gateway.signal(signal.SIGHUP)
 
     def kill(self, process):

@@ -121,7 +121,7 @@ TEST_P(ShareTest, LeavesWhatAnEarlierConfigurationAskedFor) {
 TEST_P(ShareTest, IsDoneWithWhatTheSessionDoesNotHoldAnyMore) {
   TestIntake one(Options("one"), {{.filter = "own", .qos = Qos::kAtLeastOnce, .id = 2},
                                   {.filter = "never/asked/for", .remainder = true}});
-  EXPECT_TRUE(one.Ready()) << one.State().detail;
+  EXPECT_TRUE(one.Ready()) << one->State().detail;
 }
 
 TEST_P(ShareTest, KeepsItsPrivateSubscriptions) {

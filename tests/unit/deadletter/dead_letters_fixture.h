@@ -96,11 +96,13 @@ class DeadLettersTest : public testing::Test {
         DeadLetterNames{
             .chain = [this](std::string_view name) { return name == scene_.chain.name ? &scene_.chain : nullptr; },
             .route = [this](std::string_view id) { return id == scene_.route.id ? &scene_.route : nullptr; },
-            .connection = [this](const std::string& name) { return name == "plant" ? &plant_ : nullptr; }},
+            .connection = [this](const std::string& name) { return name == "plant" ? Plant() : nullptr; }},
         DeadLetterBacklog{.max_messages = 4, .max_bytes = 100'000}, *metrics_,
         [this](bool full) { full_.push_back(full); });
     letters_->SetJournaled([this](RecordId after) { return journal_->ReadDeadLetters(after, {.max_entries = 2}); });
   }
+
+  std::shared_ptr<const MqttOptions> Plant() const { return std::make_shared<const MqttOptions>(plant_); }
 
   // Messages come in, and die.
   void Die(const std::vector<std::string>& payloads, Qos qos = Qos::kAtLeastOnce) {

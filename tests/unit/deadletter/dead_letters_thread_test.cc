@@ -15,7 +15,7 @@ class DeadLettersThreadTest : public DeadLettersTest {
         std::make_unique<DeadLetters>(Clock::Real(), *journal_, *outbox_, store_,
                                       DeadLetterNames{.chain = [](std::string_view) { return nullptr; },
                                                       .route = [](std::string_view) { return nullptr; },
-                                                      .connection = [this](const std::string&) { return &plant_; }},
+                                                      .connection = [this](const std::string&) { return Plant(); }},
                                       DeadLetterBacklog{}, *metrics_, [](bool) {});
   }
 };

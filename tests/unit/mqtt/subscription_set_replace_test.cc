@@ -58,6 +58,21 @@ TEST_F(SubscriptionSetTest, WhatIsWantedAgainWhileItIsLeftIsAskedForAgain) {
   EXPECT_THAT(Due(), ElementsAre(0));
 }
 
+TEST_F(SubscriptionSetTest, WhatIsWantedAgainWhileItIsLeftIsHadBeforeWhatWasInBetweenIsLeft) {
+  UpAndGranted();
+  set_.Replace({{.filter = "between", .qos = Qos::kAtLeastOnce, .id = 3}});
+  EXPECT_THAT(Due(), ElementsAre(2));
+  set_.Answered(2, 1);
+  EXPECT_THAT(Leave(), ElementsAre(0, 1));
+  set_.Replace({{.filter = "a", .qos = Qos::kAtLeastOnce, .id = 1}});
+  EXPECT_THAT(Due(), IsEmpty()) << "or nothing would take the topic for a while";
+  set_.Left(0);
+  set_.Left(1);
+  EXPECT_THAT(Due(), ElementsAre(0));
+  set_.Answered(0, 1);
+  EXPECT_THAT(Leave(), ElementsAre(2));
+}
+
 TEST_F(SubscriptionSetTest, ReplacedWhileItIsDownItAsksWithTheNextConnection) {
   UpAndGranted();
   set_.OnDown();
