@@ -237,10 +237,12 @@ void Gateway::Stages::CarryConnections(const GatewayConfig& wanted, const Reload
 }
 
 std::vector<Gateway::Stages::Intake> Gateway::Stages::TakeDown(const std::set<std::string>& names) {
-  const auto leaving = std::ranges::stable_partition(
-      intakes_, [&names](const Intake& intake) { return !names.contains(intake.connection_name); });
-  std::vector<Intake> gone(std::make_move_iterator(leaving.begin()), std::make_move_iterator(leaving.end()));
-  intakes_.erase(leaving.begin(), leaving.end());
+  std::vector<Intake> gone;
+  std::vector<Intake> stay;
+  for (Intake& intake : intakes_) {
+    (names.contains(intake.connection_name) ? gone : stay).push_back(std::move(intake));
+  }
+  intakes_ = std::move(stay);
   const SteadyTime deadline = clock_.Now() + kGoodbye;
   for (const Intake& intake : gone) intake_control_.RemoveConnection(intake.options.name);
   for (const Intake& intake : gone) {
