@@ -74,6 +74,7 @@ absl::Status Gateway::Stages::Start() {
                           .max_bytes = config_.replies.max_outstanding_bytes},
       [this](bool full) { OnRepliesFull(full); },
       opened_journal_.on_disk() != nullptr ? Settler::Writes::kOnOwnThread : Settler::Writes::kAtOnce);
+  settler_->TellOf(stream_holds_);
   ExpectChains(config_);
   if (absl::Status status = BuildDeadLetters(); !status.ok()) return status;
   if (config_.replies.on_refused == OnRefused::kDeadLetter) outbox_.HandRefusedTo(*dead_letters_);
@@ -136,14 +137,19 @@ void Gateway::Stages::BuildOutboxRecovery() {
   LeftOutAfterCrashes(metrics_, "replies");
   SegmentJournal* disk = opened_journal_.on_disk();
   if (disk == nullptr || disk->depth().outbox_messages == 0) return;
-  // No new reply before the last old one.
-  dispatcher_.Pause();
+  // No new reply of a connection before its last old one.
+  std::vector<std::string> connections;
+  for (const auto& [name, options] : config_.connections) {
+    connections.push_back(name);
+    dispatcher_.CloseConnection(name);
+  }
   outbox_recovery_ = std::make_unique<OutboxRecovery>(
-      clock_, outbox_,
+      clock_, outbox_, connections,
       [disk](RecordId after, size_t max_messages, size_t max_bytes) {
         return disk->ReadReplies(after, {.max_entries = max_messages, .max_bytes = max_bytes});
       },
-      opened_journal_.crash_marks(), metrics_, [this] { dispatcher_.Resume(); });
+      opened_journal_.crash_marks(), metrics_,
+      [this](const std::string& connection) { dispatcher_.OpenConnection(connection); });
 }
 
 absl::Status Gateway::Stages::BuildDeadLetters() {
@@ -163,7 +169,7 @@ absl::Status Gateway::Stages::BuildDeadLetters() {
                         if (found == all->end()) return nullptr;
                         return {std::move(all), &found->second};
                       }},
-      DeadLetterBacklog{}, metrics_, [this](bool full) { OnFull(full); });
+      DeadLetterBacklog{}, metrics_, [this](bool full) { dispatcher_.SetDeadLettersFull(full); });
   if (CrashMarks* marks = opened_journal_.crash_marks()) dead_letters_->Mark(*marks);
   if (seams_.kept) dead_letters_->LookAt(seams_.kept);
   return absl::OkStatus();

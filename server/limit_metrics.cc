@@ -14,10 +14,15 @@ void AddLimitMetrics(const GatewayConfig& config, MetricsRegistry& metrics) {
     limit("sluice_journal_limit_bytes", "Bound of sluice_journal_live_bytes (journal.maxBytes)",
           config.journal.max_bytes);
   }
-  limit("sluice_outbox_limit_messages", "Bound of sluice_outbox_messages (replies.maxOutstandingMessages)",
+  limit("sluice_outbox_connection_limit_messages",
+        "Bound of sluice_outbox_connection_messages (replies.maxOutstandingMessages)",
         config.replies.max_outstanding_messages);
-  limit("sluice_outbox_limit_bytes", "Bound of sluice_outbox_bytes (replies.maxOutstandingBytes)",
+  limit("sluice_outbox_connection_limit_bytes", "Bound of sluice_outbox_connection_bytes (replies.maxOutstandingBytes)",
         config.replies.max_outstanding_bytes);
+  limit("sluice_outbox_limit_messages", "Bound of sluice_outbox_messages: four times that of one connection",
+        config.replies.max_outstanding_messages * 4);
+  limit("sluice_outbox_limit_bytes", "Bound of sluice_outbox_bytes: four times that of one connection",
+        config.replies.max_outstanding_bytes * 4);
   limit("sluice_dead_letters_limit_messages", "Bound of sluice_dead_letters_kept (deadLetters.maxMessages)",
         config.dead_letters.max_messages);
   limit("sluice_dead_letters_limit_bytes", "Bound of sluice_dead_letters_kept_bytes (deadLetters.maxBytes)",

@@ -4,6 +4,7 @@
 // they are.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <memory>
@@ -37,6 +38,7 @@
 #include "server/reply/refused_replies.h"
 #include "server/reply/reply_permissions.h"
 #include "server/reply/settler.h"
+#include "server/reply/stream_holds.h"
 #include "server/route/chain_directory.h"
 #include "server/route/chain_sweeper.h"
 #include "server/route/route_table.h"
@@ -179,6 +181,7 @@ class Gateway::Stages final : private RoutedSink,
   void RemoveSession(SessionId session, SessionEnd how, uint64_t written) override {
     intake_control_.OnWorkerLeft(session);
     dispatcher_.RemoveSession(session, how, written);
+    stream_holds_.Forget(session);
   }
   std::optional<Dispatcher::Extended> Extend(SessionId session, uint64_t delivery_id, Millis lease) override {
     return dispatcher_.Extend(session, delivery_id, lease);
@@ -199,9 +202,21 @@ class Gateway::Stages final : private RoutedSink,
     settler_->Run(
         [this, noted = std::vector<AttemptsNote>(notes.begin(), notes.end())] { journal_.NoteAttempts(noted); });
   }
-  // The arrows outbox → queue and dead letters → queue: what is full asks nothing more of workers.
-  void OnFull(bool full) { full ? dispatcher_.Pause() : dispatcher_.Resume(); }
-  // The arrow back to the worker streams: what workers send of their own accord is not read while it has no place.
+  // The arrow outbox → queue: nothing more is asked of workers for a connection that is full.
+  void OnConnectionFull(const std::string& connection, bool full) {
+    if (full) return dispatcher_.CloseConnection(connection);
+    dispatcher_.OpenConnection(connection);
+    stream_holds_.Relieved(connection);
+  }
+  // The arrows back to the worker streams: what workers send of their own accord is not read while it has no place.
+  void HoldStream(SessionId session) {
+    read_gate_.Hold(session);
+    dispatcher_.HoldLeases(session);
+  }
+  void LetGoStream(SessionId session) {
+    dispatcher_.ReleaseLeases(session);
+    read_gate_.LetGo(session);
+  }
   void OnRepliesFull(bool full) {
     if (full) {
       read_gate_.Close();
@@ -247,10 +262,14 @@ class Gateway::Stages final : private RoutedSink,
                  {.max_messages = config_.replies.max_outstanding_messages,
                   .max_bytes = config_.replies.max_outstanding_bytes,
                   .result_timeout = config_.replies.result_timeout},
-                 [this](bool full) {
-                   OnFull(full);
-                   OnRepliesFull(full);
-                 }};
+                 [this](const std::string& connection, bool full) { OnConnectionFull(connection, full); }};
+  StreamHolds stream_holds_{
+      {.allowance = {.messages = std::max<size_t>(config_.replies.max_outstanding_messages / 4, 1),
+                     .bytes = std::max<size_t>(config_.replies.max_outstanding_bytes / 4, 1)},
+       .full = [this](std::string_view connection) { return outbox_.full(connection); },
+       .overdrawn = [this](std::string_view connection) { return outbox_.overdrawn(connection); },
+       .hold = [this](SessionId session) { HoldStream(session); },
+       .let_go = [this](SessionId session) { LetGoStream(session); }}};
   DroppedReplies dropped_replies_{clock_, journal_, metrics_};
   std::unique_ptr<DeadLetterStore> dead_letter_store_;
   std::unique_ptr<DeadLetters> dead_letters_;

@@ -59,11 +59,13 @@ constexpr Key kRepliesKeys[] = {
     {"resultTimeout", kDuration, "30s", "1s..1h",
      "How long a worker that asked for a reply's outcome waits before it is told TIMEOUT. The reply is not given up."},
     {"maxOutstandingMessages", kNumber, "10000", "1..100000000",
-     "Replies that no broker has confirmed yet, over all connections. At the bound workers get nothing more, and "
-     "nothing more is read of them, until half of it is confirmed; no lease ends meanwhile."},
+     "Replies of one connection that its broker has not confirmed yet. At the bound workers get none of its messages "
+     "until half of it is confirmed, and everything of other connections. A stream that brings a quarter of the bound "
+     "more for it meanwhile is not read until then, and no lease of it ends. All connections together may hold four "
+     "times as much; beyond that only what is below a sixteenth of its own bound goes on."},
     {"maxOutstandingBytes", kBytes, "64MiB", "1KiB..1024GiB",
-     "The same in bytes: topic, payload, properties, 512 for each, and 96 for each user property. What has been read "
-     "by then may be above it: at most a frame of each worker."},
+     "The same in bytes: topic, payload, properties, 512 for each, and 96 for each user property. Above it comes what "
+     "workers still answer: at most as much again, and a frame of each worker."},
     {"onRefused", kChoice, "deadLetter", "deadLetter|retry|drop",
      "What becomes of a reply that the broker refuses (a reason code from 0x80 on; larger or of a higher QoS than it "
      "takes; five connections broke over it). The worker is told at once, whichever it is. `deadLetter`: it goes to "

@@ -59,8 +59,8 @@ class DeadLetters final : public RefusedReplies, public UnroutableSink {
   // all.
   using ReadJournaled = std::function<absl::StatusOr<std::vector<RecoveredDeadLetter>>(RecordId after)>;
 
-  // What is referred to outlives it. `on_full(true)` at a bound of `backlog`: nothing more must be delivered to
-  // workers; `on_full(false)` at half of both. Called without the lock, alternating.
+  // What is referred to outlives it. `on_full(true)` at a bound of `backlog`: nothing more must be delivered of
+  // chains that make dead letters; `on_full(false)` at half of both. Called without the lock, alternating.
   DeadLetters(const Clock& clock, Journal& journal, Outbox& outbox, LetterSink& store, DeadLetterNames names,
               DeadLetterBacklog backlog, MetricsRegistry& metrics, std::function<void(bool)> on_full);
   ~DeadLetters() override;  // Stops at once.

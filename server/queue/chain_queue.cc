@@ -20,6 +20,11 @@ void ChainQueue::Add(QueueEntry& entry) {
 }
 
 void ChainQueue::PutBack(std::vector<QueueEntry*>& entries) {
+  LineUp(entries);
+  for (QueueEntry* entry : entries) Join(*entry);
+}
+
+void ChainQueue::LineUp(std::vector<QueueEntry*>& entries) {
   std::sort(entries.begin(), entries.end(),
             [](const QueueEntry* a, const QueueEntry* b) { return a->sequence < b->sequence; });
   QueueEntry* next_returned = returned_.front();
@@ -30,7 +35,6 @@ void ChainQueue::PutBack(std::vector<QueueEntry*>& entries) {
     while (position != nullptr && position->sequence < entry->sequence) position = list.Next(*position);
     list.InsertBefore(position, *entry);
     entry->place = entry->suspect ? Place::kSuspect : Place::kReturned;
-    Join(*entry);
   }
 }
 
@@ -43,6 +47,13 @@ void ChainQueue::Delay(QueueEntry& entry, SteadyTime due) {
 void ChainQueue::ReleaseDue(QueueEntry& entry) {
   timers_.due.Remove(entry);
   Leave(entry);
+}
+
+void ChainQueue::Park(QueueEntry& entry) {
+  (entry.place == Place::kSuspect ? suspects_ : entry.place == Place::kReturned ? returned_ : ready_).Remove(entry);
+  entry.place = Place::kParked;
+  parked_.PushBack(entry);
+  ++parked_messages_;
 }
 
 void ChainQueue::Take(QueueEntry& entry) {
@@ -62,6 +73,11 @@ void ChainQueue::Drop(QueueEntry& entry) {
     case Place::kDelayed:
       timers_.due.Remove(entry);
       Release(entry);
+      break;
+    case Place::kParked:
+      parked_.Remove(entry);
+      --parked_messages_;
+      if (entry.key != nullptr) PassTurn(*entry.key, ready_.front());
       break;
     case Place::kSuspect:
     case Place::kReturned:

@@ -37,6 +37,24 @@ class ChainQueue {
   void Delay(QueueEntry& entry, SteadyTime due);
   // A delayed message whose time has come: it is out again, for PutBack().
   void ReleaseDue(QueueEntry& entry);
+  // One that Front() or FrontSuspect() gave: it waits aside, with its key's turn, and lets others pass.
+  void Park(QueueEntry& entry);
+  // Those for which `goes_on(entry)` is true go to the front again, as after PutBack(). True: there was one.
+  template <typename Predicate>
+  bool Unpark(const Predicate& goes_on) {
+    std::vector<QueueEntry*> entries;
+    for (QueueEntry* entry = parked_.front(); entry != nullptr;) {
+      QueueEntry* next = parked_.Next(*entry);
+      if (goes_on(*entry)) {
+        parked_.Remove(*entry);
+        entries.push_back(entry);
+      }
+      entry = next;
+    }
+    parked_messages_ -= entries.size();
+    LineUp(entries);
+    return !entries.empty();
+  }
 
   // ---- out of the queue
   // What is to be delivered next; null: nothing is ready.
@@ -62,12 +80,15 @@ class ChainQueue {
   size_t bytes() const { return bytes_; }
   size_t kept_messages() const { return kept_messages_; }  // Of QoS 1 and 2.
   size_t keys() const { return keys_.size(); }
+  size_t parked() const { return parked_messages_; }  // Of messages().
 
  private:
   using List = IntrusiveList<QueueEntry, &QueueEntry::link>;
 
   void Join(QueueEntry& entry);   // Waits from now on.
   void Leave(QueueEntry& entry);  // Waits no more.
+  // At the front, in their order of arrival among those that are there. Sorts `entries`.
+  void LineUp(std::vector<QueueEntry*>& entries);
   // The turn of `key` goes to the next behind it, which becomes ready before `position` (null: at the end).
   void PassTurn(KeyState& key, QueueEntry* position);
 
@@ -77,6 +98,8 @@ class ChainQueue {
   List ready_;
   List returned_;  // By order of arrival.
   List suspects_;  // The same.
+  List parked_;
+  size_t parked_messages_ = 0;
   // Two lists, each in order: what comes back is older than what waits, and is found without a search.
   IntrusiveList<QueueEntry, &QueueEntry::qos0_link> qos0_;
   IntrusiveList<QueueEntry, &QueueEntry::qos0_link> qos0_returned_;

@@ -45,6 +45,7 @@ struct ChainState {
   bool pressed = false;    // See ChainQueue::PressureChange().
   bool told_high = false;  // What the listener knows of it.
   bool on_hold = false;    // See Dispatcher::HoldSlow().
+  bool buries = false;     // It is held because the dead letters are full. In DispatchCore's list.
 
   // ---- within one batch
   bool touched = false;

@@ -59,6 +59,7 @@ void DispatchCore::ForgetIdle(Millis idle, SteadyTime now) {
       state->idle_since = now;
     } else if (now - state->idle_since >= idle) {
       if (state->held_back) std::erase(held_back_, state.get());
+      if (state->buries) std::erase(burying_, state.get());
       state->metrics.Publish(0, 0, 0, 0);
       if (state->named) {
         ChainMetrics::Forget(metrics_, state->chain.name);

@@ -122,7 +122,7 @@ Dispatcher::Undone DispatchCore::HoldSlow(SteadyTime since, Millis age, SteadyTi
   for (const std::unique_ptr<ChainState>& chain : chains_) {
     if (chain == nullptr) continue;
     if (!Served(*chain)) chain->on_hold = true;
-    if (!chain->on_hold) undone.waiting += chain->queue.messages();
+    if (!chain->on_hold) undone.waiting += chain->queue.messages() - chain->queue.parked();
   }
   for_each_in_flight([&](const InFlightTable::Slot& slot, const ChainState& chain) {
     if (chain.on_hold || slot.delivered < since) ++undone.in_flight;
@@ -264,11 +264,15 @@ void DispatchCore::TryReserved(ChainState& chain) {
 }
 
 bool DispatchCore::DeliverNext(ChainState& chain) {
-  if (chain.on_hold) return false;
+  if (Held(chain)) return false;
   QueueEntry* entry = chain.queue.Front();
   if (entry->expires <= now_) {
     Touch(chain);
     DropWaiting(*entry, Loss::kExpired);
+    return true;
+  }
+  if (IsClosed(*entry)) {
+    Park(*entry);
     return true;
   }
   SessionState* session = sessions_.Pick(chain, entry->bytes, entry->key == nullptr ? 0 : entry->key->worker);
@@ -286,9 +290,13 @@ void DispatchCore::LookAfterSuspects(ChainState& chain) {
 bool DispatchCore::DeliverSuspect(ChainState& chain) {
   if (chain.isolated != nullptr && chain.isolated->alone) return true;
   QueueEntry* suspect = chain.queue.FrontSuspect();
-  while (suspect != nullptr && suspect->expires <= now_) {
+  while (suspect != nullptr && (suspect->expires <= now_ || IsClosed(*suspect))) {
     Touch(chain);
-    DropWaiting(*suspect, Loss::kExpired);
+    if (suspect->expires <= now_) {
+      DropWaiting(*suspect, Loss::kExpired);
+    } else {
+      Park(*suspect);
+    }
     suspect = chain.queue.FrontSuspect();
   }
   if (chain.isolated != nullptr && (suspect == nullptr || !chain.isolated->MayBeAlone())) {
@@ -302,7 +310,7 @@ bool DispatchCore::DeliverSuspect(ChainState& chain) {
     SessionTable::EndIsolation(chain);
   }
   SessionState* session = chain.isolated != nullptr ? chain.isolated : SessionTable::Isolate(chain);
-  if (session != nullptr && session->in_flight.size() == 0 && paused_ == 0 && !chain.on_hold) {
+  if (session != nullptr && session->in_flight.size() == 0 && paused_ == 0 && !Held(chain)) {
     Touch(chain);
     session->alone = true;
     Assign(*suspect, *session);

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "server/queue/backoff.h"
 #include "server/queue/dispatcher.h"
 #include "server/queue/entry.h"
@@ -65,6 +66,11 @@ class DispatchCore {
     if (leases_held_++ == 0) leases_held_since_ = now;
   }
   void ReleaseLeases(SteadyTime now, Effects& effects);
+  void HoldLeasesOf(SessionId id, SteadyTime now);
+  void ReleaseLeasesOf(SessionId id, SteadyTime now, Effects& effects);
+  void CloseConnection(const std::string& connection, SteadyTime now, Effects& effects);
+  void OpenConnection(const std::string& connection, SteadyTime now, Effects& effects);
+  void SetDeadLettersFull(bool full, SteadyTime now, Effects& effects);
   SteadyTime Tick(SteadyTime now, Effects& effects);
 
   void Expect(const Chain& chain) { StateOf(chain); }
@@ -108,6 +114,15 @@ class DispatchCore {
   // Looks again whether the session that is kept for the chain's next message has room, before others get it.
   void TryReserved(ChainState& chain);
   void Assign(QueueEntry& entry, SessionState& session);
+  // The connection that its replies go to takes none now.
+  bool IsClosed(const QueueEntry& entry) const {
+    return !closed_.empty() && closed_.contains(entry.message.route->connection);
+  }
+  // The next message of a chain, or of its suspects, waits aside.
+  void Park(QueueEntry& entry);
+  static bool Held(const ChainState& chain) { return chain.on_hold || chain.buries; }
+  // The leases of the session go on as if nothing had been between `since` and now.
+  void ShiftLeases(SessionState& session, SteadyTime since, SteadyTime now);
   void LookAfterSuspects(ChainState& chain);
   // Delivers the chain's next suspect if a session is, or can be, alone with it. False: the chain has none any more.
   bool DeliverSuspect(ChainState& chain);
@@ -161,6 +176,9 @@ class DispatchCore {
   bool shared_full_ = false;
   std::vector<ChainState*> held_back_;  // Those that may have been told so because of it.
   int paused_ = 0;
+  absl::flat_hash_map<std::string, int> closed_;  // Connections, with the number of reasons.
+  bool dead_letters_full_ = false;
+  std::vector<ChainState*> burying_;  // Those that have made dead letters since.
   int leases_held_ = 0;
   SteadyTime leases_held_since_{};
   SteadyTime announced_ = kNever;  // When the next Tick comes at the latest.

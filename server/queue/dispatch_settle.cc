@@ -1,5 +1,6 @@
 // How attempts end: settled by the worker, or lost with its lease or its stream.
 #include <algorithm>
+#include <utility>
 
 #include "server/queue/dispatch_core.h"
 
@@ -202,6 +203,7 @@ void DispatchCore::LoseAttempt(QueueEntry& entry, const SessionState& session, b
 void DispatchCore::Bury(QueueEntry& entry, Death death, std::string reason, const SessionState& session) {
   ChainState& chain = *entry.chain;
   chain.metrics.CountDeath(death);
+  if (dead_letters_full_ && !std::exchange(chain.buries, true)) burying_.push_back(&chain);
   chain.queue.Release(entry);
   MarkReady(chain);
   effects_->dead_letters.push_back(

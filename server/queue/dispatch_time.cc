@@ -58,7 +58,8 @@ std::optional<Dispatcher::Extended> DispatchCore::Extend(SessionId id, uint64_t 
 SteadyTime DispatchCore::Tick(SteadyTime now, Effects& effects) {
   Begin(now, effects);
   for (const auto& [id, session] : sessions_.all()) {
-    if (session->next_lease <= now && !session->removed && leases_held_ == 0) ExpireLeases(*session);
+    if (session->next_lease > now || session->removed) continue;
+    if (leases_held_ == 0 && !session->leases_held) ExpireLeases(*session);
   }
   size_t work = 0;
   for (; !timers_.due.empty() && timers_.due.top_key() <= now && work < kMostPerTick; ++work) {
@@ -77,7 +78,9 @@ SteadyTime DispatchCore::Tick(SteadyTime now, Effects& effects) {
 
   SteadyTime next = kNever;
   if (leases_held_ == 0) {
-    for (const auto& [id, session] : sessions_.all()) next = std::min(next, session->next_lease);
+    for (const auto& [id, session] : sessions_.all()) {
+      if (!session->leases_held) next = std::min(next, session->next_lease);
+    }
   }
   if (!timers_.due.empty()) next = std::min(next, timers_.due.top_key());
   if (!timers_.expiry.empty()) next = std::min(next, timers_.expiry.top_key());
@@ -93,18 +96,35 @@ void DispatchCore::ReleaseLeases(SteadyTime now, Effects& effects) {
   SteadyTime next = kNever;
   for (const auto& [id, session] : sessions_.all()) {
     if (session->removed) continue;
-    session->next_lease = kNever;
-    for (InFlightTable::Slot& slot : session->in_flight.slots()) {
-      if (slot.id == 0 || slot.claimed) continue;
-      // As if the time had not passed.
-      const SteadyTime::duration held = now - std::max(leases_held_since_, std::min(slot.delivered, now));
-      slot.delivered += held;
-      slot.lease_end += held;
-      session->next_lease = std::min(session->next_lease, slot.lease_end);
-    }
-    next = std::min(next, session->next_lease);
+    ShiftLeases(*session, leases_held_since_, now);
+    if (!session->leases_held) next = std::min(next, session->next_lease);
   }
   if (next != kNever) Announce(next);
+}
+
+void DispatchCore::ShiftLeases(SessionState& session, SteadyTime since, SteadyTime now) {
+  session.next_lease = kNever;
+  for (InFlightTable::Slot& slot : session.in_flight.slots()) {
+    if (slot.id == 0 || slot.claimed) continue;
+    const SteadyTime::duration held = now - std::max(since, std::min(slot.delivered, now));
+    slot.delivered += held;
+    slot.lease_end += held;
+    session.next_lease = std::min(session.next_lease, slot.lease_end);
+  }
+}
+
+void DispatchCore::HoldLeasesOf(SessionId id, SteadyTime now) {
+  SessionState* session = sessions_.Find(id);
+  if (session == nullptr || std::exchange(session->leases_held, true)) return;
+  session->leases_held_since = now;
+}
+
+void DispatchCore::ReleaseLeasesOf(SessionId id, SteadyTime now, Effects& effects) {
+  SessionState* session = sessions_.Find(id);
+  if (session == nullptr || !std::exchange(session->leases_held, false) || session->removed) return;
+  effects_ = &effects;
+  ShiftLeases(*session, session->leases_held_since, now);
+  if (leases_held_ == 0 && session->next_lease != kNever) Announce(session->next_lease);
 }
 
 void DispatchCore::ExpireLeases(SessionState& session) {

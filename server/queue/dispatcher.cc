@@ -200,6 +200,31 @@ void Dispatcher::ReleaseLeases() {
   impl_->Run([now = impl_->Now()](DispatchCore& core, Effects& effects) { core.ReleaseLeases(now, effects); });
 }
 
+void Dispatcher::HoldLeases(SessionId session) {
+  impl_->Ask([&, now = impl_->Now()](DispatchCore& core) { core.HoldLeasesOf(session, now); });
+}
+
+void Dispatcher::ReleaseLeases(SessionId session) {
+  impl_->Run(
+      [&, now = impl_->Now()](DispatchCore& core, Effects& effects) { core.ReleaseLeasesOf(session, now, effects); });
+}
+
+void Dispatcher::CloseConnection(const std::string& connection) {
+  impl_->Run([&, now = impl_->Now()](DispatchCore& core, Effects& effects) {
+    core.CloseConnection(connection, now, effects);
+  });
+}
+
+void Dispatcher::OpenConnection(const std::string& connection) {
+  impl_->Run(
+      [&, now = impl_->Now()](DispatchCore& core, Effects& effects) { core.OpenConnection(connection, now, effects); });
+}
+
+void Dispatcher::SetDeadLettersFull(bool full) {
+  impl_->Run(
+      [&, now = impl_->Now()](DispatchCore& core, Effects& effects) { core.SetDeadLettersFull(full, now, effects); });
+}
+
 bool Dispatcher::Idle() const {
   return impl_->Ask([](DispatchCore& core) { return core.in_flight() == 0; });
 }

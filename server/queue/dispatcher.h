@@ -190,13 +190,21 @@ class Dispatcher final : public Tickable {
   std::string WorkerOf(SessionId session) const;
 
   // ---- from the gateway
-  // While paused nothing is delivered (the outbox is full, or the gateway drains). Reasons are counted: as many
-  // Resume as Pause.
+  // While paused nothing is delivered (the gateway drains). Reasons are counted: as many Resume as Pause.
   void Pause();
   void Resume();
   // Meanwhile no lease ends: nobody hears workers that settle or extend. Reasons are counted, as above.
   void HoldLeases();
   void ReleaseLeases();
+  // The same for one session, and not counted. Unknown ones are ignored.
+  void HoldLeases(SessionId session);
+  void ReleaseLeases(SessionId session);
+  // While a connection takes no replies, messages whose route is of it wait, and let the others of their chain pass.
+  // Reasons are counted: as many Open as Close. What is delivered already stays where it is.
+  void CloseConnection(const std::string& connection);
+  void OpenConnection(const std::string& connection);
+  // From the first dead letter that a chain makes while they are full until they are not, nothing of it is delivered.
+  void SetDeadLettersFull(bool full);
   // Nothing in flight anywhere.
   bool Idle() const;
   // Somebody works; those that drain do not count.

@@ -24,6 +24,7 @@ enum class Place : uint8_t {
   kSuspect,   // Waits for a worker that holds nothing else.
   kBehind,    // Waits for its ordering key.
   kDelayed,   // Waits for its retry to be due.
+  kParked,    // Waits until the connection that its replies go to has room.
 };
 
 struct QueueEntry {

@@ -26,7 +26,9 @@ struct SessionState {
   InFlightTable in_flight;  // Claimed ones included: they hold the window until they are finished.
   uint64_t bytes = 0;       // Of what is in flight.
   bool draining = false;
-  bool removed = false;            // Stays only until what is claimed is finished.
+  bool removed = false;      // Stays only until what is claimed is finished.
+  bool leases_held = false;  // See Dispatcher::HoldLeases().
+  SteadyTime leases_held_since{};
   SteadyTime next_lease = kNever;  // No lease ends before; may be earlier than the first that does.
   // A chain whose next message is too large for what is left of the window; until it fits nothing else is delivered
   // here, or a busy session that serves other chains too would never have room for it.

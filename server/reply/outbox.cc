@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "server/mqtt/backoff.h"
 #include "server/reply/outcome.h"
 #include "server/reply/result_batches.h"
@@ -26,10 +27,35 @@ Counter* OutcomeCounterOf(MetricsRegistry& metrics, const char* outcome) {
                              {{"outcome", outcome}});
 }
 
+// Counts runs of one connection together: usually a batch is one run.
+class RunningFill {
+ public:
+  explicit RunningFill(std::function<void(std::string_view connection, Fill)> count) : count_(std::move(count)) {}
+  ~RunningFill() { Flush(); }
+  RunningFill(const RunningFill&) = delete;
+  RunningFill& operator=(const RunningFill&) = delete;
+
+  void Add(std::string_view connection, size_t bytes) {
+    if (connection != connection_) Flush();
+    connection_ = connection;
+    ++fill_.messages;
+    fill_.bytes += bytes;
+  }
+
+ private:
+  void Flush() {
+    if (fill_.messages > 0) count_(connection_, std::exchange(fill_, {}));
+  }
+
+  const std::function<void(std::string_view, Fill)> count_;
+  std::string_view connection_;
+  Fill fill_;
+};
+
 }  // namespace
 
 Outbox::Outbox(const Clock& clock, Journal& journal, MetricsRegistry& metrics, OutboxLimits limits,
-               std::function<void(bool)> on_full)
+               ConnectionLevels::OnFull on_full)
     : clock_(clock),
       journal_(journal),
       metrics_(metrics),
@@ -42,13 +68,13 @@ Outbox::Outbox(const Clock& clock, Journal& journal, MetricsRegistry& metrics, O
                                    "Replies whose worker was told TIMEOUT; they stay in the outbox")),
       retries_(RefusedCounter(metrics, "retry")),
       log_limit_(clock, {.burst = 5, .interval = Millis(1'000)}),
-      level_({.messages = limits.max_messages, .bytes = limits.max_bytes}, std::move(on_full)),
+      levels_({.messages = limits.max_messages, .bytes = limits.max_bytes}, std::move(on_full)),
       random_(static_cast<std::minstd_rand::result_type>(RandomSeed())) {
   metrics.AddCallbackGauge("sluice_outbox_messages", "Replies that no broker has confirmed yet", {},
                            [this] { return static_cast<double>(outstanding()); });
   metrics.AddCallbackGauge("sluice_outbox_bytes",
                            "Bytes (topic, payload, properties) of replies that no broker has confirmed yet", {},
-                           [this] { return static_cast<double>(level_.held().bytes); });
+                           [this] { return static_cast<double>(levels_.held().bytes); });
 }
 
 void Outbox::AddConnection(const std::string& connection, Publisher& publisher) {
@@ -56,8 +82,27 @@ void Outbox::AddConnection(const std::string& connection, Publisher& publisher) 
                                        "Bytes (topic, payload, properties) of replies and dead letters that a broker "
                                        "has confirmed.",
                                        {{"connection", connection}});
-  MutexLock lock(mutex_);
-  connections_.emplace(connection, Target{&publisher, &bytes});
+  const size_t level = levels_.Add(connection);
+  {
+    MutexLock lock(mutex_);
+    if (!connections_.emplace(connection, Target{&publisher, &bytes, level}).second) return;
+  }
+  const auto gauge = [&](const char* name, const char* help, auto value) {
+    metrics_.AddCallbackGauge(name, help, {{"connection", connection}}, std::move(value));
+  };
+  gauge("sluice_outbox_connection_messages", "Replies that this connection's broker has not confirmed yet",
+        [this, level] { return static_cast<double>(levels_.held(level).messages); });
+  gauge("sluice_outbox_connection_bytes", "The same in bytes",
+        [this, level] { return static_cast<double>(levels_.held(level).bytes); });
+  gauge("sluice_outbox_connection_full",
+        "1 while the connection has no room for replies: none of its messages is delivered to workers",
+        [this, level] { return levels_.full(level) ? 1.0 : 0.0; });
+}
+
+void Outbox::Reserve(std::span<const OutboxItem> items, std::span<const DeniedReply> denied) {
+  RunningFill taken([this](std::string_view connection, Fill fill) { levels_.Take(connection, fill); });
+  for (const OutboxItem& item : items) taken.Add(item.entry.connection, item.entry.message->footprint());
+  for (const DeniedReply& reply : denied) taken.Add(reply.entry.connection, reply.entry.message->footprint());
 }
 
 uint64_t Outbox::TakeSlot() {
@@ -85,7 +130,7 @@ void Outbox::Send(std::vector<OutboxItem> items, Places places) {
   std::vector<Run> runs;
   const SteadyTime deadline = clock_.Now() + result_timeout_;
   const Connections::value_type* connection = nullptr;
-  Fill sent{.messages = items.size()};
+  if (places == Places::kNew) Reserve(items, {});
   {
     MutexLock lock(mutex_);
     for (OutboxItem& item : items) {
@@ -101,17 +146,16 @@ void Outbox::Send(std::vector<OutboxItem> items, Places places) {
       slot.wait_for_connection = item.wait_for_connection;
       slot.record = item.entry.record;
       slot.bytes = item.entry.message->footprint();
+      slot.level = connection->second.level;
       slot.published_bytes = item.entry.message->bytes();
       slot.deadline = deadline;
       slot.expires = item.entry.message->expires();
       slot.connection = connection;
       slot.route = item.route;
       slot.origin = std::move(item.origin);
-      sent.bytes += slot.bytes;
       runs.back().messages.push_back({token, std::move(item.entry.message), item.wait_for_connection});
     }
   }
-  if (places == Places::kNew) level_.Add(sent);
   for (Run& run : runs) run.publisher->Publish(std::move(run.messages));
 }
 
@@ -126,7 +170,6 @@ void Outbox::Recover(std::vector<RecoveredReply> replies) {
   items.reserve(replies.size());
   std::vector<RefusedReply> refused;
   std::vector<DeniedReply> denied;
-  Fill places;
   for (RecoveredReply& reply : replies) {
     if (reply.refusal) {
       denied.push_back({.entry = {std::move(reply.message), reply.record, reply.connection},
@@ -141,8 +184,6 @@ void Outbox::Recover(std::vector<RecoveredReply> replies) {
                        .origin = {}});
       continue;
     }
-    ++places.messages;
-    places.bytes += reply.message->footprint();
     std::string reason = "connection '" + reply.connection + "' is not configured any more";
     refused.push_back({.record = reply.record,
                        .connection = std::move(reply.connection),
@@ -161,15 +202,22 @@ void Outbox::Recover(std::vector<RecoveredReply> replies) {
     LogRefused(log_limit_, refused.front(), refused.size(), "left in the journal");
     return;
   }
-  level_.Add(places);
-  HandOver(std::move(refused), *refused_);
+  Fill places;
+  for (const RefusedReply& reply : refused) {
+    ++places.messages;
+    places.bytes += reply.message->footprint();
+  }
+  levels_.Take(kNoConnection, places);
+  HandOver(std::move(refused), *refused_, /*known=*/false);
 }
 
 void Outbox::KeepDenied(std::vector<DeniedReply> replies, Places places) {
-  Fill held{.messages = replies.size()};
-  for (const DeniedReply& reply : replies) held.bytes += reply.entry.message->footprint();
   if (denied_ == nullptr) {
-    if (places == Places::kReserved) level_.Remove(held);
+    if (places == Places::kReserved) {
+      RunningFill free(
+          [this](std::string_view connection, Fill fill) { levels_.Release(levels_.Number(connection), fill); });
+      for (const DeniedReply& reply : replies) free.Add(reply.entry.connection, reply.entry.message->footprint());
+    }
     std::vector<RecordId> records;
     for (const DeniedReply& reply : replies) {
       if (reply.entry.record != 0) records.push_back(reply.entry.record);
@@ -177,6 +225,7 @@ void Outbox::KeepDenied(std::vector<DeniedReply> replies, Places places) {
     if (!records.empty()) journal_.Confirm(records);
     return;
   }
+  if (places == Places::kNew) Reserve({}, replies);
   std::vector<RefusedReply> kept;
   kept.reserve(replies.size());
   for (DeniedReply& reply : replies) {
@@ -191,7 +240,6 @@ void Outbox::KeepDenied(std::vector<DeniedReply> replies, Places places) {
                     .by_gateway = true,
                     .place = nullptr});
   }
-  if (places == Places::kNew) level_.Add(held);
   HandOver(std::move(kept), *denied_);
 }
 
@@ -206,7 +254,7 @@ void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
   std::vector<RefusedReply> retried;  // The first, for the log.
   size_t retries = 0;
   ResultBatches results;
-  Fill done;
+  absl::InlinedVector<std::pair<size_t, Fill>, 1> done;  // By level, the places that are free.
   const SteadyTime now = clock_.Now();
   ObservationRun answer_times;
   const Connections::value_type* confirmed_by = nullptr;
@@ -232,8 +280,9 @@ void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
       }
       if (!IsRefusal(outcome.code)) {
         if (slot.record != 0) confirmed.push_back(slot.record);
-        ++done.messages;
-        done.bytes += slot.bytes;
+        if (done.empty() || done.back().first != slot.level) done.emplace_back(slot.level, Fill{});
+        ++done.back().second.messages;
+        done.back().second.bytes += slot.bytes;
         FreeSlot(outcome.token);
       } else if (refused_ == nullptr) {
         if (++retries == 1) retried.push_back(Describe(slot, outcome));
@@ -253,7 +302,7 @@ void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
   }
   if (!confirmed.empty()) journal_.Confirm(confirmed);
   results.Send();
-  level_.Remove(done);
+  for (const auto& [level, places] : done) levels_.Release(level, places);
   if (!refused.empty()) HandOver(std::move(refused), *refused_);
 }
 
@@ -271,11 +320,17 @@ RefusedReply Outbox::Describe(const Slot& slot, const PublishOutcome& outcome) {
           .place = nullptr};
 }
 
-void Outbox::HandOver(std::vector<RefusedReply> refused, RefusedReplies& to) {
-  Fill held{.messages = refused.size()};
-  for (const RefusedReply& reply : refused) held.bytes += reply.message->footprint();
+void Outbox::HandOver(std::vector<RefusedReply> refused, RefusedReplies& to, bool known) {
+  std::map<size_t, Fill> held;
+  for (const RefusedReply& reply : refused) {
+    Fill& of_level = held[known ? levels_.Number(reply.connection) : kNoConnection];
+    ++of_level.messages;
+    of_level.bytes += reply.message->footprint();
+  }
   // Owns nothing: the deleter is what counts.
-  std::shared_ptr<const void> places(this, [this, held](const void*) { level_.Remove(held); });
+  std::shared_ptr<const void> places(this, [this, held](const void*) {
+    for (const auto& [level, fill] : held) levels_.Release(level, fill);
+  });
   for (RefusedReply& reply : refused) reply.place = places;
   places.reset();
   to.Take(std::move(refused));

@@ -1,5 +1,5 @@
-// Replies between the journal and the broker's confirmation: hands them to the connection's publisher, bounds how many
-// are outstanding, tells workers that asked what became of theirs, and sees to what a broker refuses.
+// Replies between the journal and the broker's confirmation: hands them to their connection's publisher, bounds how
+// many of each are outstanding, tells workers that asked what became of theirs, and sees to what a broker refuses.
 #pragma once
 
 #include <array>
@@ -14,9 +14,9 @@
 #include "server/journal/journal.h"
 #include "server/journal/recovered.h"
 #include "server/mqtt/publisher.h"
+#include "server/reply/connection_levels.h"
 #include "server/reply/refused_replies.h"
 #include "server/runtime/clock.h"
-#include "server/runtime/fill_level.h"
 #include "server/runtime/mutex.h"
 #include "server/runtime/ticker.h"
 #include "server/telemetry/log_limit.h"
@@ -25,6 +25,7 @@
 
 namespace sluice {
 
+// Of each connection; see ConnectionLevels for what holds for all together.
 struct OutboxLimits {
   size_t max_messages = 10'000;
   size_t max_bytes = 64u << 20;
@@ -66,10 +67,9 @@ struct DeniedReply {
 // Thread-safe.
 class Outbox final : public PublishListener, public Tickable {
  public:
-  // `on_full(true)` at a bound: no more must be asked of workers; `on_full(false)` at half of both. Called without the
-  // lock, alternating.
+  // `on_full`: no more must be asked of workers for a connection that is full. Called without the lock.
   Outbox(const Clock& clock, Journal& journal, MetricsRegistry& metrics, OutboxLimits limits,
-         std::function<void(bool)> on_full);
+         ConnectionLevels::OnFull on_full);
   Outbox(const Outbox&) = delete;
   Outbox& operator=(const Outbox&) = delete;
 
@@ -84,8 +84,8 @@ class Outbox final : public PublishListener, public Tickable {
 
   // Whether what is handed over has its places already, by Reserve().
   enum class Places : bool { kNew, kReserved };
-  // For replies that are on their way here: they count against the bounds from now on.
-  void Reserve(Fill places) { level_.Add(places); }
+  // For replies that are on their way here: they count against their connection's bounds from now on.
+  void Reserve(std::span<const OutboxItem> items, std::span<const DeniedReply> denied);
 
   // Takes all of them, also over a bound: on_full is what holds it.
   void Send(std::vector<OutboxItem> items, Places places = Places::kNew);
@@ -99,19 +99,27 @@ class Outbox final : public PublishListener, public Tickable {
   void OnOutcomes(std::span<const PublishOutcome> outcomes) override;
   SteadyTime Tick(SteadyTime now) override;
 
-  size_t outstanding() const { return level_.held().messages; }
+  size_t outstanding() const { return levels_.held().messages; }
   // Of these, what Recover() has handed to a publisher.
   size_t recovered() const {
     MutexLock lock(mutex_);
     return recovered_;
   }
-  // What may be sent before a bound is reached; nothing while it is full and not relieved yet.
-  Fill room() const { return level_.room(); }
+  // What may be sent on the connection before a bound is reached; nothing while it is full and not relieved yet. What
+  // goes to connections that are not there has room of its own.
+  Fill room(std::string_view connection) const { return levels_.room(levels_.Number(connection)); }
+  bool any_full() const { return levels_.any_full(); }
+  bool full(std::string_view connection) const { return levels_.full(levels_.Number(connection)); }
+  // Twice a bound is reached.
+  bool overdrawn(std::string_view connection) const { return levels_.overdrawn(levels_.Number(connection)); }
+  // Whether it was added.
+  bool knows(std::string_view connection) const { return levels_.Number(connection) != kNoConnection; }
 
  private:
   struct Target {
     Publisher* publisher = nullptr;
     Counter* bytes = nullptr;  // Confirmed.
+    size_t level = 0;          // Its number in levels_.
   };
   using Connections = std::map<std::string, Target, std::less<>>;
   struct Slot {
@@ -121,6 +129,7 @@ class Outbox final : public PublishListener, public Tickable {
     uint8_t refusals = 0;  // Held at 255.
     RecordId record = 0;
     size_t bytes = 0;             // Its footprint, as the bound counts.
+    size_t level = 0;             // In levels_.
     size_t published_bytes = 0;   // Of topic, payload and properties.
     SteadyTime deadline;          // Of the result.
     SteadyTime expires = kNever;  // Of the message. kNever from when its publisher was asked to drop it, too.
@@ -144,8 +153,9 @@ class Outbox final : public PublishListener, public Tickable {
   void RetryLater(Slot& slot, const PublishOutcome& outcome) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Millis Pause(uint8_t refusals) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PublishAgain(SteadyTime now);
-  // Hands them over with their places, which are counted already.
-  void HandOver(std::vector<RefusedReply> refused, RefusedReplies& to);
+  static constexpr size_t kNoConnection = 0;  // In levels_.
+  // Hands them over with their places, which are counted already; not `known`: under none of the connections.
+  void HandOver(std::vector<RefusedReply> refused, RefusedReplies& to, bool known = true);
   SteadyTime TellTimeouts(SteadyTime now);
 
   Counter& OutcomeCounter(PublishOutcome::Code code) { return *outcome_counters_[static_cast<size_t>(code)]; }
@@ -162,7 +172,7 @@ class Outbox final : public PublishListener, public Tickable {
   Counter& retries_;
   log::Limiter log_limit_;
 
-  FillLevel level_;  // Thread-safe. Of slots, and of places that RefusedReplies keeps.
+  ConnectionLevels levels_;  // Thread-safe. Of slots, and of places that RefusedReplies keeps.
 
   mutable Mutex mutex_;
   Connections connections_ ABSL_GUARDED_BY(mutex_);  // Entries stay, and stay as they are.

@@ -102,7 +102,7 @@ void Settler::OnReplies(SessionId session, std::vector<WorkerReply> replies,
     }
     Decide(replies[i], {session, replies[i].delivery_id, results}, *infos[i], batch);
   }
-  Process(std::move(batch), results);
+  Process(session, std::move(batch), results);
 }
 
 void Settler::OnSettles(SessionId session, std::vector<WorkerSettle> settles,
@@ -146,7 +146,7 @@ void Settler::OnSettles(SessionId session, std::vector<WorkerSettle> settles,
     finished.push_back({std::move(claimed), settle.verdict, settle.retry_after, std::move(settle.reason)});
   }
   if (!finished.empty()) batch.endings.push_back({session, std::move(finished)});
-  Process(std::move(batch), results);
+  Process(session, std::move(batch), results);
 }
 
 void Settler::Decide(WorkerReply& reply, const Sender& sender, const Dispatcher::InFlightInfo& about, Batch& batch) {
@@ -212,7 +212,27 @@ Fill Settler::RepliesOf(const Batch& batch) {
   return fill;
 }
 
-void Settler::Process(Batch batch, const std::shared_ptr<ResultSink>& sink) {
+std::map<std::string, Fill, std::less<>> Settler::ForFull(const Batch& batch) const {
+  std::map<std::string, Fill, std::less<>> brought;
+  const auto add = [&](const OutboxEntry& entry) {
+    if (!outbox_.full(entry.connection)) return;
+    Fill& fill = brought[std::string(entry.connection)];
+    ++fill.messages;
+    fill.bytes += entry.message->footprint();
+  };
+  for (const OutboxItem& item : batch.replies) add(item.entry);
+  for (const DeniedReply& reply : batch.denied) add(reply.entry);
+  return brought;
+}
+
+void Settler::Process(SessionId session, Batch batch, const std::shared_ptr<ResultSink>& sink) {
+  if (holds_ == nullptr || !outbox_.any_full()) return Dispose(std::move(batch), sink);
+  const std::map<std::string, Fill, std::less<>> brought = ForFull(batch);
+  Dispose(std::move(batch), sink);
+  for (const auto& [connection, fill] : brought) holds_->Charge(session, connection, fill);
+}
+
+void Settler::Dispose(Batch batch, const std::shared_ptr<ResultSink>& sink) {
   if (!batch.results.empty()) sink->SendResults(std::exchange(batch.results, {}));
   const bool needs_journal = !batch.ended.empty() || std::ranges::any_of(batch.replies, NeedsJournal) ||
                              std::ranges::any_of(batch.denied, &DeniedReply::journaled);
@@ -260,13 +280,12 @@ void Settler::CarryOut(Batch& batch) {
 // ------------------------------------------------------------------------------------------------ held
 
 void Settler::Hold(Batch batch, const absl::Status& why) {
-  const Fill replies = RepliesOf(batch);
   // Before it can be taken again. With a thread they are on their way to the outbox, and have their places there: what
   // waits for the disk and what waits for brokers is bounded together.
   if (has_thread_) {
-    outbox_.Reserve(replies);
+    outbox_.Reserve(batch.replies, batch.denied);
   } else {
-    held_replies_.Add(replies);
+    held_replies_.Add(RepliesOf(batch));
   }
   MutexLock lock(mutex_);
   queued_.fetch_add(1, std::memory_order_acq_rel);

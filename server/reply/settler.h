@@ -5,7 +5,9 @@
 #include <atomic>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -14,6 +16,7 @@
 #include "server/reply/denied_replies.h"
 #include "server/reply/outbox.h"
 #include "server/reply/reply_policy.h"
+#include "server/reply/stream_holds.h"
 #include "server/runtime/fill_level.h"
 #include "server/runtime/live.h"
 #include "server/runtime/mutex.h"
@@ -52,6 +55,9 @@ class Settler final : public SettleHandler, public Tickable {
           MetricsRegistry& metrics, HeldLimits limits, std::function<void(bool)> on_full,
           Writes writes = Writes::kAtOnce);
   ~Settler() override;
+
+  // Set-up: streams that bring much for a connection that is full are told to it. It outlives this.
+  void TellOf(StreamHolds& holds) { holds_ = &holds; }
 
   // What holds for replies from the next frame on, but for keep_denied, which stays. Thread-safe.
   void SetRules(ReplyRules rules) { rules_.Set(std::move(rules)); }
@@ -107,7 +113,10 @@ class Settler final : public SettleHandler, public Tickable {
   static Fill RepliesOf(const Batch& batch);
   static int64_t SettlesOf(const Batch& batch);
   // Journals and carries out, or holds.
-  void Process(Batch batch, const std::shared_ptr<ResultSink>& sink);
+  void Process(SessionId session, Batch batch, const std::shared_ptr<ResultSink>& sink);
+  void Dispose(Batch batch, const std::shared_ptr<ResultSink>& sink);
+  // What a frame brings for connections that are full.
+  std::map<std::string, Fill, std::less<>> ForFull(const Batch& batch) const;
   // One transaction. On an error nothing has changed.
   absl::Status Record(Batch& batch);
   // Publishes and releases what stands in the journal.
@@ -128,6 +137,7 @@ class Settler final : public SettleHandler, public Tickable {
   Live<ReplyRules> rules_;
   const bool keep_denied_;
   DeniedReplies denied_;
+  StreamHolds* holds_ = nullptr;
   Counter& refused_;
   Counter& without_topic_;
   Counter& stale_;

@@ -78,9 +78,11 @@ bool Session::OnRead(std::string_view bytes) {
 
 bool Session::MayRead() {
   SteadyTime read_from{};
+  SessionId session = 0;
   {
     MutexLock lock(mutex_);
     if (state_ >= State::kClosing) return false;
+    session = session_;
     paced_ = read_from_ > context_.clock.Now();
     if (paced_) read_from = read_from_;
     held_ = !paced_;  // Before the gate is asked: it may open at once.
@@ -89,7 +91,7 @@ bool Session::MayRead() {
     context_.wake_by(read_from);
     return false;
   }
-  if (!context_.gate.Pass(weak_from_this())) return false;
+  if (!context_.gate.Pass(session, weak_from_this())) return false;
   MutexLock lock(mutex_);
   held_ = false;
   return state_ < State::kClosing;

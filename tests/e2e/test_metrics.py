@@ -126,8 +126,10 @@ def test_the_configured_bounds_stand_beside_what_they_bound(world):
         world.broker(), {"in": "c"}, replies={"maxOutstandingMessages": 11, "maxOutstandingBytes": "2KiB"},
         deadLetters={"maxMessages": 12, "maxBytes": "3MiB"}, workers={"maxStreams": 13})
 
-    assert gateway.metric("sluice_outbox_limit_messages") == 11
-    assert gateway.metric("sluice_outbox_limit_bytes") == 2048
+    assert gateway.metric("sluice_outbox_connection_limit_messages") == 11
+    assert gateway.metric("sluice_outbox_connection_limit_bytes") == 2048
+    assert gateway.metric("sluice_outbox_limit_messages") == 4 * 11
+    assert gateway.metric("sluice_outbox_limit_bytes") == 4 * 2048
     assert gateway.metric("sluice_dead_letters_limit_messages") == 12
     assert gateway.metric("sluice_dead_letters_limit_bytes") == 3 << 20
     assert gateway.metric("sluice_worker_streams_limit") == 13

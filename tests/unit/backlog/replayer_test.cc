@@ -87,7 +87,7 @@ class ReplayerTest : public testing::Test {
   BoundedJournal journal_;
   CollectingQueue queue_{journal_};
   FakePublisher publisher_;
-  Outbox outbox_{clock_, journal_, metrics_, {}, [](bool) {}};
+  Outbox outbox_{clock_, journal_, metrics_, {}, [](const std::string&, bool) {}};
   bool draining_ = false;
   Replayer replayer_{{.clock = clock_,
                       .restorer = restorer_,

@@ -88,7 +88,7 @@ class DeadLettersTest : public testing::Test {
     journal_ = journal_test::OpenJournal(journal_test::TestOptions(files_));
     metrics_ = std::make_unique<MetricsRegistry>();
     publisher_ = std::make_unique<FakePublisher>();
-    outbox_ = std::make_unique<Outbox>(clock_, *journal_, *metrics_, OutboxLimits{}, [](bool) {});
+    outbox_ = std::make_unique<Outbox>(clock_, *journal_, *metrics_, OutboxLimits{}, [](const std::string&, bool) {});
     publisher_->ListenWith(*outbox_);
     outbox_->AddConnection("plant", *publisher_);
     letters_ = std::make_unique<DeadLetters>(

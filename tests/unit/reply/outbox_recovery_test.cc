@@ -72,18 +72,24 @@ class OutboxRecoveryTest : public ::testing::Test {
   MetricsRegistry metrics_;
   MemoryJournal journal_;
   FakePublisher publisher_;
-  Outbox outbox_{clock_, journal_, metrics_, {.max_messages = 10, .max_bytes = 100'000}, [](bool) {}};
+  Outbox outbox_{
+      clock_, journal_, metrics_, {.max_messages = 10, .max_bytes = 100'000}, [](const std::string&, bool) {}};
   std::vector<RecoveredReply> left_;
   absl::Status readable_;
   int done_ = 0;
+  std::vector<std::string> done_connections_;
   OutboxRecovery Recovery(CrashMarks* marks) {
     return {
         clock_,
         outbox_,
+        {"plant"},
         [this](RecordId after, size_t max_messages, size_t max_bytes) { return Read(after, max_messages, max_bytes); },
         marks,
         metrics_,
-        [this] { ++done_; }};
+        [this](const std::string& connection) {
+          ++done_;
+          done_connections_.push_back(connection);
+        }};
   }
   OutboxRecovery recovery_{Recovery(nullptr)};
 };
@@ -281,6 +287,53 @@ TEST_F(CarefulRecoveryTest, ABrokerThatIsAwayHoldsUpWorkersForTwoSecondsAtMost) 
   }
   EXPECT_LE(clock_.Now() - start, Millis(2'001));
   EXPECT_THAT(publisher_.Payloads(), Numbers(0, 9));
+}
+
+TEST_F(OutboxRecoveryTest, AConnectionThatConfirmsNothingHoldsUpNoOther) {
+  FakePublisher other;
+  other.ListenWith(outbox_);
+  outbox_.AddConnection("other", other);
+  OutboxRecovery recovery{
+      clock_,
+      outbox_,
+      {"other", "plant"},
+      [this](RecordId after, size_t messages, size_t bytes) { return Read(after, messages, bytes); },
+      nullptr,
+      metrics_,
+      [this](const std::string& connection) { done_connections_.push_back(connection); }};
+  const auto tick = [&] {
+    SteadyTime next = clock_.Now();
+    for (int i = 0; i < 1'000 && next <= clock_.Now(); ++i) next = recovery.Tick(clock_.Now());
+    if (next != kNever) PassTo(next);
+  };
+  Left(15);          // 0 … 14
+  Left(3, "other");  // 15 … 17
+  Left(10);          // 18 … 27
+  Left(9, "other");  // 28 … 36
+  tick();
+  EXPECT_EQ(publisher_.open().size(), 10u);
+  EXPECT_THAT(other.Payloads(), ElementsAre("15", "16", "17", "28", "29", "30", "31", "32", "33", "34"));
+  other.ConfirmAll();
+  tick();
+  EXPECT_THAT(other.Payloads(), ElementsAre("35", "36"));
+  EXPECT_THAT(done_connections_, ElementsAre("other"));
+
+  // Of this process: not to be taken for one that was left.
+  Left(2, "other");
+  std::vector<std::string> of_plant = publisher_.Payloads();
+  for (int i = 0; i < 3; ++i) {
+    publisher_.ConfirmAll();
+    tick();
+    for (std::string& payload : publisher_.Payloads()) of_plant.push_back(std::move(payload));
+  }
+  std::vector<std::string> left = Numbers(0, 15);
+  for (std::string& payload : Numbers(18, 28)) left.push_back(std::move(payload));
+  EXPECT_EQ(of_plant, left);
+  EXPECT_EQ(other.Payloads().size(), 2u);
+  EXPECT_THAT(done_connections_, ElementsAre("other", "plant"));
+  EXPECT_TRUE(recovery.done());
+  publisher_.ConfirmAll();
+  other.ConfirmAll();
 }
 
 }  // namespace

@@ -45,7 +45,7 @@ class OutboxTest : public ::testing::Test {
                  journal_,
                  metrics_,
                  {.max_messages = 4, .max_bytes = 10'000, .result_timeout = Millis(5'000)},
-                 [this](bool full) { full_.push_back(full); }};
+                 [this](const std::string& /*connection*/, bool full) { full_.push_back(full); }};
 };
 
 TEST_F(OutboxTest, KeepsARepliesRecordUntilTheBrokerConfirms) {

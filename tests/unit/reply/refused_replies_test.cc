@@ -70,7 +70,7 @@ class RefusedRepliesTest : public ::testing::Test {
                  journal_,
                  metrics_,
                  {.max_messages = 4, .max_bytes = 100'000, .result_timeout = Millis(5'000)},
-                 [this](bool full) { full_.push_back(full); }};
+                 [this](const std::string& /*connection*/, bool full) { full_.push_back(full); }};
   SlowStore store_{journal_};
   DroppedReplies dropped_{clock_, journal_, metrics_};
 };

@@ -130,7 +130,9 @@ class SettlerTest : public ::testing::Test, private DispatcherListener {
   static constexpr size_t kOutbox = 10'000;
   std::vector<bool> outbox_full_;
   Outbox outbox_{
-      clock_, journal_, metrics_, {.max_messages = kOutbox}, [this](bool full) { outbox_full_.push_back(full); }};
+      clock_, journal_, metrics_, {.max_messages = kOutbox}, [this](const std::string& /*connection*/, bool full) {
+        outbox_full_.push_back(full);
+      }};
   std::vector<DeadLetter> dead_letters_;
   Dispatcher dispatcher_{clock_, metrics_, *this, [](SteadyTime) {}, 1};
   // Where replies may not go.

@@ -1,0 +1,143 @@
+"""Nobody slows another: a broker, a worker or a database that is stuck, and what goes on beside it."""
+import contextlib
+import sqlite3
+
+import pytest
+from sluice.v1 import worker_pb2 as pb
+
+BOUND = 20
+
+
+def two_connections(brokers, **sections):
+    """Connections a and b, each with a chain of its name."""
+    return {
+        "connections": {name: {"server": broker.url, "clientId": f"sluice-{name}", "keepAlive": "600s"}
+                        for name, broker in brokers.items()},
+        "routes": [{"id": name, "connection": name, "from": {"path": "in", "qos": 1}, "to": {"path": f"chain:{name}"}}
+                   for name in brokers],
+        "workers": {"listen": "127.0.0.1:0", "insecure": True},
+        "http": {"listen": "127.0.0.1:0"},
+        "log": {"format": "json", "level": "debug"},
+        **sections,
+    }
+
+
+@pytest.fixture
+def scene(world):
+    """A function that starts brokers a and b and a gateway at both."""
+    def start(**sections):
+        world.a, world.b = world.broker(), world.broker()
+        sections.setdefault("replies", {"maxOutstandingMessages": BOUND})
+        world.g = world.gateway_with(two_connections({"a": world.a, "b": world.b}, **sections))
+        return world
+
+    return start
+
+
+def goes_through(world, worker, count=200):
+    """So many messages of b are answered, a few at a time: they do not fill the outbox of b themselves."""
+    publisher, replies = world.client(world.b), world.subscriber(world.b, "out")
+    for first in range(0, count, 10):
+        payloads = {b"%d" % i for i in range(first, first + 10)}
+        publisher.publish_all([("in", payload) for payload in payloads])
+        worker.answer(*worker.expect_deliveries(10), topic="out")
+        replies.expect_payloads(payloads)
+
+
+def fill_a(world, worker):
+    """The outbox of a full, its broker frozen, and messages of its chain that wait. Returns those that a worker has."""
+    world.client(world.a).publish_all([("in", b"%d" % i) for i in range(3 * BOUND)])
+    deliveries = worker.expect_deliveries(2 * BOUND)
+    world.g.wait_metric("sluice_queue_messages", lambda count: count == BOUND, chain="a")
+    world.a.freeze()
+    worker.answer(*deliveries[:BOUND], topic="out")
+    world.g.wait_metric("sluice_outbox_connection_full", lambda full: full == 1, connection="a")
+    return deliveries
+
+
+def test_a_frozen_broker_with_a_full_outbox_slows_no_other(scene):
+    world = scene()
+    # One stream for both chains: it is read on, and gets no more of a.
+    worker = world.raw_worker(world.g)
+    worker.hello("a", "b", messages=2 * BOUND)
+    mine = world.subscriber(world.a, "out")
+    held = fill_a(world, worker)
+
+    goes_through(world, worker)
+    assert world.g.metric("sluice_outbox_connection_full", connection="a") == 1
+    assert world.g.metric("sluice_queue_messages", chain="a") == BOUND
+    # What it still had of a is taken.
+    worker.answer(*held[BOUND:BOUND + 4], topic="out")
+    world.g.wait_metric("sluice_outbox_connection_messages", lambda count: count == BOUND + 4, connection="a")
+    goes_through(world, worker, 20)
+
+    world.a.thaw()
+    worker.answer(*held[BOUND + 4:], topic="out")
+    worker.answer(*worker.expect_deliveries(BOUND), topic="out")
+    mine.expect_payloads({b"%d" % i for i in range(3 * BOUND)})
+
+
+def test_of_two_streams_only_the_one_that_floods_a_full_connection_is_not_read(scene):
+    world = scene()
+    flooding, other = world.raw_worker(world.g), world.raw_worker(world.g)
+    flooding.hello("a", messages=2 * BOUND)
+    other.hello("b")
+    held = fill_a(world, flooding)
+    for _ in range(10 * BOUND):
+        flooding.reply(held[-1], topic="out", qos=1, payload=b"more")
+    # A quarter of the bound is taken while it is full; then the stream waits.
+    world.g.wait_metric("sluice_outbox_connection_messages", lambda count: count == BOUND * 5 // 4, connection="a")
+
+    goes_through(world, other)
+    assert world.g.metric("sluice_outbox_connection_messages", connection="a") == BOUND * 5 // 4
+
+    world.a.thaw()
+    # 20 answers, 200 more replies.
+    world.g.wait_metric("sluice_replies_total", lambda count: count == BOUND + 10 * BOUND + 200, outcome="ok", seconds=60)
+
+
+def test_a_start_with_replies_for_a_broker_that_is_away_holds_up_no_other(scene):
+    world = scene()
+    worker = world.raw_worker(world.g)
+    worker.hello("a", "b", messages=2 * BOUND)
+    held = fill_a(world, worker)
+    worker.answer(*held[BOUND:BOUND + 5], topic="out")
+    world.g.wait_metric("sluice_outbox_connection_messages", lambda count: count == BOUND + 5, connection="a")
+
+    world.g.kill()
+    world.g.restart(ready=False)
+    again = world.raw_worker(world.g)
+    again.hello("b")
+    world.answering_worker(world.g, chain="a")
+    goes_through(world, again)
+    # As many of the replies that were left as there is room for; none of a's messages before the last of them.
+    world.g.wait_metric("sluice_outbox_connection_full", lambda full: full == 1, connection="a")
+    assert world.g.metric("sluice_deliveries_total", chain="a") == 0
+
+    world.a.thaw()
+    for metric in ("sluice_journal_messages", "sluice_outbox_messages"):
+        world.g.wait_metric(metric, lambda count: count == 0, seconds=60)
+    assert world.g.metric("sluice_deliveries_total", chain="a") >= 2 * BOUND - 5
+
+
+def test_a_database_of_dead_letters_that_is_stuck_stops_only_the_chains_that_make_them(scene):
+    world = scene(replies={})
+    worker, good = world.raw_worker(world.g), world.raw_worker(world.g)
+    worker.hello("a", messages=2_000)
+    good.hello("b")
+    path = world.g.config_path.parent / "state" / "dead-letters.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        publisher = world.client(world.a)
+        rejected = 0
+        while rejected < 10_000:
+            publisher.publish_all([("in", b"bad")] * 500)
+            worker.settle(*worker.expect_deliveries(500, seconds=60), outcome=pb.OUTCOME_REJECT)
+            rejected += 500
+        world.g.wait_metric("sluice_dead_letters_waiting", lambda count: count >= 10_000)
+        publisher.publish_all([("in", b"bad")] * 2)
+        worker.settle(*worker.expect_deliveries(1), outcome=pb.OUTCOME_REJECT)
+        goes_through(world, good)
+        database.execute("ROLLBACK")
+    world.g.wait_metric("sluice_dead_letters_waiting", lambda count: count == 0, seconds=60)
+    goes_through(world, good, 20)
