@@ -1,7 +1,7 @@
 // What a gateway is made of: its stages, in the order of a message's path. gateway.cc makes them and joins them,
-// gateway_recovery.cc takes up what an earlier process left, gateway_connections.cc makes and
-// exchanges those to brokers, gateway_reload.cc changes the others, gateway_shutdown.cc ends them, gateway_state.cc says how
-// they are.
+// gateway_recovery.cc takes up what an earlier process left, gateway_connections.cc makes and exchanges connections to
+// brokers, gateway_reload.cc changes the rest while it runs, gateway_shutdown.cc ends them, gateway_state.cc says how they
+// are.
 #pragma once
 
 #include <algorithm>
@@ -243,7 +243,7 @@ class Gateway::Stages final : private RoutedSink,
   ChainDirectory chains_{config_.chain_defaults, config_.max_template_chains};
   RouteTable routes_;
   Live<std::vector<std::shared_ptr<const TargetPattern>>> templates_{{}};
-  Live<Connections> connections_{config_.connections};
+  Live<Connections> connections_{config_.connections};  // Within a change already those that it brings.
   OpenJournal opened_journal_;
   Journal& journal_ = opened_journal_.journal();
   IntakeControl intake_control_;

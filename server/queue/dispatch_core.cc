@@ -107,35 +107,6 @@ void DispatchCore::PublishMetrics(ChainState& chain) {
   chain.metrics.PublishOldest(oldest == nullptr ? nullptr : &oldest->received, chain.on_disk);
 }
 
-Dispatcher::Undone DispatchCore::HoldSlow(SteadyTime since, Millis age, SteadyTime now) {
-  const auto for_each_in_flight = [this](const auto& look) {
-    for (const auto& [id, session] : sessions_.all()) {
-      for (const InFlightTable::Slot& slot : session->in_flight.slots()) {
-        if (slot.id != 0) look(slot, *slot.entry->chain);
-      }
-    }
-  };
-  for_each_in_flight([&](const InFlightTable::Slot& slot, ChainState& chain) {
-    if (now - slot.delivered >= age) chain.on_hold = true;
-  });
-  Dispatcher::Undone undone;
-  for (const std::unique_ptr<ChainState>& chain : chains_) {
-    if (chain == nullptr) continue;
-    if (!Served(*chain)) chain->on_hold = true;
-    if (!chain->on_hold) undone.waiting += chain->queue.messages() - chain->queue.parked();
-  }
-  for_each_in_flight([&](const InFlightTable::Slot& slot, const ChainState& chain) {
-    if (chain.on_hold || slot.delivered < since) ++undone.in_flight;
-  });
-  return undone;
-}
-
-bool DispatchCore::Served(const ChainState& chain) {
-  return std::ranges::any_of(chain.groups, [](const Membership* in) {
-    return std::ranges::any_of(in->group->by_load.nodes(), [](const auto& node) { return !node.item->draining; });
-  });
-}
-
 bool DispatchCore::HasInFlight(SessionId id) const {
   const SessionState* session = sessions_.Find(id);
   return session != nullptr && session->in_flight.size() > 0;

@@ -1,5 +1,6 @@
-// What is not delivered for want of room behind the workers: messages of a connection that takes no replies, and
-// chains whose dead letters have no place.
+// What is not delivered: messages of a connection that takes no replies, chains whose dead letters have no place, and, as
+// the gateway ends, chains that are slow.
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -48,6 +49,35 @@ void DispatchCore::Park(QueueEntry& entry) {
   const bool was_next = chain.queue.Front() == &entry;
   chain.queue.Park(entry);
   if (was_next && chain.reserved != nullptr) MarkDirty(SessionTable::Unreserve(chain)->group);
+}
+
+Dispatcher::Undone DispatchCore::HoldSlow(SteadyTime since, Millis age, SteadyTime now) {
+  const auto for_each_in_flight = [this](const auto& look) {
+    for (const auto& [id, session] : sessions_.all()) {
+      for (const InFlightTable::Slot& slot : session->in_flight.slots()) {
+        if (slot.id != 0) look(slot, *slot.entry->chain);
+      }
+    }
+  };
+  for_each_in_flight([&](const InFlightTable::Slot& slot, ChainState& chain) {
+    if (now - slot.delivered >= age) chain.on_hold = true;
+  });
+  Dispatcher::Undone undone;
+  for (const std::unique_ptr<ChainState>& chain : chains_) {
+    if (chain == nullptr) continue;
+    if (!Served(*chain)) chain->on_hold = true;
+    if (!chain->on_hold) undone.waiting += chain->queue.messages() - chain->queue.parked();
+  }
+  for_each_in_flight([&](const InFlightTable::Slot& slot, const ChainState& chain) {
+    if (chain.on_hold || slot.delivered < since) ++undone.in_flight;
+  });
+  return undone;
+}
+
+bool DispatchCore::Served(const ChainState& chain) {
+  return std::ranges::any_of(chain.groups, [](const Membership* in) {
+    return std::ranges::any_of(in->group->by_load.nodes(), [](const auto& node) { return !node.item->draining; });
+  });
 }
 
 }  // namespace sluice

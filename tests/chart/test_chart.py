@@ -122,7 +122,7 @@ def test_gateways_that_watch_are_rolled_only_for_what_cannot_change_in_place():
         return checksum("reload=watch", *settings)
 
     before = watched()
-    for setting in ("config.chains.c.lease=1m", "config.chainDefaults.maxAttempts=9", "config.deadLetters.maxMessages=7",
+    for setting in ("config.connections.plant.keepAlive=20s", "config.chains.c.lease=1m", "config.chainDefaults.maxAttempts=9", "config.deadLetters.maxMessages=7",
                     "config.pressure.high=80", "config.shutdown.drain=50s", "config.log.level=debug", "config.replies.allow={out/#}",
                     "replicaCount=1"):
         assert watched(setting) == before, setting

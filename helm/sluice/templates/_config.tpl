@@ -92,7 +92,7 @@ What tells one configuration from another. The gateway asks only whether there a
 {{- $config := include "sluice.config" (dict "root" . "replicas" $replicas) -}}
 {{- if eq .Values.reload "watch" -}}
 {{- /* What the gateways take while they run rolls nothing (docs/operations.md, Changing the configuration). */ -}}
-{{- $rest := omit (fromYaml $config) "routes" "chains" "chainDefaults" "deadLetters" "pressure" "shutdown" -}}
+{{- $rest := omit (fromYaml $config) "connections" "routes" "chains" "chainDefaults" "deadLetters" "pressure" "shutdown" -}}
 {{- $replies := omit ($rest.replies | default dict) "allow" "allowLoops" "maxPayloadBytes" "allowControlCharacters" -}}
 {{- $log := omit ($rest.log | default dict) "level" -}}
 {{- merge (dict "replies" $replies "log" $log) (omit $rest "replies" "log") | toYaml | sha256sum -}}

@@ -5,7 +5,7 @@ import yaml
 
 from .mqtt import KEYS
 
-# Of the connection: what makes it anew, and what one like it allows.
+# A connection whose keepalive differs is made anew.
 KEEP_ALIVES = ["2s", "3s", "4s"]
 
 

@@ -51,13 +51,7 @@ class WorkerConnectionsTest extends WorkerFixture {
   @Test
   void drainsAndLeaves() throws Exception {
     CountDownLatch release = new CountDownLatch(1);
-    FakeStream stream =
-        start(
-            options(),
-            (message, context) -> {
-              release.await();
-              return null;
-            });
+    FakeStream stream = start(options(), holding(release));
     long id = stream.deliver("in", "x");
     stream.expectBegan();
     worker.drain();

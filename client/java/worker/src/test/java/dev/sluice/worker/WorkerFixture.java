@@ -6,6 +6,7 @@ import dev.sluice.worker.testing.FakeStream;
 import java.time.Duration;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -41,6 +42,14 @@ abstract class WorkerFixture {
     worker = new Worker(options.build(), handler);
     ended = worker.start();
     return gateway.expectStream();
+  }
+
+  /** Holds what it gets until {@code release}, and then sends no reply. */
+  static Handler holding(CountDownLatch release) {
+    return (message, context) -> {
+      release.await();
+      return null;
+    };
   }
 
   final Event expect(Event.Kind kind) throws InterruptedException {

@@ -147,13 +147,7 @@ class WorkerTest extends WorkerFixture {
   @Test
   void tellsWhatHasBegunAndExtendsIt() throws Exception {
     CountDownLatch release = new CountDownLatch(1);
-    FakeStream stream =
-        start(
-            options(),
-            (message, context) -> {
-              release.await();
-              return null;
-            });
+    FakeStream stream = start(options(), holding(release));
     long id = stream.deliver(Delivery.newBuilder().setLeaseMs(1_000));
     assertEquals(id, stream.expectBegan());
     assertEquals(1_000, stream.expectExtend().getLeaseMs());
