@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/addition/store.h"
 #include "server/config/address.h"
 #include "server/limit_metrics.h"
 #include "server/mqtt/client_ids.h"
@@ -251,8 +252,14 @@ void Gateway::Stages::BuildBacklog() {
 absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const GatewayConfig& config, GatewayParts parts) {
   absl::StatusOr<OpenJournal> journal = OpenJournal::Open(config.journal, parts.journal);
   if (!journal.ok()) return journal.status();
-  auto stages = std::make_unique<Stages>(config, std::move(parts.mqtt), std::move(parts.seams), std::move(parts.origin),
-                                         *std::move(journal));
+  const std::string path =
+      journal->on_disk() != nullptr ? absl::StrCat(config.journal.path, "/additions.db") : ":memory:";
+  absl::StatusOr<std::unique_ptr<AdditionStore>> store = OpenAdditionStore(path);
+  if (!store.ok()) return store.status();
+  GatewayConfig desired = config;
+  if (absl::Status status = TakeUp(*std::move(store), desired, parts.origin); !status.ok()) return status;
+  auto stages = std::make_unique<Stages>(std::move(desired), std::move(parts.mqtt), std::move(parts.seams),
+                                         std::move(parts.origin), *std::move(journal));
   if (absl::Status status = stages->Start(); !status.ok()) return status;
   return std::unique_ptr<Gateway>(new Gateway(std::move(stages)));
 }

@@ -132,10 +132,13 @@ int RunGateway(const std::vector<std::string>& arguments, GatewayParts parts) {
   parts.origin = {.name = command_line.config_file.empty() ? "the command line" : command_line.config_file,
                   .hash = loaded.hash,
                   .shown = loaded.shown,
-                  .load = [command_line](const std::optional<ConfigText>& text) {
-                    return text ? LoadTextFor(command_line, text->text, text->name, Surroundings::Real())
-                                : LoadFor(command_line, Surroundings::Real());
-                  }};
+                  .load =
+                      [command_line](const std::optional<ConfigText>& text, std::span<const Addition> additions) {
+                        return text ? LoadTextFor(command_line, text->text, text->name, Surroundings::Real(), additions)
+                                    : LoadFor(command_line, Surroundings::Real(), additions);
+                      },
+                  .text = loaded.text,
+                  .items = loaded.items};
   return Run(command_line, loaded.config, std::move(parts));
 }
 

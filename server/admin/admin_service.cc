@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/admin/configuration_calls.h"
+#include "server/admin/item_calls.h"
 #include "server/admin/letter_import.h"
 #include "server/admin/letter_proto.h"
 #include "server/identity/explain.h"
@@ -69,6 +70,16 @@ std::string Summary(const v1::EndSessionResponse& response) {
 }
 std::string Summary(const v1::ApplyConfigurationResponse& response) {
   return absl::StrCat("version ", response.running().hash(), ", ", response.changes_size(), " changes");
+}
+
+// As the calls that change something are.
+absl::Status ListItems(ConfigControl* control, const std::string& /*asker*/,
+                       const v1::ListConfigurationItemsRequest& request, v1::ListConfigurationItemsResponse& response) {
+  return ListConfigurationItems(control, request, response);
+}
+absl::Status GetItem(ConfigControl* control, const std::string& /*asker*/,
+                     const v1::GetConfigurationItemRequest& request, v1::GetConfigurationItemResponse& response) {
+  return GetConfigurationItem(control, request, response);
 }
 
 }  // namespace
@@ -284,19 +295,26 @@ absl::Status AdminService::ApplyConfiguration(const v1::ApplyConfigurationReques
   return sluice::ApplyConfiguration(configuration_, request, response);
 }
 
+template <typename Response, typename Function>
+absl::Status AdminService::Guarded(const char* name, AdminRole needed, rpc::SyncCall& call, Response& response,
+                                   Function function) {
+  std::vector<std::string_view> authorization;
+  for (const auto& [key, value] : call.info().metadata) {
+    if (key == "authorization") authorization.push_back(value);
+  }
+  const absl::StatusOr<AdminCaller> caller = guard_.Enter(name, needed, *call.info().peer, authorization);
+  if (!caller.ok()) return caller.status();
+  const absl::Status status = function(*caller);
+  guard_.Note(name, needed, *caller, status, Summary(response));
+  return status;
+}
+
 rpc::Service AdminService::Rpc(rpc::WorkerPool& pool) {
   // Lets the caller in before `function`, and notes how it went.
   const auto guarded = [this](const char* name, AdminRole needed, auto function) {
     return [this, name, needed, function](rpc::SyncCall& call, const auto& request, auto& response) -> absl::Status {
-      std::vector<std::string_view> authorization;
-      for (const auto& [key, value] : call.info().metadata) {
-        if (key == "authorization") authorization.push_back(value);
-      }
-      const absl::StatusOr<AdminCaller> caller = guard_.Enter(name, needed, *call.info().peer, authorization);
-      if (!caller.ok()) return caller.status();
-      const absl::Status status = function(call, request, response);
-      guard_.Note(name, needed, *caller, status, Summary(response));
-      return status;
+      return this->Guarded(name, needed, call, response,
+                           [&](const AdminCaller& /*caller*/) { return function(call, request, response); });
     };
   };
   const auto unary = [&guarded, &pool, this]<typename Request, typename Response>(
@@ -306,6 +324,19 @@ rpc::Service AdminService::Rpc(rpc::WorkerPool& pool) {
       return (this->*function)(request, response);
     };
     return rpc::Method{.name = name, .make = rpc::Unary<Request, Response>(pool, guarded(name, needed, run))};
+  };
+  // Of calls that tell who has made them.
+  const auto signed_by = [&pool, this]<typename Request, typename Response>(
+                             const char* name, AdminRole needed,
+                             absl::Status (*function)(ConfigControl*, const std::string&, const Request&, Response&)) {
+    return rpc::Method{
+        .name = name,
+        .make = rpc::Unary<Request, Response>(
+            pool, [this, name, needed, function](rpc::SyncCall& call, const Request& request, Response& response) {
+              return Guarded(name, needed, call, response, [&](const AdminCaller& caller) {
+                return function(configuration_, caller.who, request, response);
+              });
+            })};
   };
   const auto replay = [this](rpc::SyncCall& call, const v1::ReplayDeadLettersRequest& request,
                              v1::ReplayDeadLettersResponse& response) {
@@ -331,6 +362,10 @@ rpc::Service AdminService::Rpc(rpc::WorkerPool& pool) {
               unary("PlanConfiguration", AdminRole::kOperator, &AdminService::PlanConfiguration),
               unary("ApplyConfiguration", AdminRole::kAdmin, &AdminService::ApplyConfiguration),
               unary("ReconnectConnection", AdminRole::kOperator, &AdminService::ReconnectConnection),
+              signed_by("ListConfigurationItems", AdminRole::kViewer, ListItems),
+              signed_by("GetConfigurationItem", AdminRole::kViewer, GetItem),
+              signed_by("PutConfigurationItems", AdminRole::kOperator, PutConfigurationItems),
+              signed_by("DeleteConfigurationItem", AdminRole::kOperator, DeleteConfigurationItem),
           }};
 }
 

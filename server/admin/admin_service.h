@@ -67,6 +67,9 @@ class AdminService final {
     std::vector<MessageId> ids;
     std::optional<LetterFilter> filter;
   };
+  // Lets the caller in before `function`, and notes how it went.
+  template <typename Response, typename Function>
+  absl::Status Guarded(const char* name, AdminRole needed, rpc::SyncCall& call, Response& response, Function function);
   absl::StatusOr<Selected> Select(const v1::DeadLetterSelection& selection) const;
   absl::StatusOr<uint64_t> Count(const Selected& selected) const;
   // The numbers of those that are there.

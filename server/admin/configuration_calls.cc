@@ -28,14 +28,7 @@ void ToProto(const ConfigProposal& proposal, Response& out) {
   ToProto(proposal.running, *out.mutable_running());
   out.set_kept(proposal.plan.kept);
   for (const std::string& warning : proposal.warnings) out.add_warnings(warning);
-  for (const PlannedChange& change : proposal.plan.changes) {
-    v1::ConfigurationChange& one = *out.add_changes();
-    one.set_kind(NameOf(change.kind));
-    one.set_subject(change.subject);
-    one.set_keys(change.keys);
-    one.set_effect(change.effect);
-    one.set_needs_restart(change.restart);
-  }
+  for (const PlannedChange& change : proposal.plan.changes) ToProto(change, *out.add_changes());
 }
 
 }  // namespace
@@ -44,6 +37,14 @@ void ToProto(const ConfigVersion& version, v1::ConfigurationVersion& out) {
   out.set_hash(version.hash);
   out.set_since_unix_ms(version.unix_ms);
   out.set_source(version.source);
+}
+
+void ToProto(const PlannedChange& change, v1::ConfigurationChange& out) {
+  out.set_kind(NameOf(change.kind));
+  out.set_subject(change.subject);
+  out.set_keys(change.keys);
+  out.set_effect(change.effect);
+  out.set_needs_restart(change.restart);
 }
 
 absl::Status GetConfiguration(const ConfigControl* control, v1::GetConfigurationResponse& response) {

@@ -8,6 +8,7 @@
 namespace sluice {
 
 void ToProto(const ConfigVersion& version, v1::ConfigurationVersion& out);
+void ToProto(const PlannedChange& change, v1::ConfigurationChange& out);
 
 // Each: `control` null: FAILED_PRECONDITION.
 absl::Status GetConfiguration(const ConfigControl* control, v1::GetConfigurationResponse& response);

@@ -90,7 +90,7 @@ void ReadChains(Reading& reading, MapReader& top, Draft& draft) {
     top.Error("chains", "found no map; allowed: a map of names, each with a map of keys");
     return;
   }
-  std::map<std::string, int> lines;
+  std::map<std::string, Position> lines;
   for (const Entry& chain : entry->value.entries) {
     if (!IsChainName(chain.key)) {
       reading.Error(chain.at,
@@ -98,10 +98,10 @@ void ReadChains(Reading& reading, MapReader& top, Draft& draft) {
                                  "; allowed: 1 to 256 bytes without ':', '${', blanks and control characters"));
       continue;
     }
-    auto [first, is_new] = lines.try_emplace(chain.key, chain.at.line);
+    auto [first, is_new] = lines.try_emplace(chain.key, chain.at);
     if (!is_new) {
-      reading.Error(chain.at, text::Concat("chains: ", Quoted(chain.key), " is given twice; the first is in line ",
-                                           first->second));
+      reading.Error(chain.at, text::Concat("chains: ", Quoted(chain.key), " is given twice; the first is ",
+                                           reading.Place(first->second, chain.at)));
       continue;
     }
     auto options = draft.config.chains.try_emplace(chain.key, draft.config.chain_defaults).first;

@@ -253,28 +253,29 @@ Exit ImportFor(const CommandLine& command_line, const Surroundings& surroundings
   return exit;
 }
 
-LoadResult LoadFor(const CommandLine& command_line, const Surroundings& surroundings) {
+LoadResult LoadFor(const CommandLine& command_line, const Surroundings& surroundings,
+                   std::span<const Addition> additions) {
   LoadResult result;
   if (!command_line.config_file.empty()) {
-    result = LoadConfigFile(command_line.config_file, surroundings, command_line.settings);
+    result = LoadConfigFile(command_line.config_file, surroundings, command_line.settings, additions);
   } else {
     std::vector<Setting> settings = command_line.settings;
     settings.push_back({{"connections", kBroker, "clientId"}, DerivedClientId(surroundings.host_name, kBroker)});
-    result = LoadSettings(settings, surroundings);
+    result = LoadSettings(settings, surroundings, additions);
   }
   result.config.journal.salvage = command_line.salvage;
   return result;
 }
 
 LoadResult LoadTextFor(const CommandLine& command_line, std::string_view text, const std::string& name,
-                       const Surroundings& surroundings) {
+                       const Surroundings& surroundings, std::span<const Addition> additions) {
   LoadResult result;
   if (command_line.config_file.empty()) {
     result.errors.push_back(
         {.file = name, .line = 0, .column = 0, .message = "the gateway was started without a file (--config)"});
     return result;
   }
-  result = LoadConfig(text, name, surroundings, command_line.settings);
+  result = LoadConfig(text, name, surroundings, command_line.settings, additions);
   result.config.journal.salvage = command_line.salvage;
   return result;
 }

@@ -38,12 +38,13 @@ CommandLine ParseCommandLine(std::span<const std::string> arguments);
 Exit ImportFor(const CommandLine& command_line, const Surroundings& surroundings);
 
 // The configuration that the command line asks for, from the file and the flags.
-LoadResult LoadFor(const CommandLine& command_line, const Surroundings& surroundings);
+LoadResult LoadFor(const CommandLine& command_line, const Surroundings& surroundings,
+                   std::span<const Addition> additions = {});
 
 // As LoadFor(), with `text`, called `name` in errors, in place of the file's content. A command line without a file has
 // no place for it, which is an error.
 LoadResult LoadTextFor(const CommandLine& command_line, std::string_view text, const std::string& name,
-                       const Surroundings& surroundings);
+                       const Surroundings& surroundings, std::span<const Addition> additions = {});
 
 // Errors, one a line, for standard error: status 1. Without errors, what --check has to say: status 0.
 Exit Report(const CommandLine& command_line, const LoadResult& result);

@@ -221,8 +221,8 @@ void ReadConnections(Reading& reading, MapReader& top, Draft& draft) {
     }
     auto [known, is_new] = draft.connections.try_emplace(connection.key);
     if (!is_new) {
-      reading.Error(connection.at, text::Concat("connections: '", connection.key,
-                                                "' is given twice; the first is in line ", known->second.at.line));
+      reading.Error(connection.at, text::Concat("connections: '", connection.key, "' is given twice; the first is ",
+                                                reading.Place(known->second.at, connection.at)));
       continue;
     }
     known->second.at = connection.at;

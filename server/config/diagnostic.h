@@ -11,6 +11,7 @@ namespace sluice {
 struct Position {
   int line = 0;
   int column = 0;
+  int source = 0;  // 0: the file itself; n: the n-th addition (addition.h).
 
   friend auto operator<=>(const Position&, const Position&) = default;
 };
@@ -20,6 +21,7 @@ struct Diagnostic {
   int line = 0;
   int column = 0;
   std::string message;  // Never holds a secret.
+  int source = 0;       // As Position has it.
 
   // "FILE:LINE:COLUMN: MESSAGE", which editors can follow.
   std::string ToString() const {

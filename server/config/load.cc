@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "server/config/document.h"
+#include "server/config/merge.h"
 #include "server/config/reader.h"
 #include "server/config/sections.h"
 #include "server/config/shown.h"
@@ -47,10 +48,38 @@ void Apply(const Setting& setting, Entry& root) {
   value->literal = true;
 }
 
+const Value* FindSection(const Value& root, std::string_view name) {
+  const auto found = std::ranges::find(root.entries, name, &Entry::key);
+  return found == root.entries.end() ? nullptr : &found->value;
+}
+
+// Of a configuration without errors.
+std::vector<LoadedItem> ItemsOf(const Value& root, const GatewayConfig& config) {
+  std::vector<LoadedItem> items;
+  ShownParts shown(root);
+  const auto add = [&](ItemKind kind, const std::string& id, const Value& value) {
+    items.push_back({.key = {.kind = kind, .id = id}, .source = value.at.source, .shown = shown.Of(value)});
+  };
+  if (const Value* routes = FindSection(root, "routes")) {
+    for (size_t i = 0; i < routes->items.size(); ++i) add(ItemKind::kRoute, config.routes[i].id, routes->items[i]);
+  }
+  for (const auto& [kind, name] :
+       {std::pair(ItemKind::kChain, "chains"), std::pair(ItemKind::kConnection, "connections")}) {
+    const Value* section = FindSection(root, name);
+    if (section == nullptr) continue;
+    for (const Entry& entry : section->entries) add(kind, entry.key, entry.value);
+  }
+  return items;
+}
+
 LoadResult Load(Entry root, const std::string& file, const Surroundings& surroundings,
-                std::span<const Setting> settings) {
+                std::span<const Setting> settings, std::span<const Addition> additions) {
   for (const Setting& setting : settings) Apply(setting, root);
-  Reading reading(file, surroundings);
+  const std::string hash = file.empty() ? ConfigHash(ShownConfig(root.value)) : "";
+  std::vector<std::string> names;
+  for (const Addition& addition : additions) names.push_back(addition.name);
+  Reading reading(file, surroundings, std::move(names));
+  Merge(additions, reading, root);
   Draft draft;
   MapReader top(reading, kTopSection, root, "");
   if (top.valid()) {
@@ -72,7 +101,9 @@ LoadResult Load(Entry root, const std::string& file, const Surroundings& surroun
   LoadResult result;
   result.config = std::move(draft.config);
   result.errors = reading.TakeErrors();
+  result.hash = hash;
   result.shown = ShownConfig(root.value);
+  if (result.ok()) result.items = ItemsOf(root.value, result.config);
   for (const Diagnostic& warning : reading.TakeWarnings()) result.config.warnings.push_back(warning.ToString());
   return result;
 }
@@ -80,7 +111,7 @@ LoadResult Load(Entry root, const std::string& file, const Surroundings& surroun
 }  // namespace
 
 LoadResult LoadConfig(std::string_view text, const std::string& file, const Surroundings& surroundings,
-                      std::span<const Setting> settings) {
+                      std::span<const Setting> settings, std::span<const Addition> additions) {
   std::variant<Value, Diagnostic> document = ParseDocument(text, file);
   if (auto* error = std::get_if<Diagnostic>(&document)) {
     LoadResult result;
@@ -88,21 +119,21 @@ LoadResult LoadConfig(std::string_view text, const std::string& file, const Surr
     return result;
   }
   Entry root{.key = "", .at = {.line = 1, .column = 1}, .value = std::get<Value>(std::move(document))};
-  LoadResult result = Load(std::move(root), file, surroundings, settings);
+  LoadResult result = Load(std::move(root), file, surroundings, settings, additions);
   result.hash = ConfigHash(text);
+  result.text = text;
   return result;
 }
 
-LoadResult LoadSettings(std::span<const Setting> settings, const Surroundings& surroundings) {
-  LoadResult result = Load(Entry{}, "", surroundings, settings);
-  result.hash = ConfigHash(result.shown);
-  return result;
+LoadResult LoadSettings(std::span<const Setting> settings, const Surroundings& surroundings,
+                        std::span<const Addition> additions) {
+  return Load(Entry{}, "", surroundings, settings, additions);
 }
 
-LoadResult LoadConfigFile(const std::string& file, const Surroundings& surroundings,
-                          std::span<const Setting> settings) {
+LoadResult LoadConfigFile(const std::string& file, const Surroundings& surroundings, std::span<const Setting> settings,
+                          std::span<const Addition> additions) {
   absl::StatusOr<std::string> text = surroundings.read_file(file);
-  if (text.ok()) return LoadConfig(*text, file, surroundings, settings);
+  if (text.ok()) return LoadConfig(*text, file, surroundings, settings, additions);
   LoadResult result;
   result.errors.push_back({.file = file,
                            .line = 0,

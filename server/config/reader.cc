@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <iterator>
+#include <tuple>
 #include <utility>
 
 #include "server/certificates/ciphers.h"
@@ -23,7 +24,7 @@ namespace {
 constexpr size_t kMaxShown = 80;
 
 bool Before(const Diagnostic& a, const Diagnostic& b) {
-  return std::pair(a.line, a.column) < std::pair(b.line, b.column);
+  return std::tuple(a.source, a.line, a.column) < std::tuple(b.source, b.line, b.column);
 }
 
 std::string_view KindName(Value::Kind kind) {
@@ -85,8 +86,21 @@ std::vector<Diagnostic> Reading::Take(std::vector<Diagnostic>& own, std::vector<
 }
 
 void Reading::Add(std::vector<Diagnostic>& list, Position at, std::string message) const {
-  Diagnostic diagnostic{.file = file_, .line = at.line, .column = at.column, .message = std::move(message)};
+  Diagnostic diagnostic{.file = NameOf(at.source),
+                        .line = at.line,
+                        .column = at.column,
+                        .message = std::move(message),
+                        .source = at.source};
   list.insert(std::upper_bound(list.begin(), list.end(), diagnostic, Before), std::move(diagnostic));
+}
+
+const std::string& Reading::NameOf(int source) const {
+  return source == 0 ? file_ : additions_[static_cast<size_t>(source) - 1];
+}
+
+std::string Reading::Place(Position at, Position from) const {
+  const std::string line = text::Concat("in line ", at.line);
+  return at.source == from.source ? line : text::Concat(line, " of ", NameOf(at.source));
 }
 
 std::string Quoted(std::string_view text) {

@@ -25,11 +25,15 @@ namespace sluice {
 // What all readers of one document share.
 class Reading {
  public:
-  Reading(std::string file, const Surroundings& surroundings) : file_(std::move(file)), surroundings_(surroundings) {}
+  // `additions`: what errors call the text of each, for Position::source.
+  Reading(std::string file, const Surroundings& surroundings, std::vector<std::string> additions = {})
+      : file_(std::move(file)), additions_(std::move(additions)), surroundings_(surroundings) {}
 
   const Surroundings& surroundings() const { return surroundings_; }
   void Error(Position at, std::string message);
   void Warn(Position at, std::string message);
+  // "in line 7", for an error that stands at `from`; of another text with its name.
+  std::string Place(Position at, Position from) const;
   // Of another file, behind those of this one.
   void AddOthers(std::vector<Diagnostic> errors, std::vector<Diagnostic> warnings);
 
@@ -41,7 +45,10 @@ class Reading {
   static std::vector<Diagnostic> Take(std::vector<Diagnostic>& own, std::vector<Diagnostic>& others);
   void Add(std::vector<Diagnostic>& list, Position at, std::string message) const;
 
+  const std::string& NameOf(int source) const;
+
   const std::string file_;
+  const std::vector<std::string> additions_;
   const Surroundings& surroundings_;
   std::vector<Diagnostic> errors_;
   std::vector<Diagnostic> warnings_;

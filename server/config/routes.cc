@@ -18,6 +18,11 @@ std::vector<std::string_view> Names(const Draft& draft) {
   return names;
 }
 
+// What errors call it: one that was put stands for itself.
+std::string RouteKey(size_t index, Position at) {
+  return at.source == 0 ? text::Concat("routes[", index, "]") : "route";
+}
+
 void ReadConnectionName(MapReader& map, const Draft& draft, RouteConfig& route) {
   std::optional<Text> name = map.ReadText("connection");
   const std::vector<std::string_view> names = Names(draft);
@@ -100,7 +105,7 @@ void ReadTo(Reading& reading, MapReader& map, const Draft& draft, RouteConfig& r
   map.Read("processors", route.to_processors);
 }
 
-void ReadRoute(Reading& reading, const Entry& entry, std::map<std::string, int>& ids, Draft& draft) {
+void ReadRoute(Reading& reading, const Entry& entry, std::map<std::string, Position>& ids, Draft& draft) {
   MapReader map(reading, kRouteSection, entry, entry.key);
   if (!map.valid()) return;
   RouteConfig route;
@@ -117,11 +122,13 @@ void ReadRoute(Reading& reading, const Entry& entry, std::map<std::string, int>&
   map.Read("id", route.id);
   if (route.id.empty()) route.id = route.filter;
   if (!route.id.empty()) {
-    auto [first, is_new] = ids.try_emplace(route.id, entry.at.line);
+    auto [first, is_new] = ids.try_emplace(route.id, entry.at);
     if (!is_new) {
-      map.Error("id", text::Concat("the id ", Quoted(route.id), " is taken by the route in line ", first->second,
-                                   "; allowed: an id of its own",
-                                   map.Find("id") == nullptr ? " (it defaults to the filter)" : ""));
+      const bool beside = entry.at.source != first->second.source;
+      map.Error("id",
+                text::Concat("the id ", Quoted(route.id), " is taken by the route ",
+                             reading.Place(first->second, entry.at), "; allowed: ", beside ? "one of the two, or " : "",
+                             "an id of its own", map.Find("id") == nullptr ? " (it defaults to the filter)" : ""));
     }
   }
   auto options = draft.config.connections.find(route.connection);
@@ -144,8 +151,9 @@ void CheckFiltersOfRoutes(Reading& reading, const Draft& draft) {
     if (route.filter.empty() || route.connection.empty() || route.target.empty()) continue;
     std::vector<size_t>& others = by_filter[{route.connection, route.filter}];
     for (size_t other : others) {
-      const std::string both = text::Concat("routes[", i, "]: takes in ", Quoted(route.filter),
-                                            " as the route in line ", draft.route_at[other].line, " does, ");
+      const Position at = draft.route_at[i];
+      const std::string both = text::Concat(RouteKey(i, at), ": takes in ", Quoted(route.filter), " as the route ",
+                                            reading.Place(draft.route_at[other], at), " does, ");
       if (draft.config.routes[other].target == route.target) {
         reading.Error(draft.route_at[i],
                       text::Concat(both,
@@ -180,10 +188,10 @@ void ReadRoutes(Reading& reading, MapReader& top, Draft& draft) {
     top.Error("routes", "found no list of routes; allowed: a list of maps, each beginning with '- '");
     return;
   }
-  std::map<std::string, int> ids;
+  std::map<std::string, Position> ids;
   for (size_t i = 0; i < entry->value.items.size(); ++i) {
     const Value& item = entry->value.items[i];
-    ReadRoute(reading, Entry{.key = text::Concat("routes[", i, "]"), .at = item.at, .value = item}, ids, draft);
+    ReadRoute(reading, Entry{.key = RouteKey(i, item.at), .at = item.at, .value = item}, ids, draft);
   }
   CheckFiltersOfRoutes(reading, draft);
   WarnOfDeadLetterLoops(reading, draft);

@@ -53,8 +53,9 @@ constexpr Key kPermissionKeys[] = {
     {"chains", kChainPatterns, "", "a list of names of chains, with `*` for any characters", "What they may serve."},
     {"replies", kMap, "", "", "Where replies to messages of these chains may go. None: nowhere."},
     {"role", kChoice, "", "viewer|operator|admin",
-     "As an administrator (`admin.auth`). viewer: looks. operator: also replays and imports dead letters, and makes "
-     "connections anew. admin: also purges them, ends sessions and changes the configuration. None: none."},
+     "As an administrator (`admin.auth`). viewer: looks. operator: also replays and imports dead letters, makes "
+     "connections anew, and puts routes and chains. admin: also purges them, ends sessions and changes the "
+     "configuration. None: none."},
     {"window", kMap, "", "", "Bounds on what one of their streams has in flight."},
     {"streams", kNumber, "", "1..100000", "How many streams one of them may have at once."},
     {"rate", kMap, "", "",

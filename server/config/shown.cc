@@ -37,8 +37,12 @@ bool IsPlain(std::string_view text) {
                              [&](char c) { return text::IsAlnum(c) || kBesides.find(c) != std::string_view::npos; });
 }
 
-class Writer {
+}  // namespace
+
+class ShownParts::Writer {
  public:
+  // Hides nothing.
+  Writer() = default;
   explicit Writer(const Value& document) { FindSecrets(document, false); }
 
   void Write(const Value& value, size_t indent) {
@@ -58,7 +62,7 @@ class Writer {
         break;
     }
   }
-  std::string Take() { return std::move(out_); }
+  std::string Take() { return std::exchange(out_, {}); }
 
  private:
   void FindSecrets(const Value& value, bool secret) {
@@ -115,11 +119,19 @@ class Writer {
   std::string out_;
 };
 
-}  // namespace
+ShownParts::ShownParts(const Value& document) : writer_(std::make_unique<Writer>(document)) {}
+ShownParts::~ShownParts() = default;
 
-std::string ShownConfig(const Value& document) {
-  Writer writer(document);
-  writer.Write(document, 0);
+std::string ShownParts::Of(const Value& part) {
+  writer_->Write(part, 0);
+  return writer_->Take();
+}
+
+std::string ShownConfig(const Value& document) { return ShownParts(document).Of(document); }
+
+std::string YamlOf(const Value& value) {
+  ShownParts::Writer writer;
+  writer.Write(value, 0);
   return writer.Take();
 }
 

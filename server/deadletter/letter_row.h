@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "server/deadletter/letter.h"
-#include "server/deadletter/sqlite.h"
 #include "server/deadletter/store.h"
+#include "server/sqlite/sqlite.h"
 
 namespace sluice {
 

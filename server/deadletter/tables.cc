@@ -49,15 +49,6 @@ bool IsUnroutable(const StoredLetter& letter) {
   return letter.kind == StoredLetter::Kind::kMessage && letter.chain.empty();
 }
 
-void TopicMatches(sqlite3_context* context, int /*count*/, sqlite3_value** values) {
-  auto text = [&](int i) {
-    const auto* bytes = reinterpret_cast<const char*>(sqlite3_value_text(values[i]));
-    return std::string_view(bytes == nullptr ? "" : bytes, static_cast<size_t>(sqlite3_value_bytes(values[i])));
-  };
-  const std::string_view filter = text(0);
-  sqlite3_result_int(context, FilterMatches(filter, text(1)) ? 1 : 0);
-}
-
 // What stands behind WHERE, and its parameters.
 class Where {
  public:
@@ -113,34 +104,15 @@ absl::StatusOr<std::unique_ptr<LetterTables>> LetterTables::Open(const std::stri
   return tables;
 }
 
-absl::Status LetterTables::CheckVersion() {
-  const absl::StatusOr<int64_t> version = database_.QueryInt("PRAGMA user_version");
-  if (!version.ok()) return version.status();
-  const absl::StatusOr<int64_t> application = database_.QueryInt("PRAGMA application_id");
-  if (!application.ok()) return application.status();
-  const absl::StatusOr<int64_t> tables = database_.QueryInt("SELECT count(*) FROM sqlite_schema");
-  if (!tables.ok()) return tables.status();
-  if (*tables != 0 && *application != kApplicationId) {
-    return absl::DataLossError("it is another program's database");
-  }
-  if (*version > kSchemaVersion) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("it was written by a newer version of Sluice (schema ", *version, "; this one knows ",
-                     kSchemaVersion, "): run that version, or move the file away, and a new one is made"));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status LetterTables::SetUp() {
-  if (absl::Status status = CheckVersion(); !status.ok()) return status;
+  const absl::StatusOr<int64_t> version = database_.SchemaVersion(kApplicationId, kSchemaVersion);
+  if (!version.ok()) return version.status();
   // FULL: the journal lets go of what a transaction has taken over.
   absl::Status status = database_.Execute(
       absl::StrCat("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
                    "PRAGMA journal_size_limit = ",
                    kMaxWalBytes));
   if (!status.ok()) return status;
-  const absl::StatusOr<int64_t> version = database_.QueryInt("PRAGMA user_version");
-  if (!version.ok()) return version.status();
   if (*version == 0) {
     sqlite::Transaction transaction(database_);
     if (status = transaction.Begin(); !status.ok()) return status;
@@ -149,8 +121,7 @@ absl::Status LetterTables::SetUp() {
     if (status.ok()) status = transaction.Commit();
     if (!status.ok()) return status;
   }
-  sqlite3_create_function_v2(database_.handle(), "topic_matches", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, nullptr,
-                             TopicMatches, nullptr, nullptr, nullptr);
+  if (status = database_.DefinePredicate("topic_matches", FilterMatches); !status.ok()) return status;
   if (status = database_.Execute(kUnroutableIndex); !status.ok()) return status;
   absl::StatusOr<Statement> sums = database_.Prepare(
       "SELECT count(*), coalesce(sum(bytes), 0), count(*) FILTER (WHERE kind = 1 AND chain = ''), "

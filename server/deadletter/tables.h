@@ -10,8 +10,8 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "server/deadletter/sqlite.h"
 #include "server/deadletter/store.h"
+#include "server/sqlite/sqlite.h"
 
 namespace sluice {
 
@@ -53,7 +53,6 @@ class LetterTables {
   explicit LetterTables(sqlite::Database database) : database_(std::move(database)) {}
 
   absl::Status SetUp();
-  absl::Status CheckVersion();
   // Of a DELETE that returns kReturning.
   absl::StatusOr<uint64_t> RunDelete(sqlite::Statement& statement);
 

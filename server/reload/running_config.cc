@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "server/reload/lines.h"
 #include "server/runtime/text.h"
 #include "server/telemetry/log.h"
 
@@ -9,15 +10,6 @@ namespace sluice {
 namespace {
 
 constexpr int64_t kMillisPerSecond = 1'000;
-
-std::string Lines(const std::vector<Diagnostic>& errors) {
-  std::string lines;
-  for (const Diagnostic& error : errors) {
-    if (!lines.empty()) lines += '\n';
-    lines += error.ToString();
-  }
-  return lines;
-}
 
 }  // namespace
 
@@ -34,9 +26,14 @@ RunningConfig::RunningConfig(GatewayConfig config, ConfigOrigin origin, Carry ca
       hash_(metrics.GetGauge("sluice_config_hash",
                              "Version of the configuration that runs: the first 48 bits of the SHA-256 of its file, as "
                              "a number. The same where replicas run with the same.")),
+      last_version_(origin_.last_version),
+      store_(origin_.store),
       config_(std::make_shared<const GatewayConfig>(std::move(config))),
       version_{.hash = origin_.hash, .unix_ms = clock.UnixMillis(), .source = text::Concat(origin_.name, " (start)")},
-      shown_(origin_.shown) {
+      shown_(origin_.shown),
+      items_(origin_.items),
+      additions_(origin_.additions) {
+  if (!origin_.text.empty()) base_ = ConfigText{.text = origin_.text, .name = origin_.name};
   success_.Set(1);
   success_time_.Set(version_.unix_ms / kMillisPerSecond);
   hash_.Set(ConfigHashNumber(version_.hash));
@@ -77,8 +74,11 @@ absl::StatusOr<RunningConfig::Loaded> RunningConfig::Load(const std::optional<Co
   if (!origin_.load) {
     return absl::FailedPreconditionError("the gateway was started without a configuration file (--config FILE)");
   }
-  Loaded loaded{.result = origin_.load(text), .proposal = {}};
-  if (!loaded.result.ok()) return absl::InvalidArgumentError(Lines(loaded.result.errors));
+  const HeldAdditions held = additions();
+  // What runs has to go on running; what was set aside may come back.
+  Desired desired = LoadDesired(origin_.load, text, WithoutTrouble(held), Active(held));
+  Loaded loaded{.result = std::move(desired.loaded), .additions = std::move(desired.additions), .proposal = {}};
+  if (!loaded.result.ok()) return absl::InvalidArgumentError(reload::Lines(loaded.result.errors));
   loaded.proposal.hash = loaded.result.hash;
   loaded.proposal.warnings = loaded.result.config.warnings;
   loaded.proposal.running = version();
@@ -115,10 +115,10 @@ absl::StatusOr<ConfigProposal> RunningConfig::Change(const std::optional<ConfigT
   if (absl::Status status = carry_(loaded->result.config, proposal.plan); !status.ok()) return status;
 
   proposal.running = {.hash = proposal.hash, .unix_ms = clock_.UnixMillis(), .source = source};
+  base_ = ConfigText{.text = std::move(loaded->result.text), .name = text ? text->name : origin_.name};
   MutexLock lock(mutex_);
-  config_ = std::make_shared<const GatewayConfig>(std::move(loaded->result.config));
+  Publish(std::move(loaded->result), std::move(loaded->additions));
   version_ = proposal.running;
-  shown_ = std::move(loaded->result.shown);
   for (const std::string& warning : proposal.warnings) log::Warning(warning);
   for (const PlannedChange& change : proposal.plan.changes) {
     log::Info("configuration changes", {{"what", change.subject}, {"keys", change.keys}, {"effect", change.effect}});

@@ -107,6 +107,22 @@ class GrpcAdminClient final : public AdminClient {
       const v1::ApplyConfigurationRequest& request) override {
     return Call<v1::ApplyConfigurationResponse>(&v1::AdminService::Stub::ApplyConfiguration, request, std::nullopt);
   }
+  absl::StatusOr<v1::ListConfigurationItemsResponse> ListItems(
+      const v1::ListConfigurationItemsRequest& request) override {
+    return Call<v1::ListConfigurationItemsResponse>(&v1::AdminService::Stub::ListConfigurationItems, request, kTimeout);
+  }
+  absl::StatusOr<v1::GetConfigurationItemResponse> GetItem(const v1::GetConfigurationItemRequest& request) override {
+    return Call<v1::GetConfigurationItemResponse>(&v1::AdminService::Stub::GetConfigurationItem, request, kTimeout);
+  }
+  absl::StatusOr<v1::PutConfigurationItemsResponse> PutItems(const v1::PutConfigurationItemsRequest& request) override {
+    return Call<v1::PutConfigurationItemsResponse>(&v1::AdminService::Stub::PutConfigurationItems, request,
+                                                   std::nullopt);
+  }
+  absl::StatusOr<v1::DeleteConfigurationItemResponse> DeleteItem(
+      const v1::DeleteConfigurationItemRequest& request) override {
+    return Call<v1::DeleteConfigurationItemResponse>(&v1::AdminService::Stub::DeleteConfigurationItem, request,
+                                                     std::nullopt);
+  }
 
  private:
   // The gateway takes messages of up to 4 MiB.

@@ -32,6 +32,13 @@ class AdminClient {
       const v1::ReconnectConnectionRequest& request) = 0;
   virtual absl::StatusOr<v1::ApplyConfigurationResponse> ApplyConfiguration(
       const v1::ApplyConfigurationRequest& request) = 0;
+  virtual absl::StatusOr<v1::ListConfigurationItemsResponse> ListItems(
+      const v1::ListConfigurationItemsRequest& request) = 0;
+  virtual absl::StatusOr<v1::GetConfigurationItemResponse> GetItem(const v1::GetConfigurationItemRequest& request) = 0;
+  virtual absl::StatusOr<v1::PutConfigurationItemsResponse> PutItems(
+      const v1::PutConfigurationItemsRequest& request) = 0;
+  virtual absl::StatusOr<v1::DeleteConfigurationItemResponse> DeleteItem(
+      const v1::DeleteConfigurationItemRequest& request) = 0;
 };
 
 // INVALID_ARGUMENT: a file cannot be read. Does not connect yet.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "client/cpp/ctl/filter_flags.h"
+#include "client/cpp/ctl/item_flags.h"
 #include "client/cpp/ctl/text.h"
 #include "server/config/address.h"
 #include "server/config/nearest.h"
@@ -20,6 +21,7 @@ constexpr char kAbout[] =
     "sluicectl: asks a Sluice gateway how it stands, changes its configuration, and sees to its dead letters.\n\n"
     "  sluicectl status\n"
     "  sluicectl config diff gateway.yaml                (what it would change; config apply does it)\n"
+    "  sluicectl routes put route.yaml                   (and list, show, delete; also of chains)\n"
     "  sluicectl dlq list --chain temperature --newer-than 24h\n"
     "  sluicectl dlq replay --chain temperature --reason 'lease expired'\n"
     "  sluicectl dlq export letters.jsonl                (a backup; dlq import puts it back)\n"
@@ -118,6 +120,7 @@ class Parser {
     reconnect_ = Command(*connection, "reconnect",
                          "make one anew at once, with the passwords, certificates and keys that its files have now");
     reconnect_->add_option("name", flags_.connection, "as in the configuration")->required()->type_name("NAME");
+    items_.AddTo(app_);
   }
 
   void AddConfig() {
@@ -163,6 +166,7 @@ class Parser {
   }
 
   decltype(CommandLine::command) command() const {
+    if (const std::optional<ItemsCommand> items = items_.command()) return *items;
     if (*status_) return StatusCommand{.all = flags_.all};
     if (*list_) return ListCommand{.filter = flags_.filter.ToProto(), .limit = flags_.limit};
     if (*show_) return ShowCommand{.id = flags_.ids.front(), .full = flags_.full};
@@ -310,6 +314,7 @@ class Parser {
 
   Flags& flags_;
   CLI::App app_{kAbout};
+  ItemFlags items_;
   CLI::App* status_ = nullptr;
   CLI::App* list_ = nullptr;
   CLI::App* show_ = nullptr;

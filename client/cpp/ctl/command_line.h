@@ -74,13 +74,24 @@ struct ConfigCommand {
   std::string expected_hash;  // Empty: whichever version runs.
 };
 
+// Routes, chains or connections.
+struct ItemsCommand {
+  enum class Verb : uint8_t { kList, kShow, kPut, kDelete };
+  v1::ConfigurationItemKind kind = v1::CONFIGURATION_ITEM_KIND_ROUTE;
+  Verb verb = Verb::kList;
+  std::string id;    // Of show and delete.
+  std::string path;  // Of put.
+  bool dry_run = false;
+  std::optional<uint64_t> expected_version;  // Nothing: whichever.
+};
+
 struct CommandLine {
   // Set after --help, --version and mistakes: what has been said is all there is to do.
   std::optional<int> exit;
   Target target;
   bool json = false;
   std::variant<StatusCommand, ListCommand, ShowCommand, ActCommand, ExportCommand, ImportCommand, EndSessionCommand,
-               ReconnectCommand, JournalCommand, PermissionsCommand, ConfigCommand>
+               ReconnectCommand, JournalCommand, PermissionsCommand, ConfigCommand, ItemsCommand>
       command;
 };
 

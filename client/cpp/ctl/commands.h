@@ -38,6 +38,8 @@ int RunEndSession(AdminClient& client, const EndSessionCommand& command, bool js
 int RunPermissions(AdminClient* client, const PermissionsCommand& command, bool json, const Console& console);
 // The file is read here; "-" is standard input.
 int RunConfig(AdminClient& client, const ConfigCommand& command, bool json, const Console& console);
+// The file is read here; "-" is standard input.
+int RunItems(AdminClient& client, const ItemsCommand& command, bool json, const Console& console);
 int RunJournal(const JournalCommand& command, bool json, const Console& console);
 
 // All of it. `arguments` without the program's name.

@@ -1,7 +1,6 @@
-#include <fstream>
-#include <iterator>
 #include <string>
 
+#include "client/cpp/ctl/changes.h"
 #include "client/cpp/ctl/commands.h"
 #include "client/cpp/ctl/json.h"
 #include "client/cpp/ctl/text.h"
@@ -14,47 +13,10 @@ std::string Describe(const v1::ConfigurationVersion& version) {
          Printable(version.source());
 }
 
-// A line each: "~ route 'temp' (to.path): for messages that come from then on".
 template <typename Response>
 std::string Changes(const Response& response) {
-  std::string text;
-  for (const v1::ConfigurationChange& change : response.changes()) {
-    const std::string& kind = change.kind();
-    text += kind == "added" ? "+ " : kind == "removed" ? "- " : "~ ";
-    text += Printable(change.subject());
-    if (!change.keys().empty()) text += " (" + Printable(change.keys()) + ")";
-    text += (change.needs_restart() ? ": NEEDS A RESTART: " : ": ") + Printable(change.effect()) + "\n";
-  }
-  return text + (response.changes_size() == 0 ? "nothing differs; kept: " : "kept: ") + Printable(response.kept()) +
-         "\n";
-}
-
-template <typename Response>
-void Warn(const Response& response, const Console& console) {
-  for (const std::string& warning : response.warnings()) console.err << Printable(warning) << " (warning)\n";
-}
-
-absl::Status ReadFile(const std::string& path, const Console& console, v1::ConfigurationFile& out) {
-  if (path == "-") {
-    out.set_name("standard input");
-    out.set_yaml(std::string(std::istreambuf_iterator<char>(console.in), {}));
-    return absl::OkStatus();
-  }
-  std::ifstream file(path, std::ios::binary);
-  out.set_name(path);
-  out.set_yaml(std::string(std::istreambuf_iterator<char>(file), {}));
-  return file ? absl::OkStatus() : absl::InvalidArgumentError("cannot read '" + path + "'");
-}
-
-// Of several lines, each as it is.
-int FailWithLines(const absl::Status& status, const Console& console) {
-  std::string_view rest(status.message().data(), status.message().size());
-  while (!rest.empty()) {
-    const size_t end = rest.find('\n');
-    console.err << "sluicectl: " << Printable(rest.substr(0, end)) << "\n";
-    rest = end == std::string_view::npos ? "" : rest.substr(end + 1);
-  }
-  return kFailure;
+  return ChangesOf(response) + (response.changes_size() == 0 ? "nothing differs; kept: " : "kept: ") +
+         Printable(response.kept()) + "\n";
 }
 
 int Show(AdminClient& client, bool json, const Console& console) {
@@ -70,7 +32,7 @@ int Show(AdminClient& client, bool json, const Console& console) {
 
 int Diff(AdminClient& client, const ConfigCommand& command, bool json, const Console& console) {
   v1::PlanConfigurationRequest request;
-  if (absl::Status status = ReadFile(command.path, console, *request.mutable_file()); !status.ok()) {
+  if (absl::Status status = ReadInto(command.path, console, *request.mutable_file()); !status.ok()) {
     return Fail(status, console);
   }
   const absl::StatusOr<v1::PlanConfigurationResponse> response = client.PlanConfiguration(request);
@@ -80,7 +42,7 @@ int Diff(AdminClient& client, const ConfigCommand& command, bool json, const Con
   if (json) {
     console.out << ToJson(*response, false);
   } else {
-    Warn(*response, console);
+    SayWarnings(*response, console);
     console.out << "runs: " << Describe(response->running()) << "\nthis: " << Printable(response->hash()) << "\n"
                 << Changes(*response);
   }
@@ -91,7 +53,7 @@ int Apply(AdminClient& client, const ConfigCommand& command, bool json, const Co
   v1::ApplyConfigurationRequest request;
   request.set_expected_hash(command.expected_hash);
   if (!command.path.empty()) {
-    if (absl::Status status = ReadFile(command.path, console, *request.mutable_file()); !status.ok()) {
+    if (absl::Status status = ReadInto(command.path, console, *request.mutable_file()); !status.ok()) {
       return Fail(status, console);
     }
   }
@@ -105,7 +67,7 @@ int Apply(AdminClient& client, const ConfigCommand& command, bool json, const Co
     console.out << ToJson(*response, false);
     return kOk;
   }
-  Warn(*response, console);
+  SayWarnings(*response, console);
   console.out << Changes(*response) << "runs: " << Describe(response->running()) << "\n";
   if (request.has_file()) {
     console.err << "The gateway's own file says what it said before: the next start reads that.\n";

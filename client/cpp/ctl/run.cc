@@ -63,6 +63,8 @@ int Run(std::span<const std::string> arguments, const Console& console) {
   if (const auto* config = std::get_if<ConfigCommand>(&line.command)) {
     return RunConfig(**client, *config, line.json, console);
   }
+  if (const auto* items = std::get_if<ItemsCommand>(&line.command))
+    return RunItems(**client, *items, line.json, console);
   if (permissions != nullptr) return RunPermissions(client->get(), *permissions, line.json, console);
   return RunStatus(**client, line.json, console);
 }

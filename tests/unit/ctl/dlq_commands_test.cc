@@ -89,6 +89,22 @@ class FakeAdminClient final : public AdminClient {
       const v1::ApplyConfigurationRequest& /*request*/) override {
     return absl::UnimplementedError("not asked here");
   }
+  absl::StatusOr<v1::ListConfigurationItemsResponse> ListItems(
+      const v1::ListConfigurationItemsRequest& /*request*/) override {
+    return absl::UnimplementedError("not asked here");
+  }
+  absl::StatusOr<v1::GetConfigurationItemResponse> GetItem(
+      const v1::GetConfigurationItemRequest& /*request*/) override {
+    return absl::UnimplementedError("not asked here");
+  }
+  absl::StatusOr<v1::PutConfigurationItemsResponse> PutItems(
+      const v1::PutConfigurationItemsRequest& /*request*/) override {
+    return absl::UnimplementedError("not asked here");
+  }
+  absl::StatusOr<v1::DeleteConfigurationItemResponse> DeleteItem(
+      const v1::DeleteConfigurationItemRequest& /*request*/) override {
+    return absl::UnimplementedError("not asked here");
+  }
 
   uint64_t letters = 3;
   std::vector<std::string> imported;

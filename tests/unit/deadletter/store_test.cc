@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "server/deadletter/sqlite.h"
+#include "server/sqlite/sqlite.h"
 #include "tests/support/manual_clock.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/deadletter/letters.h"

@@ -40,7 +40,7 @@ class RunningConfigTest : public testing::Test {
                           .hash = "00000000000a",
                           .shown = "first",
                           .load =
-                              [this](const std::optional<ConfigText>& text) {
+                              [this](const std::optional<ConfigText>& text, std::span<const Addition> /*additions*/) {
                                 if (text) Write(text->text, "00000000000c");
                                 return file_;
                               }},

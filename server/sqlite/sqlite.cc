@@ -1,4 +1,4 @@
-#include "server/deadletter/sqlite.h"
+#include "server/sqlite/sqlite.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -130,6 +130,39 @@ absl::StatusOr<int64_t> Database::QueryInt(std::string_view sql) const {
   const absl::StatusOr<bool> row = statement->Step();
   if (!row.ok()) return row.status();
   return *row ? statement->Int(0) : 0;
+}
+
+absl::StatusOr<int64_t> Database::SchemaVersion(int64_t application_id, int64_t newest) const {
+  const absl::StatusOr<int64_t> version = QueryInt("PRAGMA user_version");
+  if (!version.ok()) return version.status();
+  const absl::StatusOr<int64_t> application = QueryInt("PRAGMA application_id");
+  if (!application.ok()) return application.status();
+  const absl::StatusOr<int64_t> tables = QueryInt("SELECT count(*) FROM sqlite_schema");
+  if (!tables.ok()) return tables.status();
+  if (*tables != 0 && *application != application_id) {
+    return absl::DataLossError("it is another program's database");
+  }
+  if (*version > newest) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("it was written by a newer version of Sluice (schema ", *version, "; this one knows ", newest,
+                     "): run that version, or move the file away, and a new one is made"));
+  }
+  return *version;
+}
+
+absl::Status Database::DefinePredicate(const char* name, Predicate predicate) const {
+  const auto call = [](sqlite3_context* context, int /*count*/, sqlite3_value** values) {
+    const auto text = [&](int i) {
+      const auto* bytes = reinterpret_cast<const char*>(sqlite3_value_text(values[i]));
+      return std::string_view(bytes == nullptr ? "" : bytes, static_cast<size_t>(sqlite3_value_bytes(values[i])));
+    };
+    const auto function = reinterpret_cast<Predicate>(sqlite3_user_data(context));
+    const std::string_view first = text(0);
+    sqlite3_result_int(context, function(first, text(1)) ? 1 : 0);
+  };
+  const int defined = sqlite3_create_function_v2(handle_.get(), name, 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
+                                                 reinterpret_cast<void*>(predicate), call, nullptr, nullptr, nullptr);
+  return defined == SQLITE_OK ? absl::OkStatus() : ErrorOf(handle_.get());
 }
 
 Transaction::~Transaction() {

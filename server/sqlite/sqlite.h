@@ -1,4 +1,4 @@
-// SQLite with statuses and owners. Seen by the store only.
+// SQLite with statuses and owners. Each database is used under its store's lock.
 #pragma once
 
 #include <sqlite3.h>
@@ -61,6 +61,12 @@ class Database {
   absl::Status Execute(const std::string& sql) const;
   // The first column of the first row.
   absl::StatusOr<int64_t> QueryInt(std::string_view sql) const;
+  // What it says of itself: PRAGMA user_version, or why this program may not write to it. DATA_LOSS: it is another
+  // program's. FAILED_PRECONDITION: its schema is newer than `newest`, which a newer version of Sluice wrote.
+  absl::StatusOr<int64_t> SchemaVersion(int64_t application_id, int64_t newest) const;
+  // A function of SQL that says yes or no of two texts.
+  using Predicate = bool (*)(std::string_view, std::string_view);
+  absl::Status DefinePredicate(const char* name, Predicate predicate) const;
 
  private:
   struct Closer {

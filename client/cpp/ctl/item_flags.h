@@ -1,0 +1,97 @@
+// The commands about routes, chains and connections. Of command_line.cc, where CLI11 stays.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+
+#include "client/cpp/ctl/command_line.h"
+
+namespace sluice::ctl {
+
+class ItemFlags {
+ public:
+  void AddTo(CLI::App& app) {
+    Add(app, routes_, "routes", "what is subscribed to and where it leads: the file's, and what was put at run time");
+    Add(app, chains_, "chains", "options of chains: the file's, and what was put at run time");
+    Add(app, connections_, "connections", "brokers; they are changed in the file");
+  }
+
+  // Nothing: it is another command.
+  std::optional<ItemsCommand> command() const {
+    for (const Kind* kind : {&routes_, &chains_, &connections_}) {
+      if (std::optional<ItemsCommand> command = CommandOf(*kind)) return command;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  struct Kind {
+    v1::ConfigurationItemKind kind;
+    CLI::App* app = nullptr;
+    CLI::App* list = nullptr;
+    CLI::App* show = nullptr;
+    CLI::App* put = nullptr;
+    CLI::App* remove = nullptr;
+  };
+
+  static CLI::App* Command(CLI::App& parent, const char* name, const std::string& about) {
+    return parent.add_subcommand(name, about)->fallthrough();
+  }
+
+  void Add(CLI::App& app, Kind& kind, const char* name, const char* about) {
+    const bool is_route = kind.kind == v1::CONFIGURATION_ITEM_KIND_ROUTE;
+    kind.app = Command(app, name, about);
+    kind.app->require_subcommand(1);
+    kind.list = Command(*kind.app, "list", "all of them, and where each comes from");
+    kind.show = Command(*kind.app, "show", "one, as the file has it");
+    kind.show->add_option("id", id_, is_route ? "its id" : "its name")->required()->type_name("ID");
+    if (kind.kind == v1::CONFIGURATION_ITEM_KIND_CONNECTION) return;
+    kind.put = Command(*kind.app, "put", "new, or in place of those that were put under the same ids; all or nothing");
+    kind.put
+        ->add_option("file", path_,
+                     std::string("YAML or JSON: ") +
+                         (is_route ? "a route as in the file, a list of them" : "NAME: {KEYS…} as in the file") +
+                         ", or `routes:` and `chains:`; -: standard input")
+        ->required()
+        ->type_name("FILE");
+    kind.remove = Command(*kind.app, "delete", "one that was put; what it has taken in is delivered");
+    kind.remove->add_option("id", id_, is_route ? "its id" : "its name")->required()->type_name("ID");
+    for (CLI::App* act : {kind.put, kind.remove}) {
+      act->add_flag("--dry-run", dry_run_, "only check it, and say what would change");
+      act->add_option("--expect", expected_,
+                      "only if it has this version, which list and show say; 0: only if it is not there yet")
+          ->type_name("VERSION");
+    }
+  }
+
+  std::optional<ItemsCommand> CommandOf(const Kind& kind) const {
+    if (!*kind.app) return std::nullopt;
+    ItemsCommand command{.kind = kind.kind};
+    command.dry_run = dry_run_;
+    command.expected_version = expected_;
+    if (*kind.list) {
+      command.verb = ItemsCommand::Verb::kList;
+    } else if (*kind.show) {
+      command.verb = ItemsCommand::Verb::kShow;
+      command.id = id_;
+    } else if (*kind.put) {
+      command.verb = ItemsCommand::Verb::kPut;
+      command.path = path_;
+    } else {
+      command.verb = ItemsCommand::Verb::kDelete;
+      command.id = id_;
+    }
+    return command;
+  }
+
+  std::string id_;
+  std::string path_;
+  bool dry_run_ = false;
+  std::optional<uint64_t> expected_;
+  Kind routes_{.kind = v1::CONFIGURATION_ITEM_KIND_ROUTE};
+  Kind chains_{.kind = v1::CONFIGURATION_ITEM_KIND_CHAIN};
+  Kind connections_{.kind = v1::CONFIGURATION_ITEM_KIND_CONNECTION};
+};
+
+}  // namespace sluice::ctl
