@@ -241,7 +241,9 @@ void Gateway::Stages::BuildBacklog() {
           .journal = *disk,
           .restore = [this](RecoveredMessage message, RoutedMessage& out) { return Restore(std::move(message), out); },
           .next = static_cast<RoutedSink&>(*this),
-          .on_disk = [this](const Chain& chain, size_t messages) { dispatcher_.SetOnDisk(chain, messages); },
+          .on_disk = [this](const Chain& chain, Fill fill, bool full) { dispatcher_.SetOnDisk(chain, fill, full); },
+          .room = {.messages = config_.journal.max_messages, .bytes = config_.journal.max_bytes},
+          .on_full = [this](const Chain& chain, bool full) { intake_control_.OnBacklog(chain, full); },
           .in_hand = opened_journal_.in_hand()},
       /*recover=*/disk->depth().ingress_messages > 0);
   intake_control_.WatchJournal({.watermark = JournalWatermark(config_),

@@ -77,7 +77,10 @@ void Gateway::Stages::CarryChains(const GatewayConfig& wanted) {
   const std::vector<ChainRef> changed = chains_.SetOptions(wanted.chain_defaults, wanted.chains);
   for (const auto& [name, options] : wanted.chains) chains_.Define(name, options);
   ExpectChains(wanted);
-  for (const ChainRef& chain : changed) dispatcher_.OnOptionsChanged(*chain);
+  for (const ChainRef& chain : changed) {
+    dispatcher_.OnOptionsChanged(*chain);
+    if (backlog_) backlog_->OnOptionsChanged(*chain);
+  }
 }
 
 void Gateway::Stages::CarryBounds(const GatewayConfig& wanted, const ReloadPlan& plan) {

@@ -43,6 +43,7 @@ void Backlog::Enqueue(std::span<RoutedMessage> batch) {
     }
     if (kept < batch.size()) TellOnDisk();
   }
+  if (kept < batch.size()) TellFull();
   if (kept > 0) parts_.next.Enqueue(batch.first(kept));
 }
 
@@ -56,10 +57,23 @@ bool Backlog::Divert(const RoutedMessage& message) {
   if (message.record <= recovered_) return true;
   ChainState& state = StateOf(*message.chain);
   if (!state.waits()) return false;
+  Add(state, message);
+  return true;
+}
+
+void Backlog::Add(ChainState& state, const RoutedMessage& message) {
   state.records.PushBack(message.record);
+  state.bytes += message.message->bytes();
+  waiting_bytes_ += message.message->bytes();
   ++waiting_;
   told_.push_back(&state);
-  return true;
+}
+
+void Backlog::TakeBytes(ChainState& state, uint64_t bytes) {
+  // What a record names may have gone from the journal unread.
+  const uint64_t taken = state.records.empty() ? state.bytes : std::min(state.bytes, bytes);
+  state.bytes -= taken;
+  waiting_bytes_ -= taken;
 }
 
 void Backlog::OnPressure(const Chain& chain, bool high) {
@@ -73,7 +87,7 @@ void Backlog::ForgetIdle() {
   MutexLock lock(mutex_);
   // What is being fed has records until it is done.
   for (std::unique_ptr<ChainState>& state : chains_) {
-    if (state != nullptr && state->chain->can_be_forgotten() && !state->waits()) state.reset();
+    if (state != nullptr && state->chain->can_be_forgotten() && !state->waits() && !state->full) state.reset();
   }
 }
 
@@ -96,8 +110,71 @@ Backlog::ChainState& Backlog::StateOf(const Chain& chain) {
 void Backlog::TellOnDisk() {
   std::ranges::sort(told_);
   const auto end = std::ranges::unique(told_).begin();
-  for (auto state = told_.begin(); state != end; ++state) parts_.on_disk(*(*state)->chain, (*state)->records.size());
+  for (auto state = told_.begin(); state != end; ++state) {
+    LookAtBound(**state);
+    TellOnDisk(**state);
+  }
   told_.clear();
+}
+
+void Backlog::TellOnDisk(const ChainState& state) {
+  parts_.on_disk(*state.chain, {.messages = state.records.size(), .bytes = state.bytes}, state.full);
+}
+
+void Backlog::LookAtBound(ChainState& state) {
+  const Watermark watermark(BoundOf(state.chain->options()), 100, 75);
+  const bool full = watermark.IsFull({.messages = state.records.size(), .bytes = state.bytes}, state.full);
+  if (full == std::exchange(state.full, full)) return;
+  full_news_.emplace_back(state.chain, full);
+}
+
+void Backlog::LookAtFull() {
+  for (const std::unique_ptr<ChainState>& state : chains_) {
+    if (state == nullptr || !state->full) continue;
+    LookAtBound(*state);
+    if (!state->full) TellOnDisk(*state);
+  }
+}
+
+Fill Backlog::BoundOf(const ChainOptions& options) const {
+  const auto bound = [](uint64_t own, uint64_t room, uint64_t waiting) -> uint64_t {
+    if (own != 0 || room == 0) return own;
+    return room > waiting ? room - waiting : 1;
+  };
+  return {.messages = bound(options.max_on_disk_messages, parts_.room.messages, waiting_),
+          .bytes = bound(options.max_on_disk_bytes, parts_.room.bytes, waiting_bytes_)};
+}
+
+// As the dispatcher tells of its queues: whoever comes while another tells leaves it to that one.
+void Backlog::TellFull() {
+  {
+    MutexLock lock(mutex_);
+    if (telling_full_) return;
+    telling_full_ = true;
+  }
+  while (true) {
+    std::pair<ChainRef, bool> next;
+    {
+      MutexLock lock(mutex_);
+      if (full_news_.empty()) {
+        telling_full_ = false;
+        return;
+      }
+      next = std::move(full_news_.front());
+      full_news_.pop_front();
+    }
+    if (parts_.on_full) parts_.on_full(*next.first, next.second);
+  }
+}
+
+void Backlog::OnOptionsChanged(const Chain& chain) {
+  {
+    MutexLock lock(mutex_);
+    ChainState& state = StateOf(chain);
+    LookAtBound(state);
+    TellOnDisk(state);
+  }
+  TellFull();
 }
 
 // ------------------------------------------------------------------------------------------------ on the thread
@@ -152,9 +229,7 @@ void Backlog::Recover() {
     for (RoutedMessage& message : batch) {
       ChainState& state = StateOf(*message.chain);
       if (state.waits()) {
-        state.records.PushBack(message.record);
-        ++waiting_;
-        told_.push_back(&state);
+        Add(state, message);
         continue;
       }
       if (&batch[kept] != &message) batch[kept] = std::move(message);
@@ -162,6 +237,7 @@ void Backlog::Recover() {
     }
     TellOnDisk();
   }
+  TellFull();
   if (kept > 0) parts_.next.Enqueue(std::span(batch).first(kept));
 }
 
@@ -204,17 +280,24 @@ void Backlog::Feed(ChainState& state) {
   MessageReader::Selection page = parts_.journal.ReadMessages(records, kPage);
   std::vector<RoutedMessage> batch;
   batch.reserve(page.messages.size());
+  uint64_t bytes = 0;
   for (RecoveredMessage& message : page.messages) {
+    bytes += message.message->bytes();
     if (!parts_.restore(std::move(message), batch.emplace_back())) batch.pop_back();
   }
   if (!batch.empty()) parts_.next.Enqueue(batch);
-  // Only now: until here what is new goes behind these.
-  MutexLock lock(mutex_);
-  state.records.PopFront(page.looked_at);
-  waiting_ -= page.looked_at;
-  told_.push_back(&state);
-  TellOnDisk();
-  if (Empty()) changed_.NotifyAll();
+  {
+    // Only now: until here what is new goes behind these.
+    MutexLock lock(mutex_);
+    state.records.PopFront(page.looked_at);
+    TakeBytes(state, bytes);
+    waiting_ -= page.looked_at;
+    told_.push_back(&state);
+    TellOnDisk();
+    LookAtFull();
+    if (Empty()) changed_.NotifyAll();
+  }
+  TellFull();
 }
 
 }  // namespace sluice

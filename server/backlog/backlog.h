@@ -2,9 +2,12 @@
 // are read back in their order when it has room again. After a restart the whole journal waits like that.
 #pragma once
 
+#include <deque>
 #include <functional>
+#include <memory>
 #include <span>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "server/backlog/record_list.h"
@@ -14,6 +17,7 @@
 #include "server/route/router.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
+#include "server/runtime/watermark.h"
 
 namespace sluice {
 
@@ -30,9 +34,15 @@ class Backlog final : public RoutedSink {
     std::function<bool(RecoveredMessage, RoutedMessage&)> restore;
     // The chain queues.
     RoutedSink& next;
-    // How many messages of the chain wait on disk. Called with the lock held, so that the last number is the true one:
-    // quick, and calls nothing here.
-    std::function<void(const Chain&, size_t)> on_disk;
+    // How much of the chain waits on disk, and whether that is as much as may. Called with the lock held, so that the
+    // last number is the true one: quick, and calls nothing here.
+    std::function<void(const Chain&, Fill, bool full)> on_disk;
+    // What all chains share. One that has no bounds of its own may fill as much as all together leave free: alone a half,
+    // two a third each, so that there is always room for the next. 0: no bound.
+    Fill room{};
+    // True: a chain has reached a bound; false: it has three quarters of both or less. One at a time and alternating for
+    // each chain, without the lock.
+    std::function<void(const Chain&, bool full)> on_full = nullptr;
     // Where it is noted what is being read back; null: nowhere.
     InHand* in_hand = nullptr;
   };
@@ -50,6 +60,8 @@ class Backlog final : public RoutedSink {
   void Enqueue(std::span<RoutedMessage> batch) override;
   // See DispatcherListener.
   void OnPressure(const Chain& chain, bool high);
+  // Its bounds are others now.
+  void OnOptionsChanged(const Chain& chain);
   // Keeps nothing of chains that can be forgotten and have nothing on disk.
   void ForgetIdle();
 
@@ -60,7 +72,9 @@ class Backlog final : public RoutedSink {
   struct ChainState {
     ChainRef chain;
     RecordList records;  // On disk, before all that come.
+    uint64_t bytes = 0;  // Of what they name.
     bool pressed = false;
+    bool full = false;
 
     // New messages go behind others on disk.
     bool waits() const { return pressed || !records.empty(); }
@@ -78,7 +92,17 @@ class Backlog final : public RoutedSink {
   ChainState& StateOf(const Chain& chain) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // True: it stays on disk, where it will be found.
   bool Divert(const RoutedMessage& message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Of those in told_.
   void TellOnDisk() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TellOnDisk(const ChainState& state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void LookAtBound(ChainState& state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The same for those that others may have given room.
+  void LookAtFull() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Fill BoundOf(const ChainOptions& options) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Add(ChainState& state, const RoutedMessage& message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TakeBytes(ChainState& state, uint64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Which chains have become full, or are no longer.
+  void TellFull();
   bool Empty() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !recovering_ && waiting_ == 0; }
 
   const Parts parts_;
@@ -97,7 +121,10 @@ class Backlog final : public RoutedSink {
   std::vector<std::unique_ptr<ChainState>> chains_ ABSL_GUARDED_BY(mutex_);  // By Chain::index; null: not seen yet.
   size_t next_chain_ ABSL_GUARDED_BY(mutex_) = 0;                            // Where NextToFeed() goes on.
   size_t waiting_ ABSL_GUARDED_BY(mutex_) = 0;                               // In all records.
+  uint64_t waiting_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<ChainState*> told_ ABSL_GUARDED_BY(mutex_);                    // To be told of: see TellOnDisk().
+  std::deque<std::pair<ChainRef, bool>> full_news_ ABSL_GUARDED_BY(mutex_);  // Not yet told.
+  bool telling_full_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace sluice

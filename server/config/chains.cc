@@ -66,6 +66,11 @@ void ReadChain(Reading& reading, const Entry& entry, const std::string& path, Ch
     limits.Read("maxMessages", options.max_messages);
     limits.Read("maxBytes", options.max_bytes);
   }
+  if (const Entry* backlog = map.Find("backlog")) {
+    MapReader limits(reading, kChainBacklogSection, *backlog, text::Concat(path, ".backlog"));
+    limits.Read("maxMessages", options.max_on_disk_messages);
+    limits.Read("maxBytes", options.max_on_disk_bytes);
+  }
   if (map.Read("deadLetterTopic", options.dead_letter_topic)) {
     draft.dead_letters.push_back({.key = map.PathOf("deadLetterTopic"),
                                   .topic = options.dead_letter_topic,

@@ -321,6 +321,7 @@ std::span<const Section* const> AllSections() {
       &kRouteToSection,
       &kChainSection,
       &kChainQueueSection,
+      &kChainBacklogSection,
       &kRepliesSection,
       &kDeadLettersSection,
       &kWorkersSection,

@@ -75,6 +75,7 @@ extern const Section kRouteFromSection;
 extern const Section kRouteToSection;
 extern const Section kChainSection;
 extern const Section kChainQueueSection;
+extern const Section kChainBacklogSection;
 extern const Section kRepliesSection;
 extern const Section kDeadLettersSection;
 extern const Section kWorkersSection;

@@ -164,7 +164,8 @@ constexpr Key kChainKeys[] = {
     {"maxAttempts", kNumber, "5", "1..1000000", "Attempts that were begun before a message becomes a dead letter."},
     {"retryBackoff", kDuration, "1s", "0..24h", "Pause before the second attempt; doubles with each, with jitter."},
     {"maxRetryBackoff", kDuration, "1m", "0..24h", "Where that doubling ends."},
-    {"queue", kMap, "", "", "How much may wait for workers."},
+    {"queue", kMap, "", "", "How much may wait for workers in memory."},
+    {"backlog", kMap, "", "", "How much of the journal the chain may fill with what waits behind its queue."},
     {"deadLetterTopic", kTopic, "", "",
      "Where dead letters are published, on the connection they came from, when they stand in the database "
      "(`sluicectl dlq`). None: nowhere."},
@@ -184,6 +185,15 @@ constexpr Key kChainQueueKeys[] = {
      "counted."},
     {"maxBytes", kBytes, "64MiB", "1KiB..1024GiB",
      "The same in bytes: topic, payload and properties, and 64 for each user property."},
+};
+
+constexpr Key kChainBacklogKeys[] = {
+    {"maxMessages", kNumber, "0", "0..1000000000",
+     "Messages of QoS 1 and 2 that wait in the journal for room in the queue. At the bound the connections that feed "
+     "the chain rest until no more than three quarters are left; all others go on. 0: as much as all chains together "
+     "leave free of `journal.maxMessages`, so that one alone fills half of it, two a third each, and there is room for "
+     "another."},
+    {"maxBytes", kBytes, "0", "0..1024GiB", "The same in bytes, and of `journal.maxBytes`."},
 };
 
 }  // namespace
@@ -211,5 +221,6 @@ constinit const Section kChainSection{"chains.NAME",
                                       "NAME is what workers ask for: at most 256 bytes, no `:` and no blanks.",
                                       kChainKeys};
 constinit const Section kChainQueueSection{"chains.NAME.queue", "Also `chainDefaults.queue`.", kChainQueueKeys};
+constinit const Section kChainBacklogSection{"chains.NAME.backlog", "Also `chainDefaults.backlog`.", kChainBacklogKeys};
 
 }  // namespace sluice

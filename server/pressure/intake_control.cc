@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_join.h"
 #include "server/telemetry/log.h"
 
 namespace sluice {
@@ -14,7 +16,7 @@ namespace {
 constexpr Millis kJournalInterval{100};
 
 // Of Ladder::Rest without kNot, and Ladder::Leave, for metrics and logs.
-constexpr std::string_view kRestNames[] = {"queue_full", "journal_full", "journal_fails"};
+constexpr std::string_view kRestNames[] = {"queue_full", "backlog_full", "journal_full", "journal_fails"};
 constexpr std::string_view kLeaveNames[] = {"resting", "no_workers"};
 
 size_t At(Ladder::Rest rest) { return static_cast<size_t>(rest) - 1; }
@@ -153,6 +155,10 @@ void IntakeControl::OnQueue(const Chain& chain, bool full) {
   After([&](SteadyTime) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { ladder_.SetQueueFull(chain, full); });
 }
 
+void IntakeControl::OnBacklog(const Chain& chain, bool full) {
+  After([&](SteadyTime) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { ladder_.SetBacklogFull(chain, full); });
+}
+
 void IntakeControl::OnWorkerJoined(uint64_t session, const std::vector<const Chain*>& chains) {
   After([&](SteadyTime) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (sessions_.try_emplace(session, chains).second) CountWorkers(chains, 1);
@@ -254,10 +260,12 @@ std::vector<ReadinessItem> IntakeControl::Readiness() const {
   MutexLock lock(mutex_);
   if (ladder_.journal_full()) items.push_back({"journal space", false, "at its high watermark: intake rests"});
   for (const Ladder::ChainState& state : ladder_.UnusualChains()) {
-    std::string detail = state.full ? "its queue is full" : "";
-    if (state.no_workers) detail += std::string(detail.empty() ? "" : "; ") + "no worker is connected";
-    if (state.left) detail += "; its shared filters are left to others";
-    items.push_back({"chain " + state.chain, !state.full, std::move(detail)});
+    std::vector<std::string> details;
+    if (state.full) details.emplace_back("its queue is full");
+    if (state.backlog_full) details.emplace_back("its share of the journal is full: the connections that feed it rest");
+    if (state.no_workers) details.emplace_back("no worker is connected");
+    if (state.left) details.emplace_back("its shared filters are left to others");
+    items.push_back({"chain " + state.chain, !state.full, absl::StrJoin(details, "; ")});
   }
   return items;
 }

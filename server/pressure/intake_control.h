@@ -62,6 +62,8 @@ class IntakeControl final : public Tickable {
   // The queue of a chain has reached its high watermark, or fallen to its low one. See
   // DispatcherListener::OnPressure.
   void OnQueue(const Chain& chain, bool full);
+  // The same for what waits in the journal behind it. See Backlog.
+  void OnBacklog(const Chain& chain, bool full);
   // A worker's stream began to serve these chains; it gets nothing more. The latter may be said twice, and of streams
   // that are not known.
   void OnWorkerJoined(uint64_t session, const std::vector<const Chain*>& chains);
@@ -77,7 +79,7 @@ class IntakeControl final : public Tickable {
   SteadyTime Tick(SteadyTime now) override;
 
  private:
-  static constexpr size_t kRests = 3;   // Of Ladder::Rest, without kNot.
+  static constexpr size_t kRests = 4;   // Of Ladder::Rest, without kNot.
   static constexpr size_t kLeaves = 2;  // Of Ladder::Leave.
 
   struct Connection {

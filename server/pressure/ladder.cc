@@ -49,6 +49,14 @@ void Ladder::SetQueueFull(const Chain& chain, bool full) {
   }
 }
 
+void Ladder::SetBacklogFull(const Chain& chain, bool full) {
+  if (full) {
+    backlog_full_.insert(&chain);
+  } else {
+    backlog_full_.erase(&chain);
+  }
+}
+
 void Ladder::SetWorkers(const Chain& chain, size_t count, SteadyTime now) {
   auto it = workers_.find(&chain);
   if (it == workers_.end()) return;
@@ -94,7 +102,12 @@ Ladder::Rest Ladder::WhyRest(const Connection& connection, std::string& reason) 
     reason = "the journal is full";
     return Rest::kJournalFull;
   }
-  const auto chain = std::ranges::find_if(full_, [&](const Chain* each) { return Presses(connection, *each); });
+  const auto presses = [&](const Chain* each) { return Presses(connection, *each); };
+  if (const auto chain = std::ranges::find_if(backlog_full_, presses); chain != backlog_full_.end()) {
+    reason = "chain '" + (*chain)->name + "' has filled its share of the journal";
+    return Rest::kBacklogFull;
+  }
+  const auto chain = std::ranges::find_if(full_, presses);
   if (chain == full_.end()) return Rest::kNot;
   reason = "the queue of chain '" + (*chain)->name + "' is full";
   return Rest::kQueueFull;
@@ -134,6 +147,7 @@ bool Ladder::OnlyAway(const Feed& feed) const {
 std::vector<Ladder::ChainState> Ladder::UnusualChains() const {
   std::map<std::string, ChainState> unusual;
   for (const Chain* chain : full_) unusual[chain->name].full = true;
+  for (const Chain* chain : backlog_full_) unusual[chain->name].backlog_full = true;
   for (const auto& [chain, workers] : workers_) {
     if (workers.count == 0) unusual[chain->name].no_workers = true;
   }

@@ -1,7 +1,8 @@
 // The upper rungs of back-pressure: which intake connections rest, and which shared filters are left to other replicas.
 //
-//   a queue or the journal is full, ──▶ intake rests: its        ──▶ for a while: it leaves its shared filters, too,
-//   or the journal cannot be written    broker keeps what comes      so that other replicas get what would come
+//   a queue, a chain's share of the ──▶ intake rests: its        ──▶ for a while: it leaves its shared filters, too,
+//   journal or all of it is full, or    broker keeps what comes      so that other replicas get what would come
+//   it cannot be written
 //   a chain has no worker for a while ─────────────────────────────▶ the shared filters that feed only such chains
 //
 // Pure logic: time comes as a parameter, what follows stands in orders. IntakeControl carries them out.
@@ -30,7 +31,7 @@ class Ladder {
   };
 
   // Why a connection rests.
-  enum class Rest : uint8_t { kNot, kQueueFull, kJournalFull, kJournalFails };
+  enum class Rest : uint8_t { kNot, kQueueFull, kBacklogFull, kJournalFull, kJournalFails };
   // Why a shared filter is left.
   enum class Leave : uint8_t { kResting, kNoWorkers };
 
@@ -55,6 +56,8 @@ class Ladder {
   void SetOptions(Options options) { options_ = options; }
 
   void SetQueueFull(const Chain& chain, bool full);
+  // What waits in the journal behind the chain's queue is as much as may.
+  void SetBacklogFull(const Chain& chain, bool full);
   void SetJournalFull(bool full) { journal_full_ = full; }
   // Empty: it can be written.
   void SetJournalFailure(std::string why) { journal_failure_ = std::move(why); }
@@ -70,6 +73,7 @@ class Ladder {
   struct ChainState {
     std::string chain;
     bool full = false;
+    bool backlog_full = false;
     bool no_workers = false;
     bool left = false;  // A shared filter of it is left because it has no worker.
   };
@@ -113,6 +117,7 @@ class Ladder {
   std::vector<Connection> connections_;
   std::map<const Chain*, Workers, ByIndex> workers_;  // Of the chains that are fed by name.
   std::set<const Chain*, ByIndex> full_;
+  std::set<const Chain*, ByIndex> backlog_full_;
   bool journal_full_ = false;
   std::string journal_failure_;
 };

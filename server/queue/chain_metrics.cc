@@ -49,6 +49,11 @@ ChainMetrics::ChainMetrics(MetricsRegistry& registry, const std::string& chain, 
   on_disk_.gauge =
       &registry.GetGauge("sluice_on_disk_messages",
                          "Messages that wait in the journal for room in their chain's queue.", {{"chain", chain}});
+  on_disk_bytes_.gauge =
+      &registry.GetGauge("sluice_on_disk_bytes", "The same in bytes (topic, payload, properties).", {{"chain", chain}});
+  on_disk_full_.gauge = &registry.GetGauge(
+      "sluice_on_disk_full", "1: so much waits in the journal as the chain may, and the connections that feed it rest.",
+      {{"chain", chain}});
   oldest_ = &registry.GetAgeGauge("sluice_oldest_message_seconds",
                                   "Age, since it was received, of the oldest message that waits or is in flight; 0: "
                                   "there is none.",
@@ -70,6 +75,14 @@ void ChainMetrics::ShowLimits(MetricsRegistry& registry, const std::string& chai
   };
   limit("sluice_queue_limit_messages", "Bound of sluice_queue_messages (queue.maxMessages).", options.max_messages);
   limit("sluice_queue_limit_bytes", "Bound of sluice_queue_bytes (queue.maxBytes).", options.max_bytes);
+  limit("sluice_on_disk_limit_messages",
+        "Bound of sluice_on_disk_messages (backlog.maxMessages); 0: as much as all chains together leave free of "
+        "sluice_journal_limit_messages.",
+        options.max_on_disk_messages);
+  limit("sluice_on_disk_limit_bytes",
+        "Bound of sluice_on_disk_bytes (backlog.maxBytes); 0: as much as all chains together leave free of "
+        "sluice_journal_limit_bytes.",
+        options.max_on_disk_bytes);
 }
 
 void ChainMetrics::Forget(MetricsRegistry& registry, const std::string& chain) {
@@ -80,7 +93,9 @@ void ChainMetrics::Forget(MetricsRegistry& registry, const std::string& chain) {
                                                    "sluice_in_flight_messages",   "sluice_on_disk_messages",
                                                    "sluice_queue_seconds",        "sluice_settle_seconds",
                                                    "sluice_end_to_end_seconds",   "sluice_oldest_message_seconds",
-                                                   "sluice_queue_limit_messages", "sluice_queue_limit_bytes"};
+                                                   "sluice_queue_limit_messages", "sluice_queue_limit_bytes",
+                                                   "sluice_on_disk_bytes",        "sluice_on_disk_limit_messages",
+                                                   "sluice_on_disk_full",         "sluice_on_disk_limit_bytes"};
   registry.Remove(kFamilies, "chain", chain);
 }
 

@@ -42,6 +42,10 @@ class ChainMetrics {
   void ObserveSettleTime(int64_t nanos) { settle_time_run_.Observe(*settle_time_, nanos); }
 
   void Publish(size_t waiting, size_t waiting_bytes, size_t in_flight, size_t on_disk);
+  void PublishOnDisk(size_t bytes, bool full) {
+    on_disk_bytes_.Set(bytes);
+    on_disk_full_.Set(full ? 1 : 0);
+  }
   // When the oldest message that waits in memory or is in flight was received; null: there is none. What is on disk is
   // younger, and soon in memory.
   void PublishOldest(const SteadyTime* received, size_t on_disk) {
@@ -83,6 +87,8 @@ class ChainMetrics {
   Share waiting_bytes_;
   Share in_flight_;
   Share on_disk_;
+  Share on_disk_bytes_;
+  Share on_disk_full_;
   AgeGauge* oldest_;
   Histogram* queue_time_;
   Histogram* settle_time_;

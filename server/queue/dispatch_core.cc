@@ -94,10 +94,11 @@ void DispatchCore::Resume(SteadyTime now, Effects& effects) {
   Commit();
 }
 
-void DispatchCore::SetOnDisk(const Chain& chain, size_t messages) {
+void DispatchCore::SetOnDisk(const Chain& chain, Fill fill, bool full) {
   ChainState& state = StateOf(chain);
-  on_disk_ += messages - state.on_disk;
-  state.on_disk = messages;
+  on_disk_ += fill.messages - state.on_disk;
+  state.on_disk = fill.messages;
+  state.metrics.PublishOnDisk(fill.bytes, full);
   PublishMetrics(state);
 }
 

@@ -75,7 +75,7 @@ class DispatchCore {
 
   void Expect(const Chain& chain) { StateOf(chain); }
   void OnOptionsChanged(const Chain& chain, SteadyTime now, Effects& effects);
-  void SetOnDisk(const Chain& chain, size_t messages);
+  void SetOnDisk(const Chain& chain, Fill fill, bool full);
   void ForgetIdle(Millis idle, SteadyTime now);
   Dispatcher::Undone HoldSlow(SteadyTime since, Millis age, SteadyTime now);
 

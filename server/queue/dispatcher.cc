@@ -245,8 +245,8 @@ void Dispatcher::Expect(const Chain& chain) {
   impl_->Ask([&](DispatchCore& core) { core.Expect(chain); });
 }
 
-void Dispatcher::SetOnDisk(const Chain& chain, size_t messages) {
-  impl_->Ask([&](DispatchCore& core) { core.SetOnDisk(chain, messages); });
+void Dispatcher::SetOnDisk(const Chain& chain, Fill fill, bool full) {
+  impl_->Ask([&](DispatchCore& core) { core.SetOnDisk(chain, fill, full); });
 }
 
 std::vector<Dispatcher::ChainCounts> Dispatcher::Chains() const {

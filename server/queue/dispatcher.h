@@ -15,6 +15,7 @@
 #include "server/route/route.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/ticker.h"
+#include "server/runtime/watermark.h"
 #include "server/telemetry/metrics.h"
 
 namespace sluice {
@@ -213,8 +214,9 @@ class Dispatcher final : public Tickable {
   void Expect(const Chain& chain);
   // The chain's options are others now: its bounds hold from here on.
   void OnOptionsChanged(const Chain& chain);
-  // So many messages of the chain wait on disk, and are yet to be enqueued: for metrics, and for Backlog().
-  void SetOnDisk(const Chain& chain, size_t messages);
+  // So much of the chain waits on disk, and is yet to be enqueued: for metrics, and for Backlog(). `full`: that is as
+  // much as may; for metrics.
+  void SetOnDisk(const Chain& chain, Fill fill, bool full = false);
   // Of each chain that is expected, or that messages came for or sessions serve.
   struct ChainCounts {
     ChainRef chain{};

@@ -61,7 +61,9 @@ Keys DifferingKeys(const ChainOptions& a, const ChainOptions& b) {
              "retryBackoff", a.retry_backoff, b.retry_backoff)("maxRetryBackoff", a.max_retry_backoff,
                                                                b.max_retry_backoff)(
              "queue.maxMessages", a.max_messages, b.max_messages)("queue.maxBytes", a.max_bytes, b.max_bytes)(
-             "deadLetterTopic", a.dead_letter_topic, b.dead_letter_topic)(
+             "backlog.maxMessages", a.max_on_disk_messages, b.max_on_disk_messages)(
+             "backlog.maxBytes", a.max_on_disk_bytes, b.max_on_disk_bytes)("deadLetterTopic", a.dead_letter_topic,
+                                                                           b.dead_letter_topic)(
              "deadLetterQos", a.dead_letter_qos, b.dead_letter_qos)("deadLetterFormat", a.dead_letter_format,
                                                                     b.dead_letter_format)
       .Take();

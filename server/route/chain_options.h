@@ -33,6 +33,10 @@ struct ChainOptions {
   Millis max_retry_backoff{60'000};
   size_t max_messages = 10'000;  // Waiting in the queue; in flight is bounded by the workers' windows.
   size_t max_bytes = 64u << 20;
+  // Waiting in the journal for room in the queue; at a bound the connections that feed the chain rest. 0: as much as
+  // all chains together leave free of the journal.
+  size_t max_on_disk_messages = 0;
+  size_t max_on_disk_bytes = 0;
   std::string dead_letter_topic;  // Empty: kept, not published.
   Qos dead_letter_qos = Qos::kAtLeastOnce;
   DeadLetterFormat dead_letter_format = DeadLetterFormat::kAuto;

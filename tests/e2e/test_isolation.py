@@ -6,12 +6,14 @@ import pytest
 from sluice.v1 import worker_pb2 as pb
 
 BOUND = 20
+WINDOW = 20
 
 
 def two_connections(brokers, **sections):
     """Connections a and b, each with a chain of its name."""
     return {
-        "connections": {name: {"server": broker.url, "clientId": f"sluice-{name}", "keepAlive": "600s"}
+        "connections": {name: {"server": broker.url, "clientId": f"sluice-{name}", "keepAlive": "600s",
+                               "receiveMaximum": WINDOW}
                         for name, broker in brokers.items()},
         "routes": [{"id": name, "connection": name, "from": {"path": "in", "qos": 1}, "to": {"path": f"chain:{name}"}}
                    for name in brokers],
@@ -141,3 +143,25 @@ def test_a_database_of_dead_letters_that_is_stuck_stops_only_the_chains_that_mak
         database.execute("ROLLBACK")
     world.g.wait_metric("sluice_dead_letters_waiting", lambda count: count == 0, seconds=60)
     goes_through(world, good, 20)
+
+
+def test_a_chain_without_workers_fills_its_share_of_the_journal_and_no_more(scene):
+    world = scene(replies={}, chains={"a": {"queue": {"maxMessages": 10}, "backlog": {"maxMessages": 50}}})
+    worker = world.raw_worker(world.g)
+    worker.hello("b")
+    mine = world.subscriber(world.a, "out")
+    # One read of the gateway's is no more than a few of these.
+    world.client(world.a).publish_all([("in", b"%d " % i + bytes(10_000)) for i in range(300)])
+    world.g.wait_metric("sluice_intake_paused", lambda paused: paused == 1, connection="a")
+    waiting = world.g.metric("sluice_on_disk_messages", chain="a")
+    assert 50 <= waiting < 50 + 3 * WINDOW
+    assert world.g.metric("sluice_on_disk_full", chain="a") == 1
+    assert world.g.metric("sluice_intake_pauses_total", connection="a", reason="backlog_full") == 1
+    assert "chain a: its share of the journal is full: the connections that feed it rest" in world.g.get("/readyz")[1]
+
+    goes_through(world, worker)
+    assert world.g.metric("sluice_on_disk_messages", chain="a") == waiting
+    assert world.g.metric("sluice_intake_paused", connection="b") == 0
+    world.answering_worker(world.g, chain="a")
+    world.g.wait_metric("sluice_intake_paused", lambda paused: paused == 0, connection="a")
+    assert len({reply.payload.split()[0] for reply in mine.expect(300, seconds=60)}) == 300

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 
 #include "server/backlog/restorer.h"
@@ -83,7 +84,9 @@ class BacklogTest : public testing::Test {
                              return restorer_.Restore(std::move(message), out).ok();
                            },
                        .next = *queue_,
-                       .on_disk = [this](const Chain& chain, size_t messages) { on_disk_[chain.name] = messages; },
+                       .on_disk = [this](const Chain& chain, Fill fill, bool) { on_disk_[chain.name] = fill.messages; },
+                       .room = room_,
+                       .on_full = [this](const Chain& chain, bool full) { SetFull(chain, full); },
                        .in_hand = in_hand_.get()},
         recover);
     queue_->Attach(*backlog_);
@@ -115,6 +118,26 @@ class BacklogTest : public testing::Test {
     ASSERT_TRUE(journal_->Append(batch).ok());
   }
   bool WaitUntilEmpty() { return backlog_->WaitUntilEmpty(Clock::Real().Now() + Millis(20'000)); }
+  std::set<std::string> Full() {
+    MutexLock lock(mutex_);
+    return full_;
+  }
+  bool WaitUntilNoneIsFull() {
+    MutexLock lock(mutex_);
+    const SteadyTime deadline = Clock::Real().Now() + Millis(20'000);
+    while (!full_.empty() && Clock::Real().Now() < deadline) full_changed_.WaitUntil(mutex_, deadline);
+    return full_.empty();
+  }
+  void SetFull(const Chain& chain, bool full) {
+    MutexLock lock(mutex_);
+    EXPECT_EQ(full_.contains(chain.name), !full) << "told twice";
+    if (full) {
+      full_.insert(chain.name);
+    } else {
+      full_.erase(chain.name);
+    }
+    full_changed_.NotifyAll();
+  }
   const Chain& readings() { return chains_.Keep("readings"); }
 
   const Scene scene_;
@@ -126,6 +149,10 @@ class BacklogTest : public testing::Test {
   std::unique_ptr<InHand> in_hand_;  // Null: nothing is noted.
   std::function<void(const RecoveredMessage&)> on_restore_;
   std::map<std::string, size_t> on_disk_;
+  Fill room_;
+  Mutex mutex_;
+  CondVar full_changed_;
+  std::set<std::string> full_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<FakeQueue> queue_;
   std::unique_ptr<Backlog> backlog_;
 };
@@ -159,6 +186,47 @@ TEST_F(BacklogTest, AFullChainHoldsUpNoOther) {
   Receive({"a2"});
   Receive({"b1"}, "other");
   EXPECT_THAT(queue_->WaitFor(0), ElementsAre("a1", "b1"));
+}
+
+TEST_F(BacklogTest, AChainAtItsBoundIsToldAndNoOther) {
+  chains_.Define("readings", {.max_on_disk_messages = 3});
+  Start(/*bound=*/1);
+  Receive({"a1"});
+  Receive({"a2", "a3"});
+  Receive({"b1"}, "other");
+  Receive({"b2", "b3", "b4", "b5"}, "other");
+  EXPECT_THAT(Full(), IsEmpty());
+  Receive({"a4"});
+  EXPECT_THAT(Full(), ElementsAre("readings"));
+  queue_->Drain(readings());
+  EXPECT_TRUE(WaitUntilNoneIsFull());
+}
+
+TEST_F(BacklogTest, ABoundThatChangesHoldsAtOnce) {
+  Start(/*bound=*/1);
+  Receive({"a1"});
+  Receive({"a2", "a3"});
+  chains_.SetOptions({.max_on_disk_bytes = 1}, {});
+  backlog_->OnOptionsChanged(readings());
+  EXPECT_THAT(Full(), ElementsAre("readings"));
+  chains_.SetOptions({}, {});
+  backlog_->OnOptionsChanged(readings());
+  EXPECT_THAT(Full(), IsEmpty());
+}
+
+TEST_F(BacklogTest, ChainsWithoutBoundsLeaveRoomForEachOther) {
+  room_ = {.messages = 8};
+  Start(/*bound=*/1);
+  Receive({"a1"});
+  Receive({"a2", "a3"});
+  EXPECT_THAT(Full(), IsEmpty()) << "4 would be half";
+  Receive({"b1"}, "other");
+  Receive({"b2", "b3", "b4"}, "other");
+  EXPECT_THAT(Full(), ElementsAre("other")) << "3 of 8 are free";
+  Receive({"a4"});
+  EXPECT_THAT(Full(), ElementsAre("other", "readings"));
+  queue_->Drain(chains_.Keep("other"));
+  EXPECT_TRUE(WaitUntilNoneIsFull()) << "what one has left the other may take";
 }
 
 TEST_F(BacklogTest, QoS0IsNotInTheJournalAndGoesOn) {

@@ -202,6 +202,12 @@ TEST_F(IntakeControlTest, ShowsEachRung) {
                                        "left to others"));
   control_.OnWorkerJoined(2, {&a(), &b()});
   control_.OnQueue(b(), false);
+  control_.OnBacklog(a(), true);
+  EXPECT_THAT(Readiness(),
+              ElementsAre("[+] chain a: its share of the journal is full: the connections that feed it rest"))
+      << "the connections are what is not ready";
+  EXPECT_EQ(Counter("sluice_intake_pauses_total", "backlog_full"), 1u);
+  control_.OnBacklog(a(), false);
   EXPECT_THAT(Readiness(), IsEmpty());
 }
 

@@ -42,6 +42,10 @@ class LadderTest : public testing::Test {
     ladder_.SetQueueFull(world_.ChainOf(chain), full);
     Advance();
   }
+  void SetBacklogFull(const std::string& chain, bool full) {
+    ladder_.SetBacklogFull(world_.ChainOf(chain), full);
+    Advance();
+  }
   void SetWorkers(const std::string& chain, size_t count) {
     ladder_.SetWorkers(world_.ChainOf(chain), count, clock_.Now());
     Advance();
@@ -106,6 +110,20 @@ TEST_F(LadderTest, TheJournalRestsAllConnections) {
   ladder_.SetJournalFailure("");
   ladder_.SetJournalFull(false);
   Advance();
+  EXPECT_EQ(RestOf(kPlant), Rest::kNot);
+}
+
+TEST_F(LadderTest, AChainThatHasFilledItsShareOfTheJournalRestsTheConnectionsThatFeedIt) {
+  WorkersEverywhere();
+  SetBacklogFull("b", true);
+  EXPECT_EQ(RestOf(kPlant), Rest::kBacklogFull);
+  EXPECT_EQ(ladder_.order(kPlant).reason, "chain 'b' has filled its share of the journal");
+  EXPECT_EQ(RestOf(kOffice), Rest::kBacklogFull);
+  SetBacklogFull("a", true);
+  SetBacklogFull("b", false);
+  EXPECT_EQ(RestOf(kPlant), Rest::kBacklogFull);
+  EXPECT_EQ(RestOf(kOffice), Rest::kNot);
+  SetBacklogFull("a", false);
   EXPECT_EQ(RestOf(kPlant), Rest::kNot);
 }
 
@@ -194,14 +212,17 @@ TEST_F(LadderTest, SaysWhatIsNotAsUsual) {
   Advance(kNoWorkersFor);
   SetWorkers("b", 0);
   SetFull("c", true);
+  SetBacklogFull("d", true);
   const std::vector<Ladder::ChainState> states = ladder_.UnusualChains();
-  ASSERT_EQ(states.size(), 3u);
+  ASSERT_EQ(states.size(), 4u);
   EXPECT_EQ(states[0].chain, "a");
   EXPECT_TRUE(states[0].no_workers && states[0].left && !states[0].full);
   EXPECT_EQ(states[1].chain, "b");
   EXPECT_TRUE(states[1].no_workers && !states[1].left && !states[1].full);
   EXPECT_EQ(states[2].chain, "c");
   EXPECT_TRUE(!states[2].no_workers && !states[2].left && states[2].full);
+  EXPECT_EQ(states[3].chain, "d");
+  EXPECT_TRUE(states[3].backlog_full && !states[3].full);
 }
 
 class LadderThatStaysTest : public LadderTest {

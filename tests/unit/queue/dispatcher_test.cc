@@ -65,7 +65,7 @@ TEST_F(DispatcherWindow, TellsOfEachChainWhatWaitsAndWhatIsInFlight) {
   auto worker = Connect({&one}, {.messages = 2});
   EnqueuePayloads(one, {"1", "2", "3"});
   EnqueuePayloads(two, {"4"});
-  dispatcher.SetOnDisk(two, 7);
+  dispatcher.SetOnDisk(two, {.messages = 7});
   const std::vector<Dispatcher::ChainCounts> chains = dispatcher.Chains();
   ASSERT_THAT(chains, SizeIs(2));
   EXPECT_EQ(chains[0].chain, &one);

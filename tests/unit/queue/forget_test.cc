@@ -74,10 +74,10 @@ TEST_F(BroughtChains, AreForgottenWhenNobodyUsesThem) {
 
 TEST_F(BroughtChains, AreForgottenNoEarlierThanTheyMayBe) {
   EnqueuePayloads(*directory.ForMessage("a"), {});
-  dispatcher.SetOnDisk(*directory.ForMessage("a"), 1);
+  dispatcher.SetOnDisk(*directory.ForMessage("a"), {.messages = 1});
   Sweep();
   EXPECT_TRUE(Known("a")) << "a message waits on disk";
-  dispatcher.SetOnDisk(*directory.Find("a"), 0);
+  dispatcher.SetOnDisk(*directory.Find("a"), {.messages = 0});
   dispatcher.ForgetIdle(kIdle);
   clock.Advance(kIdle - Millis(1));
   dispatcher.ForgetIdle(kIdle);

@@ -87,11 +87,13 @@ TEST_F(Metrics, KeepTheAgeWhileWhatIsOnDiskIsYetToCome) {
   };
   auto worker = Connect({&chain}, {.messages = 10});
   EnqueuePayloads(chain, {"x"});
-  dispatcher.SetOnDisk(chain, 1);
+  dispatcher.SetOnDisk(chain, {.messages = 1, .bytes = 7}, /*full=*/true);
+  EXPECT_EQ(GaugeOf("sluice_on_disk_bytes", chain.name), 7);
+  EXPECT_EQ(GaugeOf("sluice_on_disk_full", chain.name), 1);
   clock.Advance(Millis(1'000));
   Settle(*worker, worker->Take().id, Verdict::kAck);
   EXPECT_DOUBLE_EQ(oldest(), 1.0);
-  dispatcher.SetOnDisk(chain, 0);
+  dispatcher.SetOnDisk(chain, {.messages = 0});
   EXPECT_DOUBLE_EQ(oldest(), 0.0);
 }
 
@@ -121,7 +123,7 @@ TEST_F(Metrics, HaveHelpTexts) {
     ++families;
     EXPECT_FALSE(family.help.empty()) << name;
   });
-  EXPECT_EQ(families, 16u);
+  EXPECT_EQ(families, 20u);
 }
 
 }  // namespace
