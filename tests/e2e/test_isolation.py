@@ -1,9 +1,12 @@
 """Nobody slows another: a broker, a worker or a database that is stuck, and what goes on beside it."""
 import contextlib
+import signal
 import sqlite3
 
 import pytest
 from sluice.v1 import worker_pb2 as pb
+
+from harness.wait import wait_until
 
 BOUND = 20
 WINDOW = 20
@@ -165,3 +168,59 @@ def test_a_chain_without_workers_fills_its_share_of_the_journal_and_no_more(scen
     world.answering_worker(world.g, chain="a")
     world.g.wait_metric("sluice_intake_paused", lambda paused: paused == 0, connection="a")
     assert len({reply.payload.split()[0] for reply in mine.expect(300, seconds=60)}) == 300
+
+
+def test_a_worker_that_does_not_read_slows_no_other(scene):
+    world = scene(replies={}, chains={"a": {"queue": {"maxMessages": 50}}})
+    deaf, worker = world.raw_worker(world.g), world.raw_worker(world.g)
+    # More than a stream's flow control lets through.
+    deaf.hello("a", messages=1000)
+    deaf.stop_reading()
+    worker.hello("b")
+    world.client(world.a).publish_all([("in", b"%d " % i + bytes(50_000)) for i in range(200)])
+    world.g.wait_metric("sluice_backlog_messages", lambda count: count == 200, chain="a")
+
+    goes_through(world, worker)
+    assert world.g.metric("sluice_backlog_messages", chain="a") == 200
+    deaf.go_on_reading()
+    deaf.settle(*deaf.expect_deliveries(200))
+    world.g.wait_metric("sluice_backlog_messages", lambda count: count == 0, chain="a")
+
+
+def test_a_broker_that_is_down_with_a_full_outbox_slows_no_other(scene):
+    world = scene()
+    worker = world.raw_worker(world.g)
+    worker.hello("a", "b", messages=2 * BOUND)
+    held = fill_a(world, worker)
+    world.a.kill()
+    world.g.wait_metric("sluice_mqtt_connected", lambda up: up == 0, connection="a", role="replies")
+
+    goes_through(world, worker)
+    assert world.g.metric("sluice_outbox_connection_full", connection="a") == 1
+
+    world.a.start()
+    worker.answer(*held[BOUND:], topic="out")
+    worker.answer(*worker.expect_deliveries(BOUND), topic="out")
+    world.g.wait_metric("sluice_outbox_messages", lambda count: count == 0, seconds=60)
+
+
+def test_at_the_end_what_is_stuck_stays_in_the_journal_and_the_others_go_on(scene):
+    world = scene()
+    worker, other = world.raw_worker(world.g), world.raw_worker(world.g)
+    worker.hello("a", messages=2 * BOUND)
+    other.hello("b")
+    mine = world.subscriber(world.a, "out")
+    held = fill_a(world, worker)
+
+    world.g.process.signal(signal.SIGTERM)
+    world.g.wait_not_ready("draining")
+    goes_through(world, other)
+    assert world.g.process.running(), "it waits for what the worker of a holds"
+    worker.answer(*held[BOUND:], topic="out")
+    assert world.g.process.wait() == 0, "all that is left stands in the journal"
+
+    world.a.thaw()
+    world.g.restart()
+    world.answering_worker(world.g, chain="a")
+    wait_until(lambda: {reply.split()[0] for reply in mine.payloads()} == {b"%d" % i for i in range(3 * BOUND)},
+               lambda: f"all are answered; there are {len(mine.payloads())}")
