@@ -24,6 +24,8 @@
 #include "server/runtime/text.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/process_metrics.h"
+#include "server/trial/route_trial.h"
+#include "server/trial/trial_text.h"
 #include "version/version.h"
 
 namespace sluice {
@@ -83,6 +85,32 @@ std::unique_ptr<FileWatch> Watch(const CommandLine& command_line, Gateway& gatew
       [&gateway] { (void)gateway.Reload("watch"); });
 }
 
+// What --test prints: as `sluicectl routes test` does.
+Exit TestFor(const CommandLine& command_line, const GatewayConfig& config) {
+  v1::TestRoutesRequest request;
+  request.set_topic(command_line.test_topic);
+  request.set_connection(command_line.test_connection);
+  request.set_reply_topic(command_line.test_reply);
+  request.set_qos(1);
+  if (!command_line.test_payload_file.empty()) {
+    absl::StatusOr<std::string> payload = Surroundings::Real().read_file(command_line.test_payload_file);
+    if (!payload.ok()) {
+      return {.code = EXIT_FAILURE,
+              .out = "",
+              .err = text::Concat("--payload ", command_line.test_payload_file, ": ", text::Message(payload.status()),
+                                  "\n")};
+    }
+    request.set_payload(*std::move(payload));
+  }
+  const absl::StatusOr<v1::TestRoutesResponse> answer = TestRoutes(config, request);
+  if (!answer.ok()) {
+    return {.code = EXIT_FAILURE, .out = "", .err = text::Concat("--test: ", text::Message(answer.status()), "\n")};
+  }
+  return {.code = TestPassed(request, *answer) ? EXIT_SUCCESS : EXIT_FAILURE,
+          .out = DescribeTest(request, *answer),
+          .err = ""};
+}
+
 int Run(const CommandLine& command_line, const GatewayConfig& config, GatewayParts parts) {
   sigset_t signals = BlockSignals();
   ConfigureLog(config.log);
@@ -129,6 +157,7 @@ int RunGateway(const std::vector<std::string>& arguments, GatewayParts parts) {
   if (!command_line.import_rulego.empty()) return Print(ImportFor(command_line, Surroundings::Real()));
   LoadResult loaded = LoadFor(command_line, Surroundings::Real());
   if (command_line.check || !loaded.ok()) return Print(Report(command_line, loaded));
+  if (!command_line.test_topic.empty()) return Print(TestFor(command_line, loaded.config));
   parts.origin = {.name = command_line.config_file.empty() ? "the command line" : command_line.config_file,
                   .hash = loaded.hash,
                   .shown = loaded.shown,

@@ -15,6 +15,7 @@
 #include "server/net/peer.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/process_metrics.h"
+#include "server/trial/route_trial.h"
 
 namespace sluice {
 namespace {
@@ -80,6 +81,15 @@ absl::Status ListItems(ConfigControl* control, const std::string& /*asker*/,
 absl::Status GetItem(ConfigControl* control, const std::string& /*asker*/,
                      const v1::GetConfigurationItemRequest& request, v1::GetConfigurationItemResponse& response) {
   return GetConfigurationItem(control, request, response);
+}
+
+absl::Status TestRoutesThatRun(ConfigControl* control, const std::string& /*asker*/,
+                               const v1::TestRoutesRequest& request, v1::TestRoutesResponse& response) {
+  if (control == nullptr) return absl::FailedPreconditionError("the gateway does not say what it runs with");
+  absl::StatusOr<v1::TestRoutesResponse> answer = TestRoutes(*control->Items().config, request);
+  if (!answer.ok()) return answer.status();
+  response = *std::move(answer);
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -366,6 +376,7 @@ rpc::Service AdminService::Rpc(rpc::WorkerPool& pool) {
               signed_by("GetConfigurationItem", AdminRole::kViewer, GetItem),
               signed_by("PutConfigurationItems", AdminRole::kOperator, PutConfigurationItems),
               signed_by("DeleteConfigurationItem", AdminRole::kOperator, DeleteConfigurationItem),
+              signed_by("TestRoutes", AdminRole::kViewer, TestRoutesThatRun),
           }};
 }
 

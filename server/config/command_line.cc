@@ -34,6 +34,8 @@ For a first try, without a file:
 Options:
   --config FILE           the configuration, YAML (docs/configuration.md)
   --check                 check the configuration, print every error with its line, and end
+  --test TOPIC            say which routes of --config would take a message of this topic, and where it would go, and end;
+                          with --connection NAME, --payload FILE, and --reply TOPIC: whether a reply may go there
   --import-rulego FILE    print a configuration for RuleGo's MQTT endpoints in FILE (endpoint DSL), and end
   --watch                 look at the file each second, and take a change of it while the gateway runs
 
@@ -66,6 +68,10 @@ Exit status: 0 ended as asked, 1 the configuration is wrong or the gateway canno
 struct Flags {
   std::string config;
   std::string import_rulego;
+  std::string test;
+  std::string connection;
+  std::string payload;
+  std::string reply;
   std::string broker;
   std::vector<std::string> subscribe;
   std::string qos;
@@ -90,6 +96,10 @@ class Parser {
     app_.allow_extras();
     Text("--config", flags.config);
     Text("--import-rulego", flags.import_rulego);
+    Text("--test", flags.test);
+    Text("--connection", flags.connection);
+    Text("--payload", flags.payload);
+    Text("--reply", flags.reply);
     Text("--broker", flags.broker);
     List("--subscribe", flags.subscribe);
     Text("--qos", flags.qos);
@@ -147,6 +157,9 @@ class Parser {
 
 // What is wrong with the flags together; empty: nothing.
 std::string CheckTogether(const Parser& parser, const Flags& flags) {
+  for (const char* flag : {"--connection", "--payload", "--reply"}) {
+    if (parser.Given(flag) && !parser.Given("--test")) return text::Concat(flag, " goes with --test TOPIC");
+  }
   if (parser.Given("--config")) {
     for (const char* flag : {"--broker", "--subscribe", "--insecure", "--qos", "--reply-allow", "--journal"}) {
       if (parser.Given(flag)) return text::Concat(flag, " stands instead of a file, and --config is given too");
@@ -222,6 +235,10 @@ CommandLine ParseCommandLine(std::span<const std::string> arguments) {
   }
   if (const std::string mistake = CheckTogether(parser, flags); !mistake.empty()) return Mistake(mistake);
   line.check = flags.check;
+  line.test_topic = flags.test;
+  line.test_connection = flags.connection;
+  line.test_payload_file = flags.payload;
+  line.test_reply = flags.reply;
   line.watch = flags.watch;
   line.salvage = flags.salvage;
   line.config_file = flags.config;

@@ -26,6 +26,10 @@ struct CommandLine {
   bool check = false;             // Say what is wrong with the configuration and end.
   bool watch = false;             // Take a changed file as soon as it says something else.
   bool salvage = false;           // Open a damaged journal all the same.
+  std::string test_topic;         // Say what the routes would do with a message of this topic, and end; empty: no.
+  std::string test_connection;    // With it: that it comes on; empty: each.
+  std::string test_payload_file;  // With it; empty: no payload.
+  std::string test_reply;         // With it: where a reply would go; empty: that is not asked.
   std::string import_rulego;      // Print a configuration for the endpoints in this file and end; empty: no.
   std::string config_file;        // Empty: the settings are all there is (--broker).
   std::vector<Setting> settings;  // What other flags say, beyond the file.

@@ -1,9 +1,11 @@
 """Routes and chains that are put while the gateway runs: with the real gateway, broker and sluicectl."""
 import json
+import subprocess
 import threading
 
 from harness.ctl import Ctl
-from harness.wait import wait_until
+from harness.process import BIN
+from harness.wait import TIME_FACTOR, wait_until
 from test_reload import SettlingWorker, reload, route
 
 
@@ -152,3 +154,37 @@ def test_without_a_journal_on_disk_it_lasts_until_the_end_and_says_so(world, tmp
     gateway.stop()
     gateway.restart()
     assert list(items(of)) == ["in"]
+
+
+def test_what_would_become_of_a_message_is_told_online_and_offline(world, tmp_path):
+    broker = world.broker()
+    gateway = world.gateway(broker, [route("temp", "plant/+/temp", "alarm:node3"), route("all", "$share/g/plant/#", "c")],
+                            chains={"alarm": {"orderBy": "topic level 2"}}, replies={"allow": ["plant/#", "out/#"]})
+    of = Ctl(gateway)
+    put(of, tmp_path, {**route("hex", "raw/+", "raw-${topic.2}"),
+                       "from": {"path": "raw/+", "processors": ["toHex"]}, "to": {"path": "${topic}"}})
+
+    tested = json.loads(of("routes", "test", "--topic", "plant/7/temp", "--json"))["matches"]
+    assert [(each["route"], each["chain"], each["start_node"], each["ordering_key"]) for each in tested] == [
+        ("temp", "alarm", "node3", "7"), ("all", "c", "", "")]
+    assert tested[1]["subscription"] == "$share/g/plant/#"
+    payload = tmp_path / "payload"
+    payload.write_bytes(b"\x01\xff")
+    assert "01FF" in of("routes", "test", "--topic", "raw/x", "--payload", payload)
+    assert "no route takes" in of("routes", "test", "--topic", "nobody", status=1)
+    assert "may go" in of("routes", "test", "--topic", "plant/7/temp", "--reply", "out/x")
+    assert "'all' would take the reply in again" in of("routes", "test", "--topic", "plant/7/temp", "--reply", "plant/x",
+                                                       status=1)
+    assert "no filter of replies.allow" in of("routes", "test", "--topic", "plant/7/temp", "--reply", "x", status=1)
+    of("routes", "test", "--topic", "plant/#", status=1)
+
+    def offline(*args):
+        return subprocess.run([BIN / "sluice-gateway", "--config", gateway.config_path, *args], capture_output=True,
+                              text=True, timeout=30 * TIME_FACTOR, check=False)
+
+    done = offline("--test", "plant/7/temp")
+    assert done.returncode == 0 and done.stdout == of("routes", "test", "--topic", "plant/7/temp")
+    done = offline("--test", "plant/7/temp", "--reply", "plant/x")
+    assert done.returncode == 1 and "DENIED" in done.stdout
+    assert offline("--test", "raw/x").returncode == 1, "what was put is not of the file"
+    assert offline("--reply", "x").returncode == 2

@@ -123,6 +123,9 @@ class GrpcAdminClient final : public AdminClient {
     return Call<v1::DeleteConfigurationItemResponse>(&v1::AdminService::Stub::DeleteConfigurationItem, request,
                                                      std::nullopt);
   }
+  absl::StatusOr<v1::TestRoutesResponse> TestRoutes(const v1::TestRoutesRequest& request) override {
+    return Call<v1::TestRoutesResponse>(&v1::AdminService::Stub::TestRoutes, request, kTimeout);
+  }
 
  private:
   // The gateway takes messages of up to 4 MiB.

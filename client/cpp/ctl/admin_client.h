@@ -39,6 +39,7 @@ class AdminClient {
       const v1::PutConfigurationItemsRequest& request) = 0;
   virtual absl::StatusOr<v1::DeleteConfigurationItemResponse> DeleteItem(
       const v1::DeleteConfigurationItemRequest& request) = 0;
+  virtual absl::StatusOr<v1::TestRoutesResponse> TestRoutes(const v1::TestRoutesRequest& request) = 0;
 };
 
 // INVALID_ARGUMENT: a file cannot be read. Does not connect yet.

@@ -85,13 +85,19 @@ struct ItemsCommand {
   std::optional<uint64_t> expected_version;  // Nothing: whichever.
 };
 
+// What routes would do with a message.
+struct RoutesTestCommand {
+  v1::TestRoutesRequest request;
+  std::string payload_path;  // Empty: no payload; "-": standard input.
+};
+
 struct CommandLine {
   // Set after --help, --version and mistakes: what has been said is all there is to do.
   std::optional<int> exit;
   Target target;
   bool json = false;
   std::variant<StatusCommand, ListCommand, ShowCommand, ActCommand, ExportCommand, ImportCommand, EndSessionCommand,
-               ReconnectCommand, JournalCommand, PermissionsCommand, ConfigCommand, ItemsCommand>
+               ReconnectCommand, JournalCommand, PermissionsCommand, ConfigCommand, ItemsCommand, RoutesTestCommand>
       command;
 };
 

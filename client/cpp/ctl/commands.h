@@ -40,6 +40,8 @@ int RunPermissions(AdminClient* client, const PermissionsCommand& command, bool 
 int RunConfig(AdminClient& client, const ConfigCommand& command, bool json, const Console& console);
 // The file is read here; "-" is standard input.
 int RunItems(AdminClient& client, const ItemsCommand& command, bool json, const Console& console);
+// The payload is read here.
+int RunRoutesTest(AdminClient& client, const RoutesTestCommand& command, bool json, const Console& console);
 int RunJournal(const JournalCommand& command, bool json, const Console& console);
 
 // All of it. `arguments` without the program's name.

@@ -13,11 +13,29 @@ class ItemFlags {
  public:
   void AddTo(CLI::App& app) {
     Add(app, routes_, "routes", "what is subscribed to and where it leads: the file's, and what was put at run time");
+    test_ = Command(*routes_.app, "test",
+                    "which routes would take a message, and what becomes of it; exit status 1 if none takes it, or the "
+                    "reply may not go");
+    test_->add_option("--topic", topic_, "the message's topic, without wildcards")->required()->type_name("TOPIC");
+    test_->add_option("--payload", payload_, "a file with its payload; -: standard input")->type_name("FILE");
+    test_->add_option("--connection", connection_, "that it comes on [each]")->type_name("NAME");
+    test_->add_option("--qos", qos_, "that it was published at")->check(CLI::Range(0, 2))->type_name("0|1|2");
+    test_->add_option("--reply", reply_, "whether a reply may go to this topic, or would loop")->type_name("TOPIC");
     Add(app, chains_, "chains", "options of chains: the file's, and what was put at run time");
     Add(app, connections_, "connections", "brokers; they are changed in the file");
   }
 
-  // Nothing: it is another command.
+  // Each: nothing: it is another command.
+  std::optional<RoutesTestCommand> test() const {
+    if (!*test_) return std::nullopt;
+    RoutesTestCommand command;
+    command.request.set_topic(topic_);
+    command.request.set_connection(connection_);
+    command.request.set_qos(qos_);
+    command.request.set_reply_topic(reply_);
+    command.payload_path = payload_;
+    return command;
+  }
   std::optional<ItemsCommand> command() const {
     for (const Kind* kind : {&routes_, &chains_, &connections_}) {
       if (std::optional<ItemsCommand> command = CommandOf(*kind)) return command;
@@ -85,6 +103,12 @@ class ItemFlags {
     return command;
   }
 
+  CLI::App* test_ = nullptr;
+  std::string topic_;
+  std::string payload_;
+  std::string connection_;
+  std::string reply_;
+  uint32_t qos_ = 1;
   std::string id_;
   std::string path_;
   bool dry_run_ = false;

@@ -65,6 +65,9 @@ int Run(std::span<const std::string> arguments, const Console& console) {
   }
   if (const auto* items = std::get_if<ItemsCommand>(&line.command))
     return RunItems(**client, *items, line.json, console);
+  if (const auto* test = std::get_if<RoutesTestCommand>(&line.command)) {
+    return RunRoutesTest(**client, *test, line.json, console);
+  }
   if (permissions != nullptr) return RunPermissions(client->get(), *permissions, line.json, console);
   return RunStatus(**client, line.json, console);
 }

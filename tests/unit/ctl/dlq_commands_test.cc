@@ -105,6 +105,9 @@ class FakeAdminClient final : public AdminClient {
       const v1::DeleteConfigurationItemRequest& /*request*/) override {
     return absl::UnimplementedError("not asked here");
   }
+  absl::StatusOr<v1::TestRoutesResponse> TestRoutes(const v1::TestRoutesRequest& /*request*/) override {
+    return absl::UnimplementedError("not asked here");
+  }
 
   uint64_t letters = 3;
   std::vector<std::string> imported;

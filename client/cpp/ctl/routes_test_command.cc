@@ -1,0 +1,27 @@
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "client/cpp/ctl/commands.h"
+#include "client/cpp/ctl/json.h"
+#include "server/trial/trial_text.h"
+
+namespace sluice::ctl {
+
+int RunRoutesTest(AdminClient& client, const RoutesTestCommand& command, bool json, const Console& console) {
+  v1::TestRoutesRequest request = command.request;
+  if (command.payload_path == "-") {
+    request.set_payload(std::string(std::istreambuf_iterator<char>(console.in), {}));
+  } else if (!command.payload_path.empty()) {
+    std::ifstream file(command.payload_path, std::ios::binary);
+    request.set_payload(std::string(std::istreambuf_iterator<char>(file), {}));
+    if (!file)
+      return Fail(absl::InvalidArgumentError("--payload: cannot read '" + command.payload_path + "'"), console);
+  }
+  const absl::StatusOr<v1::TestRoutesResponse> answer = client.TestRoutes(request);
+  if (!answer.ok()) return Fail(answer.status(), console);
+  console.out << (json ? ToJson(*answer, false) : DescribeTest(request, *answer));
+  return TestPassed(request, *answer) ? kOk : kFailure;
+}
+
+}  // namespace sluice::ctl
