@@ -56,6 +56,8 @@ def scalar(allowed):
         return {"type": ["string", "integer"], "minimum": 0, "pattern": rf"^ *[0-9]+ *([kKmMgGtT]i?)?[bB]? *$|{ENVIRONMENT}"}
     if allowed.startswith("names of claims"):
         return {"type": "object", "additionalProperties": {"type": ["string", "array"]}}
+    if allowed.endswith("or a list of these"):
+        return {"type": ["string", "number", "boolean", "array"], "items": {"type": "string"}, "minItems": 1}
     if allowed.startswith("a list of"):
         return {"type": "array", "items": {"type": "string"}}
     if re.fullmatch(r"[A-Za-z0-9.]+(, [A-Za-z0-9.]+)+", allowed):

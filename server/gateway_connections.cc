@@ -20,7 +20,7 @@ constexpr Millis kGoodbye{2'000};
 // Of what is shown of one intake connection, and of one connection for replies.
 constexpr std::array<std::string_view, 3> kIntakeFamilies = {"sluice_mqtt_subscriptions_refused",
                                                              "sluice_intake_paused", "sluice_shared_filters_left"};
-constexpr std::array<std::string_view, 1> kConnected = {"sluice_mqtt_connected"};
+constexpr std::array<std::string_view, 2> kConnected = {"sluice_mqtt_connected", "sluice_mqtt_server_place"};
 
 std::vector<std::string> FiltersOf(const SubscriptionGroup& group) {
   std::vector<std::string> filters;

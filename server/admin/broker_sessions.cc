@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/config/address.h"
+#include "server/mqtt/server_list.h"
 #include "server/telemetry/log.h"
 
 namespace sluice {
@@ -53,7 +54,9 @@ absl::StatusOr<std::vector<MqttOptions>> BrokerSessions::Targets(const std::stri
   }
   std::set<std::pair<std::string, std::string>> mine;
   const std::shared_ptr<const std::vector<MqttOptions>> all = own_.Get();
-  for (const MqttOptions& own : *all) mine.insert({BrokerIdentity(own.uri), own.client_id});
+  for (const MqttOptions& own : *all) {
+    for (const std::string& server : ServersOf(own)) mine.insert({BrokerIdentity(server), own.client_id});
+  }
   std::set<std::pair<std::string, std::string>> known;
   std::vector<MqttOptions> targets;
   bool connection_is_there = false;

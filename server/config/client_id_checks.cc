@@ -9,6 +9,7 @@
 #include "server/config/address.h"
 #include "server/config/sections.h"
 #include "server/mqtt/client_ids.h"
+#include "server/mqtt/server_list.h"
 #include "server/route/subscription_plan.h"
 #include "server/runtime/text.h"
 
@@ -67,14 +68,25 @@ std::string Collision(const std::string& id, const Use& use, const Use& other) {
                       "repliesClientId that makes them differ");
 }
 
+using Taken = std::map<std::pair<std::string, std::string>, Use>;
+
+// Whether `id` is another's on `broker`, which is reported.
+bool Collides(Reading& reading, Taken& taken, const std::string& broker, const std::string& id, const Use& use,
+              Position at) {
+  const auto [other, is_new] = taken.try_emplace({broker, id}, use);
+  if (is_new) return false;
+  const bool both_named = use.what.empty() && other->second.what.empty();
+  reading.Error(both_named ? at : use.at, Collision(id, use, other->second));
+  return true;
+}
+
 }  // namespace
 
 void CheckClientIds(Reading& reading, const Draft& draft) {
-  std::map<std::pair<std::string, std::string>, Use> taken;
+  Taken taken;
   std::map<std::pair<std::string, std::string>, std::string> taken_on_host;
   for (const auto& [name, options] : draft.config.connections) {
     if (options.uri.empty()) continue;
-    const std::string broker = BrokerIdentity(options.uri);
     const Draft::Connection& where = draft.connections.find(name)->second;
     const size_t groups = GroupsOf(name, options.mqtt5, draft);
     if (groups > 1 && options.share_connection) {
@@ -84,25 +96,26 @@ void CheckClientIds(Reading& reading, const Draft& draft) {
                                  "filters of its routes overlap, for which MQTT 3.1.1 needs ",
                                  groups, "; allowed: own, protocol \"5\", or filters that do not overlap"));
     }
+    bool collides = false;
     for (auto& [id, use] : UsesOf(options, where, groups)) {
-      if (id.empty()) continue;
-      const auto [other, is_new] = taken.try_emplace({broker, id}, use);
-      if (is_new) {
+      // Of one that collides by its clientId all that is derived from it collides too, and says no more.
+      if (id.empty() || collides) continue;
+      for (const std::string& server : ServersOf(options)) {
+        const std::string broker = BrokerIdentity(server);
+        if (Collides(reading, taken, broker, id, use, where.at)) {
+          collides = use.what.empty() && taken.at({broker, id}).what.empty();
+          break;
+        }
         if (!use.what.empty()) continue;
         // Often one broker with several listeners.
         const std::string host = broker.substr(0, broker.rfind(':'));
         const auto [neighbour, first_on_host] = taken_on_host.try_emplace({host, id}, name);
-        if (first_on_host) continue;
+        if (first_on_host || neighbour->second == name) continue;
         reading.Warn(where.at,
                      text::Concat("connections.", name, ": has the clientId of connections.", neighbour->second,
                                   " on another port of the same host; if one broker listens on both, it ends "
                                   "one connection for the other for ever"));
-        continue;
       }
-      const bool both_named = use.what.empty() && other->second.what.empty();
-      reading.Error(both_named ? where.at : use.at, Collision(id, use, other->second));
-      // All that is derived from it collides too, and says no more.
-      if (both_named) break;
     }
   }
 }

@@ -63,30 +63,70 @@ std::string_view TlsKey(MapReader& map) {
   return {};
 }
 
-void ReadServer(MapReader& map, MqttOptions& options) {
-  std::optional<Text> text = map.ReadText("server");
-  if (!text) return;
-  absl::StatusOr<ServerAddress> server = ParseServerAddress(text->text);
+// One of `server`; nothing: it was reported.
+std::optional<ServerAddress> ReadAddress(Reading& reading, MapReader& map, Text text, const std::string& path) {
+  absl::StatusOr<ServerAddress> server = ParseServerAddress(text.text);
   if (!server.ok()) {
-    if (text->text.find('@') != std::string::npos) text->shown = "an address with '@', not shown";
-    map.Reject("server", *text, text::Message(server.status()));
-    return;
+    if (text.text.find('@') != std::string::npos) text.shown = "an address with '@', not shown";
+    reading.Error(text.at, text::Concat(path, ": found ", text.shown, " (", text::Message(server.status()),
+                                        "); allowed: ", Allowed(kConnectionSection.Find("server"))));
+    return std::nullopt;
   }
   const std::string_view tls_key = TlsKey(map);
   if (server->scheme.empty()) {
     server->scheme = tls_key.empty() ? "tcp" : "ssl";
   } else if (!server->secure() && !tls_key.empty()) {
-    map.Error("server", text::Concat("found ", text->shown, ", which is plain text, while ", tls_key,
-                                     " is set; allowed: ssl:// mqtts:// or wss://, or no TLS files"));
+    reading.Error(text.at, text::Concat(path, ": found ", text.shown, ", which is plain text, while ", tls_key,
+                                        " is set; allowed: ssl:// mqtts:// or wss://, or no TLS files"));
   }
-  options.tls.enabled = server->secure();
-  options.uri = server->Uri();
+  return *std::move(server);
+}
+
+void ReadServers(Reading& reading, MapReader& map, MqttOptions& options) {
+  const bool has_password = map.Find("password") != nullptr || map.Find("passwordFile") != nullptr;
+  std::vector<ServerAddress> servers;
+  bool leaves = false;  // One is not on this machine.
+  for (const auto& [text, path] : map.ReadTexts("server")) {
+    std::optional<ServerAddress> server = ReadAddress(reading, map, text, path);
+    if (!server) continue;
+    const auto same = [&server](const ServerAddress& other) {
+      return BrokerIdentity(other.Uri()) == BrokerIdentity(server->Uri());
+    };
+    if (std::ranges::any_of(servers, same)) {
+      reading.Error(text.at, text::Concat(path, ": found ", text.shown,
+                                          ", which is in the list already; allowed: each server once"));
+      continue;
+    }
+    if (!servers.empty() && servers.front().secure() != server->secure()) {
+      reading.Error(text.at, text::Concat(path, ": found ", text.shown, ", which is ",
+                                          server->secure() ? "encrypted" : "plain text",
+                                          ", while the first of the list is not; allowed: all with TLS, or none"));
+      continue;
+    }
+    leaves |= !server->loopback();
+    servers.push_back(*std::move(server));
+  }
+  if (servers.empty()) return;
+  options.tls.enabled = servers.front().secure();
+  options.uri = servers.front().Uri();
+  for (size_t i = 1; i < servers.size(); ++i) options.more_uris.push_back(servers[i].Uri());
   if (options.tls.enabled && !options.tls.verify_hostname) {
     map.Warn("verifyHostname", "any certificate of the CA is taken for the broker's, whatever host it names");
   }
-  const bool has_password = map.Find("password") != nullptr || map.Find("passwordFile") != nullptr;
-  if (!options.tls.enabled && has_password && !server->loopback()) {
+  if (!options.tls.enabled && has_password && leaves) {
     map.Warn("server", "the password is sent in plain text; ssl:// or wss:// would encrypt it");
+  }
+}
+
+// A broker's word on where to go instead comes with MQTT 5 only, and Paho does not hand it on.
+void ReadServerReference(MapReader& map, MqttOptions& options) {
+  map.Read("followServerReference", options.follow_server_reference);
+  if (!options.follow_server_reference) return;
+  if (!options.mqtt5) {
+    map.Error("followServerReference", "found true while protocol is 3.1.1, which knows none; allowed: false, or 5");
+  } else if (options.driver == MqttDriver::kPaho) {
+    map.Error("followServerReference",
+              "found true while driver is paho, which hands none on; allowed: false, or driver: wire");
   }
 }
 
@@ -178,7 +218,7 @@ void ReadConnection(Reading& reading, const Entry& entry, Draft& draft) {
   map.Read("protocol", protocol);
   options.mqtt5 = protocol == "5";
   ReadTls(reading, map, options.tls);
-  ReadServer(map, options);
+  ReadServers(reading, map, options);
   ReadPassword(reading, map, options);
   if (!options.mqtt5 && options.username.empty() && map.Find("username") == nullptr &&
       (map.Find("password") != nullptr || map.Find("passwordFile") != nullptr)) {
@@ -200,6 +240,7 @@ void ReadConnection(Reading& reading, const Entry& entry, Draft& draft) {
   map.Read("driver", driver);
   options.driver = driver == "paho" ? MqttDriver::kPaho : MqttDriver::kWire;
   CheckDriver(reading, map, options);
+  ReadServerReference(map, options);
   ReadReplies(reading, map, options, draft.connections[entry.key]);
 }
 

@@ -104,6 +104,8 @@ class MapReader {
   bool ReadSeconds(std::string_view key, uint32_t& out);
   // Any scalar, of whatever type.
   std::optional<Text> ReadText(std::string_view key);
+  // One, or a list of them, each with the path for errors. Empty: the key is absent, or all were reported.
+  std::vector<std::pair<Text, std::string>> ReadTexts(std::string_view key);
 
   // "PATH.KEY: found VALUE (WHY)HINT; allowed: …". `why` and `hint` (of DidYouMean) may be empty.
   void Reject(std::string_view key, const Text& value, std::string_view why = {}, std::string_view hint = {});

@@ -64,6 +64,26 @@ bool MapReader::ReadCiphers(std::string_view key, std::vector<std::string>& out)
   return good;
 }
 
+std::vector<std::pair<Text, std::string>> MapReader::ReadTexts(std::string_view key) {
+  std::vector<std::pair<Text, std::string>> texts;
+  const Entry* entry = Find(key);
+  if (entry == nullptr) return texts;
+  if (entry->value.kind != Value::Kind::kList) {
+    if (std::optional<Text> only = ReadText(key)) texts.emplace_back(*std::move(only), PathOf(key));
+    return texts;
+  }
+  if (entry->value.items.empty()) {
+    Error(key, text::Concat("found an empty list; allowed: ", Allowed(section_.Find(key))));
+  }
+  for (size_t i = 0; i < entry->value.items.size(); ++i) {
+    std::string path = text::Concat(PathOf(key), "[", i, "]");
+    if (std::optional<Text> item = ToText(section_.Find(key), entry->value.items[i], path)) {
+      texts.emplace_back(*std::move(item), std::move(path));
+    }
+  }
+  return texts;
+}
+
 bool MapReader::Read(std::string_view key, std::vector<std::string>& out) {
   const Entry* entry = Find(key);
   if (entry == nullptr) return false;

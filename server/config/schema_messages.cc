@@ -10,8 +10,16 @@ constexpr Key kConnectionKeys[] = {
     {"server", kServer, "", "",
      "The broker. `:PORT` is 127.0.0.1. Without a scheme it is `ssl://` when one of the TLS files is set, else "
      "`tcp://`. "
-     "Ports by default: 1883, with TLS 8883, `ws` 80, `wss` 443. `ws` and `wss` may have a path.",
+     "Ports by default: 1883, with TLS 8883, `ws` 80, `wss` 443. `ws` and `wss` may have a path. Of a list one after "
+     "the "
+     "other is tried until one takes the connection, without a pause between them; a connection that breaks begins "
+     "with "
+     "the one it had. [What that means for sessions](brokers.md#several-servers).",
      true},
+    {"followServerReference", kFlag, "false", "",
+     "MQTT 5, `driver: wire`: goes to the server that the broker names as it refuses or ends the connection (0x9C, "
+     "0x9D), "
+     "with the same user name and password. Four times in a row at most."},
     {"username", kText, "", "", "Who the gateway is to the broker."},
     {"password", kSecret, "", "", "Better `${NAME}` or `passwordFile` than in plain text. Write `$$` for a `$` in it."},
     {"passwordFile", kFile, "", "",

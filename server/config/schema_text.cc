@@ -44,7 +44,7 @@ std::string Allowed(const Key& key) {
     case kCiphers:
       return "a list of names such as ECDHE-ECDSA-AES128-GCM-SHA256 or TLS_AES_128_GCM_SHA256";
     case kServer:
-      return "host:port, or one of tcp:// mqtt:// ssl:// mqtts:// ws:// wss:// before it";
+      return "host:port, or one of tcp:// mqtt:// ssl:// mqtts:// ws:// wss:// before it; or a list of these";
     case kListen:
       return "HOST:PORT, or \"\" for none";
     case kListenOrUnix:

@@ -6,9 +6,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "server/mqtt/backoff.h"
 #include "server/mqtt/options.h"
+#include "server/mqtt/server_list.h"
 #include "server/runtime/clock.h"
 #include "server/telemetry/metrics.h"
 
@@ -35,14 +37,21 @@ class ConnectionLife {
   };
   void Up(const Accepted& accepted);
 
-  // The attempt failed; `refused`: the broker said no, rather than there being no broker. When to try again.
-  SteadyTime ConnectFailed(const std::string& error, bool refused);
+  // Where the next attempt, the one under way or the connection goes to.
+  const ServerList& servers() const { return servers_; }
+  // The URI, where there may be others; empty: there is only the one of the configuration.
+  std::string_view chosen_server() const { return servers_.several() ? servers_.current() : std::string_view(); }
+
+  // The attempt failed; `refused`: the broker said no, rather than there being no broker, and named `instead` (MQTT 5).
+  // When to try again, maybe another server.
+  SteadyTime ConnectFailed(const std::string& error, bool refused, const std::vector<std::string>& instead = {});
   // It broke, or the broker disconnected it with this reason of MQTT 5 (0: none), or the driver gave it up: `why`. When
   // to connect again. The back-off starts over only if the connection had held for a while; a session taken over by
   // another client of the same id waits for long, so that the two do not throw each other out in a hot loop.
   // `expected`: the broker was there, and something was sent that may break connections. The next one is made at once
-  // then, so that nobody waits for what another has done; but not for ever so.
-  SteadyTime Lost(const std::string& why, uint8_t reason, bool expected = false);
+  // then, so that nobody waits for what another has done; but not for ever so. `instead`: servers that the broker named.
+  SteadyTime Lost(const std::string& why, uint8_t reason, bool expected = false,
+                  const std::vector<std::string>& instead = {});
 
   // It does what it is for: the back-off starts over.
   void Proven() { backoff_.Reset(); }
@@ -56,6 +65,7 @@ class ConnectionLife {
   const char* const role_;
   const Clock& clock_;
   Gauge& connected_;
+  Gauge& server_place_;
   Counter& connects_ok_;
   Counter& connects_refused_;
   Counter& connects_failed_;
@@ -64,6 +74,7 @@ class ConnectionLife {
   // Of a session that holds messages for later.
   void TellShortenedSession(uint32_t granted_s);
 
+  ServerList servers_;
   Backoff backoff_;
   SteadyTime up_since_{};
   int short_lives_ = 0;  // Connections in a row that did not hold.

@@ -11,8 +11,14 @@ struct ConnectionState {
   // Connected, and every subscription granted or stayed out of. A pause on purpose is not ready.
   bool ready = false;
   // Why not: "connection refused", "subscription 'a/#' refused: 0x87 not authorized", "paused: …"; when ready, what is
-  // stayed out of: "left to others: '$share/g/a'".
+  // stayed out of: "left to others: '$share/g/a'", and which of several servers it is connected to.
   std::string detail;
+
+  // `server`: empty where there is only one.
+  void ShowServer(const std::string& server) {
+    if (!ready || server.empty()) return;
+    detail += (detail.empty() ? "connected to " : "; connected to ") + server;
+  }
 };
 
 }  // namespace sluice

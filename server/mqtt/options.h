@@ -47,6 +47,10 @@ struct MqttOptions {
   MqttDriver driver = MqttDriver::kWire;
   // tcp:// ssl:// ws:// wss:// HOST:PORT[/PATH]
   std::string uri;
+  // Tried one after the other where `uri` cannot be reached; all with TLS, or none. See server_list.h.
+  std::vector<std::string> more_uris;
+  // MQTT 5: goes where the broker says that it is to go instead, with the same TLS, or none.
+  bool follow_server_reference = false;
   MqttTls tls;
   std::string username;
   std::string password;       // A secret: never logged.

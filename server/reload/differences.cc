@@ -1,5 +1,6 @@
 #include "server/reload/differences.h"
 
+#include "server/mqtt/server_list.h"
 #include "server/runtime/text.h"
 
 namespace sluice {
@@ -38,9 +39,11 @@ Keys DifferingKeys(const MqttOptions& a, const MqttOptions& b) {
     each->ca_file = each->cert_file = each->key_file = "";
     each->verify_hostname = true;
   }
-  return Comparison()("server", a.uri, b.uri)("caFile", a.tls.ca_file, b.tls.ca_file)(
-             "certFile", a.tls.cert_file, b.tls.cert_file)("certKeyFile", a.tls.key_file, b.tls.key_file)(
-             "verifyHostname", a.tls.verify_hostname, b.tls.verify_hostname)("tls", tls_a, tls_b)(
+  return Comparison()("server", ServersOf(a), ServersOf(b))("followServerReference", a.follow_server_reference,
+                                                            b.follow_server_reference)(
+             "caFile", a.tls.ca_file, b.tls.ca_file)("certFile", a.tls.cert_file, b.tls.cert_file)(
+             "certKeyFile", a.tls.key_file, b.tls.key_file)("verifyHostname", a.tls.verify_hostname,
+                                                            b.tls.verify_hostname)("tls", tls_a, tls_b)(
              "username", a.username, b.username)("password", a.password, b.password)(
              "passwordFile", a.password_file, b.password_file)("clientId", a.client_id, b.client_id)(
              "repliesClientId", a.replies_client_id, b.replies_client_id)(

@@ -83,8 +83,9 @@ maxstreamage handshaketimeout leaveshareafter noworkersafter drain fsyncinterval
   {{- if and $password (not (regexMatch "^\\$\\{[A-Za-z_][A-Za-z0-9_]*\\}$" $password)) -}}
     {{- $wrong = append $wrong (printf "config.connections.%s.password is a secret in plain text; use brokers.%s.password.existingSecret, or ${NAME} with extraEnv" $name $name) -}}
   {{- end -}}
+  {{- /* One, or "[one another]". */ -}}
   {{- $server := include "sluice.connectionKey" (dict "connection" $connection "key" "server") -}}
-  {{- if regexMatch "^([a-z]+://)?[^/@]*:[^/@]*@" $server -}}
+  {{- if regexMatch "(^|[\\[ ])([a-z]+://)?[^/@ ]*:[^/@ ]*@" $server -}}
     {{- $wrong = append $wrong (printf "config.connections.%s.server holds a password in plain text; use username and brokers.%s.password.existingSecret" $name $name) -}}
   {{- end -}}
   {{- range $key := list "clientId" "repliesClientId" -}}

@@ -217,6 +217,7 @@ ConnectionState IntakeCore::State() const {
   state.detail = link_.detail();
   if (!link_.up() || !state.detail.empty()) return state;
   news_.Show(state);
+  state.ShowServer(link_.server());
   return state;
 }
 

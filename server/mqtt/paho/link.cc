@@ -21,7 +21,11 @@ constexpr int kSuspiciousShortLives = 3;
 }  // namespace
 
 Link::Link(MqttOptions options, User& user, const Clock& clock, MetricsRegistry& metrics)
-    : options_(std::move(options)), user_(user), clock_(clock), life_(options_, "intake", clock, metrics) {}
+    : options_(std::move(options)),
+      user_(user),
+      clock_(clock),
+      attempt_(options_),
+      life_(options_, "intake", clock, metrics) {}
 
 // ------------------------------------------------------------------------------------------------ from other threads
 
@@ -81,6 +85,11 @@ void Link::Wake() {
 std::string Link::detail() const {
   MutexLock lock(mutex_);
   return detail_;
+}
+
+std::string Link::server() const {
+  MutexLock lock(mutex_);
+  return server_;
 }
 
 void Link::OnServerDisconnect(uint8_t reason) {
@@ -168,7 +177,11 @@ bool Link::StepDown(Wanted wanted) {
     news_ = {};
   }
   drop_.clear();
-  if (!client_) client_ = Client::Create(options_, *this);
+  if (const std::string& server = life_.servers().current(); server != attempt_.uri) {
+    client_.reset();
+    attempt_.uri = server;
+  }
+  if (!client_) client_ = Client::Create(attempt_, *this);
   phase_ = Phase::kConnecting;
   due_ = clock_.Now() + options_.connect_timeout + kConnectGrace;
   if (absl::Status started = client_->Connect(); !started.ok()) {
@@ -186,12 +199,19 @@ bool Link::StepConnecting(Wanted wanted) {
     phase_ = Phase::kUp;
     due_ = kNever;
     up_since_ = clock_.Now();
+    const bool changed = life_.servers().changed();
     life_.Up({.session_present = result->session_present,
               .session_expiry_s = result->session_expiry_s,
               .assigned_client_id = result->assigned_client_id});
+    // It may be another session than that of the last connection.
+    if (changed) result->session_present = false;
     // The user first: its part of the state must not still be that of the last connection when it counts.
     user_.OnUp(*client_, *result);
     SetDetail("");
+    {
+      MutexLock lock(mutex_);
+      server_ = life_.chosen_server();
+    }
     up_.store(true, std::memory_order_release);
     return true;
   }
@@ -202,7 +222,7 @@ bool Link::StepConnecting(Wanted wanted) {
   }
   if (clock_.Now() >= due_) {
     client_.reset();
-    ConnectFailed("no answer from " + options_.uri + " in time" + VersionHint(options_), /*refused=*/false);
+    ConnectFailed("no answer from " + attempt_.uri + " in time" + VersionHint(options_), /*refused=*/false);
   }
   return false;
 }

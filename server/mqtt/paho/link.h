@@ -63,6 +63,8 @@ class Link final : private Receiver {
   bool up() const { return up_.load(std::memory_order_acquire); }
   // Why it is not up.
   std::string detail() const;
+  // Which one it is connected to, where there may be several; else empty.
+  std::string server() const;
   const MqttOptions& options() const { return options_; }
 
  private:
@@ -98,6 +100,7 @@ class Link final : private Receiver {
   const Clock& clock_;
 
   // Control thread only.
+  MqttOptions attempt_;  // Of client_: options_ with the server that it goes to.
   Client::Ptr client_;
   Phase phase_ = Phase::kDown;
   ConnectionLife life_;
@@ -118,6 +121,7 @@ class Link final : private Receiver {
   SteadyTime stop_deadline_ ABSL_GUARDED_BY(mutex_) = kNever;
   News news_ ABSL_GUARDED_BY(mutex_);
   std::string detail_ ABSL_GUARDED_BY(mutex_) = "not started";
+  std::string server_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace sluice::paho

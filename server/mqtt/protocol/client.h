@@ -44,6 +44,9 @@ struct ConnectOptions {
   // message of QoS 2: it would take a new one of the same identifier for that (§4.3.3), and drop it. So what a session
   // of others may hold of an identifier is released before its first use.
   bool releases_inherited_ids = false;
+  // The broker need not be that of the last connection, so that a session it has may be another one: what this client
+  // holds of the last is forgotten. Better a message twice than one taken for a duplicate.
+  bool foreign_session = false;
   struct Will {
     std::shared_ptr<const OutboundMessage> message;
     uint32_t delay_s = 0;  // MQTT 5.

@@ -91,8 +91,10 @@ ProtocolError Client::State::Fail(const FixedHeader& header, const Fault& fault,
 
 Fault Client::State::CheckOrder(const FixedHeader& header) const {
   const bool is_connack = header.type == PacketType::kConnack;
-  if (phase == Phase::kConnecting && !is_connack) return Violation("comes before CONNACK");  // MQTT-3.2.0-1.
-  if (phase == Phase::kConnected && is_connack) return Violation("comes a second time");     // MQTT-3.2.0-2.
+  // Of AUTH the body says more than that it comes too early: see Dispatch().
+  if (phase == Phase::kConnecting && !is_connack && header.type != PacketType::kAuth)
+    return Violation("comes before CONNACK");                                             // MQTT-3.2.0-1.
+  if (phase == Phase::kConnected && is_connack) return Violation("comes a second time");  // MQTT-3.2.0-2.
   return {};
 }
 
@@ -136,8 +138,10 @@ Fault Client::State::Dispatch(const FixedHeader& header, std::string_view body, 
       return {};
     case PacketType::kDisconnect:
       return ReceiveDisconnect(body, events);
-    case PacketType::kAuth: {  // MQTT-4.12.0-6. Nothing depends on it.
-      TellPassedOver(header, body, Violation("no authentication method was asked for"), /*astray=*/false, events);
+    case PacketType::kAuth: {  // MQTT-4.12.0-6. Once connected nothing depends on it.
+      Fault fault = Violation(DescribeAuth(body));
+      if (phase == Phase::kConnecting) return fault;
+      TellPassedOver(header, body, fault, /*astray=*/false, events);
       return {};
     }
     default:
@@ -156,8 +160,10 @@ Fault Client::State::ReceiveConnack(std::string_view body, ClientEvents& events)
     accepted = true;
     if (connack.session_present) {
       // It may be one that an unanswered CONNECT began: better a message twice than one taken for a duplicate.
-      if (connect_unanswered) inbound.DiscardSession();
-      if (options.releases_inherited_ids && (connect_unanswered || !was_connected)) outbound.Inherit();
+      if (connect_unanswered || options.foreign_session) inbound.DiscardSession();
+      if (options.foreign_session) outbound.DiscardSession();
+      const bool inherited = connect_unanswered || options.foreign_session || !was_connected;
+      if (options.releases_inherited_ids && inherited) outbound.Inherit();
       outbound.Resume(output);
     } else {
       DiscardSession();

@@ -1,5 +1,6 @@
 #include "server/mqtt/protocol/connect.h"
 
+#include "server/message/utf8.h"
 #include "server/mqtt/packet_size.h"
 #include "server/mqtt/protocol/packet.h"
 #include "server/mqtt/protocol/properties.h"
@@ -131,6 +132,18 @@ void AppendConnect(std::string& out, const ConnectOptions& options) {
   if (options.password) AppendPrefixed(body, *options.password);
   AppendFixedHeader(out, PacketType::kConnect, 0, body.size());
   out += body;
+}
+
+std::string DescribeAuth(std::string_view body) {
+  constexpr uint8_t kAuthenticationMethod = 0x15;
+  constexpr size_t kMostOfAMethod = 100;
+  Reader packet(body);
+  packet.Byte();
+  Reader properties(packet.Take(packet.VariableByteInteger()));
+  // Where else it stands the properties are not read: brokers write it first.
+  if (properties.Byte() != kAuthenticationMethod) return "no authentication method was asked for";
+  return "the broker asks for the authentication method '" + Readable(CutUtf8(properties.Prefixed(), kMostOfAMethod)) +
+         "', which the gateway does not have; it has user names with passwords, and certificates";
 }
 
 Fault DecodeConnack(std::string_view body, const ConnectOptions& options, Connack& connack) {

@@ -99,6 +99,7 @@ ConnectionState EgressCore::State() const {
   state.name = link_.options().name + " (replies)";
   state.detail = link_.detail();
   state.ready = link_.up() && state.detail.empty();
+  state.ShowServer(link_.server());
   return state;
 }
 

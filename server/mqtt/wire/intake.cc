@@ -347,6 +347,7 @@ ConnectionState IntakeCore::State() const {
   if (stop_shown_) state.detail = "stopped";
   if (!link_.up() || !state.detail.empty()) return state;
   news_.Show(state);
+  state.ShowServer(link_.server());
   return state;
 }
 

@@ -6,6 +6,7 @@
 #include "server/message/utf8.h"
 #include "server/mqtt/password_file.h"
 #include "server/mqtt/reason_codes.h"
+#include "server/mqtt/transport/endpoint.h"
 #include "server/mqtt/wire/connect_options.h"
 #include "server/telemetry/log.h"
 
@@ -55,7 +56,8 @@ Link::Link(MqttOptions options, Role role, const Clock& clock, MetricsRegistry& 
       phase_timer_(loop_),
       keep_alive_timer_(loop_),
       user_timer_(loop_),
-      buffer_(kReadBytes) {
+      buffer_(kReadBytes),
+      fresh_session_(client_.options().clean_start) {
   for (size_t kind = 0; kind < kFaultKinds; ++kind) {
     bad_packets_[kind] = &metrics.GetCounter("sluice_mqtt_malformed_packets_total",
                                              "Packets of a broker that were wrong inside and passed over.",
@@ -101,6 +103,11 @@ std::string Link::detail() const {
   return detail_;
 }
 
+std::string Link::server() const {
+  MutexLock lock(mutex_);
+  return server_;
+}
+
 void Link::SetDetail(std::string detail) {
   MutexLock lock(mutex_);
   detail_ = std::move(detail);
@@ -110,13 +117,20 @@ void Link::SetDetail(std::string detail) {
 
 void Link::Open() {
   phase_ = Phase::kOpening;
+  instead_.clear();
   if (!options_.password_file.empty()) {
     // Whoever rotates it has replaced the file since the last attempt.
     absl::StatusOr<std::string> password = ReadPasswordFile(options_.password_file);
     if (!password.ok()) return ConnectFailed(std::string(password.status().message()), /*refused=*/false);
     client_.options().password = *std::move(password);
   }
-  transport_ = MakeTransport(loop_, options_);
+  client_.options().foreign_session = life_.servers().changed();
+  if (role_ == Role::kReplies) {
+    client_.options().clean_start = fresh_session_ || client_.options().foreign_session;
+  }
+  MqttOptions attempt = options_;
+  attempt.uri = life_.servers().current();
+  transport_ = MakeTransport(loop_, attempt);
   transport_->Open([this](const absl::Status& status) { Opened(status); });
 }
 
@@ -128,9 +142,9 @@ void Link::Opened(const absl::Status& status) {
   buffer_.Clear();
   finished_since_tick_ = true;
   phase_timer_.Set(clock_.Now() + options_.connect_timeout, [this] {
-    ConnectFailed(
-        "no answer to CONNECT from " + options_.uri + " in time: is it an MQTT broker?" + VersionHint(options_),
-        /*refused=*/false);
+    ConnectFailed("no answer to CONNECT from " + life_.servers().current() + " in time: is it an MQTT broker?" +
+                      VersionHint(options_),
+                  /*refused=*/false);
   });
   client_.Connect();
   Flush();
@@ -142,11 +156,12 @@ void Link::OnConnack(const Connack& connack) {
     refusal_ = Explained("connection refused by the broker: " +
                              (options_.mqtt5 ? DescribeReason(connack.code) : DescribeReturnCode(connack.code)),
                          connack.reason_string, connack.server_reference);
+    NoteReference(connack.code, connack.server_reference);
     return;
   }
   // From now on the sessions of this process follow on each other, under one name.
   if (role_ == Role::kReplies && options_.mqtt5) {
-    client_.options().clean_start = false;
+    fresh_session_ = false;
     if (connack.assigned_client_id) client_.options().client_id = *connack.assigned_client_id;
   }
   phase_ = Phase::kUp;
@@ -160,13 +175,19 @@ void Link::OnConnack(const Connack& connack) {
             .session_expiry_s = connack.session_expiry_s,
             .assigned_client_id = connack.assigned_client_id ? *connack.assigned_client_id : std::string_view()});
   // The user first: its part of the state must not still be that of the last connection when it counts.
-  const bool session_kept = !std::exchange(unanswered_, false) && connack.session_present;
+  const bool session_present = connack.session_present && !client_.options().foreign_session;
+  const bool session_kept = !std::exchange(unanswered_, false) && session_present;
   // Its own first, as what is sent again keeps its order; and what it takes of the broker's window nobody else has.
-  presence_.Announce(client_, connack.session_present);
+  presence_.Announce(client_, session_present);
   Connack for_user = connack;
+  for_user.session_present = session_present;
   for_user.receive_maximum = presence_.LeftOf(connack.receive_maximum);
   user_->OnUp(for_user, session_kept);
   SetDetail("");
+  {
+    MutexLock lock(mutex_);
+    server_ = life_.chosen_server();
+  }
   up_.store(true, std::memory_order_release);
 }
 
@@ -306,6 +327,13 @@ void Link::OnDisconnect(const Disconnected& disconnected) {
       disconnected.reason == 0 ? "0x00 normal disconnection" : DescribeReason(disconnected.reason);
   farewell_ =
       Explained("disconnected by the broker: " + reason, disconnected.reason_string, disconnected.server_reference);
+  NoteReference(disconnected.reason, disconnected.server_reference);
+}
+
+void Link::NoteReference(uint8_t reason, std::string_view reference) {
+  if (!options_.follow_server_reference || reference.empty()) return;
+  if (reason != reason::kUseAnotherServer && reason != reason::kServerMoved) return;
+  instead_ = ServersReferredTo(reference, life_.servers().current());
 }
 
 void Link::Drop(const std::string& why) {
@@ -316,7 +344,7 @@ void Link::ConnectFailed(const std::string& error, bool refused) {
   if (phase_ == Phase::kConnecting && !refused) {
     unanswered_ = true;
     // In a session that may be a new one a PUBREL would find nothing: all is published again instead.
-    if (role_ == Role::kReplies) client_.options().clean_start = true;
+    if (role_ == Role::kReplies) fresh_session_ = true;
   }
   transport_.reset();
   reading_ = write_under_way_ = false;
@@ -324,7 +352,7 @@ void Link::ConnectFailed(const std::string& error, bool refused) {
   phase_ = Phase::kDown;
   SetDetail(error);
   if (stopping_) return Finish();
-  phase_timer_.Set(life_.ConnectFailed(error, refused), [this] { Open(); });
+  phase_timer_.Set(life_.ConnectFailed(error, refused, instead_), [this] { Open(); });
 }
 
 void Link::Failed(const std::string& why, uint8_t reason) {
@@ -344,7 +372,7 @@ void Link::Failed(const std::string& why, uint8_t reason) {
     return Finish();
   }
   SetDetail(why);
-  const SteadyTime retry = life_.Lost(why, reason, user_->ExpectsBreak());
+  const SteadyTime retry = life_.Lost(why, reason, user_->ExpectsBreak(), instead_);
   user_->OnDown(reason);
   phase_timer_.Set(retry, [this] { Open(); });
 }

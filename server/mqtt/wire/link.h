@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "server/mqtt/connection_life.h"
@@ -94,6 +95,8 @@ class Link final : private ClientEvents {
   void Post(std::function<void()> task) { loop_.Post(std::move(task)); }
   bool up() const { return up_.load(std::memory_order_acquire); }
   std::string detail() const;  // Why it is not up.
+  // Which one it is connected to, where there may be several; else empty.
+  std::string server() const;
   const MqttOptions& options() const { return options_; }
 
   // ---- on the loop's thread
@@ -141,6 +144,8 @@ class Link final : private ClientEvents {
   void Close();
   void Finish();
   void SetDetail(std::string detail);
+  // The broker has said with this reason that another one is to be used.
+  void NoteReference(uint8_t reason, std::string_view reference);
 
   const MqttOptions options_;
   const Role role_;
@@ -168,9 +173,11 @@ class Link final : private ClientEvents {
   bool write_under_way_ = false;
   bool stopping_ = false;
   Phase phase_ = Phase::kDown;
-  bool unanswered_ = false;  // The last CONNECT was sent and got no CONNACK.
-  std::string refusal_;      // Of a CONNACK that refuses.
-  std::string farewell_;     // Of the broker's DISCONNECT.
+  bool unanswered_ = false;           // The last CONNECT was sent and got no CONNACK.
+  std::string refusal_;               // Of a CONNACK that refuses.
+  std::string farewell_;              // Of the broker's DISCONNECT.
+  bool fresh_session_;                // MQTT 5: of a connection for replies, the next CONNECT wants a new one.
+  std::vector<std::string> instead_;  // Servers that the broker has named.
 
   std::atomic<bool> up_{false};
 
@@ -181,6 +188,7 @@ class Link final : private ClientEvents {
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<bool> stopped_ ABSL_GUARDED_BY(mutex_);  // What Stop() has returned: nothing comes after it.
   std::string detail_ ABSL_GUARDED_BY(mutex_) = "not started";
+  std::string server_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace sluice::wire

@@ -31,6 +31,42 @@ class ConnectionKeys : public LoadErrors {
   }
 };
 
+// ------------------------------------------------------------------------------------------------ servers
+
+TEST_F(ConnectionKeys, AListOfServersIsTakenInItsOrder) {
+  const MqttOptions options = Plant("server: ['a:1', 'mqtt://b', 'tcp://[::1]:9'], clientId: x");
+  EXPECT_EQ(options.uri, "tcp://a:1");
+  EXPECT_THAT(options.more_uris, ElementsAre("tcp://b:1883", "tcp://[::1]:9"));
+  EXPECT_THAT(Plant("server: [a], clientId: x").more_uris, testing::IsEmpty());
+}
+
+TEST_F(ConnectionKeys, AServerIsListedOnceAndAllAreEncryptedOrNone) {
+  EXPECT_EQ(OfConnections("  a: {server: ['h:1', 'tcp://H.:1'], clientId: x}\n"),
+            "gw.yaml:2:23: connections.a.server[1]: found 'tcp://H.:1', which is in the list already; allowed: each "
+            "server once\n");
+  EXPECT_EQ(OfConnections("  a: {server: ['h:1', 'ssl://i'], clientId: x}\n"),
+            "gw.yaml:2:23: connections.a.server[1]: found 'ssl://i', which is encrypted, while the first of the list "
+            "is not; allowed: all with TLS, or none\n");
+  EXPECT_EQ(OfConnections("  a: {server: [], clientId: x}\n"),
+            "gw.yaml:2:15: connections.a.server: found an empty list; allowed: host:port, or one of tcp:// mqtt:// "
+            "ssl:// mqtts:// ws:// wss:// before it; or a list of these\n");
+  EXPECT_THAT(OfConnections("  a: {server: ['h:1', 'u:p@i'], clientId: x}\n"),
+              testing::HasSubstr("connections.a.server[1]: found an address with '@', not shown"));
+}
+
+TEST_F(ConnectionKeys, TwoConnectionsMayNotShareAClientIdOnAnyServer) {
+  EXPECT_THAT(OfConnections("  a: {server: ['h:1', 'i:1'], clientId: x}\n  b: {server: ['j:1', 'i:1'], clientId: x}\n"),
+              testing::HasSubstr("connections.b: has the clientId and the server of connections.a"));
+}
+
+TEST_F(ConnectionKeys, AServerReferenceIsFollowedWithMqtt5AndTheWireDriverOnly) {
+  EXPECT_TRUE(Plant("server: h, clientId: x, followServerReference: true").follow_server_reference);
+  EXPECT_THAT(OfConnections("  a: {server: h, clientId: x, followServerReference: true, protocol: '3.1.1'}\n"),
+              testing::HasSubstr("followServerReference: found true while protocol is 3.1.1"));
+  EXPECT_THAT(OfConnections("  a: {server: h, clientId: x, followServerReference: true, driver: paho}\n"),
+              testing::HasSubstr("followServerReference: found true while driver is paho"));
+}
+
 // ------------------------------------------------------------------------------------------------ client ids
 
 TEST(ClientIds, AreDerivedFromTheConfiguredOne) {

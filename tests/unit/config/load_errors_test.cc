@@ -101,11 +101,11 @@ TEST_F(LoadErrors, ServersThatAreNone) {
   EXPECT_EQ(
       OfConnection("clientId: x"),
       "gw.yaml:2:3: connections.plant: key 'server' is missing; allowed: host:port, or one of tcp:// mqtt:// ssl:// "
-      "mqtts:// ws:// wss:// before it\n");
+      "mqtts:// ws:// wss:// before it; or a list of these\n");
   EXPECT_EQ(
       OfConnection("clientId: x, server: 'ftp://b'"),
       "gw.yaml:2:32: connections.plant.server: found 'ftp://b' (unknown scheme); allowed: host:port, or one of tcp:// "
-      "mqtt:// ssl:// mqtts:// ws:// wss:// before it\n");
+      "mqtt:// ssl:// mqtts:// ws:// wss:// before it; or a list of these\n");
 }
 
 TEST_F(LoadErrors, TlsThatIsHalfOrNotMeant) {

@@ -21,6 +21,10 @@ class ConnectionLifeTest : public testing::Test {
     return metrics_.GetGauge("sluice_mqtt_connected", "", {{"connection", "plant"}, {"role", "intake"}}).value();
   }
 
+  int64_t Place() {
+    return metrics_.GetGauge("sluice_mqtt_server_place", "", {{"connection", "plant"}, {"role", "intake"}}).value();
+  }
+
   ManualClock clock_;
   MetricsRegistry metrics_;
   MqttOptions options_{.name = "plant", .max_reconnect_interval = Millis{60'000}};
@@ -42,6 +46,34 @@ TEST_F(ConnectionLifeTest, ABackOffStartsOverOnlyAfterAConnectionThatHeld) {
   life_.Up({});
   clock_.Advance(Millis{10'000});
   EXPECT_LE(Wait(life_.Lost("closed", 0)), Millis{500});
+}
+
+TEST_F(ConnectionLifeTest, TheNextOfSeveralServersIsTriedWithoutAPause) {
+  options_.uri = "tcp://a:1";
+  options_.more_uris = {"tcp://b:1"};
+  ConnectionLife life(options_, "intake", clock_, metrics_);
+  EXPECT_EQ(Wait(life.ConnectFailed("no", false)), Millis{0});
+  EXPECT_EQ(life.chosen_server(), "tcp://b:1");
+  EXPECT_GT(Wait(life.ConnectFailed("no", false)), Millis{0});
+  life.ConnectFailed("no", false);
+  life.Up({});
+  EXPECT_EQ(Place(), 2);
+  life.Lost("closed", 0);
+  EXPECT_EQ(life.chosen_server(), "tcp://b:1") << "it has the session";
+  EXPECT_EQ(Place(), 0);
+}
+
+TEST_F(ConnectionLifeTest, BrokersThatSendItToEachOtherMakeItWait) {
+  options_.uri = "tcp://a:1";
+  options_.follow_server_reference = true;
+  ConnectionLife life(options_, "intake", clock_, metrics_);
+  int at_once = 0;
+  for (int i = 0; i < 100; ++i) {
+    life.Up({});
+    const std::string other = life.chosen_server() == "tcp://a:1" ? "tcp://b:1" : "tcp://a:1";
+    if (Wait(life.Lost("moved", reason::kServerMoved, /*expected=*/false, {other})) == Millis{0}) ++at_once;
+  }
+  EXPECT_EQ(at_once, ServerList::kMostReferrals);
 }
 
 TEST_F(ConnectionLifeTest, AConnectionWhoseEndWasExpectedIsMadeAnewAtOnceButNotForEver) {

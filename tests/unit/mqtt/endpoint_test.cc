@@ -1,5 +1,6 @@
 #include "server/mqtt/transport/endpoint.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace sluice {
@@ -23,6 +24,18 @@ TEST(Endpoint, KnowsTheProtocolsOfEachScheme) {
     EXPECT_EQ(endpoint->tls, expected.tls);
     EXPECT_EQ(endpoint->websocket, expected.websocket);
   }
+}
+
+TEST(ServersReferredTo, AreTakenWithWhatIsNotSaidAsTheBrokersOwn) {
+  using testing::ElementsAre;
+  using testing::IsEmpty;
+  EXPECT_THAT(ServersReferredTo("other", "tcp://broker:1883"), ElementsAre("tcp://other:1883"));
+  EXPECT_THAT(ServersReferredTo("b:18  [::1]:19", "ssl://a:8883"), ElementsAre("ssl://b:18", "ssl://[::1]:19"));
+  EXPECT_THAT(ServersReferredTo("b", "wss://a:443/mqtt"), ElementsAre("wss://b:443/mqtt"));
+  EXPECT_THAT(ServersReferredTo("mqtt://b mqtts://c", "ssl://a:8883"), ElementsAre("ssl://c:8883"))
+      << "what is encrypted stays so";
+  EXPECT_THAT(ServersReferredTo("not@one b:port", "tcp://a:1883"), IsEmpty());
+  EXPECT_THAT(ServersReferredTo("", "tcp://a:1883"), IsEmpty());
 }
 
 TEST(Endpoint, ARootDotIsNoPartOfTheName) {

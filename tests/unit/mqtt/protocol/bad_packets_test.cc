@@ -294,6 +294,8 @@ TEST_P(BadPackets, APubrelPingrespOrAuthThatIsWrongIsPassedOver) {
   // MQTT-4.12.0-6, MQTT-3.15.1-1.
   if (mqtt5()) {
     EXPECT_THAT(peer_.Receive(Packet(0xF0, "")), ElementsAre(StartsWith("bad AUTH other: ")));
+    EXPECT_THAT(peer_.Receive(Packet(0xF0, U8(0x19) + Props("\x15" + Str("KERBEROS")))),
+                ElementsAre(StartsWith("bad AUTH other: the broker asks for the authentication method 'KERBEROS'")));
   }
   EXPECT_FALSE(peer_.error());
 }

@@ -6,6 +6,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::SizeIs;
 
 // §4.3.3. What an earlier process left of QoS 2 in the session that this one takes up.
 class Inherited : public BothVersions {
@@ -72,6 +73,22 @@ TEST_P(Inherited, AfterAConnectWithoutAnAnswerNobodyKnowsWhoseItIs) {
   peer_->Connect();
   peer_.Reconnect(/*session_present=*/true);
   EXPECT_EQ(peer_.Sent(), "") << "its PUBREL might find nothing";
+  ASSERT_TRUE(Publish(1, 2));
+  EXPECT_EQ(peer_.SentHex(), Hex(Pubrel(2) + PublishOf(1, 2, 2)));
+}
+
+TEST_P(Inherited, OfAnotherBrokersSessionNothingIsTakenUp) {
+  ASSERT_TRUE(Publish(1, 2));
+  peer_.Receive(PublishPacket(mqtt5(), 2 << 1, "t", 7, "a"));
+  peer_->AcceptAll();
+  peer_->AcknowledgeAccepted();
+  peer_->ConnectionLost();
+  peer_->options().foreign_session = true;
+  peer_->Connect();
+  peer_.Sent();
+  peer_.Receive(ConnackPacket(mqtt5(), /*session_present=*/true));
+  EXPECT_EQ(peer_.SentHex(), "") << "no PUBREL of the other session";
+  EXPECT_THAT(peer_.Receive(PublishPacket(mqtt5(), 2 << 1, "t", 7, "b")), SizeIs(1)) << "a message of its own";
   ASSERT_TRUE(Publish(1, 2));
   EXPECT_EQ(peer_.SentHex(), Hex(Pubrel(2) + PublishOf(1, 2, 2)));
 }
