@@ -305,14 +305,18 @@ absl::Status AdminService::ApplyConfiguration(const v1::ApplyConfigurationReques
   return sluice::ApplyConfiguration(configuration_, request, response);
 }
 
-template <typename Response, typename Function>
-absl::Status AdminService::Guarded(const char* name, AdminRole needed, rpc::SyncCall& call, Response& response,
-                                   Function function) {
+absl::StatusOr<AdminCaller> AdminService::Enter(const char* name, AdminRole needed, rpc::SyncCall& call) {
   std::vector<std::string_view> authorization;
   for (const auto& [key, value] : call.info().metadata) {
     if (key == "authorization") authorization.push_back(value);
   }
-  const absl::StatusOr<AdminCaller> caller = guard_.Enter(name, needed, *call.info().peer, authorization);
+  return guard_.Enter(name, needed, *call.info().peer, authorization);
+}
+
+template <typename Response, typename Function>
+absl::Status AdminService::Guarded(const char* name, AdminRole needed, rpc::SyncCall& call, Response& response,
+                                   Function function) {
+  const absl::StatusOr<AdminCaller> caller = Enter(name, needed, call);
   if (!caller.ok()) return caller.status();
   const absl::Status status = function(*caller);
   guard_.Note(name, needed, *caller, status, Summary(response));
@@ -343,7 +347,11 @@ rpc::Service AdminService::Rpc(rpc::WorkerPool& pool) {
         .name = name,
         .make = rpc::Unary<Request, Response>(
             pool, [this, name, needed, function](rpc::SyncCall& call, const Request& request, Response& response) {
-              return Guarded(name, needed, call, response, [&](const AdminCaller& caller) {
+              return Guarded(name, needed, call, response, [&](const AdminCaller& caller) -> absl::Status {
+                // Asked only now: it reads what a stranger may have sent.
+                if (const AdminRole more = RoleFor(request); more > needed) {
+                  if (const auto entered = Enter(name, more, call); !entered.ok()) return entered.status();
+                }
                 return function(configuration_, caller.who, request, response);
               });
             })};

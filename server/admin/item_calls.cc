@@ -135,7 +135,7 @@ absl::Status DeleteConfigurationItem(ConfigControl* control, const std::string& 
                                      v1::DeleteConfigurationItemResponse& response) {
   if (control == nullptr) return NoControl();
   const std::optional<ItemKind> kind = KindOf(request.kind());
-  if (!kind) return absl::InvalidArgumentError("kind: not set; allowed: ROUTE, CHAIN");
+  if (!kind) return absl::InvalidArgumentError("kind: not set; allowed: ROUTE, CHAIN, CONNECTION");
   const ItemKey key{.kind = *kind, .id = request.id()};
   KeyToProto(key, *response.mutable_item());
   ItemEdit edit{.put = {}, .removed = {key}, .expected_version = std::nullopt};
@@ -144,6 +144,16 @@ absl::Status DeleteConfigurationItem(ConfigControl* control, const std::string& 
   if (!outcome.ok()) return outcome.status();
   OutcomeToProto(*outcome, response);
   return absl::OkStatus();
+}
+
+AdminRole RoleFor(const v1::PutConfigurationItemsRequest& request) {
+  const ParsedItems parsed = ParseItems(request.yaml(), "", KindOf(request.kind()));
+  const auto is_connection = [](const Addition& each) { return each.key.kind == ItemKind::kConnection; };
+  return std::ranges::any_of(parsed.items, is_connection) ? AdminRole::kAdmin : AdminRole::kOperator;
+}
+
+AdminRole RoleFor(const v1::DeleteConfigurationItemRequest& request) {
+  return KindOf(request.kind()) == ItemKind::kConnection ? AdminRole::kAdmin : AdminRole::kOperator;
 }
 
 std::string Summary(const v1::PutConfigurationItemsResponse& response) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "server/identity/permissions.h"
 #include "server/reload/config_control.h"
 #include "sluice/v1/admin.pb.h"
 
@@ -21,6 +22,16 @@ absl::Status PutConfigurationItems(ConfigControl* control, const std::string& as
 absl::Status DeleteConfigurationItem(ConfigControl* control, const std::string& asker,
                                      const v1::DeleteConfigurationItemRequest& request,
                                      v1::DeleteConfigurationItemResponse& response);
+
+// The role that it takes besides the role of the call. A connection sends what stands in files of the gateway's machine to where
+// it says, so it is an administrator's.
+AdminRole RoleFor(const v1::PutConfigurationItemsRequest& request);
+AdminRole RoleFor(const v1::DeleteConfigurationItemRequest& request);
+// Of calls that are open to all who have the role of the call.
+template <typename Request>
+AdminRole RoleFor(const Request& /*request*/) {
+  return AdminRole::kViewer;
+}
 
 // For the audit: "route 'temp' version 3; …".
 std::string Summary(const v1::PutConfigurationItemsResponse& response);

@@ -49,7 +49,7 @@ class ItemParser {
 
   void Part(Value root) {
     if (root.kind != Value::Kind::kMap) {
-      Error(root.at, "found no map; allowed: routes, chains");
+      Error(root.at, "found no map; allowed: routes, chains, connections");
       return;
     }
     for (Entry& entry : root.entries) {
@@ -61,7 +61,7 @@ class ItemParser {
         Named(ItemKind::kConnection, std::move(entry.value));
       } else {
         Error(entry.at, text::Concat("found ", Quoted(entry.key), ", which is not put while the gateway runs",
-                                     DidYouMean(entry.key, kSections), "; allowed: routes, chains"));
+                                     DidYouMean(entry.key, kSections), "; allowed: routes, chains, connections"));
       }
     }
   }
@@ -115,7 +115,18 @@ class ItemParser {
         continue;
       }
       if (entry.value.at.line == 0) entry.value.at = entry.at;
+      if (kind == ItemKind::kConnection) RefuseSecrets(entry);
       Add({.kind = kind, .id = entry.key}, std::move(entry.value));
+    }
+  }
+
+  // They would stand in the gateway's database, and in the shell's history.
+  void RefuseSecrets(const Entry& connection) {
+    for (const Entry& entry : connection.value.entries) {
+      if (entry.key != "password") continue;
+      Error(entry.at, text::Concat("connection ", Quoted(connection.key),
+                                   ": holds a password, and what is put while the gateway runs keeps none; allowed: "
+                                   "passwordFile, the name of a file on the gateway's machine"));
     }
   }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "server/config/nearest.h"
@@ -18,6 +19,17 @@ std::vector<std::string_view> Names(const Draft& draft) {
   return names;
 }
 
+// Of a route that names none, if there is one only. What is put while the gateway runs changes nothing for such routes.
+std::optional<std::string_view> DefaultConnection(const Draft& draft) {
+  std::optional<std::string_view> only;
+  for (const auto& [name, connection] : draft.connections) {
+    if (connection.at.source != 0) continue;
+    if (only) return std::nullopt;
+    only = name;
+  }
+  return only;
+}
+
 // What errors call it: one that was put stands for itself.
 std::string RouteKey(size_t index, Position at) {
   return at.source == 0 ? text::Concat("routes[", index, "]") : "route";
@@ -29,12 +41,13 @@ void ReadConnectionName(MapReader& map, const Draft& draft, RouteConfig& route) 
   if (names.empty()) return;  // Reported by `connections`; no route can be right.
   if (!name) {
     if (map.Find("connection") != nullptr) return;
-    if (names.size() > 1) {
+    const std::optional<std::string_view> only = DefaultConnection(draft);
+    if (!only) {
       map.Error("connection", text::Concat("key 'connection' is missing while there is more than one; allowed: ",
                                            text::Join(names, ", ")));
       return;
     }
-    route.connection = names.front();
+    route.connection = *only;
     return;
   }
   if (std::find(names.begin(), names.end(), name->text) == names.end()) {

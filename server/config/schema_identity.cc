@@ -54,8 +54,8 @@ constexpr Key kPermissionKeys[] = {
     {"replies", kMap, "", "", "Where replies to messages of these chains may go. None: nowhere."},
     {"role", kChoice, "", "viewer|operator|admin",
      "As an administrator (`admin.auth`). viewer: looks. operator: also replays and imports dead letters, makes "
-     "connections anew, and puts routes and chains. admin: also purges them, ends sessions and changes the "
-     "configuration. None: none."},
+     "connections anew, and puts routes and chains. admin: also purges them, ends sessions, puts "
+     "connections and changes the configuration. None: none."},
     {"window", kMap, "", "", "Bounds on what one of their streams has in flight."},
     {"streams", kNumber, "", "1..100000", "How many streams one of them may have at once."},
     {"rate", kMap, "", "",

@@ -75,6 +75,11 @@ absl::StatusOr<RunningConfig::Loaded> RunningConfig::Load(const std::optional<Co
     return absl::FailedPreconditionError("the gateway was started without a configuration file (--config FILE)");
   }
   const HeldAdditions held = additions();
+  // A start reads the file before it knows what was put beside it.
+  if (!held.empty()) {
+    const LoadResult alone = origin_.load(text, {});
+    if (!alone.ok()) return absl::InvalidArgumentError(reload::Lines(alone.errors));
+  }
   // What runs has to go on running; what was set aside may come back.
   Desired desired = LoadDesired(origin_.load, text, WithoutTrouble(held), Active(held));
   Loaded loaded{.result = std::move(desired.loaded), .additions = std::move(desired.additions), .proposal = {}};

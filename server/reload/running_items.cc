@@ -30,6 +30,20 @@ absl::Status CheckVersion(const ItemKey& key, const HeldAdditions& held, uint64_
                    expected == 0 ? std::string(": somebody else has put it") : text::Concat(", not ", expected)));
 }
 
+absl::Status CheckUnused(const ItemKey& connection, const GatewayConfig& config) {
+  constexpr size_t kMostNamed = 3;
+  std::string users;
+  size_t count = 0;
+  for (const RouteConfig& route : config.routes) {
+    if (route.connection != connection.id || ++count > kMostNamed) continue;
+    text::AppendPart(users, ToString(ItemKey{.kind = ItemKind::kRoute, .id = route.id}));
+  }
+  if (count == 0) return absl::OkStatus();
+  if (count > kMostNamed) users += text::Concat(" and ", count - kMostNamed, " more");
+  return absl::FailedPreconditionError(text::Concat(ToString(connection), " is used by ", users,
+                                                    ": delete them first, or give them another connection"));
+}
+
 }  // namespace
 
 absl::Status TakeUp(std::shared_ptr<AdditionStore> store, GatewayConfig& config, ConfigOrigin& origin) {
@@ -100,10 +114,6 @@ absl::Status RunningConfig::Check(const ItemEdit& edit) const {
   }
   MutexLock lock(mutex_);
   for (const ItemKey& key : keys) {
-    if (key.kind == ItemKind::kConnection) {
-      return absl::FailedPreconditionError(
-          "connections are changed in the file; of what is put, only routes and chains");
-    }
     const auto in_file = [&key](const LoadedItem& item) { return item.key == key && item.source == 0; };
     // One that is set aside because the file has its id can be removed.
     const bool is_removed = std::ranges::find(edit.removed, key) != edit.removed.end() && additions_.contains(key);
@@ -116,7 +126,11 @@ absl::Status RunningConfig::Check(const ItemEdit& edit) const {
     }
   }
   for (const ItemKey& key : edit.removed) {
-    if (!additions_.contains(key)) return absl::NotFoundError(text::Concat("there is no ", ToString(key)));
+    const auto found = additions_.find(key);
+    if (found == additions_.end()) return absl::NotFoundError(text::Concat("there is no ", ToString(key)));
+    // One that is set aside is used by nothing that runs.
+    if (key.kind != ItemKind::kConnection || !found->second.trouble.empty()) continue;
+    if (absl::Status status = CheckUnused(key, *config_); !status.ok()) return status;
   }
   if (additions_.size() + edit.put.size() > kMostAdditions) {
     return absl::ResourceExhaustedError(text::Concat("more than ", kMostAdditions, " would be put at run time"));

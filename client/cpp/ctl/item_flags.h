@@ -22,7 +22,7 @@ class ItemFlags {
     test_->add_option("--qos", qos_, "that it was published at")->check(CLI::Range(0, 2))->type_name("0|1|2");
     test_->add_option("--reply", reply_, "whether a reply may go to this topic, or would loop")->type_name("TOPIC");
     Add(app, chains_, "chains", "options of chains: the file's, and what was put at run time");
-    Add(app, connections_, "connections", "brokers; they are changed in the file");
+    Add(app, connections_, "connections", "brokers: the file's, and what was put at run time");
   }
 
   // Each: nothing: it is another command.
@@ -64,13 +64,12 @@ class ItemFlags {
     kind.list = Command(*kind.app, "list", "all of them, and where each comes from");
     kind.show = Command(*kind.app, "show", "one, as the file has it");
     kind.show->add_option("id", id_, is_route ? "its id" : "its name")->required()->type_name("ID");
-    if (kind.kind == v1::CONFIGURATION_ITEM_KIND_CONNECTION) return;
     kind.put = Command(*kind.app, "put", "new, or in place of those that were put under the same ids; all or nothing");
     kind.put
         ->add_option("file", path_,
                      std::string("YAML or JSON: ") +
                          (is_route ? "a route as in the file, a list of them" : "NAME: {KEYS…} as in the file") +
-                         ", or `routes:` and `chains:`; -: standard input")
+                         ", or `routes:`, `chains:` and `connections:`; -: standard input")
         ->required()
         ->type_name("FILE");
     kind.remove = Command(*kind.app, "delete", "one that was put; what it has taken in is delivered");

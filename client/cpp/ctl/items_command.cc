@@ -37,10 +37,10 @@ Table TableOf(const v1::ListConfigurationItemsResponse& response, v1::Configurat
     }
     return table;
   }
-  Table table({"CONNECTION", "SERVER", "PROTOCOL", "CLIENT ID", "FROM"});
+  Table table({"CONNECTION", "SERVER", "PROTOCOL", "CLIENT ID", "FROM", "VERSION"});
   for (const v1::ConfigurationItem& item : response.items()) {
     table.Add({Printable(item.id()), Printable(item.connection().server()), Printable(item.connection().protocol()),
-               Printable(item.connection().client_id()), Origin(item)});
+               Printable(item.connection().client_id()), Origin(item), Version(item)});
   }
   return table;
 }

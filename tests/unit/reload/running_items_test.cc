@@ -161,7 +161,7 @@ TEST_F(RunningItemsTest, WhatStandsInTheFileIsChangedThere) {
   EXPECT_EQ(Delete("own").status(), put);
   EXPECT_TRUE(absl::IsFailedPrecondition(Put("a: {lease: 1m}", {}, ItemKind::kChain).status()));
   EXPECT_TRUE(absl::IsNotFound(Delete("nobody").status()));
-  EXPECT_TRUE(absl::IsFailedPrecondition(Put("x: {server: \"127.0.0.1\"}", {}, ItemKind::kConnection).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(Put("plant: {server: \"127.0.0.1\"}", {}, ItemKind::kConnection).status()));
 }
 
 TEST_F(RunningItemsTest, TwoWritersDoNotOverwriteEachOther) {
@@ -278,6 +278,62 @@ TEST(AdditionStoreTest, KeepsWhatWasWrittenAndTheHighestVersion) {
   EXPECT_THAT(content->additions, ElementsAre(one));
   EXPECT_EQ(content->last_version, 2u);
   std::filesystem::remove_all(folder);
+}
+
+constexpr char kHall[] = "hall: {server: \"mqtt://127.0.0.2:1883\", clientId: hall}\n";
+constexpr char kHallRoute[] = "{id: new, connection: hall, from: {path: new/#, qos: 1}, to: {path: \"chain:b\"}}\n";
+
+TEST_F(RunningItemsTest, AConnectionIsPutUsedAndDeletedWhenNothingUsesItAnyMore) {
+  ASSERT_TRUE(Put(kHall, 0, ItemKind::kConnection).ok());
+  EXPECT_EQ(carried_->connections.at("hall").client_id, "hall");
+  ASSERT_TRUE(Put(kHallRoute).ok());
+  const absl::Status used = Delete("hall", std::nullopt, ItemKind::kConnection).status();
+  EXPECT_EQ(used.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(used.message(), HasSubstr("connection 'hall' is used by route 'new'"));
+  Start();  // As after a kill.
+  EXPECT_TRUE(running_->config()->connections.contains("hall"));
+  ASSERT_TRUE(Delete("new").ok());
+  ASSERT_TRUE(Delete("hall", 1, ItemKind::kConnection).ok());
+  EXPECT_FALSE(carried_->connections.contains("hall"));
+  EXPECT_EQ(Delete("plant", std::nullopt, ItemKind::kConnection).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(RunningItemsTest, APasswordIsRefusedAndNotShown) {
+  const absl::Status status =
+      Put("hall: {server: \"mqtt://127.0.0.2:1883\", username: a, password: hunter2}", 0, ItemKind::kConnection)
+          .status();
+  EXPECT_THAT(status.message(), HasSubstr("passwordFile"));
+  EXPECT_THAT(status.message(), testing::Not(HasSubstr("hunter2")));
+  EXPECT_TRUE(store_->content.additions.empty());
+}
+
+TEST_F(RunningItemsTest, RoutesOfTheFileKeepTheirDefaultAndCannotUseWhatWasPut) {
+  file_.replace(file_.find("connection: plant, "), 19, "");
+  Start();
+  ASSERT_TRUE(Put(kHall, 0, ItemKind::kConnection).ok());
+  EXPECT_EQ(carried_->routes.front().connection, "plant");
+  file_.replace(file_.find("id: own, "), 9, "id: own, connection: hall, ");
+  const absl::Status status = running_->Apply(std::nullopt, "ops", "").status();
+  EXPECT_THAT(status.message(), HasSubstr("found 'hall', which is no connection"));
+}
+
+TEST_F(RunningItemsTest, WhatCollidesWithTheFileAtAStartIsSetAsideWhicheverOfThemTheErrorNames) {
+  // By name the file's comes second, and has the error.
+  ASSERT_TRUE(Put("a: {server: \"mqtt://127.0.0.1:1883\", clientId: later}", 0, ItemKind::kConnection).ok());
+  ASSERT_TRUE(Put("{id: new, connection: a, from: {path: new/#}, to: {path: \"chain:b\"}}").ok());
+  ASSERT_TRUE(Put("{id: other, connection: plant, from: {path: other/#}, to: {path: \"chain:b\"}}").ok());
+  file_.replace(file_.find("clientId: gw"), 12, "clientId: later");
+  Start();
+  EXPECT_THAT(Item(ItemKind::kConnection, "a").trouble, HasSubstr("clientId"));
+  EXPECT_THAT(Routes(), ElementsAre("own", "other"));
+  EXPECT_THAT(Item(ItemKind::kRoute, "new").trouble, HasSubstr("which is no connection"));
+  // A reload tries again, and is not refused for what is set aside.
+  EXPECT_TRUE(running_->Apply(std::nullopt, "ops", "").ok());
+  file_.replace(file_.find("clientId: later"), 15, "clientId: gw");
+  EXPECT_TRUE(running_->Apply(std::nullopt, "ops", "").ok());
+  EXPECT_THAT(Routes(), ElementsAre("own", "new", "other"));
+  EXPECT_EQ(Item(ItemKind::kConnection, "a").trouble, "");
 }
 
 }  // namespace
