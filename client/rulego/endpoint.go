@@ -23,6 +23,9 @@ type Endpoint struct {
 	impl.BaseEndpoint
 	table *routers
 	id    string
+
+	changing sync.Mutex // Held while a router is added or removed, here and at the gateways.
+	asking   calls
 }
 
 var _ endpoint.Endpoint = (*Endpoint)(nil)
@@ -47,7 +50,12 @@ func (e *Endpoint) Id() string { return e.id }
 func (e *Endpoint) Start() error { return nil }
 
 // AddRouter serves a router from now on. One with the same id in this endpoint is replaced; the id of another
-// endpoint's is an error. The gateway must have a route of that id.
+// endpoint's is an error.
+//
+// With [Options.Admin] it returns when each gateway has a route of that id, and has stored it: the gateway subscribes then,
+// whether or not its broker is there. A route of the gateway's file stays as it is. After an error the router is served
+// if some gateway has taken it, and else as before; adding it again is right in either case. Without Admin the gateway
+// must have a route of that id.
 func (e *Endpoint) AddRouter(router endpoint.Router, _ ...any) (string, error) {
 	if router == nil {
 		return "", fmt.Errorf("a router is nil")
@@ -57,19 +65,53 @@ func (e *Endpoint) AddRouter(router endpoint.Router, _ ...any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return id, e.table.put(id, target{endpoint: e, router: own})
+	ctx := e.asking.context()
+	e.changing.Lock()
+	defer e.changing.Unlock()
+	before, was := e.table.get(id, e)
+	// Before its messages come.
+	if err := e.table.put(id, target{endpoint: e, router: own}); err != nil || e.table.gateways == nil {
+		return id, err
+	}
+	taken, err := e.table.gateways.put(ctx, router)
+	if err == nil || taken {
+		return id, err
+	}
+	if was {
+		_ = e.table.put(id, before)
+	} else {
+		e.table.remove(id, e)
+	}
+	return id, err
 }
 
 // RemoveRouter ends what AddRouter began. An id that is not there is an error.
+//
+// With [Options.Admin] it deletes the gateways' routes first: what they have taken in still comes, and is run by the
+// route's chain. That is so for all workers of these gateways. A route of the gateway's file is an error; after an error
+// the router is there as before, and removing it again is right.
 func (e *Endpoint) RemoveRouter(id string, _ ...any) error {
-	if !e.table.remove(id, e) {
+	ctx := e.asking.context()
+	e.changing.Lock()
+	defer e.changing.Unlock()
+	if _, is := e.table.get(id, e); !is {
 		return fmt.Errorf("router: %s not found", id)
 	}
+	if e.table.gateways != nil {
+		if err := e.table.gateways.remove(ctx, id); err != nil {
+			return err
+		}
+	}
+	e.table.remove(id, e)
 	return nil
 }
 
-// Destroy removes all its routers.
+// Destroy removes all its routers from this worker; an AddRouter or RemoveRouter that waits for a gateway fails. The
+// gateways' routes stay: their messages wait for the next worker.
 func (e *Endpoint) Destroy() {
+	e.asking.end()
+	e.changing.Lock()
+	defer e.changing.Unlock()
 	e.table.removeAll(e)
 	e.BaseEndpoint.Destroy()
 }
@@ -83,9 +125,10 @@ type target struct {
 // routers are those of all endpoints of a worker, by the id of the gateway's route, and one for each chain that no
 // endpoint names. Thread-safe.
 type routers struct {
-	pool   types.RuleEnginePool
-	config types.Config
-	plain  Endpoint // Without interceptors.
+	pool     types.RuleEnginePool
+	config   types.Config
+	gateways *gateways // Nil: their routes are theirs.
+	plain    Endpoint  // Without interceptors.
 
 	mu      sync.RWMutex
 	byRoute map[string]target
@@ -108,6 +151,13 @@ func (r *routers) put(id string, to target) error {
 	}
 	r.byRoute[id] = to
 	return nil
+}
+
+func (r *routers) get(id string, of *Endpoint) (target, bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	to, is := r.byRoute[id]
+	return to, is && to.endpoint == of
 }
 
 func (r *routers) remove(id string, of *Endpoint) bool {

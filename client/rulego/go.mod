@@ -5,6 +5,8 @@ go 1.26.0
 require (
 	github.com/eclipse/paho.mqtt.golang v1.4.3
 	github.com/rulego/rulego v0.37.0
+	google.golang.org/grpc v1.85.0
+	google.golang.org/protobuf v1.36.12
 	sluice.dev/client/go v0.0.0
 )
 
@@ -28,8 +30,6 @@ require (
 	golang.org/x/sys v0.48.0 // indirect
 	golang.org/x/text v0.42.0 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260817212433-ac3dfec99bb1 // indirect
-	google.golang.org/grpc v1.85.0 // indirect
-	google.golang.org/protobuf v1.36.12 // indirect
 )
 
 replace sluice.dev/client/go => ../go

@@ -24,3 +24,8 @@ func chainsOf(t *testing.T) string {
 	}
 	return folder
 }
+
+// leadingTo is a router with a target.
+func leadingTo(id, from, to string) endpoint.Router {
+	return impl.NewRouter().SetId(id).From(from).To(to).End()
+}

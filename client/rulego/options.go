@@ -33,6 +33,8 @@ type Options struct {
 	// Endpoints are files of endpoint DSL of the type "endpoint/mqtt": their routers, with all their processors, take the
 	// messages of the gateway's routes of the same ids. Without them the gateway's routes say it all.
 	Endpoints []string
+	// Admin of the gateways, for endpoints' AddRouter and RemoveRouter. Nil, the default: they change this worker only.
+	Admin *Admin
 	// NodePool is a file of shared nodes, as RuleGo's node_pool loads it. Empty: none.
 	NodePool string
 	// OnError: [Ack] by default.

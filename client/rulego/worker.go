@@ -50,6 +50,10 @@ func New(options Options) (*Worker, error) {
 		}
 	}
 	w.routers = newRouters(w.pool, w.config)
+	var err error
+	if w.routers.gateways, err = newGateways(options.Admin); err != nil {
+		return nil, err
+	}
 	w.folder = newFolder(options.Chains, w.config, w.pool, options.OnEvent)
 	if _, err := w.folder.scan(); err != nil {
 		return nil, err
@@ -57,7 +61,7 @@ func New(options Options) (*Worker, error) {
 	if len(w.folder.chains()) == 0 {
 		return nil, fmt.Errorf("%s: no chain that could be served", options.Chains)
 	}
-	if len(options.Endpoints) > 0 {
+	if len(options.Endpoints) > 0 || w.routers.gateways != nil {
 		_ = ruleendpoint.Registry.Unregister(endpointMQTT)
 		if err := ruleendpoint.Registry.Register(&Endpoint{table: w.routers}); err != nil {
 			return nil, err
@@ -89,6 +93,9 @@ func (w *Worker) loadNodePool(path string) error {
 // Chains are the names of the chains that are loaded, as of the last look at the folder before Run, sorted.
 func (w *Worker) Chains() []string { return w.folder.chains() }
 
+// Pool holds the chains, for routers that a program makes: endpoint.RouterOptions.WithRuleGo(worker.Pool()).
+func (w *Worker) Pool() types.RuleEnginePool { return w.pool }
+
 func (w *Worker) worker() (*sluice.Worker, error) {
 	options := append([]sluice.Option{sluice.WithWorkerName("sluice-rulego"), sluice.WithConcurrency(w.options.Concurrency)}, w.options.Worker...)
 	return sluice.NewWorker(w.options.Gateways, w.folder.chains(), w.handle, options...)
@@ -98,6 +105,9 @@ func (w *Worker) worker() (*sluice.Worker, error) {
 // errors are those of the SDK's Worker.Run.
 func (w *Worker) Run() error {
 	defer w.pool.Stop()
+	if w.routers.gateways != nil {
+		defer w.routers.gateways.close()
+	}
 	shift := shift{w: w, ended: make(chan ended)}
 	if err := shift.begin(); err != nil {
 		return err

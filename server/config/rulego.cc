@@ -51,8 +51,8 @@ std::string InQuotes(std::string_view text) {
   return quoted + '"';
 }
 
-// A text that the gateway takes as it stands: '$' begins a reference there.
-std::string Literal(std::string_view text) {
+// A text that a file's reader takes as it stands: '$' begins a reference there.
+std::string Escaped(std::string_view text) {
   std::string escaped;
   for (const char c : text) escaped.append(c == '$' ? 2 : 1, c);
   return InQuotes(escaped);
@@ -75,7 +75,8 @@ bool IsMqtt(std::string_view type) { return type == "mqtt" || type == "endpoint/
 
 class Importer {
  public:
-  explicit Importer(std::string file) : file_(std::move(file)) {}
+  // `target` null: for a file.
+  Importer(std::string file, const RuleGoTarget* target) : file_(std::move(file)), target_(target) {}
 
   RuleGoImport Take(const Value& root) {
     std::vector<const Value*> endpoints;
@@ -98,7 +99,7 @@ class Importer {
     std::sort(result_.errors.begin(), result_.errors.end(), [](const Diagnostic& a, const Diagnostic& b) {
       return std::pair(a.line, a.column) < std::pair(b.line, b.column);
     });
-    result_.yaml = Yaml();
+    result_.yaml = target_ == nullptr ? Yaml() : PutYaml();
     return std::move(result_);
   }
 
@@ -110,6 +111,9 @@ class Importer {
     result_.warnings.push_back(
         Diagnostic{.file = file_, .line = at.line, .column = at.column, .message = std::move(message)}.ToString());
   }
+
+  // What is put knows no references.
+  std::string Literal(std::string_view text) const { return target_ == nullptr ? Escaped(text) : InQuotes(text); }
 
   // Before any is read: one may borrow the connection of another that comes later.
   void NameEndpoint(const Value& endpoint) {
@@ -149,7 +153,24 @@ class Importer {
     for (const Value& router : routers->items) ReadRouter(router, connection, before);
   }
 
+  // Whether the gateway's file has it already, or an error has been reported.
+  bool IsInFile(std::string_view address, Position at, const std::string& connection) {
+    const auto found = target_->connections.find(connection);
+    if (found == target_->connections.end()) return false;
+    absl::StatusOr<ServerAddress> server = ParseServerAddress(address);
+    if (server.ok() && server->scheme.empty()) server->scheme = "tcp";
+    if (server.ok() && BrokerIdentity(server->Uri()) != BrokerIdentity(found->second)) {
+      Error(at, text::Concat("the gateway's file has a connection ", Quoted(connection), " to ", Quoted(found->second),
+                             "; allowed: --connection with the name of the one to use, or another id of the endpoint"));
+    }
+    return true;
+  }
+
   void ReadConnection(const Value& configuration, const Value& endpoint, std::string& connection) {
+    if (target_ != nullptr && !target_->connection.empty()) {
+      connection = target_->connection;
+      return;
+    }
     const Value* server = Find(configuration, "server");
     const std::string_view address = server == nullptr ? "127.0.0.1:1883" : TextOf(server);
     if (address.starts_with("ref://")) {
@@ -169,6 +190,7 @@ class Importer {
                          "; allowed: host:port, or tcp:// ssl:// ws:// wss:// before it"));
       return;
     }
+    if (target_ != nullptr && IsInFile(address, server == nullptr ? endpoint.at : server->at, connection)) return;
     std::string yaml = text::Concat("  ", connection, ":\n    server: ", InQuotes(address), "\n");
     std::set<std::string_view> seen = {"server"};
     for (const Entry& entry : configuration.entries) {
@@ -188,6 +210,14 @@ class Importer {
   std::string ConnectionKey(std::string_view key, const Value& value, std::string_view connection) {
     const std::string_view text = TextOf(&value);
     if (text.empty()) return "";  // As if it were not there.
+    if (key == "password" && target_ != nullptr) {
+      if (target_->password_file.empty()) {
+        Error(value.at,
+              "password: stands in the file, and a gateway that runs takes none by word; allowed: --password-file with "
+              "the name of a file on the gateway's machine that holds it, or --connection");
+      }
+      return text::Concat("    passwordFile: ", InQuotes(target_->password_file), "\n");
+    }
     if (key == "password") {
       std::string variable = Lower(connection) + "_password";
       for (char& c : variable) c = text::IsAlnum(c) ? static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c) : '_';
@@ -269,6 +299,9 @@ class Importer {
     if (target.is_template || text::Contains(target.chain, "${")) {
       Warn(at,
            "wait: true of a router whose chain each message names: set chainDefaults.orderBy if their order matters");
+    } else if (target_ != nullptr && target_->chains.contains(target.chain)) {
+      Warn(at, text::Concat("wait: true: the gateway's file has the chain ", Quoted(target.chain),
+                            "; its orderBy says what stays in order"));
     } else if (ordered_.insert(target.chain).second) {
       chains_ += text::Concat("  ", InQuotes(target.chain), ": {orderBy: topic}  # RuleGo's wait: true, by topic.\n");
     }
@@ -290,6 +323,17 @@ class Importer {
     return text;
   }
 
+  std::string PutYaml() const {
+    std::string yaml;
+    const auto add = [&yaml](std::string_view section, const std::string& content) {
+      if (!content.empty()) yaml += text::Concat(section, ":\n", content);
+    };
+    add("connections", connections_);
+    add("chains", chains_);
+    add("routes", routes_);
+    return yaml;
+  }
+
   std::string Yaml() const {
     return text::Concat(
         "# Made of ", file_, " by sluice-gateway --import-rulego.\n\nconnections:\n", connections_, "\nroutes:\n",
@@ -300,6 +344,7 @@ class Importer {
   }
 
   const std::string file_;
+  const RuleGoTarget* const target_;
   RuleGoImport result_;
   std::map<const Value*, std::string> names_;  // Of each endpoint's connection.
   std::map<std::string, std::string> by_id_;   // Connections.
@@ -312,9 +357,7 @@ class Importer {
   std::string chains_;
 };
 
-}  // namespace
-
-RuleGoImport ImportRuleGo(std::string_view text, const std::string& file) {
+RuleGoImport Import(const RuleGoTarget* target, std::string_view text, const std::string& file) {
   // JSON is YAML but for tabs, which stand between values only.
   std::string json(text);
   std::replace(json.begin(), json.end(), '\t', ' ');
@@ -324,7 +367,15 @@ RuleGoImport ImportRuleGo(std::string_view text, const std::string& file) {
     result.errors.push_back(std::move(*error));
     return result;
   }
-  return Importer(file).Take(std::get<Value>(document));
+  return Importer(file, target).Take(std::get<Value>(document));
+}
+
+}  // namespace
+
+RuleGoImport ImportRuleGo(std::string_view text, const std::string& file) { return Import(nullptr, text, file); }
+
+RuleGoImport ImportRuleGoFor(const RuleGoTarget& target, std::string_view text, const std::string& file) {
+  return Import(&target, text, file);
 }
 
 }  // namespace sluice

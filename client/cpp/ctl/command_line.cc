@@ -166,6 +166,7 @@ class Parser {
   }
 
   decltype(CommandLine::command) command() const {
+    if (const std::optional<RuleGoCommand> rulego = items_.rulego()) return *rulego;
     if (const std::optional<RoutesTestCommand> test = items_.test()) return *test;
     if (const std::optional<ItemsCommand> items = items_.command()) return *items;
     if (*status_) return StatusCommand{.all = flags_.all};

@@ -91,13 +91,22 @@ struct RoutesTestCommand {
   std::string payload_path;  // Empty: no payload; "-": standard input.
 };
 
+// Puts what RuleGo's endpoints mean.
+struct RuleGoCommand {
+  std::string path;           // "-": standard input.
+  std::string connection;     // Of all routes; empty: each endpoint's own.
+  std::string password_file;  // On the gateway's machine; empty: none.
+  bool dry_run = false;
+};
+
 struct CommandLine {
   // Set after --help, --version and mistakes: what has been said is all there is to do.
   std::optional<int> exit;
   Target target;
   bool json = false;
   std::variant<StatusCommand, ListCommand, ShowCommand, ActCommand, ExportCommand, ImportCommand, EndSessionCommand,
-               ReconnectCommand, JournalCommand, PermissionsCommand, ConfigCommand, ItemsCommand, RoutesTestCommand>
+               ReconnectCommand, JournalCommand, PermissionsCommand, ConfigCommand, ItemsCommand, RoutesTestCommand,
+               RuleGoCommand>
       command;
 };
 

@@ -42,6 +42,9 @@ int RunConfig(AdminClient& client, const ConfigCommand& command, bool json, cons
 int RunItems(AdminClient& client, const ItemsCommand& command, bool json, const Console& console);
 // The payload is read here.
 int RunRoutesTest(AdminClient& client, const RoutesTestCommand& command, bool json, const Console& console);
+int RunRuleGo(AdminClient& client, const RuleGoCommand& command, bool json, const Console& console);
+// Puts it, and says what has changed.
+int PutItems(AdminClient& client, const v1::PutConfigurationItemsRequest& request, bool json, const Console& console);
 int RunJournal(const JournalCommand& command, bool json, const Console& console);
 
 // All of it. `arguments` without the program's name.

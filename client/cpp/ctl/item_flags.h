@@ -21,11 +21,17 @@ class ItemFlags {
     test_->add_option("--connection", connection_, "that it comes on [each]")->type_name("NAME");
     test_->add_option("--qos", qos_, "that it was published at")->check(CLI::Range(0, 2))->type_name("0|1|2");
     test_->add_option("--reply", reply_, "whether a reply may go to this topic, or would loop")->type_name("TOPIC");
+    AddRuleGo(app);
     Add(app, chains_, "chains", "options of chains: the file's, and what was put at run time");
     Add(app, connections_, "connections", "brokers: the file's, and what was put at run time");
   }
 
   // Each: nothing: it is another command.
+  std::optional<RuleGoCommand> rulego() const {
+    if (!*rulego_) return std::nullopt;
+    return RuleGoCommand{
+        .path = path_, .connection = connection_, .password_file = password_file_, .dry_run = dry_run_};
+  }
   std::optional<RoutesTestCommand> test() const {
     if (!*test_) return std::nullopt;
     RoutesTestCommand command;
@@ -55,6 +61,20 @@ class ItemFlags {
 
   static CLI::App* Command(CLI::App& parent, const char* name, const std::string& about) {
     return parent.add_subcommand(name, about)->fallthrough();
+  }
+
+  void AddRuleGo(CLI::App& app) {
+    CLI::App* group = Command(app, "rulego", "RuleGo's MQTT endpoints");
+    group->require_subcommand(1);
+    rulego_ = Command(*group, "apply", "puts the routes, and the connections, that endpoint DSL means; all or nothing");
+    rulego_->add_option("file", path_, "endpoint DSL, a list of it, or a chain with endpoints; -: standard input")
+        ->required()
+        ->type_name("FILE");
+    rulego_->add_flag("--dry-run", dry_run_, "only check it, and say what would change");
+    rulego_->add_option("--connection", connection_, "of the gateway, for all routes [each endpoint's own]")
+        ->type_name("NAME");
+    rulego_->add_option("--password-file", password_file_, "on the gateway's machine, in place of the password")
+        ->type_name("PATH");
   }
 
   void Add(CLI::App& app, Kind& kind, const char* name, const char* about) {
@@ -103,6 +123,8 @@ class ItemFlags {
   }
 
   CLI::App* test_ = nullptr;
+  CLI::App* rulego_ = nullptr;
+  std::string password_file_;
   std::string topic_;
   std::string payload_;
   std::string connection_;

@@ -90,30 +90,7 @@ int Put(AdminClient& client, const ItemsCommand& command, bool json, const Conso
   request.set_dry_run(command.dry_run);
   if (command.expected_version) request.set_expected_version(*command.expected_version);
   if (absl::Status status = ReadInto(command.path, console, request); !status.ok()) return Fail(status, console);
-  const absl::StatusOr<v1::PutConfigurationItemsResponse> response = client.PutItems(request);
-  if (!response.ok()) {
-    FailWithLines(response.status(), console);
-    console.err << "sluicectl: nothing has changed\n";
-    return kFailure;
-  }
-  if (json) {
-    console.out << ToJson(*response, false);
-    return kOk;
-  }
-  SayWarnings(*response, console);
-  console.out << ChangesOf(*response);
-  if (response->changes_size() == 0) console.out << "nothing differs\n";
-  if (command.dry_run) {
-    console.out << "only tried: nothing has changed\n";
-    return kOk;
-  }
-  for (const v1::ConfigurationItem& item : response->items()) {
-    console.out << "put: " << Printable(item.id()) << ", version " << item.version() << "\n";
-  }
-  if (!response->durable()) {
-    console.err << "The gateway has no journal on disk: this lasts until it ends.\n";
-  }
-  return kOk;
+  return PutItems(client, request, json, console);
 }
 
 int Delete(AdminClient& client, const ItemsCommand& command, bool json, const Console& console) {
@@ -139,6 +116,33 @@ int Delete(AdminClient& client, const ItemsCommand& command, bool json, const Co
 }
 
 }  // namespace
+
+int PutItems(AdminClient& client, const v1::PutConfigurationItemsRequest& request, bool json, const Console& console) {
+  const absl::StatusOr<v1::PutConfigurationItemsResponse> response = client.PutItems(request);
+  if (!response.ok()) {
+    FailWithLines(response.status(), console);
+    console.err << "sluicectl: nothing has changed\n";
+    return kFailure;
+  }
+  if (json) {
+    console.out << ToJson(*response, false);
+    return kOk;
+  }
+  SayWarnings(*response, console);
+  console.out << ChangesOf(*response);
+  if (response->changes_size() == 0) console.out << "nothing differs\n";
+  if (request.dry_run()) {
+    console.out << "only tried: nothing has changed\n";
+    return kOk;
+  }
+  for (const v1::ConfigurationItem& item : response->items()) {
+    console.out << "put: " << Printable(item.id()) << ", version " << item.version() << "\n";
+  }
+  if (!response->durable()) {
+    console.err << "The gateway has no journal on disk: this lasts until it ends.\n";
+  }
+  return kOk;
+}
 
 int RunItems(AdminClient& client, const ItemsCommand& command, bool json, const Console& console) {
   switch (command.verb) {

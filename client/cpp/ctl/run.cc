@@ -68,6 +68,9 @@ int Run(std::span<const std::string> arguments, const Console& console) {
   if (const auto* test = std::get_if<RoutesTestCommand>(&line.command)) {
     return RunRoutesTest(**client, *test, line.json, console);
   }
+  if (const auto* rulego = std::get_if<RuleGoCommand>(&line.command)) {
+    return RunRuleGo(**client, *rulego, line.json, console);
+  }
   if (permissions != nullptr) return RunPermissions(client->get(), *permissions, line.json, console);
   return RunStatus(**client, line.json, console);
 }

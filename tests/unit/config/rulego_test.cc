@@ -132,5 +132,62 @@ TEST_F(RuleGoImportTest, WhatIsNoEndpointIsRefused) {
     EXPECT_EQ(ErrorsOf(json).size(), 1) << json;
 }
 
+// ------------------------------------------------------------------------------- for a gateway that runs
+
+std::string PutErrors(const RuleGoTarget& target, const std::string& json) {
+  std::string all;
+  for (const Diagnostic& error : ImportRuleGoFor(target, json, "e.json").errors) all += error.ToString() + "\n";
+  return all;
+}
+
+TEST(RuleGoPutTest, HasOnlyWhatIsPutAndNoReferences) {
+  const RuleGoImport import =
+      ImportRuleGoFor({},
+                      Endpoint(R"({"server": "b:1883", "clientId": "c$1"})",
+                               R"({"id": "r", "from": {"path": "a"}, "to": {"path": "chain:c", "wait": true}})"),
+                      "e.json");
+  EXPECT_THAT(import.errors, IsEmpty());
+  EXPECT_THAT(import.yaml, HasSubstr("clientId: \"c$1\""));
+  EXPECT_THAT(import.yaml, HasSubstr("\"c\": {orderBy: topic}"));
+  EXPECT_THAT(import.yaml, Not(HasSubstr("journal")));
+}
+
+TEST(RuleGoPutTest, UsesTheConnectionOfTheGatewayIfItIsToTheSameServer) {
+  RuleGoTarget target;
+  target.connections = {{"plant", "tcp://b:1883"}};
+  const std::string same = Endpoint(R"({"server": "b:1883", "password": "hunter2"})", kRouter);
+  const RuleGoImport import = ImportRuleGoFor(target, same, "e.json");
+  EXPECT_THAT(import.errors, IsEmpty());
+  EXPECT_THAT(import.yaml, Not(HasSubstr("connections")));
+  EXPECT_THAT(import.yaml, HasSubstr("connection: plant"));
+  EXPECT_THAT(PutErrors(target, Endpoint(R"({"server": "other:1883"})", kRouter)), HasSubstr("--connection"));
+  target.connection = "hall";
+  const RuleGoImport named = ImportRuleGoFor(target, Endpoint(R"({"server": "other:1883"})", kRouter), "e.json");
+  EXPECT_THAT(named.errors, IsEmpty());
+  EXPECT_THAT(named.yaml, HasSubstr("connection: hall"));
+}
+
+TEST(RuleGoPutTest, APasswordNeedsAFileOfTheGateway) {
+  const std::string json = Endpoint(R"({"server": "b:1883", "password": "hunter2"})", kRouter);
+  EXPECT_THAT(PutErrors({}, json), HasSubstr("--password-file"));
+  EXPECT_THAT(PutErrors({}, json), Not(HasSubstr("hunter2")));
+  RuleGoTarget target;
+  target.password_file = "/etc/secret";
+  const RuleGoImport import = ImportRuleGoFor(target, json, "e.json");
+  EXPECT_THAT(import.yaml, HasSubstr("passwordFile: \"/etc/secret\""));
+  EXPECT_THAT(import.yaml, Not(HasSubstr("hunter2")));
+}
+
+TEST(RuleGoPutTest, AChainOfTheFileKeepsItsOrder) {
+  RuleGoTarget target;
+  target.chains = {"c"};
+  const RuleGoImport import = ImportRuleGoFor(
+      target,
+      Endpoint(R"({"server": "b:1883"})", R"({"from": {"path": "a"}, "to": {"path": "chain:c", "wait": true}})"),
+      "e.json");
+  EXPECT_THAT(import.warnings, ElementsAre(HasSubstr("orderBy")));
+  EXPECT_THAT(import.yaml, Not(HasSubstr("chains:")));
+}
+
 }  // namespace
 }  // namespace sluice

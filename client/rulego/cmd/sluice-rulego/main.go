@@ -2,6 +2,8 @@
 package main
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -44,7 +46,8 @@ func (l *list) Set(text string) error {
 }
 
 type flags struct {
-	gateways, endpoints, scripts          list
+	gateways, endpoints, scripts, admin   list
+	adminToken, adminConnection           string
 	chains, nodePool, globals, secretKey  string
 	onError, name, instance               string
 	concurrency                           int
@@ -63,6 +66,9 @@ func parse() *flags {
 	flag.Var(&f.gateways, "gateway", "where gateways are, `HOST:PORT`[,HOST:PORT]; a name stands for all its addresses")
 	flag.StringVar(&f.chains, "chains", "", "the `folder` of chains, one to a file that ends in .json")
 	flag.Var(&f.endpoints, "endpoints", "a `file` of endpoint DSL whose routers take the messages of the gateway's routes of the same ids; may be repeated")
+	flag.Var(&f.admin, "admin", "where the gateways' admin listeners are, `HOST:PORT` or unix:PATH of each: the endpoints' routers become their routes; TLS as for --gateway")
+	flag.StringVar(&f.adminToken, "admin-token-file", "", "a `file` with a bearer token for --admin")
+	flag.StringVar(&f.adminConnection, "admin-connection", "", "the gateway's connection (a `name`) that these routes are put on (default the only one of its file)")
 	flag.StringVar(&f.onError, "on-error", "ack", "what becomes of a message when a node panicked or a failure answered nothing: ack, retry or reject")
 	flag.StringVar(&f.nodePool, "node-pool", "", "a `file` of shared nodes, as RuleGo's node_pool loads it")
 	flag.StringVar(&f.globals, "globals", "", "a JSON `file` of names and texts: ${global.NAME} in chains")
@@ -98,6 +104,36 @@ func (f *flags) sdk() []sluice.Option {
 		options = append(options, sluice.WithTokenFile(f.tokenFile))
 	}
 	return options
+}
+
+// adminListeners is nil where none is named.
+func (f *flags) adminListeners() (*rulego.Admin, error) {
+	if len(f.admin) == 0 {
+		return nil, nil
+	}
+	admin := &rulego.Admin{Addresses: f.admin, TokenFile: f.adminToken, Connection: f.adminConnection}
+	if !f.tls && f.caFile == "" && f.certFile == "" && f.keyFile == "" {
+		return admin, nil
+	}
+	admin.TLS = &tls.Config{ServerName: f.serverName, MinVersion: tls.VersionTLS12}
+	if f.caFile != "" {
+		text, err := os.ReadFile(f.caFile)
+		if err != nil {
+			return nil, err
+		}
+		admin.TLS.RootCAs = x509.NewCertPool()
+		if !admin.TLS.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("%s holds no certificate", f.caFile)
+		}
+	}
+	if f.certFile != "" || f.keyFile != "" {
+		pair, err := tls.LoadX509KeyPair(f.certFile, f.keyFile)
+		if err != nil {
+			return nil, err
+		}
+		admin.TLS.Certificates = []tls.Certificate{pair}
+	}
+	return admin, nil
 }
 
 // config is RuleGo's, with what the flags add.
@@ -159,7 +195,12 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	admin, err := f.adminListeners()
+	if err != nil {
+		return err
+	}
 	worker, err := rulego.New(rulego.Options{
+		Admin:    admin,
 		Gateways: f.gateways, Chains: f.chains, Endpoints: f.endpoints, NodePool: f.nodePool, OnError: rulego.OnError(f.onError),
 		Config: config, Concurrency: f.concurrency, Logger: logger, Worker: f.sdk(),
 	})
