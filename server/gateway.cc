@@ -76,6 +76,8 @@ absl::Status Gateway::Stages::Start() {
       [this](bool full) { OnRepliesFull(full); },
       opened_journal_.on_disk() != nullptr ? Settler::Writes::kOnOwnThread : Settler::Writes::kAtOnce);
   settler_->TellOf(stream_holds_);
+  settler_->ShowTo(tap_);
+  outbox_.ShowTo(tap_);
   ExpectChains(config_);
   if (absl::Status status = BuildDeadLetters(); !status.ok()) return status;
   if (config_.replies.on_refused == OnRefused::kDeadLetter) outbox_.HandRefusedTo(*dead_letters_);
@@ -101,6 +103,7 @@ absl::Status Gateway::Stages::Start() {
   // Intake.
   BuildBacklog();
   BuildIntake();
+  if (absl::Status status = BuildLiveView(); !status.ok()) return status;
 
   // Now that every stage is there, workers may come, and people may look.
   StartDeadLetters();
@@ -112,6 +115,7 @@ absl::Status Gateway::Stages::Start() {
   ticker_.Add(dispatcher_);
   ticker_.Add(*workers_);
   if (admin_) ticker_.Add(*admin_);
+  if (admin_) ticker_.Add(*live_view_);
   if (worker_authenticator_) ticker_.Add(*worker_authenticator_);
   if (permission_file_) ticker_.Add(*permission_file_);
   if (admin_authenticator_) ticker_.Add(*admin_authenticator_);
@@ -220,7 +224,7 @@ absl::Status Gateway::Stages::StartAdmin() {
                          {.authenticator = admin_authenticator_.get(),
                           .permissions = permissions_of_principals_.empty() ? nullptr : &permissions_of_principals_,
                           .audit_file = config_.audit_file},
-                         &running_);
+                         &running_, live_view_.get(), &tap_);
   if (admin.ok()) {
     admin_ = *std::move(admin);
     return absl::OkStatus();

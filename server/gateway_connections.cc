@@ -54,6 +54,7 @@ std::unique_ptr<Publisher> Gateway::Stages::MakePublisher(const MqttOptions& opt
 }
 
 void Gateway::Stages::BuildIntake() {
+  passing_ = std::make_unique<PassingSink>(tap_, backlog_ ? static_cast<RoutedSink&>(*backlog_) : *this);
   const SegmentJournal* disk = opened_journal_.on_disk();
   session_memory_ =
       SessionMemory::Open(disk ? absl::StrCat(config_.journal.path, "/sessions") : "", JournalFiles::Posix());
@@ -90,9 +91,8 @@ void Gateway::Stages::AddIntake(const PlannedIntake& planned, std::span<const Re
                                 SubscriptionGroup retired) {
   const auto& [connection_name, options, session, group] = planned;
   Intake intake{.connection_name = connection_name, .options = options, .session_name = session, .group = group};
-  RoutedSink& next = backlog_ ? static_cast<RoutedSink&>(*backlog_) : *this;
-  intake.router =
-      std::make_unique<Router>(options, unreleased, group, chains_, journal_, next, *dead_letters_, metrics_, clock_);
+  intake.router = std::make_unique<Router>(options, unreleased, group, chains_, journal_, *passing_, *dead_letters_,
+                                           metrics_, clock_);
   if (!retired.planned.empty()) intake.router->SetRoutes(group, retired);
   intake.retired = std::move(retired);
   intake.careful =
@@ -143,10 +143,9 @@ void Gateway::Stages::EndSession(const SessionMemory::Session& session, const Mq
   options.client_id = session.name.client_id;
   options.clean_session = false;
   const SegmentJournal* disk = opened_journal_.on_disk();
-  RoutedSink& next = backlog_ ? static_cast<RoutedSink&>(*backlog_) : *this;
   auto sink = std::make_unique<LeavingSink>(
       std::make_unique<Router>(options, disk ? disk->ReadReceived() : std::vector<ReceivedPacket>(), still_wanted,
-                               chains_, journal_, next, *dead_letters_, metrics_, clock_));
+                               chains_, journal_, *passing_, *dead_letters_, metrics_, clock_));
   // The router's is the connection's: that is what its messages and packet identifiers belong to.
   options.name = absl::StrCat(session.connection, " (leaving ", session.name.client_id, ")");
   auto connection = drivers_.intake(options, std::move(remainders), *sink, clock_, leaving_metrics_);

@@ -46,7 +46,8 @@ absl::Status Gateway::Stages::StartHttp() {
 
 std::vector<ReadinessItem> Gateway::Stages::Readiness() const {
   std::vector<ReadinessItem> items;
-  items.push_back({"gateway", !draining_, draining_ ? "draining" : ""});
+  const std::string drained = draining_ ? "draining" : live_view_->drained();
+  items.push_back({"gateway", drained.empty(), drained});
   if (!draining_) {
     const absl::Status workers = workers_->state();
     items.push_back({"workers", workers.ok(), std::string(workers.message())});
@@ -56,6 +57,9 @@ std::vector<ReadinessItem> Gateway::Stages::Readiness() const {
     items.push_back({"journal", health.ok(), std::string(health.message())});
   }
   items.push_back({"configuration", true, running_.Describe()});
+  if (std::string paused = live_view_->DescribePauses(); !paused.empty()) {
+    items.push_back({"chains", true, std::move(paused)});
+  }
   items.push_back({"dead letters", !dead_letters_->full(), dead_letters_->trouble()});
   auto add = [&items](const ConnectionState& state) {
     items.push_back({absl::StrCat("connection ", state.name), state.ready, state.detail});
@@ -76,6 +80,34 @@ std::set<std::string, std::less<>> Gateway::Stages::ConfiguredChains(const Gatew
     }
   }
   return names;
+}
+
+absl::Status Gateway::Stages::BuildLiveView() {
+  const bool on_disk = opened_journal_.on_disk() != nullptr;
+  absl::StatusOr<std::unique_ptr<ChainPauses>> pauses =
+      ChainPauses::Open(on_disk ? absl::StrCat(config_.journal.path, "/paused-chains") : "", JournalFiles::Posix());
+  if (!pauses.ok()) return pauses.status();
+  const auto states_of = [](const auto& connections) {
+    std::vector<ConnectionState> states;
+    for (const auto& connection : connections) states.push_back(connection->State());
+    return states;
+  };
+  live_view_ = std::make_unique<LiveView>(
+      LiveView::Parts{.clock = clock_,
+                      .metrics = metrics_,
+                      .chains = chains_,
+                      .intake = intake_control_,
+                      .dispatcher = dispatcher_,
+                      .outbox = outbox_,
+                      .workers = *workers_,
+                      .configured_chains = [this] { return ConfiguredChains(*running_.config()); },
+                      .connections = [this] { return connections_.Get(); },
+                      .intake_states = [this, states_of] { return states_of(shown_.Get()->intakes); },
+                      .publisher_states = [this, states_of] { return states_of(shown_.Get()->publishers); },
+                      .keeps_shares = [this] { return running_.config()->pressure.replicas == 1; },
+                      .ending = [this] { return draining_.load(); }},
+      *std::move(pauses));
+  return absl::OkStatus();
 }
 
 GatewayStatus Gateway::Stages::Status() const {

@@ -30,6 +30,8 @@
 #include "server/identity/authenticator.h"
 #include "server/identity/permission_file.h"
 #include "server/identity/permissions.h"
+#include "server/live/live_view.h"
+#include "server/live/passing.h"
 #include "server/mqtt/exchangeable_publisher.h"
 #include "server/pressure/intake_control.h"
 #include "server/queue/dispatcher.h"
@@ -150,6 +152,7 @@ class Gateway::Stages final : private RoutedSink,
   // Whether the template of a route may name this chain.
   bool MayName(std::string_view chain) const;
   void BuildBacklog();
+  absl::Status BuildLiveView();
   // A message that the journal gives back; false: no worker is to have it, which has been seen to.
   bool Restore(RecoveredMessage message, RoutedMessage& out);
   // What the ends of earlier processes have to do with it; true: it is a dead letter.
@@ -166,6 +169,7 @@ class Gateway::Stages final : private RoutedSink,
   SessionId AddSession(SessionOptions options, std::shared_ptr<DeliverySink> sink) override {
     const std::vector<const Chain*> chains = options.chains;
     if (seams_.delivered) sink = WithSeam(std::move(sink));
+    sink = std::make_shared<PassingDeliveries>(tap_, std::move(sink), options.worker);
     const SessionId session = dispatcher_.AddSession(std::move(options), std::move(sink));
     intake_control_.OnWorkerJoined(session, chains);
     return session;
@@ -190,7 +194,10 @@ class Gateway::Stages final : private RoutedSink,
   void OnPressure(const Chain& chain, bool high) override {
     backlog_ ? backlog_->OnPressure(chain, high) : intake_control_.OnQueue(chain, high);
   }
-  void OnDeadLetters(std::vector<DeadLetter> letters) override { dead_letters_->Take(std::move(letters)); }
+  void OnDeadLetters(std::vector<DeadLetter> letters) override {
+    if (tap_.on()) TellDeaths(tap_, letters);
+    dead_letters_->Take(std::move(letters));
+  }
   void OnForgotten(std::span<const RecordId> records) override {
     settler_->Run([this, ended = std::vector<RecordId>(records.begin(), records.end())] {
       if (absl::Status status = journal_.Settle(ended, {}); !status.ok()) {
@@ -236,6 +243,7 @@ class Gateway::Stages final : private RoutedSink,
 
   MetricsRegistry& metrics_;
   Ticker ticker_{clock_};
+  Tap tap_{clock_};
   CertificateWatch certificate_watch_{CertificateFilesOf(config_), clock_, metrics_};
 
   RunningConfig running_;
@@ -248,7 +256,8 @@ class Gateway::Stages final : private RoutedSink,
   Journal& journal_ = opened_journal_.journal();
   IntakeControl intake_control_;
   std::unique_ptr<Restorer> restorer_;
-  std::unique_ptr<Backlog> backlog_;  // Null: the journal is in memory, and so is all that waits.
+  std::unique_ptr<Backlog> backlog_;      // Null: the journal is in memory, and so is all that waits.
+  std::unique_ptr<PassingSink> passing_;  // Where routers hand messages to.
   ReadGate read_gate_;
   Dispatcher dispatcher_{clock_,
                          metrics_,
@@ -298,6 +307,7 @@ class Gateway::Stages final : private RoutedSink,
   std::shared_ptr<TlsServer> http_tls_;
   std::shared_ptr<TokenGate> metrics_token_;
   std::unique_ptr<HttpServer> http_;
+  std::unique_ptr<LiveView> live_view_;
   std::unique_ptr<Replayer> replayer_;
   std::unique_ptr<AdminServer> admin_;
   ChainSweeper chain_sweeper_{chains_,

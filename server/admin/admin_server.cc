@@ -38,12 +38,22 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::strin
                                                                 const Clock& clock, MetricsRegistry& metrics,
                                                                 const StatusSource& status, DeadLetterStore& store,
                                                                 ReplaySink& replay, SessionEnder& sessions,
-                                                                AdminAccess access, ConfigControl* configuration) {
+                                                                AdminAccess access, ConfigControl* configuration,
+                                                                LiveControl* live, Tap* tap) {
   std::unique_ptr<AdminServer> admin(
       new AdminServer(clock, status, store, replay, sessions, std::move(access), configuration));
   std::vector<rpc::Service> services = {admin->service_.Rpc(admin->pool_)};
+  std::vector<std::string> names = {kAdminServiceName};
+  if (live != nullptr) {
+    services.push_back(MakeLiveService(*live, admin->guard_, admin->pool_));
+    names.emplace_back(kLiveServiceName);
+  }
+  if (tap != nullptr) {
+    services.push_back(MakeTapService(*tap, admin->guard_, admin->pool_, clock));
+    names.emplace_back(kTapServiceName);
+  }
   if (config.reflection) {
-    for (rpc::Service& service : rpc::Reflection({kAdminServiceName})) services.push_back(std::move(service));
+    for (rpc::Service& service : rpc::Reflection(names)) services.push_back(std::move(service));
   }
   absl::StatusOr<std::unique_ptr<rpc::Endpoint>> endpoint =
       rpc::Endpoint::Bind(EndpointOptions(listen, config), std::move(services), clock, metrics);

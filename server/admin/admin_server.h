@@ -7,6 +7,8 @@
 #include "absl/status/statusor.h"
 #include "server/admin/admin_config.h"
 #include "server/admin/admin_service.h"
+#include "server/admin/live_service.h"
+#include "server/admin/tap_service.h"
 #include "server/rpc/endpoint.h"
 #include "server/rpc/sync_call.h"
 #include "server/runtime/ticker.h"
@@ -26,13 +28,12 @@ class AdminServer final : public Tickable {
  public:
   // Listens on `listen`, "unix:PATH" or HOST:PORT, and serves until it goes. A socket is the owner's alone, and takes
   // the place of one that a dead process has left. INVALID_ARGUMENT: a TLS file, or what lies at the path; others: the
-  // address cannot be had, and why. All else outlives it.
-  static absl::StatusOr<std::unique_ptr<AdminServer>> Start(const std::string& listen, const AdminConfig& config,
-                                                            const Clock& clock, MetricsRegistry& metrics,
-                                                            const StatusSource& status, DeadLetterStore& store,
-                                                            ReplaySink& replay, SessionEnder& sessions,
-                                                            AdminAccess access = {},
-                                                            ConfigControl* configuration = nullptr);
+  // address cannot be had, and why. All else outlives it. Without `live` there is no
+  // LiveService, without `tap` no TapService.
+  static absl::StatusOr<std::unique_ptr<AdminServer>> Start(
+      const std::string& listen, const AdminConfig& config, const Clock& clock, MetricsRegistry& metrics,
+      const StatusSource& status, DeadLetterStore& store, ReplaySink& replay, SessionEnder& sessions,
+      AdminAccess access = {}, ConfigControl* configuration = nullptr, LiveControl* live = nullptr, Tap* tap = nullptr);
   // Stops at once.
   ~AdminServer() override;
   AdminServer(const AdminServer&) = delete;

@@ -26,6 +26,7 @@ namespace sluice {
 struct Credentials {
   std::shared_ptr<const PeerCertificate> certificate;  // Null: none.
   std::span<const std::string_view> authorization;     // The values of its metadata of that name.
+  std::string_view user_agent{};                       // What its gRPC library calls itself. Shows nothing.
 };
 
 // Thread-safe.

@@ -16,8 +16,8 @@ namespace {
 constexpr Millis kJournalInterval{100};
 
 // Of Ladder::Rest without kNot, and Ladder::Leave, for metrics and logs.
-constexpr std::string_view kRestNames[] = {"queue_full", "backlog_full", "journal_full", "journal_fails"};
-constexpr std::string_view kLeaveNames[] = {"resting", "no_workers"};
+constexpr std::string_view kRestNames[] = {"queue_full", "backlog_full", "journal_full", "journal_fails", "drained"};
+constexpr std::string_view kLeaveNames[] = {"resting", "no_workers", "drained"};
 
 size_t At(Ladder::Rest rest) { return static_cast<size_t>(rest) - 1; }
 size_t At(Ladder::Leave leave) { return static_cast<size_t>(leave); }
@@ -76,7 +76,9 @@ void IntakeControl::RemoveConnection(const std::string& name) {
 
 void IntakeControl::Watch(Connection& connection, const SubscriptionGroup& group) {
   connection.filters.clear();
+  connection.shared.clear();
   for (const PlannedSubscription& planned : group.planned) {
+    if (planned.subscription.shared()) connection.shared.push_back(connection.filters.size());
     connection.filters.push_back(planned.subscription.filter);
     for (const Route* route : planned.routes) {
       const Chain* chain = route->target.chain;
@@ -130,6 +132,17 @@ void IntakeControl::SetOptions(Ladder::Options options, Watermark watermark) {
     ladder_.SetOptions(options);
     if (journal_) journal_->watermark = watermark;
   });
+}
+
+void IntakeControl::Drain(std::string reason, bool leave_shared) {
+  After([&](SteadyTime) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    drained_ = std::move(reason);
+    leave_shared_ = leave_shared;
+  });
+}
+
+void IntakeControl::Undrain() {
+  After([&](SteadyTime) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { drained_.clear(); });
 }
 
 void IntakeControl::Stop() {
@@ -202,12 +215,25 @@ SteadyTime IntakeControl::Apply(SteadyTime now) {
   for (size_t i = 0; i < connections_.size(); ++i) {
     Connection& connection = connections_[i];
     if (connection.connection == nullptr) continue;
-    const Ladder::Order& order = ladder_.order(i);
+    const Ladder::Order order = OrderOf(i);
     TellLeft(connection, order);
     TellRest(connection, order);
     connection.told = order;
   }
   return next;
+}
+
+Ladder::Order IntakeControl::OrderOf(size_t connection) const {
+  Ladder::Order order = ladder_.order(connection);
+  if (drained_.empty()) return order;
+  order.rest = Ladder::Rest::kDrained;
+  order.reason = drained_;
+  if (!leave_shared_) return order;
+  order.left.clear();
+  for (size_t subscription : connections_[connection].shared) {
+    order.left.push_back({.subscription = subscription, .why = Ladder::Leave::kDrained});
+  }
+  return order;
 }
 
 void IntakeControl::TellRest(Connection& connection, const Ladder::Order& order) {

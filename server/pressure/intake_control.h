@@ -70,6 +70,10 @@ class IntakeControl final : public Tickable {
   void OnWorkerLeft(uint64_t session);
 
   // ---- from the gateway
+  // From now on all connections rest, whatever else there is, and leave their shared filters if `leave_shared`, until
+  // Undrain(). `reason` is shown to people. Idempotent.
+  void Drain(std::string reason, bool leave_shared);
+  void Undrain();
   // What is not as usual with the journal and the chains. A chain without workers is shown, but the gateway is ready:
   // else those that wait for it would not find it.
   std::vector<ReadinessItem> Readiness() const;
@@ -79,13 +83,14 @@ class IntakeControl final : public Tickable {
   SteadyTime Tick(SteadyTime now) override;
 
  private:
-  static constexpr size_t kRests = 4;   // Of Ladder::Rest, without kNot.
-  static constexpr size_t kLeaves = 2;  // Of Ladder::Leave.
+  static constexpr size_t kRests = 5;   // Of Ladder::Rest, without kNot.
+  static constexpr size_t kLeaves = 3;  // Of Ladder::Leave.
 
   struct Connection {
     std::string name;
     IntakeConnection* connection = nullptr;  // Null: it has been removed, and its place in the ladder is free.
     std::vector<std::string> filters;        // By subscription.
+    std::vector<size_t> shared;              // Subscriptions that others may have instead.
     Gauge* resting = nullptr;
     Gauge* left = nullptr;
     std::array<Counter*, kRests> rests{};
@@ -99,6 +104,8 @@ class IntakeControl final : public Tickable {
   SteadyTime Apply(SteadyTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TellRest(Connection& connection, const Ladder::Order& order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TellLeft(Connection& connection, const Ladder::Order& order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The ladder's, or what Drain() wants.
+  Ladder::Order OrderOf(size_t connection) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The filters of `group`, and the workers of the chains that it feeds.
   void Watch(Connection& connection, const SubscriptionGroup& group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WatchWorkers(const Chain& chain) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -118,6 +125,8 @@ class IntakeControl final : public Tickable {
   mutable Mutex mutex_;
   Ladder ladder_ ABSL_GUARDED_BY(mutex_);
   std::vector<Connection> connections_ ABSL_GUARDED_BY(mutex_);
+  std::string drained_ ABSL_GUARDED_BY(mutex_);  // Why Drain() was called; empty: it was not.
+  bool leave_shared_ ABSL_GUARDED_BY(mutex_) = false;
   struct Workers {
     size_t count = 0;
     Gauge* gauge = nullptr;

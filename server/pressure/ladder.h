@@ -30,10 +30,10 @@ class Ladder {
     Millis no_workers_after{0};
   };
 
-  // Why a connection rests.
-  enum class Rest : uint8_t { kNot, kQueueFull, kBacklogFull, kJournalFull, kJournalFails };
+  // Why a connection rests. kDrained: an operator wants it (IntakeControl::Drain()).
+  enum class Rest : uint8_t { kNot, kQueueFull, kBacklogFull, kJournalFull, kJournalFails, kDrained };
   // Why a shared filter is left.
-  enum class Leave : uint8_t { kResting, kNoWorkers };
+  enum class Leave : uint8_t { kResting, kNoWorkers, kDrained };
 
   // What a connection is to do.
   struct Order {

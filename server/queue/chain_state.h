@@ -6,6 +6,7 @@
 
 #include "server/queue/chain_metrics.h"
 #include "server/queue/chain_queue.h"
+#include "server/queue/load.h"
 
 namespace sluice {
 
@@ -19,7 +20,7 @@ struct ChainState {
   // Nothing is to be kept of it.
   bool Idle() const {
     return queue.messages() == 0 && queue.keys() == 0 && in_flight == 0 && on_disk == 0 && groups.empty() &&
-           reserved == nullptr && !told_high;
+           reserved == nullptr && !told_high && !paused;
   }
 
   const ChainRef held;
@@ -34,6 +35,11 @@ struct ChainState {
   SessionState* isolated = nullptr;  // See SessionState::isolated_for.
   bool suspected = false;            // Its suspects are looked after: listed by the core.
 
+  // ---- for people
+  MeteredTally tally;
+  uint64_t arrived = 0;
+  RateMeter arrivals;
+
   // ---- of a chain that can be forgotten
   bool used = false;  // Since the last ForgetIdle().
   bool named = true;  // It has series of its own.
@@ -45,6 +51,7 @@ struct ChainState {
   bool pressed = false;    // See ChainQueue::PressureChange().
   bool told_high = false;  // What the listener knows of it.
   bool on_hold = false;    // See Dispatcher::HoldSlow().
+  bool paused = false;     // See Dispatcher::PauseChain().
   bool buries = false;     // It is held because the dead letters are full. In DispatchCore's list.
 
   // ---- within one batch

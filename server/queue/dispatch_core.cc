@@ -41,6 +41,7 @@ void DispatchCore::Enqueue(std::span<RoutedMessage> batch, SteadyTime now, Effec
     (entry.age_of_others ? others_by_age_ : chain->by_age).PushBack(entry);
     entry.suspect = in_hand_ != nullptr && in_hand_->Suspected(entry.message.record);
     chain->queue.Add(entry);
+    ++chain->arrived;
     ++waiting_;
   }
   Commit();
@@ -164,9 +165,12 @@ void DispatchCore::Commit() {
     CountShared(*chain);
     TellPressure(*chain);
     PublishMetrics(*chain);
+    chain->arrivals.Look(chain->arrived, now_);
+    chain->tally.Look(now_);
   }
   touched_.clear();
   for (SessionState* session : outgoing_) {
+    session->tally.Look(now_);
     effects_->batches.push_back({session->sink, std::move(session->outgoing)});
     session->outgoing = {};
   }
@@ -261,6 +265,14 @@ void DispatchCore::LookAfterSuspects(ChainState& chain) {
 
 bool DispatchCore::DeliverSuspect(ChainState& chain) {
   if (chain.isolated != nullptr && chain.isolated->alone) return true;
+  if (chain.paused) {
+    // Nobody is kept for them meanwhile. ResumeChain() brings them back into the list.
+    if (chain.isolated != nullptr) {
+      MarkDirty(chain.isolated->group);
+      SessionTable::EndIsolation(chain);
+    }
+    return false;
+  }
   QueueEntry* suspect = chain.queue.FrontSuspect();
   while (suspect != nullptr && (suspect->expires <= now_ || IsClosed(*suspect))) {
     Touch(chain);
@@ -301,6 +313,8 @@ void DispatchCore::Assign(QueueEntry& entry, SessionState& session) {
     chain.metrics.ObserveQueueTime((now_ - entry.message.message->received).count());
   }
   chain.metrics.CountDelivery();
+  ++chain.tally.counts.deliveries;
+  ++session.tally.counts.deliveries;
   if (entry.key != nullptr) entry.key->worker = session.id;
 
   const Millis lease = StartLease(session.lease, chain.chain.options());

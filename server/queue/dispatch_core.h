@@ -82,6 +82,11 @@ class DispatchCore {
   bool HasInFlight(SessionId id) const;
   bool HasWorkers() const;
   std::vector<Dispatcher::ChainCounts> Chains() const;
+  // ---- for people (dispatch_load.cc)
+  std::vector<ChainLoad> ChainLoads(SteadyTime now) const;
+  std::optional<SessionLoad> LoadOf(SessionId id, SteadyTime now) const;
+  void PauseChain(const Chain& chain, SteadyTime now, Effects& effects);
+  void ResumeChain(const Chain& chain, SteadyTime now, Effects& effects);
   size_t in_flight() const { return in_flight_; }
   size_t waiting() const { return waiting_; }
   size_t on_disk() const { return on_disk_; }
@@ -120,7 +125,7 @@ class DispatchCore {
   }
   // The next message of a chain, or of its suspects, waits aside.
   void Park(QueueEntry& entry);
-  static bool Held(const ChainState& chain) { return chain.on_hold || chain.buries; }
+  static bool Held(const ChainState& chain) { return chain.on_hold || chain.buries || chain.paused; }
   // The leases of the session go on as if nothing had been between `since` and now.
   void ShiftLeases(SessionState& session, SteadyTime since, SteadyTime now);
   void LookAfterSuspects(ChainState& chain);
@@ -137,10 +142,10 @@ class DispatchCore {
   // The session is gone, its worker may have seen the message. `alone`: it had no other.
   void LeaveWith(QueueEntry& entry, const SessionState& session, SessionEnd how, bool begun, bool alone);
   // The lease, or the time to begin, has ended.
-  void Expire(QueueEntry& entry, const SessionState& session, bool begun);
+  void Expire(QueueEntry& entry, SessionState& session, bool begun);
   // An attempt that counts was in vain: again, or a dead letter.
   void LoseAttempt(QueueEntry& entry, const SessionState& session, bool lease_ended, std::string_view why);
-  void FinishOne(QueueEntry& entry, const SessionState& session, Dispatcher::Finished& finished);
+  void FinishOne(QueueEntry& entry, SessionState& session, Dispatcher::Finished& finished);
   // The message leaves the dispatcher. Its turn passes on.
   void Bury(QueueEntry& entry, Death death, std::string reason, const SessionState& session);
   void Lose(QueueEntry& entry, Loss loss);

@@ -1,5 +1,5 @@
 // What is not delivered: messages of a connection that takes no replies, chains whose dead letters have no place, and, as
-// the gateway ends, chains that are slow.
+// the gateway ends, chains that are slow. (Those that people pause: dispatch_load.cc.)
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -65,7 +65,7 @@ Dispatcher::Undone DispatchCore::HoldSlow(SteadyTime since, Millis age, SteadyTi
   Dispatcher::Undone undone;
   for (const std::unique_ptr<ChainState>& chain : chains_) {
     if (chain == nullptr) continue;
-    if (!Served(*chain)) chain->on_hold = true;
+    if (!Served(*chain) || chain->paused) chain->on_hold = true;
     if (!chain->on_hold) undone.waiting += chain->queue.messages() - chain->queue.parked();
   }
   for_each_in_flight([&](const InFlightTable::Slot& slot, const ChainState& chain) {

@@ -41,14 +41,17 @@ void DispatchCore::Finish(SessionId id, std::vector<Dispatcher::Finished>& finis
     FreeSlot(*session, *slot);
     FinishOne(entry, *session, one);
   }
+  session->tally.Look(now_);
   SessionTable::Rank(*session);
   MarkDirty(session->group);
   if (session->removed && session->in_flight.size() == 0) sessions_.Erase(*session);
   Commit();
 }
 
-void DispatchCore::FinishOne(QueueEntry& entry, const SessionState& session, Dispatcher::Finished& finished) {
+void DispatchCore::FinishOne(QueueEntry& entry, SessionState& session, Dispatcher::Finished& finished) {
   ChainState& chain = *entry.chain;
+  ++chain.tally.counts.settles[static_cast<size_t>(finished.verdict)];
+  ++session.tally.counts.settles[static_cast<size_t>(finished.verdict)];
   chain.metrics.CountSettle(finished.verdict);
   switch (finished.verdict) {
     case Verdict::kAck:
@@ -182,7 +185,9 @@ void DispatchCore::LeaveWith(QueueEntry& entry, const SessionState& session, Ses
   PutBack(entry, Return::kLostWorker);
 }
 
-void DispatchCore::Expire(QueueEntry& entry, const SessionState& session, bool begun) {
+void DispatchCore::Expire(QueueEntry& entry, SessionState& session, bool begun) {
+  ++entry.chain->tally.counts.lost_leases;
+  ++session.tally.counts.lost_leases;
   if (entry.qos0) return Lose(entry, Loss::kLeaseExpired);
   if (!begun) return PutBack(entry, Return::kNotBegun);
   // The worker lives.

@@ -253,6 +253,22 @@ std::vector<Dispatcher::ChainCounts> Dispatcher::Chains() const {
   return impl_->Ask([](DispatchCore& core) { return core.Chains(); });
 }
 
+std::vector<ChainLoad> Dispatcher::ChainLoads() const {
+  return impl_->Ask([now = impl_->Now()](DispatchCore& core) { return core.ChainLoads(now); });
+}
+
+std::optional<SessionLoad> Dispatcher::LoadOf(SessionId session) const {
+  return impl_->Ask([session, now = impl_->Now()](DispatchCore& core) { return core.LoadOf(session, now); });
+}
+
+void Dispatcher::PauseChain(const Chain& chain) {
+  impl_->Run([&, now = impl_->Now()](DispatchCore& core, Effects& effects) { core.PauseChain(chain, now, effects); });
+}
+
+void Dispatcher::ResumeChain(const Chain& chain) {
+  impl_->Run([&, now = impl_->Now()](DispatchCore& core, Effects& effects) { core.ResumeChain(chain, now, effects); });
+}
+
 void Dispatcher::ForgetIdle(Millis idle) {
   impl_->Ask([&, now = impl_->Now()](DispatchCore& core) { core.ForgetIdle(idle, now); });
 }

@@ -12,6 +12,9 @@
 
 #include "server/journal/in_hand.h"
 #include "server/journal/journal.h"
+#include "server/queue/load.h"
+#include "server/queue/verdict.h"
+#include "server/queue/window.h"
 #include "server/route/route.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/ticker.h"
@@ -21,12 +24,6 @@
 namespace sluice {
 
 using SessionId = uint64_t;  // One worker stream; never 0, never reused.
-
-// How much may be in flight on a session at once. bytes 0: no limit of its own.
-struct Window {
-  uint32_t messages = 0;
-  uint64_t bytes = 0;
-};
 
 // One attempt, as the worker's stream needs it. Cheap to move; shares the message.
 struct Delivery {
@@ -68,8 +65,6 @@ class DeliverySink {
   // The worker does not have these any more; it may not have got them yet. As Deliver().
   virtual void Revoke(std::vector<Revocation> revocations) = 0;
 };
-
-enum class Verdict : uint8_t { kAck, kRetry, kReject, kDrop };
 
 // Why a message goes to the dead letters.
 struct DeadLetter {
@@ -206,6 +201,10 @@ class Dispatcher final : public Tickable {
   void OpenConnection(const std::string& connection);
   // From the first dead letter that a chain makes while they are full until they are not, nothing of it is delivered.
   void SetDeadLettersFull(bool full);
+  // Nothing of the chain is delivered from now on, until ResumeChain(); what is in flight goes on. It is kept in mind as
+  // long as the chain is. Idempotent.
+  void PauseChain(const Chain& chain);
+  void ResumeChain(const Chain& chain);
   // Nothing in flight anywhere.
   bool Idle() const;
   // Somebody works; those that drain do not count.
@@ -225,6 +224,9 @@ class Dispatcher final : public Tickable {
     size_t in_flight = 0;
   };
   std::vector<ChainCounts> Chains() const;
+  // For people. The first looks at each chain, the second at all that the session has in flight: not for the path.
+  std::vector<ChainLoad> ChainLoads() const;
+  std::optional<SessionLoad> LoadOf(SessionId session) const;
   // Forgets the chains that can be forgotten, and for `idle` have had no worker, no message and nothing else. Wants to
   // be called now and then: what happens in between counts as now.
   void ForgetIdle(Millis idle);

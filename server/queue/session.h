@@ -9,6 +9,7 @@
 
 #include "server/queue/dispatcher.h"
 #include "server/queue/in_flight.h"
+#include "server/queue/load.h"
 
 namespace sluice {
 
@@ -38,6 +39,8 @@ struct SessionState {
   bool alone = false;              // Holds a suspect, and so nothing else.
   uint64_t last_turn = 0;          // Sequence of its last delivery.
   std::vector<Delivery> outgoing;  // Handed to the sink when the lock is released.
+
+  MeteredTally tally;  // For people.
 
   SessionGroup* group = nullptr;  // Null once removed.
   uint32_t heap_position = kNotInHeap;

@@ -8,6 +8,7 @@
 #include "server/mqtt/backoff.h"
 #include "server/reply/outcome.h"
 #include "server/reply/result_batches.h"
+#include "server/tap/tap.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/observation_run.h"
 
@@ -63,6 +64,7 @@ Outbox::Outbox(const Clock& clock, Journal& journal, MetricsRegistry& metrics, O
                                    "Replies whose worker was told TIMEOUT; they stay in the outbox")),
       retries_(RefusedCounter(metrics, "retry")),
       log_limit_(clock, {.burst = 5, .interval = Millis(1'000)}),
+      bounds_{.messages = limits.max_messages, .bytes = limits.max_bytes},
       levels_({.messages = limits.max_messages, .bytes = limits.max_bytes}, std::move(on_full)),
       random_(static_cast<std::minstd_rand::result_type>(RandomSeed())) {
   metrics.AddCallbackGauge("sluice_outbox_messages", "Replies that no broker has confirmed yet", {},
@@ -92,6 +94,12 @@ void Outbox::AddConnection(const std::string& connection, Publisher& publisher) 
   gauge("sluice_outbox_connection_full",
         "1 while the connection has no room for replies: none of its messages is delivered to workers",
         [this, level] { return levels_.full(level) ? 1.0 : 0.0; });
+}
+
+uint64_t Outbox::published_bytes(std::string_view connection) const {
+  MutexLock lock(mutex_);
+  const auto found = connections_.find(connection);
+  return found == connections_.end() ? 0 : found->second.bytes->value();
 }
 
 void Outbox::Reserve(std::span<const OutboxItem> items, std::span<const DeniedReply> denied) {
@@ -126,6 +134,7 @@ void Outbox::Send(std::vector<OutboxItem> items, Places places) {
   const SteadyTime deadline = clock_.Now() + result_timeout_;
   const Connections::value_type* connection = nullptr;
   if (places == Places::kNew) Reserve(items, {});
+  if (tap_ != nullptr && tap_->on()) TellReplied(items);
   {
     MutexLock lock(mutex_);
     for (OutboxItem& item : items) {
@@ -242,7 +251,50 @@ void Outbox::CountBytes(const Connections::value_type* connection, uint64_t byte
   if (connection != nullptr) connection->second.bytes->Add(bytes);
 }
 
+void Outbox::TellReplied(std::span<const OutboxItem> items) const {
+  for (const OutboxItem& item : items) {
+    const OutboundMessage& reply = *item.entry.message;
+    PassingNote note{.step = PassingStep::kReplied,
+                     .message_id = item.origin.message_id,
+                     .topic = reply.topic,
+                     .qos = reply.qos,
+                     .retain = reply.retain,
+                     .connection = item.entry.connection,
+                     .payload = reply.payload};
+    if (item.origin.chain.get() != nullptr) note.chain = item.origin.chain->name;
+    tap_->Tell(note);
+  }
+}
+
+void Outbox::TellConfirmed(std::span<const PublishOutcome> outcomes) {
+  struct Confirmed {
+    MessageId message_id;
+    ChainRef chain;
+    std::string_view connection;  // Of an entry that stays.
+  };
+  std::vector<Confirmed> confirmed;
+  {
+    MutexLock lock(mutex_);
+    for (const PublishOutcome& outcome : outcomes) {
+      const Slot& slot = slots_[outcome.token - 1];
+      confirmed.push_back({.message_id = slot.origin.message_id,
+                           .chain = slot.origin.chain,
+                           .connection = slot.connection == nullptr ? std::string_view() : slot.connection->first});
+    }
+  }
+  for (size_t i = 0; i < confirmed.size(); ++i) {
+    const std::string why = Explain(outcomes[i]);
+    PassingNote note{.step = PassingStep::kConfirmed,
+                     .message_id = confirmed[i].message_id,
+                     .connection = confirmed[i].connection,
+                     .outcome = outcomes[i].code == PublishOutcome::Code::kOk ? std::string_view("ok") : why};
+    if (confirmed[i].chain.get() != nullptr) note.chain = confirmed[i].chain->name;
+    tap_->Tell(note);
+  }
+}
+
 void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
+  if (tap_ != nullptr && tap_->on()) TellConfirmed(outcomes);
   std::vector<RecordId> confirmed;
   confirmed.reserve(outcomes.size());
   std::vector<RefusedReply> refused;

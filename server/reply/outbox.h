@@ -25,6 +25,8 @@
 
 namespace sluice {
 
+class Tap;
+
 // Of each connection; see ConnectionLevels for what holds for all together.
 struct OutboxLimits {
   size_t max_messages = 10'000;
@@ -82,6 +84,9 @@ class Outbox final : public PublishListener, public Tickable {
   // end.
   void HandDeniedTo(RefusedReplies& denied) { denied_ = &denied; }
 
+  // Set-up: who looks sees there what goes to brokers, and what becomes of it. It outlives this.
+  void ShowTo(Tap& tap) { tap_ = &tap; }
+
   // Whether what is handed over has its places already, by Reserve().
   enum class Places : bool { kNew, kReserved };
   // For replies that are on their way here: they count against their connection's bounds from now on.
@@ -108,6 +113,11 @@ class Outbox final : public PublishListener, public Tickable {
   // What may be sent on the connection before a bound is reached; nothing while it is full and not relieved yet. What
   // goes to connections that are not there has room of its own.
   Fill room(std::string_view connection) const { return levels_.room(levels_.Number(connection)); }
+  // What it holds for the connection, and the bounds of each.
+  Fill held(std::string_view connection) const { return levels_.held(levels_.Number(connection)); }
+  Fill bounds() const { return bounds_; }
+  // Bytes (topic, payload, properties) that the connection's broker has confirmed.
+  uint64_t published_bytes(std::string_view connection) const;
   bool any_full() const { return levels_.any_full(); }
   bool full(std::string_view connection) const { return levels_.full(levels_.Number(connection)); }
   // Twice a bound is reached.
@@ -148,6 +158,9 @@ class Outbox final : public PublishListener, public Tickable {
   void FreeSlot(uint64_t token) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Confirmed on `connection`; null: none.
   static void CountBytes(const Connections::value_type* connection, uint64_t bytes);
+  // To those who look.
+  void TellReplied(std::span<const OutboxItem> items) const;
+  void TellConfirmed(std::span<const PublishOutcome> outcomes);
   // Without its place.
   static RefusedReply Describe(const Slot& slot, const PublishOutcome& outcome);
   void RetryLater(Slot& slot, const PublishOutcome& outcome) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -167,11 +180,13 @@ class Outbox final : public PublishListener, public Tickable {
   const Millis result_timeout_;
   RefusedReplies* refused_ = nullptr;
   RefusedReplies* denied_ = nullptr;
+  Tap* tap_ = nullptr;  // Null: nobody looks.
   std::array<Counter*, PublishOutcome::kCodes> outcome_counters_;
   Counter& timeouts_;
   Counter& retries_;
   log::Limiter log_limit_;
 
+  const Fill bounds_;
   ConnectionLevels levels_;  // Thread-safe. Of slots, and of places that RefusedReplies keeps.
 
   mutable Mutex mutex_;

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "server/identity/permissions.h"
+#include "server/tap/tap.h"
 #include "server/telemetry/log.h"
 
 namespace sluice {
@@ -128,8 +129,29 @@ void Settler::OnSettles(SessionId session, std::vector<WorkerSettle> settles,
     }
     finished.push_back({std::move(claimed), settle.verdict, settle.retry_after, std::move(settle.reason)});
   }
+  if (tap_ != nullptr && tap_->on()) TellSettled(session, finished);
   if (!finished.empty()) batch.endings.push_back({session, std::move(finished)});
   Process(session, std::move(batch), results);
+}
+
+void Settler::TellSettled(SessionId session, const std::vector<Dispatcher::Finished>& finished) const {
+  constexpr std::string_view kVerdicts[] = {"ack", "retry", "reject", "drop"};
+  const std::string worker = dispatcher_.WorkerOf(session);
+  for (const Dispatcher::Finished& one : finished) {
+    const RoutedMessage& routed = one.claimed.message;
+    tap_->Tell({.step = PassingStep::kSettled,
+                .message_id = routed.id,
+                .topic = routed.message->topic,
+                .qos = routed.message->qos,
+                .retain = routed.message->retain,
+                .connection = routed.route->connection,
+                .chain = routed.chain->name,
+                .worker = worker,
+                .attempt = routed.attempts + 1,
+                .outcome = kVerdicts[static_cast<size_t>(one.verdict)],
+                .detail = one.reason,
+                .payload = routed.message->payload});
+  }
 }
 
 void Settler::Decide(WorkerReply& reply, const Sender& sender, const Dispatcher::InFlightInfo& about, Batch& batch) {

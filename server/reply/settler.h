@@ -25,6 +25,8 @@
 
 namespace sluice {
 
+class Tap;
+
 // When the journal cannot be written, what needs it is held, in order, and tried again until it can: no message ends,
 // nothing is published, no attempt is counted, and nothing goes to the dead letters, because of the disk. A message
 // that is settled but held takes its place in its worker's window, so that workers soon get nothing more. What is held
@@ -58,6 +60,8 @@ class Settler final : public SettleHandler, public Tickable {
 
   // Set-up: streams that bring much for a connection that is full are told to it. It outlives this.
   void TellOf(StreamHolds& holds) { holds_ = &holds; }
+  // Set-up: who looks sees there what is settled. It outlives this.
+  void ShowTo(Tap& tap) { tap_ = &tap; }
 
   // What holds for replies from the next frame on, but for keep_denied, which stays. Thread-safe.
   void SetRules(ReplyRules rules) { rules_.Set(std::move(rules)); }
@@ -111,6 +115,7 @@ class Settler final : public SettleHandler, public Tickable {
   void Decide(WorkerReply& reply, const Sender& sender, const Dispatcher::InFlightInfo& about, Batch& batch);
   void Deny(ReplyRefused refused, const Sender& sender, const Dispatcher::InFlightInfo& about, Batch& batch);
   static Fill RepliesOf(const Batch& batch);
+  void TellSettled(SessionId session, const std::vector<Dispatcher::Finished>& finished) const;
   static int64_t SettlesOf(const Batch& batch);
   // Journals and carries out, or holds.
   void Process(SessionId session, Batch batch, const std::shared_ptr<ResultSink>& sink);
@@ -138,6 +143,7 @@ class Settler final : public SettleHandler, public Tickable {
   const bool keep_denied_;
   DeniedReplies denied_;
   StreamHolds* holds_ = nullptr;
+  Tap* tap_ = nullptr;  // Null: nobody looks.
   Counter& refused_;
   Counter& without_topic_;
   Counter& stale_;

@@ -38,6 +38,18 @@ Route NoRoute(const std::string& connection, const SubscriptionGroup& group) {
 
 }  // namespace
 
+ReceivedCounters ReceivedBy(const std::string& connection, MetricsRegistry& metrics) {
+  ReceivedCounters received;
+  for (size_t qos = 0; qos < received.messages.size(); ++qos) {
+    const Labels labels = {{"connection", connection}, {"qos", std::to_string(qos)}};
+    received.messages[qos] =
+        &metrics.GetCounter("sluice_messages_received_total", "Messages received from MQTT brokers.", labels);
+    received.bytes[qos] = &metrics.GetCounter("sluice_received_bytes_total",
+                                              "Bytes (topic, payload, properties) received from MQTT brokers.", labels);
+  }
+  return received;
+}
+
 Router::Router(const MqttOptions& connection, std::span<const ReceivedPacket> unreleased,
                const SubscriptionGroup& group, ChainDirectory& chains, Journal& journal, RoutedSink& next,
                UnroutableSink& unroutable, MetricsRegistry& metrics, const Clock& clock)
@@ -50,14 +62,8 @@ Router::Router(const MqttOptions& connection, std::span<const ReceivedPacket> un
       unroutable_sink_(unroutable),
       clock_(clock),
       no_route_(NoRoute(connection.name, group)),
+      received_(ReceivedBy(connection.name, metrics)),
       routing_(MakeRouting(group, {})) {
-  for (size_t qos = 0; qos < received_.size(); ++qos) {
-    received_[qos] = &metrics.GetCounter("sluice_messages_received_total", "Messages received from MQTT brokers.",
-                                         {{"connection", connection_}, {"qos", std::to_string(qos)}});
-    received_bytes_[qos] = &metrics.GetCounter("sluice_received_bytes_total",
-                                               "Bytes (topic, payload, properties) received from MQTT brokers.",
-                                               {{"connection", connection_}, {"qos", std::to_string(qos)}});
-  }
   for (size_t reason = 0; reason < kDrops; ++reason) {
     drops_[reason] = &metrics.GetCounter("sluice_messages_dropped_total", kMessagesDroppedHelp,
                                          {{"chain", ""}, {"reason", std::string(kDropNames[reason])}});
@@ -157,8 +163,8 @@ std::span<const ReceivedPacket> Router::PacketsOf(std::span<const uint16_t> pack
 void Router::PublishCounts() {
   for (size_t qos = 0; qos < taken_.size(); ++qos) {
     if (taken_[qos] == 0) continue;
-    received_[qos]->Add(taken_[qos]);
-    received_bytes_[qos]->Add(taken_bytes_[qos]);
+    received_.messages[qos]->Add(taken_[qos]);
+    received_.bytes[qos]->Add(taken_bytes_[qos]);
   }
   for (size_t reason = 0; reason < kDrops; ++reason) {
     if (dropped_[reason] != 0) drops_[reason]->Add(dropped_[reason]);

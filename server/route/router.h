@@ -34,6 +34,13 @@ class RoutedSink {
   virtual void Enqueue(std::span<RoutedMessage> batch) = 0;
 };
 
+// What an intake connection has received, by QoS.
+struct ReceivedCounters {
+  std::array<Counter*, 3> messages{};
+  std::array<Counter*, 3> bytes{};  // Topic, payload, properties.
+};
+ReceivedCounters ReceivedBy(const std::string& connection, MetricsRegistry& metrics);
+
 // One for each intake connection (each group of a plan). For each batch: check, match, process, resolve the target,
 // name; then one append for the whole batch, then one Enqueue. A message of QoS 1 or 2 that no route or chain can take,
 // or that is wrong inside, becomes a dead letter with the reason, in the same append. At QoS 0, and when it has expired,
@@ -108,11 +115,10 @@ class Router final : public InboundSink {
   RoutedSink& next_;
   UnroutableSink& unroutable_sink_;
   const Clock& clock_;
-  const Route no_route_;                      // Names the connection, and is none.
-  std::array<Counter*, 3> received_{};        // By QoS.
-  std::array<Counter*, 3> received_bytes_{};  // As received_.
-  std::array<Counter*, kDrops> drops_{};      // By Drop.
-  std::array<Counter*, kDrops> dead_{};       // By Drop; null: that is dropped at any QoS.
+  const Route no_route_;  // Names the connection, and is none.
+  const ReceivedCounters received_;
+  std::array<Counter*, kDrops> drops_{};  // By Drop.
+  std::array<Counter*, kDrops> dead_{};   // By Drop; null: that is dropped at any QoS.
 
   std::atomic<bool> routing_changed_ = false;  // next_routing_ is to be taken.
   Mutex mutex_;

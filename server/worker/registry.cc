@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/telemetry/log.h"
 
 namespace sluice {
@@ -62,7 +64,8 @@ absl::StatusOr<std::shared_ptr<Session>> SessionRegistry::Make(Stream& stream, c
 
 absl::StatusOr<StreamIdentity> SessionRegistry::Identify(const std::string& peer, const std::string& address,
                                                          const Credentials& credentials) {
-  StreamIdentity identity{.certificate = credentials.certificate};
+  StreamIdentity identity{.certificate = credentials.certificate,
+                          .user_agent = std::string(credentials.user_agent.substr(0, 256))};
   if (context_.authenticator != nullptr) {
     OrRefusal<PrincipalPtr> result = context_.authenticator->Authenticate(credentials);
     if (const auto* refusal = std::get_if<AuthenticationRefusal>(&result)) {
@@ -155,6 +158,27 @@ std::vector<Session::Description> SessionRegistry::Describe(size_t limit) const 
     if (std::optional<Session::Description> one = session->Describe()) all.push_back(*std::move(one));
   }
   return all;
+}
+
+absl::StatusOr<std::shared_ptr<Session>> SessionRegistry::FindOpen(std::string_view worker) const {
+  std::vector<std::string> numbers;
+  std::shared_ptr<Session> found;
+  for (const std::shared_ptr<Session>& session : All()) {
+    const std::optional<Session::Description> one = session->Describe();
+    if (!one || !one->IsCalled(worker)) continue;
+    numbers.push_back(one->number);
+    found = session;
+  }
+  if (numbers.size() == 1) return found;
+  if (numbers.empty())
+    return absl::NotFoundError(absl::StrCat("no worker stream is open that is called '", std::string(worker), "'"));
+  constexpr size_t kMostShown = 10;
+  const size_t all = numbers.size();
+  std::ranges::sort(numbers);
+  numbers.resize(std::min(all, kMostShown));
+  return absl::FailedPreconditionError(absl::StrCat(all, " worker streams are called '", std::string(worker),
+                                                    "'; name one by its session: ", absl::StrJoin(numbers, ", "),
+                                                    all > kMostShown ? ", …" : ""));
 }
 
 size_t SessionRegistry::size() const {

@@ -47,6 +47,8 @@ class SessionRegistry final : public Tickable {
   void CheckRules();
   void LookForChains();
   size_t size() const;
+  // The open stream of this name, see Session::Description::IsCalled(). NOT_FOUND; FAILED_PRECONDITION: there are several.
+  absl::StatusOr<std::shared_ptr<Session>> FindOpen(std::string_view worker) const;
   // Of at most `limit` streams that are open.
   std::vector<Session::Description> Describe(size_t limit) const;
 

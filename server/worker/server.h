@@ -43,6 +43,10 @@ class WorkerServer final : public Tickable {
   size_t streams() const { return registry_.size(); }
   // For administrators.
   std::vector<Session::Description> Describe(size_t limit) const { return registry_.Describe(limit); }
+  // See SessionRegistry.
+  absl::StatusOr<std::shared_ptr<Session>> FindOpen(std::string_view worker) const {
+    return registry_.FindOpen(worker);
+  }
   // What lets workers in has changed: ends the streams of those that it would not let in any more.
   void CheckAgain() { registry_.CheckAgain(); }
   // The rules are others: what they give less, or more, than they did takes hold of the streams.

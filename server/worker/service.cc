@@ -32,7 +32,10 @@ class WorkerCall final : public rpc::CallHandler, public Stream {
     const auto certificate = info.peer == nullptr ? nullptr : info.peer->certificate;
     const std::string host = info.peer == nullptr ? "" : HostOf(info.peer->address);
     absl::StatusOr<std::shared_ptr<Session>> session =
-        registry_.Open(*this, info.peer_name, host, {.certificate = certificate, .authorization = authorization});
+        registry_.Open(*this, info.peer_name, host,
+                       {.certificate = certificate,
+                        .authorization = authorization,
+                        .user_agent = rpc::Find(info.metadata, "user-agent")});
     if (!session.ok()) return session.status();
     session_ = *std::move(session);
     // Nobody is known to be a worker before it has said hello, and then gets the room that frames may need.

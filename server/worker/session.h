@@ -154,7 +154,15 @@ class Session final : public DeliverySink,
     std::string worker;  // What it calls itself.
     std::string principal;
     std::string peer;
+    std::string user_agent;
     Millis age{0};
+    SessionId session = 0;  // 0: the dispatcher is just getting to know it.
+    Window window;          // As the worker's last frame says.
+    bool stalled = false;   // It does not read, so its window counts as 0.
+    bool draining = false;
+
+    // By its number, "NAME/INSTANCE" or "NAME".
+    bool IsCalled(std::string_view name) const;
   };
   std::optional<Description> Describe();
 

@@ -35,7 +35,17 @@ std::optional<Session::Description> Session::Describe() {
                      .worker = worker_,
                      .principal = identity_.name(),
                      .peer = peer_,
-                     .age = std::chrono::duration_cast<Millis>(context_.clock.Now() - created_)};
+                     .user_agent = identity_.user_agent,
+                     .age = std::chrono::duration_cast<Millis>(context_.clock.Now() - created_),
+                     .session = session_,
+                     .window = window_,
+                     .stalled = stalled_,
+                     .draining = state_ == State::kDraining};
+}
+
+bool Session::Description::IsCalled(std::string_view name) const {
+  if (name.empty()) return false;
+  return name == number || name == worker || name == std::string_view(worker).substr(0, worker.find('/'));
 }
 
 void Session::LogDrainLocked(const char* by, std::string_view reason) {

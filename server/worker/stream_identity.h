@@ -19,6 +19,7 @@ struct StreamIdentity {
   std::shared_ptr<PacedUse> use;         // Of the principal or, where nobody asked, of the address.
   // What its connection showed to TLS. Null: nothing.
   std::shared_ptr<const PeerCertificate> certificate = nullptr;
+  std::string user_agent{};  // Of its call, for people. Cut to 256 bytes.
 
   // For logs and dead letters; empty: nobody asked.
   std::string name() const { return principal == nullptr ? std::string() : principal->name(); }

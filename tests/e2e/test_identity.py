@@ -253,11 +253,15 @@ def test_administrators_have_roles_and_leave_a_trace(world):
 
     assert ctl("look", "status")[0] == 0
     assert ctl("look", "dlq", "replay", "--all", "--yes") == (1, "sluicectl: needs the role operator, has viewer\n")
+    assert ctl("look", "chains", "status")[0] == 0
+    assert ctl("look", "chain", "pause", "c") == (1, "sluicectl: needs the role operator, has viewer\n")
+    assert ctl("ops", "chain", "pause", "c")[0] == 0
     assert ctl("ops", "dlq", "replay", "--all", "--yes")[0] == 0
     assert ctl("ops", "dlq", "purge", "--all", "--yes") == (1, "sluicectl: needs the role admin, has operator\n")
     assert ctl("eve", "status") == (1, "sluicectl: needs the role viewer, has none\n")
     lines = [json.loads(line) for line in audit.read_text().splitlines()]
     assert [(line["who"], line["what"], line["outcome"]) for line in lines] == [
-        ("email:look@plant", "ReplayDeadLetters", "refused"), ("email:ops@plant", "ReplayDeadLetters", "done"),
+        ("email:look@plant", "ReplayDeadLetters", "refused"), ("email:look@plant", "PauseChain", "refused"),
+        ("email:ops@plant", "PauseChain", "done"), ("email:ops@plant", "ReplayDeadLetters", "done"),
         ("email:ops@plant", "PurgeDeadLetters", "refused"), ("email:eve@plant", "GetStatus", "refused")]
     assert audit.stat().st_mode & 0o777 == 0o600

@@ -1,4 +1,4 @@
-// sluicectl's side of admin.proto: calls with errors that say what to do. gRPC stays behind admin_client.cc.
+// sluicectl's side of admin.proto: calls with errors that say what to do. gRPC stays behind channel.h.
 #pragma once
 
 #include <functional>

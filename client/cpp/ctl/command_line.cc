@@ -6,6 +6,7 @@
 
 #include "client/cpp/ctl/filter_flags.h"
 #include "client/cpp/ctl/item_flags.h"
+#include "client/cpp/ctl/live_flags.h"
 #include "client/cpp/ctl/text.h"
 #include "server/config/address.h"
 #include "server/config/nearest.h"
@@ -18,8 +19,12 @@ constexpr char kDefaultAddress[] = "unix:/var/lib/sluice/admin.sock";
 constexpr char kAddressVariable[] = "SLUICE_ADMIN";
 
 constexpr char kAbout[] =
-    "sluicectl: asks a Sluice gateway how it stands, changes its configuration, and sees to its dead letters.\n\n"
+    "sluicectl: asks a Sluice gateway how it stands, steers it, and sees to its dead letters.\n\n"
     "  sluicectl status\n"
+    "  sluicectl workers list --watch                    (and chains status, connections status)\n"
+    "  sluicectl top                                     (a live screen)\n"
+    "  sluicectl tail --topic 'plant/+/temp' --outcome reject\n"
+    "  sluicectl chain pause temperature --reason 'bad deploy'\n"
     "  sluicectl config diff gateway.yaml                (what it would change; config apply does it)\n"
     "  sluicectl routes put route.yaml                   (and list, show, delete; also of chains)\n"
     "  sluicectl dlq list --chain temperature --newer-than 24h\n"
@@ -121,6 +126,7 @@ class Parser {
                          "make one anew at once, with the passwords, certificates and keys that its files have now");
     reconnect_->add_option("name", flags_.connection, "as in the configuration")->required()->type_name("NAME");
     items_.AddTo(app_);
+    live_.AddTo(app_);
   }
 
   void AddConfig() {
@@ -166,6 +172,10 @@ class Parser {
   }
 
   decltype(CommandLine::command) command() const {
+    // Some of these stand beside those of items_, under the same word.
+    if (const std::optional<LiveFlags::Command> live = live_.command()) {
+      return std::visit([](const auto& command) -> decltype(CommandLine::command) { return command; }, *live);
+    }
     if (const std::optional<RuleGoCommand> rulego = items_.rulego()) return *rulego;
     if (const std::optional<RoutesTestCommand> test = items_.test()) return *test;
     if (const std::optional<ItemsCommand> items = items_.command()) return *items;
@@ -315,6 +325,7 @@ class Parser {
   }
 
   Flags& flags_;
+  LiveFlags live_;
   CLI::App app_{kAbout};
   ItemFlags items_;
   CLI::App* status_ = nullptr;

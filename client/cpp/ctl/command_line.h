@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "client/cpp/ctl/console.h"
+#include "client/cpp/ctl/live_command.h"
 #include "sluice/v1/admin.pb.h"
 
 namespace sluice::ctl {
@@ -106,7 +107,7 @@ struct CommandLine {
   bool json = false;
   std::variant<StatusCommand, ListCommand, ShowCommand, ActCommand, ExportCommand, ImportCommand, EndSessionCommand,
                ReconnectCommand, JournalCommand, PermissionsCommand, ConfigCommand, ItemsCommand, RoutesTestCommand,
-               RuleGoCommand>
+               RuleGoCommand, LookCommand, TailCommand, TopCommand, SteerCommand>
       command;
 };
 

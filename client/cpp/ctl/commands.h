@@ -10,6 +10,8 @@
 #include "client/cpp/ctl/admin_client.h"
 #include "client/cpp/ctl/command_line.h"
 #include "client/cpp/ctl/console.h"
+#include "client/cpp/ctl/live_client.h"
+#include "client/cpp/ctl/terminal.h"
 
 namespace sluice::ctl {
 
@@ -45,6 +47,14 @@ int RunRoutesTest(AdminClient& client, const RoutesTestCommand& command, bool js
 int RunRuleGo(AdminClient& client, const RuleGoCommand& command, bool json, const Console& console);
 // Puts it, and says what has changed.
 int PutItems(AdminClient& client, const v1::PutConfigurationItemsRequest& request, bool json, const Console& console);
+// Looks, once or again and again. JSON: a line for each.
+int RunLook(LiveClient& client, const LookCommand& command, bool json, const Console& console);
+// Until it is interrupted. JSON: a line for each.
+int RunTail(LiveClient& client, const TailCommand& command, bool json, const Console& console);
+// `title`: whom it is of.
+int RunTop(LiveClient& client, const TopCommand& command, Terminal& terminal, const std::string& title,
+           const Console& console);
+int RunSteer(LiveClient& client, const SteerCommand& command, bool json, const Console& console);
 int RunJournal(const JournalCommand& command, bool json, const Console& console);
 
 // All of it. `arguments` without the program's name.

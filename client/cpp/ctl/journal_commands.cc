@@ -17,7 +17,7 @@ std::string LogDirectory(const std::string& path) {
   return std::filesystem::is_directory(inside, ignored) ? inside.string() : path;
 }
 
-std::string ToJson(const JournalInspection& inspection) {
+std::string InspectionToJson(const JournalInspection& inspection) {
   const JournalReport& report = inspection.report;
   std::string json = "{";
   auto number = [&json](const char* name, uint64_t value) {
@@ -57,7 +57,7 @@ int RunJournal(const JournalCommand& command, bool json, const Console& console)
   const JournalReport& report = inspection->report;
   const bool damaged = !report.damage.empty();
   if (json) {
-    console.out << ToJson(*inspection);
+    console.out << InspectionToJson(*inspection);
   } else if (!command.verify) {
     console.out << inspection->ToString();
   } else if (damaged) {

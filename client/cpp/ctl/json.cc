@@ -4,9 +4,11 @@
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
 
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
 #include <limits>
 #include <optional>
 
@@ -89,6 +91,12 @@ class Writer {
     const std::string digits = std::to_string(number);
     out_ += number <= kExact ? digits : "\"" + digits + "\"";
   }
+  // To three places: rates.
+  void WriteFraction(double value) {
+    std::array<char, 64> text{};
+    std::snprintf(text.data(), text.size(), "%.3f", std::isfinite(value) ? value : 0.0);
+    out_ += text.data();
+  }
   void WriteSigned(int64_t number) {
     const std::string digits = std::to_string(number);
     const bool exact = number >= -static_cast<int64_t>(kExact) && number <= static_cast<int64_t>(kExact);
@@ -122,8 +130,10 @@ class Writer {
       }
       case FieldDescriptor::CPPTYPE_MESSAGE:
         return Write(one ? from.GetMessage(message, &field) : from.GetRepeatedMessage(message, &field, index));
+      case FieldDescriptor::CPPTYPE_DOUBLE:
+        return WriteFraction(one ? from.GetDouble(message, &field) : from.GetRepeatedDouble(message, &field, index));
       default:
-        out_ += "null";  // admin.proto has no fractions.
+        out_ += "null";  // The protos have no others.
     }
   }
 

@@ -21,6 +21,22 @@ int AskAll(const CommandLine& line, const Console& console) {
   return RunStatusOfAll(replicas, line.json, console);
 }
 
+int RunLive(const CommandLine& line, const Console& console) {
+  const absl::StatusOr<std::unique_ptr<LiveClient>> client = MakeLiveClient(line.target);
+  if (!client.ok()) return Fail(client.status(), console);
+  if (const auto* look = std::get_if<LookCommand>(&line.command)) return RunLook(**client, *look, line.json, console);
+  if (const auto* tail = std::get_if<TailCommand>(&line.command)) return RunTail(**client, *tail, line.json, console);
+  if (const auto* top = std::get_if<TopCommand>(&line.command)) {
+    if (!console.terminal || !console.interactive) {
+      console.err << "sluicectl: top needs a terminal; without one there are chains status --watch and the like\n";
+      return kUsage;
+    }
+    const std::unique_ptr<Terminal> terminal = OpenTerminal();
+    return RunTop(**client, *top, *terminal, line.target.address, console);
+  }
+  return RunSteer(**client, std::get<SteerCommand>(line.command), line.json, console);
+}
+
 }  // namespace
 
 int Fail(const absl::Status& status, const Console& console) {
@@ -45,6 +61,10 @@ int Run(std::span<const std::string> arguments, const Console& console) {
   }
   const auto* status = std::get_if<StatusCommand>(&line.command);
   if (status != nullptr && status->all) return AskAll(line, console);
+  if (std::holds_alternative<LookCommand>(line.command) || std::holds_alternative<SteerCommand>(line.command) ||
+      std::holds_alternative<TailCommand>(line.command) || std::holds_alternative<TopCommand>(line.command)) {
+    return RunLive(line, console);
+  }
   const absl::StatusOr<std::unique_ptr<AdminClient>> client = MakeAdminClient(line.target);
   if (!client.ok()) return Fail(client.status(), console);
   if (const auto* list = std::get_if<ListCommand>(&line.command)) return RunList(**client, *list, line.json, console);

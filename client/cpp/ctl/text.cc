@@ -129,19 +129,27 @@ std::string Payload(std::string_view payload, uint64_t payload_bytes, size_t max
   return text;
 }
 
-std::string Table::ToString(size_t indent) const {
+std::string Rate(double per_second) {
+  if (per_second < 0.05) return "0";
+  return per_second < 100 ? Format("%.1f", per_second) : Format("%.0f", per_second);
+}
+
+std::string Table::ToString(size_t indent, bool colour) const {
   std::vector<size_t> widths;
-  for (const auto& row : rows_) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], Width(row[i]));
+  for (const Row& row : rows_) {
+    widths.resize(std::max(widths.size(), row.cells.size()));
+    for (size_t i = 0; i < row.cells.size(); ++i) widths[i] = std::max(widths[i], Width(row.cells[i]));
   }
   std::string text;
-  for (const auto& row : rows_) {
+  for (const auto& [row, style] : rows_) {
+    const bool styled = colour && style != Style::kPlain;
     text.append(indent, ' ');
+    if (styled) text += style == Style::kHead ? "\x1b[1m" : style == Style::kCaution ? "\x1b[33m" : "\x1b[31m";
     for (size_t i = 0; i < row.size(); ++i) {
       text += row[i];
       if (i + 1 < row.size()) text.append(widths[i] - Width(row[i]) + 2, ' ');
     }
+    if (styled) text += "\x1b[0m";
     text += '\n';
   }
   return text;

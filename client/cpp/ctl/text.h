@@ -23,20 +23,30 @@ std::string Bytes(uint64_t bytes);
 // "1 dead letter", "2 dead letters".
 std::string Count(uint64_t count, std::string_view what);
 
+// A second: "0", "0.4", "12.5", "1204".
+std::string Rate(double per_second);
+
 // A payload as text where it is one (UTF-8 without control characters but line breaks and tabs), else as hexadecimal
 // in lines of 16 bytes. At most `max_bytes` of it; what is left out is said.
 std::string Payload(std::string_view payload, uint64_t payload_bytes, size_t max_bytes);
 
+// How a line stands out where there is colour.
+enum class Style : uint8_t { kPlain, kHead, kCaution, kTrouble };
+
 // Rows below a head, in columns that are as wide as they must be. The last column is not padded.
 class Table {
  public:
-  explicit Table(std::vector<std::string> head) { rows_.push_back(std::move(head)); }
-  void Add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
-  // A line per row, each indented.
-  std::string ToString(size_t indent = 0) const;
+  explicit Table(std::vector<std::string> head) { Add(std::move(head), Style::kHead); }
+  void Add(std::vector<std::string> row, Style style = Style::kPlain) { rows_.push_back({std::move(row), style}); }
+  // A line per row, each indented. `colour`: for a terminal that shows it.
+  std::string ToString(size_t indent = 0, bool colour = false) const;
 
  private:
-  std::vector<std::vector<std::string>> rows_;
+  struct Row {
+    std::vector<std::string> cells;
+    Style style = Style::kPlain;
+  };
+  std::vector<Row> rows_;
 };
 
 }  // namespace sluice::ctl

@@ -99,6 +99,34 @@ TEST_F(IntakeControlTest, CountsWorkersThatJoinedBeforeTheConnectionsOfTheirChai
   control_.Stop();
 }
 
+TEST_F(IntakeControlTest, AnOperatorsDrainStopsIntakeAndLeavesSharedFilters) {
+  control_.Drain("drained by unix:0", /*leave_shared=*/true);
+  EXPECT_THAT(intake_.told, ElementsAre("stay out of 1", "rest: drained by unix:0"));
+  EXPECT_THAT(intake_.out, ElementsAre(1)) << "its own filter stays in the session";
+  EXPECT_EQ(Counter("sluice_intake_pauses_total", "drained"), 1u);
+  control_.OnQueue(a(), true);
+  control_.OnQueue(a(), false);
+  EXPECT_TRUE(intake_.paused) << "whatever else comes and goes";
+
+  ObedientIntake late;
+  control_.AddConnection("late", late, {.planned = {world_.Subscribe("$share/g/late", {"late"})}});
+  EXPECT_TRUE(late.paused);
+
+  control_.Undrain();
+  EXPECT_FALSE(intake_.paused);
+  EXPECT_FALSE(late.paused);
+  EXPECT_THAT(intake_.out, IsEmpty());
+  EXPECT_EQ(Gauge("sluice_shared_filters_left"), 0);
+  control_.Stop();
+}
+
+TEST_F(IntakeControlTest, ADrainOfTheOnlyReplicaKeepsSharedFilters) {
+  control_.Drain("drained", /*leave_shared=*/false);
+  EXPECT_TRUE(intake_.paused);
+  EXPECT_THAT(intake_.out, IsEmpty());
+  control_.Stop();
+}
+
 TEST_F(IntakeControlTest, TellsEachChangeOnce) {
   control_.OnQueue(a(), true);
   control_.OnQueue(a(), true);

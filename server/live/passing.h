@@ -1,0 +1,56 @@
+// Where the tap sits on a message's path, outside the stages that it need not know: behind the routers, and before the
+// workers' streams.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/queue/dispatcher.h"
+#include "server/route/router.h"
+#include "server/tap/tap.h"
+
+namespace sluice {
+
+// Tells of what routers hand on. Thread-safe.
+class PassingSink final : public RoutedSink {
+ public:
+  // Both outlive it.
+  PassingSink(Tap& tap, RoutedSink& next) : tap_(tap), next_(next) {}
+  void Enqueue(std::span<RoutedMessage> batch) override {
+    if (tap_.on()) Tell(batch);
+    next_.Enqueue(batch);
+  }
+
+ private:
+  void Tell(std::span<const RoutedMessage> batch);
+
+  Tap& tap_;
+  RoutedSink& next_;
+};
+
+// Tells of what goes to a worker. Thread-safe.
+class PassingDeliveries final : public DeliverySink {
+ public:
+  // `tap` outlives it. `worker`: see SessionOptions.
+  PassingDeliveries(Tap& tap, std::shared_ptr<DeliverySink> next, std::string worker)
+      : tap_(tap), next_(std::move(next)), worker_(std::move(worker)) {}
+  void Deliver(std::vector<Delivery> batch) override {
+    if (tap_.on()) Tell(batch);
+    next_->Deliver(std::move(batch));
+  }
+  void Revoke(std::vector<Revocation> revocations) override { next_->Revoke(std::move(revocations)); }
+
+ private:
+  void Tell(const std::vector<Delivery>& batch);
+
+  Tap& tap_;
+  const std::shared_ptr<DeliverySink> next_;
+  const std::string worker_;
+};
+
+void TellDeaths(Tap& tap, const std::vector<DeadLetter>& letters);
+
+}  // namespace sluice
