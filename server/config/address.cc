@@ -86,12 +86,6 @@ uint16_t DefaultPort(std::string_view scheme) {
   return 1883;
 }
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = text::ToLower(c);
-  return lower;
-}
-
 // Addresses in one way of writing: IPv4 that is written as IPv6 (::ffff:127.0.0.1) or short (127.1) as IPv4. Names in
 // small letters, without the dot at the end.
 std::string OneName(const std::string& host) {
@@ -108,7 +102,7 @@ std::string OneName(const std::string& host) {
   if (inet_aton(host.c_str(), &four) != 0 && inet_ntop(AF_INET, &four, text.data(), text.size()) != nullptr) {
     return text.data();
   }
-  std::string name = Lower(host);
+  std::string name = text::Lower(host);
   if (name.size() > 1 && name.ends_with('.')) name.pop_back();
   return name;
 }

@@ -35,12 +35,6 @@ constexpr std::pair<std::string_view, std::string_view> kConnectionKeys[] = {
     {"maxreconnectinterval", "maxReconnectInterval"},
 };
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), text::ToLower);
-  return lower;
-}
-
 // In double quotes, which YAML reads as JSON does.
 std::string InQuotes(std::string_view text) {
   std::string quoted = "\"";
@@ -60,7 +54,7 @@ std::string Escaped(std::string_view text) {
 
 const Value* Find(const Value& map, std::string_view key) {
   for (const Entry& entry : map.entries) {
-    if (Lower(entry.key) == Lower(key)) return &entry.value;
+    if (text::Lower(entry.key) == text::Lower(key)) return &entry.value;
   }
   return nullptr;
 }
@@ -69,7 +63,7 @@ std::string_view TextOf(const Value* value) {
   return value != nullptr && value->kind == Value::Kind::kScalar ? std::string_view(value->text) : std::string_view();
 }
 
-bool IsTrue(const Value* value) { return Lower(TextOf(value)) == "true" || TextOf(value) == "1"; }
+bool IsTrue(const Value* value) { return text::Lower(TextOf(value)) == "true" || TextOf(value) == "1"; }
 
 bool IsMqtt(std::string_view type) { return type == "mqtt" || type == "endpoint/mqtt"; }
 
@@ -194,7 +188,7 @@ class Importer {
     std::string yaml = text::Concat("  ", connection, ":\n    server: ", InQuotes(address), "\n");
     std::set<std::string_view> seen = {"server"};
     for (const Entry& entry : configuration.entries) {
-      const std::string key = Lower(entry.key);
+      const std::string key = text::Lower(entry.key);
       const auto* known = std::find_if(std::begin(kConnectionKeys), std::end(kConnectionKeys),
                                        [&](const auto& pair) { return pair.first == key; });
       if (known == std::end(kConnectionKeys)) {
@@ -219,7 +213,7 @@ class Importer {
       return text::Concat("    passwordFile: ", InQuotes(target_->password_file), "\n");
     }
     if (key == "password") {
-      std::string variable = Lower(connection) + "_password";
+      std::string variable = text::Lower(connection) + "_password";
       for (char& c : variable) c = text::IsAlnum(c) ? static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c) : '_';
       if (text::IsDigit(variable.front())) variable.insert(0, "P_");
       return text::Concat("    password: ${", variable, "}  # From the environment; or passwordFile.\n");

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/identity/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {
@@ -18,7 +19,7 @@ AuthenticationRefusal Refuse(Check check, std::string detail) { return {.check =
 // RFC 6750 §2.1, RFC 9110 §11.4: the scheme in any case, one blank or more, the token. Nothing: another scheme.
 std::optional<std::string_view> BearerToken(std::string_view value) {
   constexpr std::string_view kScheme = "bearer ";
-  if (LowerCase(value.substr(0, kScheme.size())) != kScheme) return std::nullopt;
+  if (text::Lower(value.substr(0, kScheme.size())) != kScheme) return std::nullopt;
   value.remove_prefix(kScheme.size());
   value.remove_prefix(std::min(value.find_first_not_of(' '), value.size()));
   return value;

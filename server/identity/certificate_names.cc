@@ -33,7 +33,7 @@ bool IsSpiffeId(std::string_view uri) {
   const size_t slash = rest.find('/');
   if (slash == std::string_view::npos) return false;
   const std::string_view domain = rest.substr(0, slash);
-  if (domain.empty() || domain.size() > 255 || !HasOnly(domain, ".-_") || LowerCase(domain) != domain) {
+  if (domain.empty() || domain.size() > 255 || !HasOnly(domain, ".-_") || text::Lower(domain) != domain) {
     return false;
   }
   for (const std::string_view segment : text::Split(rest.substr(slash + 1), '/')) {
@@ -58,7 +58,7 @@ std::vector<std::string> NamesOf(const PeerCertificate& certificate, const Certi
   if (taken.uri) {
     for (const std::string& uri : certificate.uris) {
       if (!IsPrintable(uri, /*blanks=*/false)) continue;
-      if (!LowerCase(uri).starts_with("spiffe:")) {
+      if (!text::Lower(uri).starts_with("spiffe:")) {
         names.push_back(absl::StrCat("uri:", uri));
       } else if (uri.starts_with(kSpiffe) && IsSpiffeId(uri)) {
         spiffe.push_back(uri);
@@ -69,7 +69,7 @@ std::vector<std::string> NamesOf(const PeerCertificate& certificate, const Certi
   }
   if (taken.dns) {
     for (const std::string& name : certificate.dns_names) {
-      if (IsHostName(name)) names.push_back(absl::StrCat("dns:", LowerCase(name)));
+      if (IsHostName(name)) names.push_back(absl::StrCat("dns:", text::Lower(name)));
     }
   }
   if (taken.email) {
@@ -78,7 +78,7 @@ std::vector<std::string> NamesOf(const PeerCertificate& certificate, const Certi
       if (!IsPrintable(address, /*blanks=*/false) || at == 0 || at == std::string::npos) continue;
       if (!IsHostName(std::string_view(address).substr(at + 1))) continue;
       // The part before the '@' is its host's affair, letters' cases included.
-      names.push_back(absl::StrCat("email:", address.substr(0, at), LowerCase(address.substr(at))));
+      names.push_back(absl::StrCat("email:", address.substr(0, at), text::Lower(address.substr(at))));
     }
   }
   if (taken.subject && IsPrintable(certificate.subject, /*blanks=*/true)) {

@@ -1,11 +1,8 @@
 // What strangers wrote: how it is compared and shown.
 #pragma once
 
-#include <algorithm>
 #include <string>
 #include <string_view>
-
-#include "server/runtime/text.h"
 
 namespace sluice {
 
@@ -21,12 +18,5 @@ inline std::string Printable(std::string_view text) {
 }
 
 inline bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
-
-// ASCII's letters only.
-inline std::string LowerCase(std::string_view text) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(), text::ToLower);
-  return lower;
-}
 
 }  // namespace sluice

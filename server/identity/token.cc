@@ -10,6 +10,7 @@
 #include "server/identity/base64url.h"
 #include "server/identity/strict_json.h"
 #include "server/identity/text.h"
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {
@@ -27,7 +28,7 @@ bool HasControlCharacter(std::string_view text) { return std::ranges::any_of(tex
 
 // What kinds of token there are besides access tokens ("dpop+jwt", "logout+jwt") is not for here.
 bool IsTakenType(std::string_view type) {
-  const std::string lower = LowerCase(type);
+  const std::string lower = text::Lower(type);
   constexpr std::array kTaken = {"jwt", "application/jwt", "at+jwt", "application/at+jwt", "jose"};
   return std::ranges::find(kTaken, lower) != kTaken.end();
 }

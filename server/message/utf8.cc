@@ -69,6 +69,11 @@ std::string Readable(std::string_view text) {
   return readable;
 }
 
+std::string ReadableTopic(std::string_view topic) {
+  constexpr size_t kMost = 200;
+  return Readable(topic.substr(0, kMost));
+}
+
 std::string_view CutUtf8(std::string_view text, size_t max_bytes) {
   if (text.size() <= max_bytes) return text;
   size_t end = max_bytes;

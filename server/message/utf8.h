@@ -16,6 +16,9 @@ void MendUtf8(char* text, size_t size);
 // The text for people and for protobuf: as MendUtf8() does, and control characters too. The size stays.
 std::string Readable(std::string_view text);
 
+// A topic in a log line or a reason: Readable(), at most its first 200 bytes.
+std::string ReadableTopic(std::string_view topic);
+
 // At most `max_bytes` of `text`, cut between characters.
 std::string_view CutUtf8(std::string_view text, size_t max_bytes);
 

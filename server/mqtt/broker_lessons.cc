@@ -18,8 +18,8 @@ constexpr std::array<const char*, 3> kNews = {
     "the broker takes no retained messages",
     "the broker takes no packets as large as those that it disconnected over",
 };
-constexpr std::array<uint8_t, 3> kReasons = {reason::kQosNotSupported, reason::kRetainNotSupported,
-                                             reason::kPacketTooLarge};
+constexpr std::array<uint8_t, 3> kReasonsThatTeach = {reason::kQosNotSupported, reason::kRetainNotSupported,
+                                                      reason::kPacketTooLarge};
 
 }  // namespace
 
@@ -51,7 +51,7 @@ void BrokerLessons::Broke(uint64_t sequence, const OutboundMessage& message, uin
   // Of two things in question nobody can say which it was.
   if (unproven != 1) return;
   Trait& trait = traits_[name];
-  const bool named = reason == kReasons[name];
+  const bool named = reason == kReasonsThatTeach[name];
   const bool again = trait.seen && trait.witness != sequence;
   if (!trait.seen) trait.witness = sequence;
   trait.seen = true;

@@ -69,9 +69,8 @@ std::string SerialOf(X509* certificate) {
   if (number == nullptr) return "";
   char* hex = BN_bn2hex(number.get());
   if (hex == nullptr) return "";
-  std::string serial(hex);
+  std::string serial = text::Lower(hex);
   OPENSSL_free(hex);
-  std::transform(serial.begin(), serial.end(), serial.begin(), text::ToLower);
   serial.erase(0, std::min(serial.find_first_not_of('0'), serial.size() - 1));
   return serial;
 }

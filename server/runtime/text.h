@@ -34,6 +34,13 @@ inline bool IsAlnum(char c) { return IsDigit(c) || (ToLower(c) >= 'a' && ToLower
 // ASCII's, and the blank.
 inline bool IsBlankOrControl(char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7F; }
 
+// ASCII's letters only.
+inline std::string Lower(std::string_view text) {
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(), ToLower);
+  return lower;
+}
+
 inline bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return ToLower(x) == ToLower(y); });
 }

@@ -11,9 +11,6 @@
 namespace sluice::paho {
 namespace {
 
-// In a reason.
-constexpr size_t kMostOfATopic = 200;
-
 std::string_view View(const MQTTLenString& text) {
   return text.len <= 0 ? std::string_view() : std::string_view(text.data, static_cast<size_t>(text.len));
 }
@@ -98,8 +95,8 @@ InboundMessage FromPaho(const mqtt::const_message_ptr& message, const Clock& clo
     out->topic = topic;
     if (!why.empty()) inbound.undeliverable = "malformed PUBLISH: " + why;
   } else {
-    inbound.undeliverable = "malformed PUBLISH to '" + Readable(std::string_view(topic).substr(0, kMostOfATopic)) +
-                            "': the topic " + std::string(valid.message());
+    inbound.undeliverable =
+        "malformed PUBLISH to '" + ReadableTopic(topic) + "': the topic " + std::string(valid.message());
   }
   out->received = clock.Now();
   out->received_unix_ms = clock.UnixMillis();

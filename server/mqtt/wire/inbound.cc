@@ -8,9 +8,6 @@
 namespace sluice::wire {
 namespace {
 
-// In a reason.
-constexpr size_t kMostOfATopic = 200;
-
 std::unique_ptr<const Properties> Copy(const Publish& publish) {
   auto properties = std::make_unique<Properties>();
   properties->content_type = publish.content_type;
@@ -52,7 +49,7 @@ InboundMessage ToInbound(const BadPacket& packet, const Arrival& arrival) {
   message->dup = packet.dup;
   message->received = arrival.steady;
   message->received_unix_ms = arrival.unix_ms;
-  const std::string topic = Readable(packet.topic.substr(0, kMostOfATopic));
+  const std::string topic = ReadableTopic(packet.topic);
   std::string why = "malformed " + std::string(packet.name);
   if (!topic.empty()) why += " to '" + topic + "'";
   why.append(": ").append(packet.text).append("; the payload is ");

@@ -299,15 +299,13 @@ void Link::OnPublished(uint64_t token, uint8_t reason) {
 void Link::OnBadPacket(const BadPacket& packet) {
   bad_packets_[static_cast<size_t>(packet.kind)]->Add();
   if (log_limit_.Admit("mqtt packet passed over", FaultName(packet.kind))) {
-    constexpr size_t kMostOfATopic = 200;
-    log::Warning("mqtt packet passed over: it is malformed",
-                 {{"connection", options_.name},
-                  {"role", NameOf(role_)},
-                  {"packet", std::string(packet.name)},
-                  {"reason", std::string(packet.text)},
-                  {"topic", Readable(packet.topic.substr(0, kMostOfATopic))},
-                  {"qos", static_cast<int64_t>(packet.qos)},
-                  {"bytes", packet.size}});
+    log::Warning("mqtt packet passed over: it is malformed", {{"connection", options_.name},
+                                                              {"role", NameOf(role_)},
+                                                              {"packet", std::string(packet.name)},
+                                                              {"reason", std::string(packet.text)},
+                                                              {"topic", ReadableTopic(packet.topic)},
+                                                              {"qos", static_cast<int64_t>(packet.qos)},
+                                                              {"bytes", packet.size}});
   }
   if (packet.is_publish) user_->OnBadPublish(packet);
   if (packet.astray) user_->OnAnswerAstray();
