@@ -44,7 +44,7 @@
 #include "server/route/chain_directory.h"
 #include "server/route/chain_sweeper.h"
 #include "server/route/route_table.h"
-#include "server/route/router.h"
+#include "server/router/router.h"
 #include "server/runtime/live.h"
 #include "server/runtime/ticker.h"
 #include "server/session/careful_intake.h"

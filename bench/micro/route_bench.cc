@@ -11,9 +11,9 @@
 #include "server/journal/memory_journal.h"
 #include "server/message/topic.h"
 #include "server/route/route_table.h"
-#include "server/route/router.h"
 #include "server/route/subscription_plan.h"
 #include "server/route/topic_trie.h"
+#include "server/router/router.h"
 
 namespace sluice {
 namespace {

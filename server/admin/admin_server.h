@@ -5,12 +5,12 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "server/admin/admin_config.h"
 #include "server/admin/admin_service.h"
 #include "server/admin/live_service.h"
 #include "server/admin/tap_service.h"
+#include "server/config/admin_config.h"
 #include "server/rpc/endpoint.h"
-#include "server/rpc/sync_call.h"
+#include "server/rpc/service/sync_call.h"
 #include "server/runtime/ticker.h"
 #include "server/telemetry/metrics.h"
 

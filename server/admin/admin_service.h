@@ -15,8 +15,8 @@
 #include "server/admin/status_source.h"
 #include "server/deadletter/store.h"
 #include "server/reload/config_control.h"
-#include "server/rpc/service.h"
-#include "server/rpc/sync_call.h"
+#include "server/rpc/service/service.h"
+#include "server/rpc/service/sync_call.h"
 #include "server/runtime/clock.h"
 #include "sluice/v1/admin.pb.h"
 

@@ -3,8 +3,8 @@
 
 #include "server/admin/admin_guard.h"
 #include "server/admin/live_control.h"
-#include "server/rpc/service.h"
-#include "server/rpc/sync_call.h"
+#include "server/rpc/service/service.h"
+#include "server/rpc/service/sync_call.h"
 
 namespace sluice {
 

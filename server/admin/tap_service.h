@@ -2,8 +2,8 @@
 #pragma once
 
 #include "server/admin/admin_guard.h"
-#include "server/rpc/service.h"
-#include "server/rpc/sync_call.h"
+#include "server/rpc/service/service.h"
+#include "server/rpc/service/sync_call.h"
 #include "server/runtime/clock.h"
 #include "server/tap/tap.h"
 

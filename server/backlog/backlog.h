@@ -14,7 +14,7 @@
 #include "server/journal/in_hand.h"
 #include "server/journal/reader.h"
 #include "server/route/route.h"
-#include "server/route/router.h"
+#include "server/router/router.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
 #include "server/runtime/watermark.h"

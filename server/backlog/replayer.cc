@@ -9,11 +9,11 @@
 #include "absl/strings/str_cat.h"
 #include "server/message/message_id.h"
 #include "server/message/topic.h"
+#include "server/message/topic_matcher.h"
 #include "server/route/message_check.h"
 #include "server/route/ordering_key.h"
 #include "server/route/processors.h"
 #include "server/route/target.h"
-#include "server/route/topic_matcher.h"
 
 namespace sluice {
 namespace {

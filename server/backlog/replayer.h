@@ -13,7 +13,7 @@
 #include "server/reply/outbox.h"
 #include "server/route/chain_directory.h"
 #include "server/route/route_table.h"
-#include "server/route/router.h"
+#include "server/router/router.h"
 #include "server/runtime/clock.h"
 
 namespace sluice {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "server/admin/admin_config.h"
+#include "server/config/admin_config.h"
 #include "server/deadletter/limits.h"
 #include "server/http/http_config.h"
 #include "server/identity/permission_rule.h"

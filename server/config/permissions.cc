@@ -14,8 +14,8 @@
 #include "server/config/reader.h"
 #include "server/config/sections.h"
 #include "server/config/target.h"
+#include "server/message/topic_matcher.h"
 #include "server/route/chain_pattern.h"
-#include "server/route/topic_matcher.h"
 #include "server/runtime/text.h"
 
 namespace sluice {

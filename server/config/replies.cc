@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "server/config/sections.h"
-#include "server/route/topic_matcher.h"
+#include "server/message/topic_matcher.h"
 #include "server/runtime/text.h"
 
 namespace sluice {

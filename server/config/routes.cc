@@ -6,7 +6,7 @@
 #include "server/config/sections.h"
 #include "server/config/target.h"
 #include "server/message/topic.h"
-#include "server/route/topic_matcher.h"
+#include "server/message/topic_matcher.h"
 #include "server/runtime/text.h"
 
 namespace sluice {

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/deadletter/letter_row.h"
-#include "server/route/topic_matcher.h"
+#include "server/message/topic_matcher.h"
 
 namespace sluice {
 namespace {

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/route/router.h"
+#include "server/router/router.h"
 
 namespace sluice {
 namespace {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "server/queue/dispatcher.h"
-#include "server/route/router.h"
+#include "server/router/router.h"
 #include "server/tap/tap.h"
 
 namespace sluice {

@@ -1,6 +1,6 @@
 #include "server/mqtt/retained_gate.h"
 
-#include "server/route/topic_matcher.h"
+#include "server/message/topic_matcher.h"
 
 namespace sluice {
 namespace {

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "server/message/topic.h"
-#include "server/route/topic_matcher.h"
+#include "server/message/topic_matcher.h"
 
 namespace sluice {
 namespace {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include "server/route/topic_matcher.h"
+#include "server/message/topic_matcher.h"
 
 namespace sluice {
 namespace {

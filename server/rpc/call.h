@@ -6,7 +6,7 @@
 
 #include "server/rpc/connection.h"
 #include "server/rpc/protocol/call_stream.h"
-#include "server/rpc/service.h"
+#include "server/rpc/service/service.h"
 
 namespace sluice::rpc {
 

@@ -13,7 +13,7 @@
 #include "server/certificates/listener_tls.h"
 #include "server/net/accept_limits.h"
 #include "server/rpc/protocol/limits.h"
-#include "server/rpc/service.h"
+#include "server/rpc/service/service.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/ticker.h"
 #include "server/telemetry/metrics.h"

@@ -8,7 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "grpc/health/v1/health.pb.h"
-#include "server/rpc/single_request.h"
+#include "server/rpc/service/single_request.h"
 #include "server/runtime/mutex.h"
 
 namespace sluice::rpc {

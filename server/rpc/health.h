@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "server/rpc/service.h"
+#include "server/rpc/service/service.h"
 
 namespace sluice::rpc {
 

@@ -15,7 +15,7 @@
 #include "server/net/event_loop.h"
 #include "server/rpc/protocol/budget.h"
 #include "server/rpc/server.h"
-#include "server/rpc/service.h"
+#include "server/rpc/service/service.h"
 #include "server/runtime/mutex.h"
 
 namespace sluice::rpc {

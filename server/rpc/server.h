@@ -14,7 +14,7 @@
 #include "server/net/event_loop.h"
 #include "server/rpc/protocol/ending.h"
 #include "server/rpc/protocol/limits.h"
-#include "server/rpc/service.h"
+#include "server/rpc/service/service.h"
 #include "server/runtime/clock.h"
 #include "server/telemetry/metrics.h"
 

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <utility>
 
-#include "server/route/topic_matcher.h"
+#include "server/message/topic_matcher.h"
 
 namespace sluice {
 namespace {

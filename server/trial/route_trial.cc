@@ -13,7 +13,7 @@
 #include "server/message/topic.h"
 #include "server/reply/reply_permissions.h"
 #include "server/route/route_table.h"
-#include "server/route/router.h"
+#include "server/router/router.h"
 #include "server/route/subscription_plan.h"
 
 namespace sluice {

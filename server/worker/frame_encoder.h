@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "server/rpc/payload.h"
+#include "server/rpc/service/payload.h"
 #include "server/runtime/clock.h"
 #include "server/worker/frame.h"
 

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-#include "server/rpc/service.h"
+#include "server/rpc/service/service.h"
 #include "server/worker/registry.h"
 
 namespace sluice {

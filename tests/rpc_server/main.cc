@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/net/listener.h"
 #include "server/rpc/server.h"
-#include "server/rpc/sync_call.h"
+#include "server/rpc/service/sync_call.h"
 
 namespace {
 

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/rpc/service.h"
+#include "server/rpc/service/service.h"
 
 namespace sluice::rpc {
 

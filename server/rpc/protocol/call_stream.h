@@ -8,9 +8,9 @@
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "server/rpc/payload.h"
 #include "server/rpc/protocol/message_reader.h"
-#include "server/rpc/service.h"
+#include "server/rpc/service/payload.h"
+#include "server/rpc/service/service.h"
 #include "server/runtime/clock.h"
 
 namespace sluice::rpc {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "server/rpc/service.h"
+#include "server/rpc/service/service.h"
 
 namespace sluice::rpc {
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "server/rpc/payload.h"
+#include "server/rpc/service/payload.h"
 
 namespace sluice::rpc {
 

@@ -15,7 +15,7 @@
 
 #include "server/net/listener.h"
 #include "server/rpc/server.h"
-#include "server/rpc/sync_call.h"
+#include "server/rpc/service/sync_call.h"
 #include "tests/support/eventually.h"
 
 namespace sluice::rpc {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "server/net/event_loop.h"
-#include "server/rpc/service.h"
+#include "server/rpc/service/service.h"
 
 namespace sluice::conformance {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "server/route/topic_matcher.h"
+#include "server/message/topic_matcher.h"
 #include "tests/unit/route/route_fixture.h"
 
 namespace sluice {

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "server/route/route_table.h"
-#include "server/route/router.h"
 #include "server/route/subscription_plan.h"
+#include "server/router/router.h"
 #include "tests/support/manual_clock.h"
 #include "tests/unit/route/route_fixture.h"
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "server/rpc/payload.h"
+#include "server/rpc/service/payload.h"
 #include "server/runtime/clock.h"
 
 namespace sluice {

@@ -1,4 +1,4 @@
-#include "server/rpc/service.h"
+#include "server/rpc/service/service.h"
 
 namespace sluice::rpc {
 namespace {

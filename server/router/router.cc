@@ -1,4 +1,4 @@
-#include "server/route/router.h"
+#include "server/router/router.h"
 
 #include <utility>
 

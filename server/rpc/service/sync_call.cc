@@ -1,4 +1,4 @@
-#include "server/rpc/sync_call.h"
+#include "server/rpc/service/sync_call.h"
 
 #include <deque>
 #include <exception>

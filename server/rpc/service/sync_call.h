@@ -10,7 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "server/rpc/service.h"
+#include "server/rpc/service/service.h"
 
 namespace sluice::rpc {
 
