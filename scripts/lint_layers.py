@@ -22,7 +22,7 @@ LAYERS = (
     ("reply",),
     ("deadletter",),
     ("config",),
-    ("mqtt/transport", "reload"),
+    ("mqtt/transport", "reload", "trial"),
     ("mqtt/wire", "admin", "addition"),
     ("backlog", "live"),
     ("",),

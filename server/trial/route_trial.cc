@@ -13,8 +13,8 @@
 #include "server/message/topic.h"
 #include "server/reply/reply_permissions.h"
 #include "server/route/route_table.h"
-#include "server/router/router.h"
 #include "server/route/subscription_plan.h"
+#include "server/router/router.h"
 
 namespace sluice {
 namespace {
