@@ -2,6 +2,7 @@
 
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -16,6 +17,14 @@ absl::StatusOr<AdminCaller> AdminGuard::Enter(std::string_view what, AdminRole n
     audit_.Write({.who = caller.who, .from = caller.from, .what = what, .outcome = "refused", .detail = why});
   }
   return entered;
+}
+
+absl::StatusOr<AdminCaller> AdminGuard::Enter(std::string_view what, AdminRole needed, const rpc::CallInfo& call) {
+  std::vector<std::string_view> authorization;
+  for (const auto& [key, value] : call.metadata) {
+    if (key == "authorization") authorization.push_back(value);
+  }
+  return Enter(what, needed, *call.peer, authorization);
 }
 
 absl::StatusOr<AdminCaller> AdminGuard::Decide(AdminRole needed, const Peer& peer,

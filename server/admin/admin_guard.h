@@ -12,6 +12,7 @@
 #include "server/identity/authenticator.h"
 #include "server/identity/permissions.h"
 #include "server/net/peer.h"
+#include "server/rpc/service/service.h"
 #include "server/telemetry/audit_log.h"
 
 namespace sluice {
@@ -38,6 +39,8 @@ class AdminGuard {
   // UNAUTHENTICATED, or PERMISSION_DENIED, which names the role that is needed; both are noted.
   absl::StatusOr<AdminCaller> Enter(std::string_view what, AdminRole needed, const Peer& peer,
                                     std::span<const std::string_view> authorization);
+  // By what the call carries.
+  absl::StatusOr<AdminCaller> Enter(std::string_view what, AdminRole needed, const rpc::CallInfo& call);
   // How it went. Of a look at how things stand (a viewer's) nothing is noted.
   void Note(std::string_view what, AdminRole needed, const AdminCaller& caller, const absl::Status& status,
             std::string_view detail);

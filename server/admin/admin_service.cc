@@ -305,18 +305,10 @@ absl::Status AdminService::ApplyConfiguration(const v1::ApplyConfigurationReques
   return sluice::ApplyConfiguration(configuration_, request, response);
 }
 
-absl::StatusOr<AdminCaller> AdminService::Enter(const char* name, AdminRole needed, rpc::SyncCall& call) {
-  std::vector<std::string_view> authorization;
-  for (const auto& [key, value] : call.info().metadata) {
-    if (key == "authorization") authorization.push_back(value);
-  }
-  return guard_.Enter(name, needed, *call.info().peer, authorization);
-}
-
 template <typename Response, typename Function>
 absl::Status AdminService::Guarded(const char* name, AdminRole needed, rpc::SyncCall& call, Response& response,
                                    Function function) {
-  const absl::StatusOr<AdminCaller> caller = Enter(name, needed, call);
+  const absl::StatusOr<AdminCaller> caller = guard_.Enter(name, needed, call.info());
   if (!caller.ok()) return caller.status();
   const absl::Status status = function(*caller);
   guard_.Note(name, needed, *caller, status, Summary(response));
@@ -350,7 +342,8 @@ rpc::Service AdminService::Rpc(rpc::WorkerPool& pool) {
               return Guarded(name, needed, call, response, [&](const AdminCaller& caller) -> absl::Status {
                 // Asked only now: it reads what a stranger may have sent.
                 if (const AdminRole more = RoleFor(request); more > needed) {
-                  if (const auto entered = Enter(name, more, call); !entered.ok()) return entered.status();
+                  if (const auto entered = guard_.Enter(name, more, call.info()); !entered.ok())
+                    return entered.status();
                 }
                 return function(configuration_, caller.who, request, response);
               });

@@ -67,8 +67,6 @@ class AdminService final {
     std::vector<MessageId> ids;
     std::optional<LetterFilter> filter;
   };
-  // UNAUTHENTICATED, or PERMISSION_DENIED.
-  absl::StatusOr<AdminCaller> Enter(const char* name, AdminRole needed, rpc::SyncCall& call);
   // Lets the caller in before `function`, and notes how it went.
   template <typename Response, typename Function>
   absl::Status Guarded(const char* name, AdminRole needed, rpc::SyncCall& call, Response& response, Function function);

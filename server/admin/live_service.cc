@@ -1,11 +1,8 @@
 #include "server/admin/live_service.h"
 
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/net/peer.h"
 
 namespace sluice {
 namespace {
@@ -57,11 +54,7 @@ class Methods {
   rpc::Method Unary(const char* name, AdminRole needed, Function function, Subject subject) const {
     const auto run = [&guard = guard_, name, needed, function, subject](rpc::SyncCall& call, const Request& request,
                                                                         Response& response) -> absl::Status {
-      std::vector<std::string_view> authorization;
-      for (const auto& [key, value] : call.info().metadata) {
-        if (key == "authorization") authorization.push_back(value);
-      }
-      const absl::StatusOr<AdminCaller> caller = guard.Enter(name, needed, *call.info().peer, authorization);
+      const absl::StatusOr<AdminCaller> caller = guard.Enter(name, needed, call.info());
       if (!caller.ok()) return caller.status();
       const absl::Status status = function(*caller, request, response);
       guard.Note(name, needed, *caller, status, subject(request));

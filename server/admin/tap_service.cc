@@ -6,11 +6,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/message/topic.h"
-#include "server/net/peer.h"
 #include "sluice/v1/tap.pb.h"
 
 namespace sluice {
@@ -70,11 +68,7 @@ rpc::Service MakeTapService(Tap& tap, AdminGuard& guard, rpc::WorkerPool& pool, 
   const auto tail = [&tap, &guard, &clock](rpc::SyncCall& call, const v1::TailRequest& request,
                                            const std::function<bool(const v1::TailResponse&)>& write) -> absl::Status {
     const AdminRole needed = request.payload_bytes() > 0 ? AdminRole::kOperator : AdminRole::kViewer;
-    std::vector<std::string_view> authorization;
-    for (const auto& [key, value] : call.info().metadata) {
-      if (key == "authorization") authorization.push_back(value);
-    }
-    const auto enter = [&] { return guard.Enter("Tail", needed, *call.info().peer, authorization); };
+    const auto enter = [&] { return guard.Enter("Tail", needed, call.info()); };
     const absl::StatusOr<AdminCaller> caller = enter();
     if (!caller.ok()) return caller.status();
     absl::StatusOr<TapFilter> filter = FilterOf(request);

@@ -53,8 +53,9 @@ constexpr Key kPermissionKeys[] = {
     {"chains", kChainPatterns, "", "a list of names of chains, with `*` for any characters", "What they may serve."},
     {"replies", kMap, "", "", "Where replies to messages of these chains may go. None: nowhere."},
     {"role", kChoice, "", "viewer|operator|admin",
-     "As an administrator (`admin.auth`). viewer: looks. operator: also replays and imports dead letters, makes "
-     "connections anew, and puts routes and chains. admin: also purges them, ends sessions, puts "
+     "As an administrator (`admin.auth`). viewer: looks. operator: also replays and imports dead letters, pauses "
+     "chains, drains workers and the gateway, sees payloads pass, makes connections anew, and puts routes and chains. "
+     "admin: also purges them, ends sessions, puts "
      "connections and changes the configuration. None: none."},
     {"window", kMap, "", "", "Bounds on what one of their streams has in flight."},
     {"streams", kNumber, "", "1..100000", "How many streams one of them may have at once."},
