@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/admin/configuration_calls.h"
+#include "server/mqtt/server_list.h"
 #include "server/reload/lines.h"
 
 namespace sluice {
@@ -61,7 +63,7 @@ void ToProto(const ConfiguredItem& item, const GatewayConfig& config, v1::Config
     const auto chain = config.chains.find(item.key.id);
     if (chain != config.chains.end()) ChainToProto(chain->second, *out.mutable_chain());
   } else if (const auto found = config.connections.find(item.key.id); found != config.connections.end()) {
-    out.mutable_connection()->set_server(found->second.uri);
+    out.mutable_connection()->set_server(absl::StrJoin(ServersOf(found->second), ", "));
     out.mutable_connection()->set_client_id(found->second.client_id);
     out.mutable_connection()->set_protocol(found->second.mqtt5 ? "5" : "3.1.1");
   }
@@ -99,7 +101,10 @@ absl::Status GetConfigurationItem(const ConfigControl* control, const v1::GetCon
   const ConfiguredItems all = control->Items();
   const ItemKey key{.kind = *kind, .id = request.id()};
   const auto found = std::ranges::find(all.items, key, &ConfiguredItem::key);
-  if (found == all.items.end()) return absl::NotFoundError(absl::StrCat("there is no ", ToString(key)));
+  if (found == all.items.end())
+    return absl::NotFoundError(
+        absl::StrCat("there is no ", ToString(key), " in the file, and none was put",
+                     key.kind == ItemKind::kChain ? "; a chain needs none: 'chains status' shows those at work" : ""));
   ToProto(*found, *all.config, *response.mutable_item());
   return absl::OkStatus();
 }

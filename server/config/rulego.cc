@@ -153,7 +153,11 @@ class Importer {
     if (found == target_->connections.end()) return false;
     absl::StatusOr<ServerAddress> server = ParseServerAddress(address);
     if (server.ok() && server->scheme.empty()) server->scheme = "tcp";
-    if (server.ok() && BrokerIdentity(server->Uri()) != BrokerIdentity(found->second)) {
+    const auto is_it = [&server](std::string_view one) {
+      one.remove_prefix(std::min(one.find_first_not_of(' '), one.size()));
+      return BrokerIdentity(server->Uri()) == BrokerIdentity(one);
+    };
+    if (server.ok() && std::ranges::none_of(text::Split(found->second, ','), is_it)) {
       Error(at, text::Concat("the gateway's file has a connection ", Quoted(connection), " to ", Quoted(found->second),
                              "; allowed: --connection with the name of the one to use, or another id of the endpoint"));
     }

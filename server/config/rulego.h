@@ -21,7 +21,7 @@ struct RuleGoImport {
 struct RuleGoTarget {
   std::string connection;     // Of all routes; no other is put. Empty: each endpoint's own.
   std::string password_file;  // With the password of connections that have one, on the gateway's machine. Empty: none.
-  // What stands in the gateway's file: connections, each with its server, and chains.
+  // What stands in the gateway's file: connections, each with its servers ("tcp://a:1883, tcp://b:1883"), and chains.
   std::map<std::string, std::string> connections;
   std::set<std::string> chains;
 };

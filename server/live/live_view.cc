@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "server/mqtt/server_list.h"
 #include "server/router/router.h"
 
 namespace sluice {
@@ -158,7 +160,7 @@ absl::Status LiveView::ListConnections(const v1::ListConnectionsRequest& request
     if (!request.connection().empty() && request.connection() != name) continue;
     v1::LiveConnection& out = *response.add_connections();
     out.set_name(name);
-    out.set_server(options.uri);
+    out.set_server(absl::StrJoin(ServersOf(options), ", "));
     for (const ConnectionState& state : states) {
       if (!IsLinkOf(state.name, name)) continue;
       v1::ConnectionStatus& link = *out.add_links();

@@ -154,7 +154,7 @@ TEST(RuleGoPutTest, HasOnlyWhatIsPutAndNoReferences) {
 
 TEST(RuleGoPutTest, UsesTheConnectionOfTheGatewayIfItIsToTheSameServer) {
   RuleGoTarget target;
-  target.connections = {{"plant", "tcp://b:1883"}};
+  target.connections = {{"plant", "tcp://a:1883, tcp://b:1883"}};
   const std::string same = Endpoint(R"({"server": "b:1883", "password": "hunter2"})", kRouter);
   const RuleGoImport import = ImportRuleGoFor(target, same, "e.json");
   EXPECT_THAT(import.errors, IsEmpty());
