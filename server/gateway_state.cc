@@ -89,6 +89,7 @@ absl::Status Gateway::Stages::BuildLiveView() {
   if (!pauses.ok()) return pauses.status();
   const auto states_of = [](const auto& connections) {
     std::vector<ConnectionState> states;
+    states.reserve(connections.size());
     for (const auto& connection : connections) states.push_back(connection->State());
     return states;
   };

@@ -74,7 +74,7 @@ rpc::Service MakeTapService(Tap& tap, AdminGuard& guard, rpc::WorkerPool& pool, 
     absl::StatusOr<TapFilter> filter = FilterOf(request);
     const absl::StatusOr<std::shared_ptr<Tap::Viewer>> viewer =
         filter.ok() ? tap.Open(*std::move(filter)) : absl::StatusOr<std::shared_ptr<Tap::Viewer>>(filter.status());
-    const absl::Status status = viewer.status();
+    const absl::Status& status = viewer.status();
     guard.Note("Tail", needed, *caller, status,
                absl::StrCat("topic '", request.topic(), "' chain '", request.chain(), "'"));
     if (!status.ok()) return status;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -82,7 +83,10 @@ absl::Status LiveView::ListWorkers(const v1::ListWorkersRequest& request, v1::Li
       return absl::NotFoundError(absl::StrCat("no worker stream is open that is called '", request.worker(), "'"));
     }
   }
-  std::ranges::stable_sort(all, std::greater<>(), &Session::Description::age);
+  // The oldest first.
+  std::ranges::sort(all, [](const Session::Description& a, const Session::Description& b) {
+    return std::tie(b.age, a.number) < std::tie(a.age, b.number);
+  });
   const size_t limit = request.limit() == 0 ? kDefaultWorkers : std::min(request.limit(), kMostWorkers);
   all.resize(std::min(all.size(), limit));
   for (const Session::Description& one : all) WorkerToProto(one, *response.add_workers());

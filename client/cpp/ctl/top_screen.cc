@@ -1,6 +1,7 @@
 #include "client/cpp/ctl/top_screen.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -58,14 +59,16 @@ double KeyOf(const v1::LiveConnection& connection, TopSort sort) {
   return 0;
 }
 
-const std::string& NameOfRow(const v1::LiveChain& chain) { return chain.name(); }
-const std::string& NameOfRow(const v1::LiveWorker& worker) { return worker.worker(); }
-const std::string& NameOfRow(const v1::LiveConnection& connection) { return connection.name(); }
+// Rows whose keys are equal stand in the order of these, the same on every screen.
+using RowName = std::pair<std::string_view, std::string_view>;
+RowName NameOfRow(const v1::LiveChain& chain) { return {chain.name(), ""}; }
+RowName NameOfRow(const v1::LiveWorker& worker) { return {worker.worker(), worker.session()}; }
+RowName NameOfRow(const v1::LiveConnection& connection) { return {connection.name(), ""}; }
 
 // The first `most` of them.
 template <typename Items>
 void SortAndCut(Items& items, TopSort sort, size_t most) {
-  std::ranges::stable_sort(items, [sort](const auto& a, const auto& b) {
+  std::ranges::sort(items, [sort](const auto& a, const auto& b) {
     const double key_a = KeyOf(a, sort), key_b = KeyOf(b, sort);
     return key_a != key_b ? key_a > key_b : NameOfRow(a) < NameOfRow(b);
   });
