@@ -1,9 +1,12 @@
 """A child process with its log in a file."""
+import fcntl
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
+import tempfile
 
 from harness.wait import TIME_FACTOR
 
@@ -11,11 +14,28 @@ BIN = pathlib.Path(os.environ["SLUICE_BIN"])
 SOURCE = pathlib.Path(os.environ["SLUICE_SOURCE"])
 
 
+# Locks on the ports that free_port() gave, held until this process ends.
+_ports = []
+
+
 def free_port():
-    """A loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A loopback port for a server that must be told one. It is below those that the kernel gives to outgoing connections and
+    to servers without a wish, and no other test is given it as long as this process lives: nobody else takes it meanwhile."""
+    lowest_of_kernel = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    locks = pathlib.Path(tempfile.gettempdir()) / f"sluice-test-ports-{os.getuid()}"
+    locks.mkdir(mode=0o700, exist_ok=True)
+    for port in random.sample(range(10_000, lowest_of_kernel), 1_000):
+        lock = open(locks / str(port), "w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:  # Another test's, or another program's.
+            lock.close()
+            continue
+        _ports.append(lock)
+        return port
+    raise RuntimeError(f"no free port on 127.0.0.1 below {lowest_of_kernel}")
 
 
 class Process:
