@@ -1,11 +1,10 @@
 // What changes while the gateway runs, each part touched only where a plan says so (docs/adr/0034).
 #include <algorithm>
 #include <iterator>
-#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/config/address.h"
+#include "server/config/brokers.h"
 #include "server/limit_metrics.h"
 #include "server/reply/reply_permissions.h"
 #include "server/route/subscription_plan.h"
@@ -16,12 +15,6 @@ namespace {
 
 // Subscriptions that are not had any more, and whose messages are still known; the oldest are forgotten first.
 constexpr size_t kMostRetired = 10'000;
-
-std::map<std::string, std::string> BrokerOfEachConnection(const GatewayConfig& config) {
-  std::map<std::string, std::string> brokers;
-  for (const auto& [name, options] : config.connections) brokers.emplace(name, BrokerIdentity(options.uri));
-  return brokers;
-}
 
 bool Has(const SubscriptionGroup& group, const std::string& filter) {
   return std::ranges::any_of(
@@ -150,7 +143,7 @@ void Gateway::Stages::SetRules(const GatewayConfig& config) {
   }
   templates_.Set(std::move(templates));
   const auto permissions = std::make_shared<const ReplyPermissions>(config.replies.allow, config.replies.allow_loops,
-                                                                    routes, BrokerOfEachConnection(config));
+                                                                    routes, BrokerOfEach(config.connections));
   rules_.Set({.permits = [permissions](const Route& route, std::string_view topic,
                                        std::string& why) { return permissions->Permits(route, topic, why); },
               .max_payload_bytes = config.replies.max_payload_bytes,

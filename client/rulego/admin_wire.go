@@ -7,7 +7,7 @@ import (
 )
 
 // What is asked of sluice.v1.AdminService are three small messages, so they are written by hand. Numbers are those of
-// proto/sluice/v1/admin.proto.
+// proto/sluice/v1/configuration.proto.
 const (
 	kindRoute = 1
 

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <functional>
-#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/message/topic.h"
+#include "server/queue/verdict.h"
+#include "server/runtime/text.h"
 #include "sluice/v1/tap.pb.h"
 
 namespace sluice {
@@ -27,10 +28,9 @@ absl::StatusOr<TapFilter> FilterOf(const v1::TailRequest& request) {
       return absl::InvalidArgumentError(absl::StrCat("topic: ", status.message()));
     }
   }
-  constexpr std::string_view kOutcomes[] = {"", "ack", "retry", "reject", "drop"};
-  if (std::ranges::find(kOutcomes, request.outcome()) == std::end(kOutcomes)) {
+  if (!request.outcome().empty() && std::ranges::find(kVerdictNames, request.outcome()) == kVerdictNames.end()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("outcome: '", request.outcome(), "' is none; allowed: ack, retry, reject, drop"));
+        absl::StrCat("outcome: '", request.outcome(), "' is none; allowed: ", text::Join(kVerdictNames, ", ")));
   }
   TapFilter filter{.topic = request.topic(),
                    .chain = request.chain(),

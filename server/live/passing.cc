@@ -1,22 +1,6 @@
 #include "server/live/passing.h"
 
 namespace sluice {
-namespace {
-
-PassingNote NoteOf(PassingStep step, const Message& message, MessageId id, const Route* route, const ChainRef& chain) {
-  PassingNote note{.step = step,
-                   .message_id = id,
-                   .topic = message.topic,
-                   .qos = message.qos,
-                   .retain = message.retain,
-                   .payload = message.payload};
-  if (route != nullptr) note.connection = route->connection;
-  if (chain.get() != nullptr) note.chain = chain->name;
-  return note;
-}
-
-}  // namespace
-
 void PassingSink::Tell(std::span<const RoutedMessage> batch) {
   for (const RoutedMessage& routed : batch) {
     tap_.Tell(NoteOf(PassingStep::kReceived, *routed.message, routed.id, routed.route, routed.chain));

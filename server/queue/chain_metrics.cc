@@ -1,5 +1,6 @@
 #include "server/queue/chain_metrics.h"
 
+#include "server/queue/verdict.h"
 #include "server/route/dropped.h"
 
 namespace sluice {
@@ -23,7 +24,7 @@ ChainMetrics::ChainMetrics(MetricsRegistry& registry, const std::string& chain, 
   deliveries_metric_ = &registry.GetCounter(
       "sluice_deliveries_total", "Deliveries handed to worker streams; each attempt counts.", {{"chain", chain}});
   settled_metric_ = PerValue<4>(registry, "sluice_settled_total", "Deliveries settled by workers, by outcome.", chain,
-                                "outcome", {"ack", "retry", "reject", "drop"});
+                                "outcome", kVerdictNames);
   returned_metric_ = PerValue<6>(
       registry, "sluice_redelivered_total",
       "Deliveries that go back into their queue, by reason: the worker's retry, a lease that ended, a stream lost with "

@@ -135,22 +135,15 @@ void Settler::OnSettles(SessionId session, std::vector<WorkerSettle> settles,
 }
 
 void Settler::TellSettled(SessionId session, const std::vector<Dispatcher::Finished>& finished) const {
-  constexpr std::string_view kVerdicts[] = {"ack", "retry", "reject", "drop"};
   const std::string worker = dispatcher_.WorkerOf(session);
   for (const Dispatcher::Finished& one : finished) {
     const RoutedMessage& routed = one.claimed.message;
-    tap_->Tell({.step = PassingStep::kSettled,
-                .message_id = routed.id,
-                .topic = routed.message->topic,
-                .qos = routed.message->qos,
-                .retain = routed.message->retain,
-                .connection = routed.route->connection,
-                .chain = routed.chain->name,
-                .worker = worker,
-                .attempt = routed.attempts + 1,
-                .outcome = kVerdicts[static_cast<size_t>(one.verdict)],
-                .detail = one.reason,
-                .payload = routed.message->payload});
+    PassingNote note = NoteOf(PassingStep::kSettled, *routed.message, routed.id, routed.route, routed.chain);
+    note.worker = worker;
+    note.attempt = routed.attempts + 1;
+    note.outcome = kVerdictNames[static_cast<size_t>(one.verdict)];
+    note.detail = one.reason;
+    tap_->Tell(note);
   }
 }
 

@@ -17,6 +17,18 @@ bool IsCalledSo(std::string_view worker, std::string_view name) {
 
 }  // namespace
 
+PassingNote NoteOf(PassingStep step, const Message& message, MessageId id, const Route* route, const ChainRef& chain) {
+  PassingNote note{.step = step,
+                   .message_id = id,
+                   .topic = message.topic,
+                   .qos = message.qos,
+                   .retain = message.retain,
+                   .payload = message.payload};
+  if (route != nullptr) note.connection = route->connection;
+  if (chain.get() != nullptr) note.chain = chain->name;
+  return note;
+}
+
 size_t PassingEvent::bytes() const {
   return sizeof(PassingEvent) + topic.size() + connection.size() + chain.size() + worker.size() + outcome.size() +
          detail.size() + payload.size();

@@ -11,8 +11,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/message/message.h"
 #include "server/message/message_id.h"
 #include "server/message/qos.h"
+#include "server/route/route.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
 
@@ -43,6 +45,9 @@ struct PassingNote {
   std::string_view detail;
   std::string_view payload;
 };
+
+// What a message itself says. `route` null, `chain` of none: it has none.
+PassingNote NoteOf(PassingStep step, const Message& message, MessageId id, const Route* route, const ChainRef& chain);
 
 // What is kept of it for somebody.
 struct PassingEvent {

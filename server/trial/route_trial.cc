@@ -1,14 +1,13 @@
 #include "server/trial/route_trial.h"
 
 #include <algorithm>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/config/address.h"
+#include "server/config/brokers.h"
 #include "server/journal/memory_journal.h"
 #include "server/message/topic.h"
 #include "server/reply/reply_permissions.h"
@@ -86,12 +85,11 @@ class Trial {
 
   void MakePermissions() {
     std::vector<const Route*> all;
-    std::map<std::string, std::string> brokers;
     for (const auto& [name, options] : config_.connections) {
-      brokers.emplace(name, BrokerIdentity(options.uri));
       std::ranges::copy(routes_.RoutesOf(name), std::back_inserter(all));
     }
-    permissions_ = std::make_unique<ReplyPermissions>(config_.replies.allow, config_.replies.allow_loops, all, brokers);
+    permissions_ = std::make_unique<ReplyPermissions>(config_.replies.allow, config_.replies.allow_loops, all,
+                                                      BrokerOfEach(config_.connections));
   }
 
   void AskConnection(const std::string& name, const MqttOptions& options) {

@@ -1,6 +1,4 @@
 """Who workers are, and what they may: tokens as an API server signs them, certificates, rules, and what they end."""
-import json
-import subprocess
 import time
 
 import grpc
@@ -8,8 +6,9 @@ import pytest
 import yaml
 from sluice.v1 import worker_pb2 as pb
 
+from harness.administrators import Administrators
 from harness.issuer import Authority, Issuer
-from harness.process import BIN, SOURCE
+from harness.process import SOURCE
 from harness.wait import wait_until
 
 Result = pb.Result
@@ -236,21 +235,8 @@ def test_no_part_of_a_token_stands_in_logs_metrics_or_files(secured):
 
 
 def test_administrators_have_roles_and_leave_a_trace(world):
-    authority = Authority(world._subfolder("ca"))
-    cert, key = authority.issue("gateway", "DNS:localhost,IP:127.0.0.1")
-    audit = world.folder / "audit.log"
-    gateway = world.gateway(
-        world.broker(), {"in/#": "c"}, audit={"file": str(audit)},
-        permissions=[{"who": ["email:ops@plant"], "role": "operator"}, {"who": ["email:look@plant"], "role": "viewer"}],
-        admin={"listen": "127.0.0.1:0", "tls": {"certFile": str(cert), "keyFile": str(key), "clientCaFile": str(authority.cert)},
-               "auth": {"certificates": {}}})
-
-    def ctl(name, *command):
-        mine, mine_key = authority.issue(name, f"email:{name}@plant")
-        done = subprocess.run([BIN / "sluicectl", "--address", gateway.admin, "--ca-file", authority.cert, "--cert-file", mine,
-                               "--key-file", mine_key, *command], capture_output=True, text=True, timeout=60, check=False)
-        return done.returncode, done.stderr
-
+    administrators = Administrators(world, ops="operator", look="viewer")
+    ctl = administrators.ctl
     assert ctl("look", "status")[0] == 0
     assert ctl("look", "dlq", "replay", "--all", "--yes") == (1, "sluicectl: needs the role operator, has viewer\n")
     assert ctl("look", "chains", "status")[0] == 0
@@ -259,9 +245,8 @@ def test_administrators_have_roles_and_leave_a_trace(world):
     assert ctl("ops", "dlq", "replay", "--all", "--yes")[0] == 0
     assert ctl("ops", "dlq", "purge", "--all", "--yes") == (1, "sluicectl: needs the role admin, has operator\n")
     assert ctl("eve", "status") == (1, "sluicectl: needs the role viewer, has none\n")
-    lines = [json.loads(line) for line in audit.read_text().splitlines()]
-    assert [(line["who"], line["what"], line["outcome"]) for line in lines] == [
+    assert administrators.audit() == [
         ("email:look@plant", "ReplayDeadLetters", "refused"), ("email:look@plant", "PauseChain", "refused"),
         ("email:ops@plant", "PauseChain", "done"), ("email:ops@plant", "ReplayDeadLetters", "done"),
         ("email:ops@plant", "PurgeDeadLetters", "refused"), ("email:eve@plant", "GetStatus", "refused")]
-    assert audit.stat().st_mode & 0o777 == 0o600
+    assert administrators.audit_file.stat().st_mode & 0o777 == 0o600

@@ -1,10 +1,8 @@
 """Connections that are put while the gateway runs: with the real gateway, brokers and sluicectl."""
 import json
-import subprocess
 
+from harness.administrators import Administrators
 from harness.ctl import Ctl
-from harness.issuer import Authority
-from harness.process import BIN
 from harness.wait import wait_until
 from test_reload import SettlingWorker, reload, route
 from test_run_time_items import items, put
@@ -106,21 +104,8 @@ def test_a_connection_whose_broker_is_away_is_put_all_the_same(world, tmp_path):
 
 
 def test_an_operator_puts_routes_and_an_administrator_connections(world, tmp_path):
-    authority = Authority(world._subfolder("ca"))
-    cert, key = authority.issue("gateway", "DNS:localhost,IP:127.0.0.1")
-    audit = world.folder / "audit.log"
-    gateway = world.gateway(
-        world.broker(), {"in/#": "c"}, audit={"file": str(audit)},
-        permissions=[{"who": ["email:ops@plant"], "role": "operator"}, {"who": ["email:boss@plant"], "role": "admin"}],
-        admin={"listen": "127.0.0.1:0", "tls": {"certFile": str(cert), "keyFile": str(key), "clientCaFile": str(authority.cert)},
-               "auth": {"certificates": {}}})
-
-    def ctl(name, *command):
-        mine, mine_key = authority.issue(name, f"email:{name}@plant")
-        done = subprocess.run([BIN / "sluicectl", "--address", gateway.admin, "--ca-file", authority.cert, "--cert-file", mine,
-                               "--key-file", mine_key, *command], capture_output=True, text=True, timeout=60, check=False)
-        return done.returncode, done.stderr
-
+    administrators = Administrators(world, ops="operator", boss="admin")
+    ctl = administrators.ctl
     connection, lab = tmp_path / "connection.json", tmp_path / "route.json"
     connection.write_text(json.dumps({"connections": {"hall": hall_at(world.broker())}}))
     lab.write_text(json.dumps(route("lab", "lab", "c")))
@@ -130,6 +115,4 @@ def test_an_operator_puts_routes_and_an_administrator_connections(world, tmp_pat
     assert ctl("boss", "connections", "put", connection)[0] == 0
     assert ctl("ops", "connections", "delete", "hall") == refused
     assert ctl("boss", "connections", "delete", "hall")[0] == 0
-    lines = [json.loads(line) for line in audit.read_text().splitlines()]
-    assert ("email:ops@plant", "PutConfigurationItems", "refused") in [
-        (line["who"], line["what"], line["outcome"]) for line in lines]
+    assert ("email:ops@plant", "PutConfigurationItems", "refused") in administrators.audit()

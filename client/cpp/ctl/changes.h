@@ -27,9 +27,9 @@ std::string ChangesOf(const Response& response) {
   return text;
 }
 
-template <typename Response>
-void SayWarnings(const Response& response, const Console& console) {
-  for (const std::string& warning : response.warnings()) console.err << Printable(warning) << " (warning)\n";
+template <typename Texts>
+void SayWarnings(const Texts& warnings, const Console& console) {
+  for (const std::string& warning : warnings) console.err << Printable(warning) << " (warning)\n";
 }
 
 // "-" is standard input. `out`: set_name() and set_yaml().
@@ -54,6 +54,13 @@ inline int FailWithLines(const absl::Status& status, const Console& console) {
     console.err << "sluicectl: " << Printable(rest.substr(0, end)) << "\n";
     rest = end == std::string_view::npos ? "" : rest.substr(end + 1);
   }
+  return kFailure;
+}
+
+// Of a change that was refused.
+inline int FailUnchanged(const absl::Status& status, const Console& console) {
+  FailWithLines(status, console);
+  console.err << "sluicectl: nothing has changed\n";
   return kFailure;
 }
 

@@ -42,7 +42,7 @@ int Diff(AdminClient& client, const ConfigCommand& command, bool json, const Con
   if (json) {
     console.out << ToJson(*response, false);
   } else {
-    SayWarnings(*response, console);
+    SayWarnings(response->warnings(), console);
     console.out << "runs: " << Describe(response->running()) << "\nthis: " << Printable(response->hash()) << "\n"
                 << Changes(*response);
   }
@@ -58,16 +58,12 @@ int Apply(AdminClient& client, const ConfigCommand& command, bool json, const Co
     }
   }
   const absl::StatusOr<v1::ApplyConfigurationResponse> response = client.ApplyConfiguration(request);
-  if (!response.ok()) {
-    FailWithLines(response.status(), console);
-    console.err << "sluicectl: nothing has changed\n";
-    return kFailure;
-  }
+  if (!response.ok()) return FailUnchanged(response.status(), console);
   if (json) {
     console.out << ToJson(*response, false);
     return kOk;
   }
-  SayWarnings(*response, console);
+  SayWarnings(response->warnings(), console);
   console.out << Changes(*response) << "runs: " << Describe(response->running()) << "\n";
   if (request.has_file()) {
     console.err << "The gateway's own file says what it said before: the next start reads that.\n";

@@ -100,16 +100,12 @@ int Delete(AdminClient& client, const ItemsCommand& command, bool json, const Co
   request.set_dry_run(command.dry_run);
   if (command.expected_version) request.set_expected_version(*command.expected_version);
   const absl::StatusOr<v1::DeleteConfigurationItemResponse> response = client.DeleteItem(request);
-  if (!response.ok()) {
-    FailWithLines(response.status(), console);
-    console.err << "sluicectl: nothing has changed\n";
-    return kFailure;
-  }
+  if (!response.ok()) return FailUnchanged(response.status(), console);
   if (json) {
     console.out << ToJson(*response, false);
     return kOk;
   }
-  SayWarnings(*response, console);
+  SayWarnings(response->warnings(), console);
   console.out << ChangesOf(*response)
               << (command.dry_run ? "only tried: nothing has changed\n" : "deleted: " + Printable(command.id) + "\n");
   return kOk;
@@ -119,16 +115,12 @@ int Delete(AdminClient& client, const ItemsCommand& command, bool json, const Co
 
 int PutItems(AdminClient& client, const v1::PutConfigurationItemsRequest& request, bool json, const Console& console) {
   const absl::StatusOr<v1::PutConfigurationItemsResponse> response = client.PutItems(request);
-  if (!response.ok()) {
-    FailWithLines(response.status(), console);
-    console.err << "sluicectl: nothing has changed\n";
-    return kFailure;
-  }
+  if (!response.ok()) return FailUnchanged(response.status(), console);
   if (json) {
     console.out << ToJson(*response, false);
     return kOk;
   }
-  SayWarnings(*response, console);
+  SayWarnings(response->warnings(), console);
   console.out << ChangesOf(*response);
   if (response->changes_size() == 0) console.out << "nothing differs\n";
   if (request.dry_run()) {

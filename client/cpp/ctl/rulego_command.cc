@@ -23,7 +23,7 @@ int RunRuleGo(AdminClient& client, const RuleGoCommand& command, bool json, cons
     }
   }
   const RuleGoImport import = ImportRuleGoFor(target, request.yaml(), request.name());
-  for (const std::string& warning : import.warnings) console.err << Printable(warning) << " (warning)\n";
+  SayWarnings(import.warnings, console);
   for (const Diagnostic& error : import.errors) console.err << "sluicectl: " << Printable(error.ToString()) << "\n";
   if (!import.errors.empty()) {
     console.err << "sluicectl: nothing has changed\n";

@@ -135,15 +135,16 @@ void AppendConnect(std::string& out, const ConnectOptions& options) {
 }
 
 std::string DescribeAuth(std::string_view body) {
-  constexpr uint8_t kAuthenticationMethod = 0x15;
   constexpr size_t kMostOfAMethod = 100;
   Reader packet(body);
-  packet.Byte();
-  Reader properties(packet.Take(packet.VariableByteInteger()));
-  // Where else it stands the properties are not read: brokers write it first.
-  if (properties.Byte() != kAuthenticationMethod) return "no authentication method was asked for";
-  return "the broker asks for the authentication method '" + Readable(CutUtf8(properties.Prefixed(), kMostOfAMethod)) +
-         "', which the gateway does not have; it has user names with passwords, and certificates";
+  packet.Byte();  // The reason.
+  PropertyReader properties(packet, PacketType::kAuth);
+  for (Property property; properties.Next(property);) {
+    if (property.id != PropertyId::kAuthenticationMethod) continue;
+    return "the broker asks for the authentication method '" + Readable(CutUtf8(property.text, kMostOfAMethod)) +
+           "', which the gateway does not have; it has user names with passwords, and certificates";
+  }
+  return "no authentication method was asked for";
 }
 
 Fault DecodeConnack(std::string_view body, const ConnectOptions& options, Connack& connack) {

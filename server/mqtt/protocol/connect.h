@@ -12,10 +12,10 @@ namespace sluice::wire {
 
 void AppendConnect(std::string& out, const ConnectOptions& options);
 
-// The answer to a CONNECT with these options, into a new Connack.
 // What to say of an AUTH (MQTT 5.0 §3.15), which asks for a method of authentication that no CONNECT of ours has named.
 std::string DescribeAuth(std::string_view body);
 
+// The answer to a CONNECT with these options, into a new Connack.
 Fault DecodeConnack(std::string_view body, const ConnectOptions& options, Connack& connack);
 
 }  // namespace sluice::wire

@@ -29,7 +29,7 @@ constexpr uint16_t In(std::initializer_list<PacketType> types) {
 constexpr size_t kDefinitions = 0x2B;
 
 // Table 2-4, as far as brokers send them. What is left out of it, so that it is refused:
-// - the Authentication properties, since CONNECT never has them (MQTT-4.12.0-6);
+// - the Authentication properties in a CONNACK, since CONNECT never has them (MQTT-4.12.0-6);
 // - the Session Expiry Interval in a broker's DISCONNECT (MQTT-3.14.2-2).
 constexpr std::array<Definition, kDefinitions> kTable = [] {
   using enum PacketType;
@@ -39,7 +39,7 @@ constexpr std::array<Definition, kDefinitions> kTable = [] {
   constexpr uint16_t kInConnack = In({kConnack});
   constexpr uint16_t kInPublish = In({kPublish});
   constexpr uint16_t kInAll =
-      In({kConnack, kPublish, kPuback, kPubrec, kPubrel, kPubcomp, kSuback, kUnsuback, kDisconnect});
+      In({kConnack, kPublish, kPuback, kPubrec, kPubrel, kPubcomp, kSuback, kUnsuback, kDisconnect, kAuth});
   const auto flag = [](std::string_view name) {
     return Definition{.name = name, .kind = Kind::kByte, .packets = kInConnack, .maximum = 1};
   };
@@ -59,6 +59,8 @@ constexpr std::array<Definition, kDefinitions> kTable = [] {
   define(kAssignedClientIdentifier,
          {.name = "Assigned Client Identifier", .kind = Kind::kString, .packets = kInConnack});
   define(kServerKeepAlive, {.name = "Server Keep Alive", .kind = Kind::kTwoBytes, .packets = kInConnack});
+  define(kAuthenticationMethod, {.name = "Authentication Method", .kind = Kind::kString, .packets = In({kAuth})});
+  define(kAuthenticationData, {.name = "Authentication Data", .kind = Kind::kBinary, .packets = In({kAuth})});
   define(kWillDelayInterval, {.name = "Will Delay Interval", .kind = Kind::kFourBytes});  // Only sent.
   define(kResponseInformation, {.name = "Response Information", .kind = Kind::kString, .packets = kInConnack});
   define(kServerReference, {.name = "Server Reference", .kind = Kind::kString, .packets = In({kConnack, kDisconnect})});

@@ -22,6 +22,8 @@ enum class PropertyId : uint8_t {
   kSessionExpiryInterval = 0x11,
   kAssignedClientIdentifier = 0x12,
   kServerKeepAlive = 0x13,
+  kAuthenticationMethod = 0x15,
+  kAuthenticationData = 0x16,
   kWillDelayInterval = 0x18,
   kResponseInformation = 0x1A,
   kServerReference = 0x1C,

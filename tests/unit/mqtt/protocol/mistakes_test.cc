@@ -169,7 +169,9 @@ INSTANTIATE_TEST_SUITE_P(Mqtt311, Mqtt311ConnackMistake, testing::ValuesIn(Conna
 TEST(MistakeText, NamesTheMethodOfAuthenticationThatTheBrokerAsksFor) {
   Peer peer(Peer::OptionsOf(true));
   peer->Connect();
-  peer.Receive(Packet(0xF0, U8(0x18) + Props("\x15" + Str("SCRAM-SHA-256") + "\x16" + Str("challenge"))));
+  // Properties come in any order.
+  peer.Receive(Packet(0xF0, U8(0x18) + Props("\x1F" + Str("who are you?") + "\x16" + Str("challenge") + "\x15" +
+                                             Str("SCRAM-SHA-256"))));
   EXPECT_EQ(peer.error_text(),
             "AUTH: the broker asks for the authentication method 'SCRAM-SHA-256', which the gateway does not have; it "
             "has user names with passwords, and certificates");
