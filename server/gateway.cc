@@ -224,7 +224,7 @@ absl::Status Gateway::Stages::StartAdmin() {
                          {.authenticator = admin_authenticator_.get(),
                           .permissions = permissions_of_principals_.empty() ? nullptr : &permissions_of_principals_,
                           .audit_file = config_.audit_file},
-                         &running_, live_view_.get(), &tap_);
+                         &running_, live_view_.get(), &tap_, tracer_.get());
   if (admin.ok()) {
     admin_ = *std::move(admin);
     return absl::OkStatus();

@@ -38,7 +38,11 @@ class SeamSink final : public DeliverySink {
 bool Gateway::Stages::Restore(RecoveredMessage message, RoutedMessage& out) {
   if (seams_.read_back) seams_.read_back(*message.message);
   const absl::Status status = restorer_->Restore(std::move(message), out);
-  if (status.ok()) return !Convict(out);
+  if (status.ok()) {
+    if (Convict(out)) return false;
+    if (tap_.on()) TellReadBack(tap_, out);
+    return true;
+  }
   if (absl::IsFailedPrecondition(status)) {
     std::vector<DeadLetter> letters(1);
     letters[0].message = std::move(out);

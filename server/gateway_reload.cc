@@ -84,6 +84,7 @@ void Gateway::Stages::CarryBounds(const GatewayConfig& wanted, const ReloadPlan&
       log::Warning("dead letters past the new bounds go with the next one", {{"reason", status.ToString()}});
     }
   }
+  if (plan.tracing) trace_ring_.SetConfig(wanted.tracing);
   AddLimitMetrics(wanted, metrics_);
 }
 

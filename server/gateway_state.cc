@@ -108,6 +108,13 @@ absl::Status Gateway::Stages::BuildLiveView() {
                       .keeps_shares = [this] { return running_.config()->pressure.replicas == 1; },
                       .ending = [this] { return draining_.load(); }},
       *std::move(pauses));
+  tracer_ = std::make_unique<Tracer>(Tracer::Parts{.clock = clock_,
+                                                   .ring = trace_ring_,
+                                                   .dispatcher = dispatcher_,
+                                                   .outbox = outbox_,
+                                                   .letters = *dead_letter_store_,
+                                                   .journal = opened_journal_.on_disk()},
+                                     metrics_);
   return absl::OkStatus();
 }
 

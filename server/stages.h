@@ -32,6 +32,7 @@
 #include "server/identity/permissions.h"
 #include "server/live/live_view.h"
 #include "server/live/passing.h"
+#include "server/live/tracer.h"
 #include "server/mqtt/exchangeable_publisher.h"
 #include "server/pressure/intake_control.h"
 #include "server/queue/dispatcher.h"
@@ -243,7 +244,8 @@ class Gateway::Stages final : private RoutedSink,
 
   MetricsRegistry& metrics_;
   Ticker ticker_{clock_};
-  Tap tap_{clock_};
+  TraceRing trace_ring_{clock_, config_.tracing};
+  Tap tap_{clock_, &trace_ring_};
   CertificateWatch certificate_watch_{CertificateFilesOf(config_), clock_, metrics_};
 
   RunningConfig running_;
@@ -308,6 +310,7 @@ class Gateway::Stages final : private RoutedSink,
   std::shared_ptr<TokenGate> metrics_token_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<LiveView> live_view_;
+  std::unique_ptr<Tracer> tracer_;
   std::unique_ptr<Replayer> replayer_;
   std::unique_ptr<AdminServer> admin_;
   ChainSweeper chain_sweeper_{chains_,

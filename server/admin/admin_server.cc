@@ -39,7 +39,7 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::strin
                                                                 const StatusSource& status, DeadLetterStore& store,
                                                                 ReplaySink& replay, SessionEnder& sessions,
                                                                 AdminAccess access, ConfigControl* configuration,
-                                                                LiveControl* live, Tap* tap) {
+                                                                LiveControl* live, Tap* tap, TraceControl* trace) {
   std::unique_ptr<AdminServer> admin(
       new AdminServer(clock, status, store, replay, sessions, std::move(access), configuration));
   std::vector<rpc::Service> services = {admin->service_.Rpc(admin->pool_)};
@@ -51,6 +51,10 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::strin
   if (tap != nullptr) {
     services.push_back(MakeTapService(*tap, admin->guard_, admin->pool_, clock));
     names.emplace_back(kTapServiceName);
+  }
+  if (trace != nullptr) {
+    services.push_back(MakeTraceService(*trace, admin->guard_, admin->pool_));
+    names.emplace_back(kTraceServiceName);
   }
   if (config.reflection) {
     for (rpc::Service& service : rpc::Reflection(names)) services.push_back(std::move(service));

@@ -8,6 +8,7 @@
 #include "server/admin/admin_service.h"
 #include "server/admin/live_service.h"
 #include "server/admin/tap_service.h"
+#include "server/admin/trace_service.h"
 #include "server/config/admin_config.h"
 #include "server/rpc/endpoint.h"
 #include "server/rpc/service/sync_call.h"
@@ -33,7 +34,8 @@ class AdminServer final : public Tickable {
   static absl::StatusOr<std::unique_ptr<AdminServer>> Start(
       const std::string& listen, const AdminConfig& config, const Clock& clock, MetricsRegistry& metrics,
       const StatusSource& status, DeadLetterStore& store, ReplaySink& replay, SessionEnder& sessions,
-      AdminAccess access = {}, ConfigControl* configuration = nullptr, LiveControl* live = nullptr, Tap* tap = nullptr);
+      AdminAccess access = {}, ConfigControl* configuration = nullptr, LiveControl* live = nullptr, Tap* tap = nullptr,
+      TraceControl* trace = nullptr);
   // Stops at once.
   ~AdminServer() override;
   AdminServer(const AdminServer&) = delete;

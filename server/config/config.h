@@ -19,6 +19,7 @@
 #include "server/route/chain_options.h"
 #include "server/route/route_spec.h"
 #include "server/runtime/clock.h"
+#include "server/tap/tracing_config.h"
 #include "server/telemetry/log_config.h"
 #include "server/worker/workers_config.h"
 
@@ -44,6 +45,7 @@ struct GatewayConfig {
   std::string permissions_file;             // Where they stand; empty: in the configuration.
   JournalConfig journal;
   PressureConfig pressure;
+  TracingConfig tracing;
   AdminConfig admin;
   std::string audit_file;  // Empty: the log.
   HttpConfig http;

@@ -25,6 +25,7 @@ constexpr Key kTopKeys[] = {
      "How long such a chain has had no worker and no message before it is forgotten; at the bound one second will do."},
     {"replies", kMap, "", "", "What workers may publish."},
     {"deadLetters", kMap, "", "", "How many dead letters are kept."},
+    {"tracing", kMap, "", "", "How much is kept of what happens to messages."},
     {"workers", kMap, "", "", "Where workers connect to.", true},
     {"permissions", kListOfMaps, "", "",
      "Who may serve which chains, and reply where. None: whoever is let in may everything."},
@@ -90,6 +91,13 @@ constexpr Key kDeadLettersKeys[] = {
      "The same in bytes: topic, payload, properties, reason, and 200 for each. Without a journal they stand in "
      "memory."},
     {"maxAge", kDuration, "720h", "0..100000h", "They go at this age, counted from when they died. 0: never."},
+};
+
+constexpr Key kTracingKeys[] = {
+    {"keep", kDuration, "10m", "0..24h", "Steps are shown until this age. 0: none is kept."},
+    {"maxSteps", kNumber, "100000", "1000..100000000",
+     "At the bound the oldest go, some hundred at a time. A message that is answered has five."},
+    {"maxBytes", kBytes, "8MiB", "1MiB..4GiB", "The same in bytes: about 50 a step. Memory is taken as it is used."},
 };
 
 constexpr Key kWorkersKeys[] = {
@@ -280,6 +288,11 @@ constinit const Section kDeadLettersSection{
     "are kept in an SQLite database beside the "
     "journal, until `sluicectl dlq` replays or purges them.",
     kDeadLettersKeys};
+constinit const Section kTracingSection{"tracing",
+                                        "What has lately happened to messages, in memory, for `sluicectl trace` ([a "
+                                        "running gateway](live.md#one-message)): "
+                                        "ids, topics, times and outcomes, no payloads.",
+                                        kTracingKeys};
 constinit const Section kWorkersSection{"workers", "The listener for workers.", kWorkersKeys};
 constinit const Section kWorkersTlsSection{"workers.tls", "", kWorkersTlsKeys};
 constinit const Section kWorkersWindowSection{"workers.maxWindow", "", kWorkersWindowKeys};
@@ -324,6 +337,7 @@ std::span<const Section* const> AllSections() {
       &kChainBacklogSection,
       &kRepliesSection,
       &kDeadLettersSection,
+      &kTracingSection,
       &kWorkersSection,
       &kWorkersTlsSection,
       &kWorkersWindowSection,

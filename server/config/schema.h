@@ -78,6 +78,7 @@ extern const Section kChainQueueSection;
 extern const Section kChainBacklogSection;
 extern const Section kRepliesSection;
 extern const Section kDeadLettersSection;
+extern const Section kTracingSection;
 extern const Section kWorkersSection;
 extern const Section kWorkersTlsSection;
 extern const Section kWorkersWindowSection;

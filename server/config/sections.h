@@ -43,6 +43,7 @@ void ReadRoutes(Reading& reading, MapReader& top, Draft& draft);
 void CheckClientIds(Reading& reading, const Draft& draft);
 void ReadReplies(Reading& reading, MapReader& top, Draft& draft);
 void ReadDeadLetters(Reading& reading, MapReader& top, Draft& draft);
+void ReadTracing(Reading& reading, MapReader& top, Draft& draft);
 void ReadWorkers(Reading& reading, MapReader& top, Draft& draft);
 // After routes, chains, workers and admin.
 void ReadPermissions(Reading& reading, MapReader& top, Draft& draft);

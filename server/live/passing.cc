@@ -2,30 +2,36 @@
 
 namespace sluice {
 void PassingSink::Tell(std::span<const RoutedMessage> batch) {
-  for (const RoutedMessage& routed : batch) {
-    tap_.Tell(NoteOf(PassingStep::kReceived, *routed.message, routed.id, routed.route, routed.chain));
-  }
+  tap_.Tell(batch, [](const RoutedMessage& routed) {
+    PassingNote note = NoteOf(PassingStep::kReceived, *routed.message, routed.id, routed.route, routed.chain);
+    note.journaled = routed.record != 0;
+    return note;
+  });
 }
 
 void PassingDeliveries::Tell(const std::vector<Delivery>& batch) {
-  for (const Delivery& delivery : batch) {
+  tap_.Tell(batch, [this](const Delivery& delivery) {
     PassingNote note =
         NoteOf(PassingStep::kDelivered, *delivery.message, delivery.message_id, delivery.route, delivery.chain);
     note.worker = worker_;
     note.attempt = delivery.attempt;
-    tap_.Tell(note);
-  }
+    return note;
+  });
 }
 
 void TellDeaths(Tap& tap, const std::vector<DeadLetter>& letters) {
-  for (const DeadLetter& letter : letters) {
+  tap.Tell(letters, [](const DeadLetter& letter) {
     const RoutedMessage& routed = letter.message;
     PassingNote note = NoteOf(PassingStep::kDied, *routed.message, routed.id, routed.route, routed.chain);
     note.worker = letter.worker;
     note.attempt = routed.attempts;
     note.detail = letter.reason;
-    tap.Tell(note);
-  }
+    return note;
+  });
+}
+
+void TellReadBack(Tap& tap, const RoutedMessage& message) {
+  tap.Tell(NoteOf(PassingStep::kQueued, *message.message, message.id, message.route, message.chain));
 }
 
 }  // namespace sluice

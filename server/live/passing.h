@@ -53,4 +53,7 @@ class PassingDeliveries final : public DeliverySink {
 
 void TellDeaths(Tap& tap, const std::vector<DeadLetter>& letters);
 
+// Tells of a message that has stood in the journal alone, and is to wait in memory again.
+void TellReadBack(Tap& tap, const RoutedMessage& message);
+
 }  // namespace sluice

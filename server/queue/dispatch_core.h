@@ -38,6 +38,9 @@ struct Effects {
   SteadyTime wake = kNever;  // Earlier than any time told before; kNever: nothing to tell.
 };
 
+// Sessions that get the chain's messages; those that drain do not.
+size_t WorkersOf(const ChainState& chain);
+
 // Single-threaded. Every event takes the time and adds to `effects`.
 class DispatchCore {
  public:
@@ -85,6 +88,8 @@ class DispatchCore {
   // ---- for people (dispatch_load.cc)
   std::vector<ChainLoad> ChainLoads(SteadyTime now) const;
   std::optional<SessionLoad> LoadOf(SessionId id, SteadyTime now) const;
+  // Of one chain, by Chain::index; `last`: of all that are counted to no chain of their own, and there are no more.
+  std::vector<Whereabouts> Find(size_t chain, const MessagePredicate& wanted, bool& last) const;
   void PauseChain(const Chain& chain, SteadyTime now, Effects& effects);
   void ResumeChain(const Chain& chain, SteadyTime now, Effects& effects);
   size_t in_flight() const { return in_flight_; }
@@ -92,6 +97,9 @@ class DispatchCore {
   size_t on_disk() const { return on_disk_; }
 
  private:
+  // Null: of those that are counted to no chain of their own.
+  std::vector<Whereabouts> FindIn(const ChainState* chain, const MessagePredicate& wanted) const;
+
   // ---- one event: changes, then Commit()
   void Begin(SteadyTime now, Effects& effects);
   // Puts back what returned, delivers what can be, holds the bounds, publishes metrics, gathers the effects.

@@ -1,6 +1,4 @@
 // What people who look are told, and chains that they pause.
-#include <algorithm>
-
 #include "server/queue/dispatch_core.h"
 
 namespace sluice {
@@ -22,10 +20,7 @@ std::vector<ChainLoad> DispatchCore::ChainLoads(SteadyTime now) const {
     load.waiting_bytes = state->queue.bytes();
     load.on_disk = state->on_disk;
     load.in_flight = state->in_flight;
-    for (const Membership* in : state->groups) {
-      load.workers += static_cast<size_t>(
-          std::ranges::count_if(in->group->by_load.nodes(), [](const auto& node) { return !node.item->draining; }));
-    }
+    load.workers = WorkersOf(*state);
     if (const QueueEntry* oldest = state->by_age.front()) load.received = oldest->received;
     load.paused = state->paused;
     load.arrived = state->arrived;

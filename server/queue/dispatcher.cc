@@ -1,6 +1,7 @@
 #include "server/queue/dispatcher.h"
 
 #include <deque>
+#include <iterator>
 #include <utility>
 
 #include "server/queue/dispatch_core.h"
@@ -172,6 +173,16 @@ void Dispatcher::Finish(SessionId session, std::vector<Finished> finished) {
 std::vector<std::optional<Dispatcher::InFlightInfo>> Dispatcher::Peek(SessionId session,
                                                                       std::span<const uint64_t> ids) const {
   return impl_->Ask([&](DispatchCore& core) { return core.Peek(session, ids); });
+}
+
+std::vector<Whereabouts> Dispatcher::Find(const MessagePredicate& wanted) const {
+  std::vector<Whereabouts> found;
+  bool last = false;
+  for (size_t chain = 0; !last; ++chain) {
+    std::vector<Whereabouts> part = impl_->Ask([&](DispatchCore& core) { return core.Find(chain, wanted, last); });
+    found.insert(found.end(), std::make_move_iterator(part.begin()), std::make_move_iterator(part.end()));
+  }
+  return found;
 }
 
 std::string Dispatcher::WorkerOf(SessionId session) const {

@@ -14,6 +14,7 @@
 #include "server/journal/journal.h"
 #include "server/queue/load.h"
 #include "server/queue/verdict.h"
+#include "server/queue/whereabouts.h"
 #include "server/queue/window.h"
 #include "server/route/route.h"
 #include "server/runtime/clock.h"
@@ -227,6 +228,9 @@ class Dispatcher final : public Tickable {
   // For people. The first looks at each chain, the second at all that the session has in flight: not for the path.
   std::vector<ChainLoad> ChainLoads() const;
   std::optional<SessionLoad> LoadOf(SessionId session) const;
+  // Messages that are wanted, of those that wait in memory or are in flight. Looks at all there are, with the lock held
+  // for those of one chain at a time: not for the path.
+  std::vector<Whereabouts> Find(const MessagePredicate& wanted) const;
   // Forgets the chains that can be forgotten, and for `idle` have had no worker, no message and nothing else. Wants to
   // be called now and then: what happens in between counts as now.
   void ForgetIdle(Millis idle);

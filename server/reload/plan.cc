@@ -70,6 +70,10 @@ void PlanBounds(const GatewayConfig& running, const GatewayConfig& wanted, Reloa
     plan.changes.push_back(
         {.subject = "deadLetters", .effect = "the bounds hold from then on: what is past them goes, the oldest first"});
   }
+  if (running.tracing != wanted.tracing) {
+    plan.tracing = true;
+    plan.changes.push_back({.subject = "tracing", .effect = "the bounds hold from then on"});
+  }
   if (running.pressure != wanted.pressure) {
     plan.pressure = true;
     plan.changes.push_back({.subject = "pressure", .effect = "intake that rests is looked at anew"});

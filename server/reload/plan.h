@@ -35,6 +35,7 @@ struct ReloadPlan {
   bool chains = false;
   bool replies = false;
   bool dead_letters = false;
+  bool tracing = false;
   bool permissions = false;
   bool pressure = false;
   bool log_level = false;

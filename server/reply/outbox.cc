@@ -156,11 +156,29 @@ void Outbox::Send(std::vector<OutboxItem> items, Places places) {
       slot.expires = item.entry.message->expires();
       slot.connection = connection;
       slot.route = item.route;
+      slot.number = item.number;
       slot.origin = std::move(item.origin);
       runs.back().messages.push_back({token, std::move(item.entry.message), item.wait_for_connection});
     }
   }
   for (Run& run : runs) run.publisher->Publish(std::move(run.messages));
+}
+
+std::vector<size_t> Outbox::UnconfirmedOf(std::span<const MessageId> messages) const {
+  std::map<std::pair<uint64_t, uint64_t>, size_t> unconfirmed;
+  for (const MessageId& id : messages) unconfirmed.emplace(std::pair(id.high, id.low), 0);
+  {
+    MutexLock lock(mutex_);
+    for (const Slot& slot : slots_) {
+      if (!slot.used) continue;
+      const auto found = unconfirmed.find({slot.origin.message_id.high, slot.origin.message_id.low});
+      if (found != unconfirmed.end()) ++found->second;
+    }
+  }
+  std::vector<size_t> counts;
+  counts.reserve(messages.size());
+  for (const MessageId& id : messages) counts.push_back(unconfirmed.at({id.high, id.low}));
+  return counts;
 }
 
 const Outbox::Connections::value_type* Outbox::FindConnection(const std::string& name) const {
@@ -251,8 +269,13 @@ void Outbox::CountBytes(const Connections::value_type* connection, uint64_t byte
   if (connection != nullptr) connection->second.bytes->Add(bytes);
 }
 
-void Outbox::TellReplied(std::span<const OutboxItem> items) const {
-  for (const OutboxItem& item : items) {
+void Outbox::TellReplied(std::span<OutboxItem> items) {
+  for (OutboxItem& item : items) {
+    do {
+      item.number = next_number_.fetch_add(1, std::memory_order_relaxed);
+    } while (item.number == 0);
+  }
+  tap_->Tell(items, [](const OutboxItem& item) {
     const OutboundMessage& reply = *item.entry.message;
     PassingNote note{.step = PassingStep::kReplied,
                      .message_id = item.origin.message_id,
@@ -260,41 +283,29 @@ void Outbox::TellReplied(std::span<const OutboxItem> items) const {
                      .qos = reply.qos,
                      .retain = reply.retain,
                      .connection = item.entry.connection,
-                     .payload = reply.payload};
+                     .payload = reply.payload,
+                     .reply = item.number};
     if (item.origin.chain.get() != nullptr) note.chain = item.origin.chain->name;
-    tap_->Tell(note);
-  }
+    return note;
+  });
 }
 
-void Outbox::TellConfirmed(std::span<const PublishOutcome> outcomes) {
-  struct Confirmed {
-    MessageId message_id;
-    ChainRef chain;
-    std::string_view connection;  // Of an entry that stays.
-  };
-  std::vector<Confirmed> confirmed;
-  {
-    MutexLock lock(mutex_);
-    for (const PublishOutcome& outcome : outcomes) {
-      const Slot& slot = slots_[outcome.token - 1];
-      confirmed.push_back({.message_id = slot.origin.message_id,
-                           .chain = slot.origin.chain,
-                           .connection = slot.connection == nullptr ? std::string_view() : slot.connection->first});
-    }
-  }
-  for (size_t i = 0; i < confirmed.size(); ++i) {
-    const std::string why = Explain(outcomes[i]);
+void Outbox::TellConfirmed(std::span<const Told> told) {
+  tap_->Tell(told, [](const Told& one) {
     PassingNote note{.step = PassingStep::kConfirmed,
-                     .message_id = confirmed[i].message_id,
-                     .connection = confirmed[i].connection,
-                     .outcome = outcomes[i].code == PublishOutcome::Code::kOk ? std::string_view("ok") : why};
-    if (confirmed[i].chain.get() != nullptr) note.chain = confirmed[i].chain->name;
-    tap_->Tell(note);
-  }
+                     .message_id = one.message_id,
+                     .connection = one.connection,
+                     .outcome = one.why.empty() ? std::string_view("ok") : one.why,
+                     .reply = one.number};
+    if (one.chain.get() != nullptr) note.chain = one.chain->name;
+    return note;
+  });
 }
 
 void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
-  if (tap_ != nullptr && tap_->on()) TellConfirmed(outcomes);
+  const bool tells = tap_ != nullptr && tap_->on();
+  std::vector<Told> told;
+  if (tells) told.reserve(outcomes.size());
   std::vector<RecordId> confirmed;
   confirmed.reserve(outcomes.size());
   std::vector<RefusedReply> refused;
@@ -310,6 +321,13 @@ void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
     MutexLock lock(mutex_);
     for (const PublishOutcome& outcome : outcomes) {
       Slot& slot = slots_[outcome.token - 1];
+      if (tells) {
+        told.push_back({.message_id = slot.origin.message_id,
+                        .chain = slot.origin.chain,
+                        .connection = slot.connection == nullptr ? std::string_view() : slot.connection->first,
+                        .why = outcome.code == PublishOutcome::Code::kOk ? std::string() : Explain(outcome),
+                        .number = slot.number});
+      }
       if (outcome.code == PublishOutcome::Code::kOk) {
         if (slot.connection != confirmed_by)
           CountBytes(std::exchange(confirmed_by, slot.connection), std::exchange(bytes, 0));
@@ -340,6 +358,7 @@ void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
       }
     }
   }
+  if (!told.empty()) TellConfirmed(told);
   answer_times.Flush();
   CountBytes(confirmed_by, bytes);
   for (const PublishOutcome& outcome : outcomes) OutcomeCounter(outcome.code).Add();

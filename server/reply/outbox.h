@@ -3,10 +3,12 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
 #include <random>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +53,7 @@ struct OutboxItem {
   OutboxEntry entry;                 // With the connection to publish it on.
   bool wait_for_connection = false;  // See Outgoing.
   ReplyOrigin origin;
+  uint32_t number = 0;  // Set by Send(), for those who are told. 0: nobody is.
 };
 
 // A reply that the gateway does not publish, on its way to the dead letters.
@@ -116,6 +119,9 @@ class Outbox final : public PublishListener, public Tickable {
   // What it holds for the connection, and the bounds of each.
   Fill held(std::string_view connection) const { return levels_.held(levels_.Number(connection)); }
   Fill bounds() const { return bounds_; }
+  // Replies to each of these messages that no broker has confirmed. Looks at all that are outstanding, with the lock
+  // held: not for the path.
+  std::vector<size_t> UnconfirmedOf(std::span<const MessageId> messages) const;
   // Bytes (topic, payload, properties) that the connection's broker has confirmed.
   uint64_t published_bytes(std::string_view connection) const;
   bool any_full() const { return levels_.any_full(); }
@@ -140,6 +146,7 @@ class Outbox final : public PublishListener, public Tickable {
     RecordId record = 0;
     size_t bytes = 0;             // Its footprint, as the bound counts.
     size_t level = 0;             // In levels_.
+    uint32_t number = 0;          // See OutboxItem.
     size_t published_bytes = 0;   // Of topic, payload and properties.
     SteadyTime deadline;          // Of the result.
     SteadyTime expires = kNever;  // Of the message. kNever from when its publisher was asked to drop it, too.
@@ -159,8 +166,15 @@ class Outbox final : public PublishListener, public Tickable {
   // Confirmed on `connection`; null: none.
   static void CountBytes(const Connections::value_type* connection, uint64_t bytes);
   // To those who look.
-  void TellReplied(std::span<const OutboxItem> items) const;
-  void TellConfirmed(std::span<const PublishOutcome> outcomes);
+  void TellReplied(std::span<OutboxItem> items);
+  struct Told {
+    MessageId message_id;
+    ChainRef chain{};
+    std::string_view connection;  // Of an entry that stays.
+    std::string why;              // Empty: it has been confirmed.
+    uint32_t number = 0;
+  };
+  void TellConfirmed(std::span<const Told> told);
   // Without its place.
   static RefusedReply Describe(const Slot& slot, const PublishOutcome& outcome);
   void RetryLater(Slot& slot, const PublishOutcome& outcome) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -180,7 +194,8 @@ class Outbox final : public PublishListener, public Tickable {
   const Millis result_timeout_;
   RefusedReplies* refused_ = nullptr;
   RefusedReplies* denied_ = nullptr;
-  Tap* tap_ = nullptr;  // Null: nobody looks.
+  Tap* tap_ = nullptr;                     // Null: nobody looks.
+  std::atomic<uint32_t> next_number_ = 1;  // Of replies, for those who are told.
   std::array<Counter*, PublishOutcome::kCodes> outcome_counters_;
   Counter& timeouts_;
   Counter& retries_;

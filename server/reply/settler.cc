@@ -135,16 +135,17 @@ void Settler::OnSettles(SessionId session, std::vector<WorkerSettle> settles,
 }
 
 void Settler::TellSettled(SessionId session, const std::vector<Dispatcher::Finished>& finished) const {
-  const std::string worker = dispatcher_.WorkerOf(session);
-  for (const Dispatcher::Finished& one : finished) {
+  // What is kept names the worker with its delivery: the dispatcher's lock is only taken for those who look.
+  const std::string worker = tap_->watched() ? dispatcher_.WorkerOf(session) : std::string();
+  tap_->Tell(finished, [&worker](const Dispatcher::Finished& one) {
     const RoutedMessage& routed = one.claimed.message;
     PassingNote note = NoteOf(PassingStep::kSettled, *routed.message, routed.id, routed.route, routed.chain);
     note.worker = worker;
     note.attempt = routed.attempts + 1;
     note.outcome = kVerdictNames[static_cast<size_t>(one.verdict)];
     note.detail = one.reason;
-    tap_->Tell(note);
-  }
+    return note;
+  });
 }
 
 void Settler::Decide(WorkerReply& reply, const Sender& sender, const Dispatcher::InFlightInfo& about, Batch& batch) {

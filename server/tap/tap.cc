@@ -23,7 +23,8 @@ PassingNote NoteOf(PassingStep step, const Message& message, MessageId id, const
                    .topic = message.topic,
                    .qos = message.qos,
                    .retain = message.retain,
-                   .payload = message.payload};
+                   .payload = message.payload,
+                   .received = message.received};
   if (route != nullptr) note.connection = route->connection;
   if (chain.get() != nullptr) note.chain = chain->name;
   return note;
@@ -42,7 +43,7 @@ bool TapFilter::Matches(const PassingNote& note) const {
   return topic.empty() || (!note.topic.empty() && FilterMatches(topic, note.topic));
 }
 
-void Tap::Tell(const PassingNote& note) {
+void Tap::Show(const PassingNote& note) {
   const SteadyTime now = clock_.Now();
   MutexLock lock(mutex_);
   for (Viewer* viewer : viewers_) {
@@ -83,7 +84,7 @@ absl::StatusOr<std::shared_ptr<Tap::Viewer>> Tap::Open(TapFilter filter) {
     return absl::ResourceExhaustedError("as many look at passing messages already as may at once (4)");
   }
   viewers_.push_back(viewer.get());
-  on_.store(true, std::memory_order_relaxed);
+  watched_.store(true, std::memory_order_relaxed);
   return std::shared_ptr<Viewer>(viewer.release(), [this](Viewer* ended) {
     Close(ended);
     delete ended;  // NOLINT(cppcoreguidelines-owning-memory): made above.
@@ -93,7 +94,7 @@ absl::StatusOr<std::shared_ptr<Tap::Viewer>> Tap::Open(TapFilter filter) {
 void Tap::Close(const Viewer* viewer) {
   MutexLock lock(mutex_);
   std::erase(viewers_, viewer);
-  on_.store(!viewers_.empty(), std::memory_order_relaxed);
+  watched_.store(!viewers_.empty(), std::memory_order_relaxed);
 }
 
 Tap::Seen Tap::Take(Viewer& viewer, SteadyTime deadline) {

@@ -1,53 +1,25 @@
-// Where those who look see messages pass. The stages tell it what happens, and ask first whether anybody looks, which is
-// one relaxed load for a batch.
+// Where those who look see messages pass, and where what has happened is kept for a while. The stages tell it, and ask
+// first whether it is of any use, which is two relaxed loads for a batch.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "server/message/message.h"
 #include "server/message/message_id.h"
 #include "server/message/qos.h"
-#include "server/route/route.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
+#include "server/tap/passing_note.h"
+#include "server/tap/trace_ring.h"
 
 namespace sluice {
-
-// The numbers are PassingStep's.
-enum class PassingStep : uint8_t {
-  kReceived = 1,
-  kDelivered = 2,
-  kSettled = 3,
-  kReplied = 4,
-  kConfirmed = 5,
-  kDied = 6,
-};
-
-// What a stage tells. The views need to hold only while it does.
-struct PassingNote {
-  PassingStep step = PassingStep::kReceived;
-  MessageId message_id;
-  std::string_view topic;
-  Qos qos = Qos::kAtMostOnce;
-  bool retain = false;
-  std::string_view connection;
-  std::string_view chain;
-  std::string_view worker;
-  uint32_t attempt = 0;
-  std::string_view outcome;
-  std::string_view detail;
-  std::string_view payload;
-};
-
-// What a message itself says. `route` null, `chain` of none: it has none.
-PassingNote NoteOf(PassingStep step, const Message& message, MessageId id, const Route* route, const ChainRef& chain);
 
 // What is kept of it for somebody.
 struct PassingEvent {
@@ -91,15 +63,26 @@ class Tap {
   static constexpr size_t kMostEvents = 1'024;
   static constexpr size_t kMostBytes = 4u << 20;
 
-  explicit Tap(const Clock& clock) : clock_(clock) {}
+  // `ring` keeps what is told, and outlives this; null: nothing does.
+  explicit Tap(const Clock& clock, TraceRing* ring = nullptr) : clock_(clock), ring_(ring) {}
   Tap(const Tap&) = delete;
   Tap& operator=(const Tap&) = delete;
 
   // ---- from the stages
   // Whether Tell() is of any use.
-  bool on() const { return on_.load(std::memory_order_relaxed); }
-  // Does not wait for those who look.
-  void Tell(const PassingNote& note);
+  bool on() const { return watched() || (ring_ != nullptr && ring_->on()); }
+  // Whether somebody looks, who wants to know more than what is kept.
+  bool watched() const { return watched_.load(std::memory_order_relaxed); }
+  // A batch: `note_of(item)` is the PassingNote of each, and may be called twice. Does not wait for those who look.
+  template <typename Items, typename NoteOf>
+  void Tell(const Items& items, const NoteOf& note_of) {
+    if (ring_ != nullptr && ring_->on()) ring_->Add(items, note_of);
+    if (!watched()) return;
+    for (const auto& item : items) Show(note_of(item));
+  }
+  void Tell(const PassingNote& note) {
+    Tell(std::span(&note, 1), [](const PassingNote& one) -> const PassingNote& { return one; });
+  }
 
   // ---- from those who look
   class Viewer {
@@ -126,10 +109,13 @@ class Tap {
   Seen Take(Viewer& viewer, SteadyTime deadline);
 
  private:
+  // To those who look.
+  void Show(const PassingNote& note);
   void Close(const Viewer* viewer);
 
   const Clock& clock_;
-  std::atomic<bool> on_ = false;
+  TraceRing* const ring_;
+  std::atomic<bool> watched_ = false;
   Mutex mutex_;
   CondVar told_;
   std::vector<Viewer*> viewers_ ABSL_GUARDED_BY(mutex_);

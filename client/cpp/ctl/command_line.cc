@@ -24,6 +24,7 @@ constexpr char kAbout[] =
     "  sluicectl workers list --watch                    (and chains status, connections status)\n"
     "  sluicectl top                                     (a live screen)\n"
     "  sluicectl tail --topic 'plant/+/temp' --outcome reject\n"
+    "  sluicectl trace 01890a5d-ac96-774b-bcce-b302099a8057   (what has become of a message; trace --topic)\n"
     "  sluicectl chain pause temperature --reason 'bad deploy'\n"
     "  sluicectl config diff gateway.yaml                (what it would change; config apply does it)\n"
     "  sluicectl routes put route.yaml                   (and list, show, delete; also of chains)\n"

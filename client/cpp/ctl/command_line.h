@@ -107,7 +107,7 @@ struct CommandLine {
   bool json = false;
   std::variant<StatusCommand, ListCommand, ShowCommand, ActCommand, ExportCommand, ImportCommand, EndSessionCommand,
                ReconnectCommand, JournalCommand, PermissionsCommand, ConfigCommand, ItemsCommand, RoutesTestCommand,
-               RuleGoCommand, LookCommand, TailCommand, TopCommand, SteerCommand>
+               RuleGoCommand, LookCommand, TailCommand, TopCommand, TraceCommand, SteerCommand>
       command;
 };
 

@@ -12,6 +12,7 @@
 #include "client/cpp/ctl/console.h"
 #include "client/cpp/ctl/live_client.h"
 #include "client/cpp/ctl/terminal.h"
+#include "client/cpp/ctl/trace_client.h"
 
 namespace sluice::ctl {
 
@@ -54,6 +55,8 @@ int RunTail(LiveClient& client, const TailCommand& command, bool json, const Con
 // `title`: whom it is of.
 int RunTop(LiveClient& client, const TopCommand& command, Terminal& terminal, const std::string& title,
            const Console& console);
+// JSON: TraceResponse, one line.
+int RunTrace(TraceClient& client, const TraceCommand& command, bool json, const Console& console);
 int RunSteer(LiveClient& client, const SteerCommand& command, bool json, const Console& console);
 int RunJournal(const JournalCommand& command, bool json, const Console& console);
 

@@ -9,6 +9,7 @@
 
 #include "client/cpp/ctl/top_screen.h"
 #include "sluice/v1/tap.pb.h"
+#include "sluice/v1/trace.pb.h"
 
 namespace sluice::ctl {
 
@@ -39,6 +40,11 @@ struct SteerCommand {
 // What passes, until it is interrupted.
 struct TailCommand {
   v1::TailRequest request;
+};
+
+// What has become of a message, or of the newest of a topic.
+struct TraceCommand {
+  v1::TraceRequest request;
 };
 
 struct TopCommand {

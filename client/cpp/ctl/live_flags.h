@@ -19,7 +19,7 @@ namespace sluice::ctl {
 
 class LiveFlags {
  public:
-  using Command = std::variant<LookCommand, SteerCommand, TailCommand, TopCommand>;
+  using Command = std::variant<LookCommand, SteerCommand, TailCommand, TopCommand, TraceCommand>;
 
   void AddTo(CLI::App& app) {
     CLI::App& workers = Group(app, "workers", "workers' streams, and what they do just now");
@@ -38,6 +38,7 @@ class LiveFlags {
         ->type_name("NAME");
 
     AddTail(app);
+    AddTrace(app);
     top_ =
         app.add_subcommand("top", "a live screen of what chains, workers and connections do; q ends it")->fallthrough();
     top_->add_option("--every", every_, "how often it is drawn anew [2s]")->type_name("TIME");
@@ -80,10 +81,34 @@ class LiveFlags {
     }
     if (*tail_) return Tail();
     if (*top_) return Top();
+    if (*trace_) return Trace();
     return std::nullopt;
   }
 
  private:
+  void AddTrace(CLI::App& app) {
+    trace_ = app.add_subcommand("trace", "the timed path of a message, and where it stands now")->fallthrough();
+    trace_->add_option("message", message_, "its id, as logs, tail and dlq show it")->type_name("MESSAGE_ID");
+    trace_->add_option("--topic", topic_, "the newest messages whose topic matches, with MQTT's wildcards")
+        ->type_name("FILTER");
+    trace_->add_option("--last", last_, "with --topic: so many [10]")->check(CLI::Range(1, 1'000))->type_name("N");
+    trace_->add_option("--since", since_, "with --topic: those received in this time, such as 5m")->type_name("TIME");
+  }
+  TraceCommand Trace() const {
+    if (message_.empty() == topic_.empty()) {
+      throw CLI::ValidationError("which one", "give a message's id, or --topic");
+    }
+    if (topic_.empty() && (last_ != 0 || !since_.empty())) {
+      throw CLI::ValidationError(last_ != 0 ? "--last" : "--since", "is for --topic");
+    }
+    TraceCommand command;
+    command.request.set_message_id(message_);
+    command.request.set_topic(topic_);
+    command.request.set_last(last_);
+    command.request.set_since_ms(static_cast<uint64_t>(Time("--since", since_).count()));
+    return command;
+  }
+
   void AddTail(CLI::App& app) {
     tail_ = app.add_subcommand("tail", "messages and replies as they pass, until it is interrupted")->fallthrough();
     v1::TailRequest& request = request_;
@@ -109,8 +134,8 @@ class LiveFlags {
         ->type_name("OUTCOME");
     tail_
         ->add_option("--step", steps_,
-                     "only this: received, delivered, settled, replied, confirmed or died; may be repeated")
-        ->check(CLI::IsMember({"received", "delivered", "settled", "replied", "confirmed", "died"}))
+                     "only this: received, queued, delivered, settled, replied, confirmed or died; may be repeated")
+        ->check(CLI::IsMember({"received", "queued", "delivered", "settled", "replied", "confirmed", "died"}))
         ->type_name("STEP");
     tail_
         ->add_option_function<uint32_t>(
@@ -192,11 +217,16 @@ class LiveFlags {
   std::string watch_;
   std::string every_;
   std::string sort_;
+  std::string message_;
+  std::string topic_;
+  std::string since_;
+  uint32_t last_ = 0;
   std::vector<std::string> steps_;
   bool payload_ = false;
   v1::TailRequest request_;
   CLI::App* tail_ = nullptr;
   CLI::App* top_ = nullptr;
+  CLI::App* trace_ = nullptr;
   std::vector<std::pair<CLI::App*, LookCommand::What>> looks_;
   std::vector<std::pair<CLI::App*, SteerCommand::Verb>> steers_;
 };

@@ -65,6 +65,10 @@ int Run(std::span<const std::string> arguments, const Console& console) {
       std::holds_alternative<TailCommand>(line.command) || std::holds_alternative<TopCommand>(line.command)) {
     return RunLive(line, console);
   }
+  if (const auto* trace = std::get_if<TraceCommand>(&line.command)) {
+    const absl::StatusOr<std::unique_ptr<TraceClient>> client = MakeTraceClient(line.target);
+    return client.ok() ? RunTrace(**client, *trace, line.json, console) : Fail(client.status(), console);
+  }
   const absl::StatusOr<std::unique_ptr<AdminClient>> client = MakeAdminClient(line.target);
   if (!client.ok()) return Fail(client.status(), console);
   if (const auto* list = std::get_if<ListCommand>(&line.command)) return RunList(**client, *list, line.json, console);

@@ -38,6 +38,8 @@ const char* StepName(v1::PassingStep step) {
       return "confirmed";
     case v1::PASSING_STEP_DIED:
       return "died     ";
+    case v1::PASSING_STEP_QUEUED:
+      return "queued   ";
     default:
       return "?        ";
   }
