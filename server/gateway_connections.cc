@@ -154,10 +154,21 @@ void Gateway::Stages::EndSession(const SessionMemory::Session& session, const Mq
                        .client_id = session.name.client_id,
                        .sink = std::move(sink),
                        .connection = std::move(connection),
-                       .end = [this, options, name = session.name] {
-                         return drivers_.end_session(options, [this, name] { session_memory_->Ended(name); }, clock_);
-                       }});
+                       .may_begin = [this, of = session.connection] { return HasSubscribed(of); },
+                       .end =
+                           [this, options, name = session.name] {
+                             return drivers_.end_session(
+                                 options, [this, name] { session_memory_->Ended(name); }, clock_);
+                           }});
   ticker_.WakeBy(clock_.Now());
+}
+
+bool Gateway::Stages::HasSubscribed(const std::string& connection) const {
+  const std::shared_ptr<const Shown> shown = shown_.Get();
+  return std::ranges::all_of(shown->intakes, [&connection](const auto& intake) {
+    const ConnectionState state = intake->State();
+    return state.ready || (state.name != connection && !state.name.starts_with(connection + "#"));
+  });
 }
 
 // ------------------------------------------------------------------------------------------------ while it runs
@@ -220,11 +231,12 @@ void Gateway::Stages::CarryConnections(const GatewayConfig& wanted, const Reload
   }
   for (size_t i = first; i < intakes_.size(); ++i) intakes_[i].connection->Start();
 
+  // Before sessions are left, which waits for these.
+  TellConnections(wanted);
   for (const SessionMemory::Session& session : session_memory_->Others()) {
     const auto was = std::ranges::find(gone, session.name, &Intake::session_name);
     if (was != gone.end() && !session.filters.empty()) EndSession(session, &was->options);
   }
-  TellConnections(wanted);
   for (const Intake& intake : gone) {
     const auto is_mine = [&intake](const Intake& other) { return other.options.name == intake.options.name; };
     if (std::ranges::any_of(intakes_, is_mine)) continue;

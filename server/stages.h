@@ -115,6 +115,8 @@ class Gateway::Stages final : private RoutedSink,
   // Of a configuration that is not used any more: where it can be, else it is told. `options`: its connection's, with the
   // credentials that its broker knows; null: nobody knows them.
   void EndSession(const SessionMemory::Session& session, const MqttOptions* options);
+  // Whether all of intake connection `connection` is there with all that it subscribes to. From any thread.
+  bool HasSubscribed(const std::string& connection) const;
   // Those that `plan` names are made anew, from the options that they have now, or go.
   void CarryConnections(const GatewayConfig& wanted, const ReloadPlan& plan);
   // Of the plan's, with their connections stopped and what their sessions hold as remainders.

@@ -49,6 +49,9 @@ class InboundSink {
   virtual std::vector<uint16_t> UnreleasedPackets() { return {}; }
   // The broker has no session of this client id: what was not released never will be, and no subscription is left.
   virtual absl::Status OnSessionLost() { return absl::OkStatus(); }
+  // The broker has one, and it may be another server's: nothing that is remembered of packet ids holds, but subscriptions of earlier
+  // configurations may be in it.
+  virtual absl::Status OnSessionForeign() { return OnSessionLost(); }
 
   // What the session holds, and what it holds of earlier configurations. From the same thread as the others.
   //

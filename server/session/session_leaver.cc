@@ -1,11 +1,15 @@
 #include "server/session/session_leaver.h"
 
+#include <algorithm>
+
 #include "server/telemetry/log.h"
 
 namespace sluice {
 namespace {
 
 constexpr Millis kLook{500};
+constexpr Millis kLookForSuccessors{20};
+constexpr Millis kSuccessors{60'000};
 // A broker sends what waits as fast as it is acknowledged.
 constexpr Millis kQuiet{5'000};
 constexpr Millis kDisconnect{1'000};
@@ -15,14 +19,12 @@ constexpr Millis kDisconnect{1'000};
 void SessionLeaver::Add(Leaving leaving) {
   MutexLock lock(mutex_);
   if (stopped_) return;
-  all_.push_back({.leaving = std::move(leaving)});
-  if (started_) all_.back().leaving.connection->Start();
+  all_.push_back({.leaving = std::move(leaving), .added = clock_.Now()});
 }
 
 void SessionLeaver::Start() {
   MutexLock lock(mutex_);
   started_ = true;
-  for (Entry& entry : all_) entry.leaving.connection->Start();
 }
 
 std::vector<std::string> SessionLeaver::GiveUp(const std::string& client_id) {
@@ -41,10 +43,16 @@ std::vector<std::string> SessionLeaver::GiveUp(const std::string& client_id) {
 SteadyTime SessionLeaver::Tick(SteadyTime now) {
   MutexLock lock(mutex_);
   if (stopped_) return kNever;
-  bool more = false;
+  SteadyTime next = kNever;
   for (Entry& entry : all_) {
     if (entry.end) continue;
-    more = true;
+    if (!entry.begun) {
+      next = now + kLookForSuccessors;
+      if (!started_ || (!entry.leaving.may_begin() && now - entry.added < kSuccessors)) continue;
+      entry.begun = true;
+      entry.leaving.connection->Start();
+    }
+    next = std::min(next, now + kLook);
     const uint64_t taken = entry.leaving.sink->taken();
     if (!entry.leaving.connection->State().ready || taken != entry.taken || entry.since == SteadyTime{}) {
       entry.taken = taken;
@@ -58,7 +66,7 @@ SteadyTime SessionLeaver::Tick(SteadyTime now) {
     entry.end = entry.leaving.end();
     entry.end->Start();
   }
-  return more ? now + kLook : kNever;
+  return next;
 }
 
 void SessionLeaver::Stop(SteadyTime deadline) {

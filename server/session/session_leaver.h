@@ -38,8 +38,9 @@ class LeavingSink final : public InboundSink {
   std::atomic<uint64_t> taken_{0};
 };
 
-// A connection takes the session up as it is, and unsubscribes from all that it holds. Once that is done and nothing has
-// come for a while, the session is ended. If the process ends before that, the next one begins anew.
+// A connection takes the session up as it is, and unsubscribes from all that it holds; not before those that take its
+// messages in its place are there, or what is published in between would be nobody's. Once that is done and nothing has come
+// for a while, the session is ended. If the process ends before that, the next one begins anew.
 class SessionLeaver final : public Tickable {
  public:
   struct Leaving {
@@ -47,12 +48,15 @@ class SessionLeaver final : public Tickable {
     std::string client_id;
     std::unique_ptr<LeavingSink> sink;
     std::unique_ptr<IntakeConnection> connection;  // Its subscriptions are all remainders.
+    // Whether those that take its messages now have subscribed. Of the ticker's thread. After a minute it is left anyway: its
+    // messages would come twice for as long as the broker refuses one of their subscriptions.
+    std::function<bool()> may_begin;
     std::function<std::unique_ptr<SessionFarewell>()> end;
   };
 
   explicit SessionLeaver(const Clock& clock) : clock_(clock) {}
 
-  // It connects with Start(), or at once after that. The next Tick is to come soon.
+  // It connects in a Tick after Start() and after may_begin(). The next Tick is to come soon.
   void Add(Leaving leaving);
   void Start();
   // Somebody takes the session of this client id up: nobody leaves it any more. Returns the names of the connections that
@@ -66,6 +70,8 @@ class SessionLeaver final : public Tickable {
  private:
   struct Entry {
     Leaving leaving;
+    SteadyTime added{};
+    bool begun = false;
     uint64_t taken = 0;  // When it was last looked at,
     SteadyTime since{};  // and since when it is that, with nothing left to unsubscribe from.
     std::unique_ptr<SessionFarewell> end = nullptr;

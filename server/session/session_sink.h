@@ -27,6 +27,7 @@ class SessionSink final : public InboundSink {
     memory_.Renewed(name_);
     return next_.OnSessionLost();
   }
+  absl::Status OnSessionForeign() override { return next_.OnSessionForeign(); }
   void OnGranted(const std::string& filter) override { memory_.Granted(name_, filter); }
   void OnRemainderLeft(const std::string& filter) override { memory_.Left(name_, filter); }
   std::vector<std::string> TakeRemainders() override { return next_.TakeRemainders(); }

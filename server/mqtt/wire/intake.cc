@@ -100,7 +100,8 @@ absl::Status IntakeCore::TellReleased() {
   }
   if (sink_ == nullptr) return GivenUp();
   if (session_lost_) {
-    if (absl::Status status = sink_->OnSessionLost(); !status.ok()) return status;
+    const absl::Status status = session_foreign_ ? sink_->OnSessionForeign() : sink_->OnSessionLost();
+    if (!status.ok()) return status;
     session_lost_ = false;
   }
   const absl::Status status = released_.empty() ? absl::OkStatus() : sink_->OnReleased(released_);
@@ -218,8 +219,10 @@ void IntakeCore::LetGoOfSink() {
 
 void IntakeCore::OnUp(const Connack& connack, bool session_kept) {
   session_lost_ = !connack.session_present;
+  session_foreign_ = session_lost_ && link_.client().connack().session_present;
   retained_.OnUp(connack.session_present);
-  subscriptions_.OnUp(session_kept, connack.session_present);
+  // What an earlier configuration asked for may be in a session of whatever server.
+  subscriptions_.OnUp(session_kept, connack.session_present || session_foreign_);
   if (stopped_) return PassOver();
   Advance();
 }

@@ -81,6 +81,7 @@ class IntakeCore final : public Link::User {
   // Of the loop's thread.
   bool withholding_ = false;         // Acknowledgements, while paused.
   bool session_lost_ = false;        // And the sink has not been told.
+  bool session_foreign_ = false;     // As session_lost_, and the broker has one: perhaps another server's.
   bool passing_over_ = false;        // See PassOver(), until the connection ends.
   bool stopped_ = false;             // Of a shared link: intake only.
   SteadyTime offer_again_ = kNever;  // When the sink did not take the batch.
