@@ -108,12 +108,18 @@ class Publisher:
         if not self.running.is_set():
             self.quiet.set()
 
+    def _message(self, number):
+        """Key, topic and payload."""
+        key = number % KEYS
+        return key, f"in/k{key}", b"%d k%d" % (number, key)
+
     def _publish(self):
-        number, key = self.next, self.next % KEYS
+        number = self.next
+        key, topic, payload = self._message(number)
         self.next += 1
         with self.lock:
             self.oracle.publish(number, key)
-        info = self.client.publish(f"in/k{key}", b"%d k%d" % (number, key), self.qos)
+        info = self.client.publish(topic, payload, self.qos)
         if info.rc == paho.MQTT_ERR_SUCCESS:
             self.open[info.mid] = number
         else:
@@ -133,6 +139,8 @@ class Collector:
     session before those that it had queued for it.
     """
 
+    TOPICS = ["out", "dead"]
+
     def __init__(self, port, mqtt5, oracle, lock, host="127.0.0.1"):
         self.oracle, self.lock = oracle, lock
         self.heard = time.monotonic()  # When something new came last.
@@ -148,7 +156,7 @@ class Collector:
             options["properties"].SessionExpiryInterval = 3600
         self.client.connect(host, port, **options)
         self.client.loop_start()
-        for topic in ("out", "dead"):
+        for topic in self.TOPICS:
             self.subscribed.clear()
             if mqtt5:
                 self.client.subscribe(topic, options=SubscribeOptions(qos=1))
