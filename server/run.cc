@@ -117,7 +117,7 @@ int Run(const CommandLine& command_line, const GatewayConfig& config, GatewayPar
   if (std::getenv("SLUICE_DUMPABLE") == nullptr) KeepMemoryToItself();  // NOLINT(concurrency-mt-unsafe): one thread.
   CaptureLibraryLogs(Clock::Real());
   log::Info("sluice-gateway starts", {{"version", Version()}, {"file_descriptors", RaiseDescriptorLimit()}});
-  for (const std::string& warning : config.warnings) log::Warning(warning);
+  for (const std::string& warning : config.warnings) log::Warning("configuration warning", {{"says", warning}});
 
   absl::StatusOr<std::unique_ptr<Gateway>> gateway = Gateway::Start(config, std::move(parts));
   if (!gateway.ok()) {

@@ -53,7 +53,7 @@ absl::Status PermissionFile::Look() {
   if (!permissions.ok()) return permissions.status();
   rules_ = std::move(parsed->rules);
   log::Info("the rules have changed", {{"setting", "permissionsFile"}, {"file", path_}, {"rules", rules_.size()}});
-  for (const std::string& warning : parsed->warnings) log::Warning(warning);
+  for (const std::string& warning : parsed->warnings) log::Warning("configuration warning", {{"says", warning}});
   changes_.Add();
   seams_.changed(*std::move(permissions));
   return absl::OkStatus();

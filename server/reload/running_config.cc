@@ -124,7 +124,7 @@ absl::StatusOr<ConfigProposal> RunningConfig::Change(const std::optional<ConfigT
   MutexLock lock(mutex_);
   Publish(std::move(loaded->result), std::move(loaded->additions));
   version_ = proposal.running;
-  for (const std::string& warning : proposal.warnings) log::Warning(warning);
+  for (const std::string& warning : proposal.warnings) log::Warning("configuration warning", {{"says", warning}});
   for (const PlannedChange& change : proposal.plan.changes) {
     log::Info("configuration changes", {{"what", change.subject}, {"keys", change.keys}, {"effect", change.effect}});
   }

@@ -166,7 +166,7 @@ def test_a_journal_that_everybody_may_write_to_is_a_warning_and_one_that_is_made
     open_to_all.chmod(0o777)
     told = "can be written to by every user of this machine"
     gateway = world.gateway(broker, {"in": "c"}, journal={"path": str(open_to_all)})
-    [warning] = [event["event"] for event in gateway.events() if told in event["event"]]
+    [warning] = [event["says"] for event in gateway.events("configuration warning") if told in event["says"]]
     assert f"journal.path: '{open_to_all}' {told} (mode 0777)" in warning
     checked = run("--config", gateway.config_path, "--check")
     assert checked.returncode == 0 and told in checked.stdout + checked.stderr

@@ -56,7 +56,8 @@ TEST_P(ReflectionTest, ListsServicesAndItself) {
 TEST_P(ReflectionTest, DescribesAServiceWithWhatItImports) {
   ServerReflectionRequest request;
   request.set_file_containing_symbol("sluice.v1.AdminService");
-  EXPECT_THAT(FilesIn(Ask(request)), ElementsAre("sluice/v1/worker.proto", "sluice/v1/configuration.proto", "sluice/v1/admin.proto"));
+  EXPECT_THAT(FilesIn(Ask(request)),
+              ElementsAre("sluice/v1/worker.proto", "sluice/v1/configuration.proto", "sluice/v1/admin.proto"));
   request.set_file_by_filename("grpc/reflection/v1alpha/reflection.proto");
   EXPECT_THAT(FilesIn(Ask(request)), ElementsAre("grpc/reflection/v1alpha/reflection.proto"));
 }
