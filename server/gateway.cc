@@ -116,19 +116,21 @@ absl::Status Gateway::Stages::Start() {
   ticker_.Add(*workers_);
   if (admin_) ticker_.Add(*admin_);
   if (admin_) ticker_.Add(*live_view_);
-  if (worker_authenticator_) ticker_.Add(*worker_authenticator_);
-  if (permission_file_) ticker_.Add(*permission_file_);
-  if (admin_authenticator_) ticker_.Add(*admin_authenticator_);
   ticker_.Add(*settler_);
   ticker_.Add(outbox_);
   ticker_.Add(intake_control_);
   ticker_.Add(chain_sweeper_);
-  ticker_.Add(session_leaver_);
-  if (outbox_recovery_) ticker_.Add(*outbox_recovery_);
-  ticker_.Add(certificate_watch_);
-  if (http_tls_) ticker_.Add(*http_tls_);
-  if (metrics_token_) ticker_.Add(*metrics_token_);
+  // What reads files, or waits for brokers.
+  if (worker_authenticator_) patient_ticker_.Add(*worker_authenticator_);
+  if (permission_file_) patient_ticker_.Add(*permission_file_);
+  if (admin_authenticator_) patient_ticker_.Add(*admin_authenticator_);
+  patient_ticker_.Add(session_leaver_);
+  if (outbox_recovery_) patient_ticker_.Add(*outbox_recovery_);
+  patient_ticker_.Add(certificate_watch_);
+  if (http_tls_) patient_ticker_.Add(*http_tls_);
+  if (metrics_token_) patient_ticker_.Add(*metrics_token_);
   ticker_.Start();
+  patient_ticker_.Start();
   for (const auto& [name, publisher] : publishers_) publisher->Start();
   if (backlog_) backlog_->Start();
   session_leaver_.Start();
@@ -176,6 +178,7 @@ absl::Status Gateway::Stages::BuildDeadLetters() {
                       }},
       DeadLetterBacklog{}, metrics_, [this](bool full) { dispatcher_.SetDeadLettersFull(full); });
   if (CrashMarks* marks = opened_journal_.crash_marks()) dead_letters_->Mark(*marks);
+  if (disk != nullptr) dead_letters_->NoteBy([this](auto note) { settler_->Run(std::move(note)); });
   if (seams_.kept) dead_letters_->LookAt(seams_.kept);
   return absl::OkStatus();
 }

@@ -160,7 +160,7 @@ void Gateway::Stages::EndSession(const SessionMemory::Session& session, const Mq
                              return drivers_.end_session(
                                  options, [this, name] { session_memory_->Ended(name); }, clock_);
                            }});
-  ticker_.WakeBy(clock_.Now());
+  patient_ticker_.WakeBy(clock_.Now());
 }
 
 bool Gateway::Stages::HasSubscribed(const std::string& connection) const {

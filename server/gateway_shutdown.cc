@@ -36,6 +36,7 @@ Gateway::Stages::~Stages() {
   if (http_) http_->Stop();
   if (admin_) admin_->Stop(clock_.Now());
   ticker_.Stop();
+  patient_ticker_.Stop();
   if (settler_) settler_->Stop();
 }
 
@@ -89,6 +90,7 @@ bool Gateway::Stages::Shutdown(Millis drain) {
   }
   const size_t unsettled = dispatcher_.Backlog() + dead_letters_->Stop(stop_by);
   ticker_.Stop();
+  patient_ticker_.Stop();
   settler_->Stop();
   // What was granted while something else was not.
   if (session_memory_) (void)session_memory_->Save();

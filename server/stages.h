@@ -245,7 +245,8 @@ class Gateway::Stages final : private RoutedSink,
   std::atomic<bool> draining_ = false;
 
   MetricsRegistry& metrics_;
-  Ticker ticker_{clock_};
+  Ticker ticker_{clock_};          // Of what must be in time: nothing on it waits for a file or for somebody.
+  Ticker patient_ticker_{clock_};  // Of what reads files, or waits for brokers.
   TraceRing trace_ring_{clock_, config_.tracing};
   Tap tap_{clock_, &trace_ring_};
   CertificateWatch certificate_watch_{CertificateFilesOf(config_), clock_, metrics_};

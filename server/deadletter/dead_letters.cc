@@ -61,32 +61,13 @@ void DeadLetters::Flush(SteadyTime deadline) {
 
 void DeadLetters::Take(std::vector<DeadLetter> letters) {
   const int64_t unix_ms = clock_.UnixMillis();
-  std::vector<DeadLetterNote> notes;
-  notes.reserve(letters.size());
-  for (const DeadLetter& letter : letters) {
-    if (letter.message.record == 0) continue;
-    notes.push_back({.record = letter.message.record,
-                     .attempts = letter.message.attempts,
-                     .reason = letter.reason,
-                     .worker = letter.worker,
-                     .unix_ms = unix_ms});
-  }
-  {
-    // Before they are noted: from then on they may be found in the journal.
-    MutexLock lock(mutex_);
-    for (const DeadLetterNote& note : notes) held_.insert(note.record);
-  }
   LogTaken(letters.front(), letters.size());
-  // Without a note the journal holds them as messages: after a crash they are delivered once more.
-  if (absl::Status status = notes.empty() ? absl::OkStatus() : journal_.DeadLetter(notes);
-      !status.ok() && log_limit_.Admit("dead letters could not be noted", "")) {
-    log::Error("dead letters could not be noted in the journal", {{"error", status.ToString()}});
-  }
-  std::vector<Pending> pending;
-  pending.reserve(letters.size());
+  // Shared, since a function that is handed on can be copied.
+  auto pending = std::make_shared<std::vector<Pending>>();
+  pending->reserve(letters.size());
   for (DeadLetter& letter : letters) {
     RoutedMessage& routed = letter.message;
-    Pending& one = pending.emplace_back();
+    Pending& one = pending->emplace_back();
     one.record = routed.record;
     one.route = routed.route;
     one.chain = routed.chain;
@@ -102,7 +83,39 @@ void DeadLetters::Take(std::vector<DeadLetter> letters) {
                   .reason = std::move(letter.reason),
                   .worker = std::move(letter.worker)};
   }
-  Add(std::move(pending));
+  {
+    // Before they are noted: from then on they may be found in the journal.
+    MutexLock lock(mutex_);
+    for (const Pending& one : *pending) {
+      if (one.record != 0) held_.insert(one.record);
+    }
+  }
+  // At once, so that the bound holds for what waits to be noted, too.
+  Count(*pending);
+  auto keep = [this, pending] {
+    Note(*pending);
+    Queue(std::move(*pending));
+  };
+  if (note_by_) return note_by_(std::move(keep));
+  keep();
+}
+
+void DeadLetters::Note(std::span<const Pending> letters) {
+  std::vector<DeadLetterNote> notes;
+  notes.reserve(letters.size());
+  for (const Pending& one : letters) {
+    if (one.record == 0) continue;
+    notes.push_back({.record = one.record,
+                     .attempts = one.letter.attempts,
+                     .reason = one.letter.reason,
+                     .worker = one.letter.worker,
+                     .unix_ms = one.letter.died_unix_ms});
+  }
+  // Without a note the journal holds them as messages: after a crash they are delivered once more.
+  if (absl::Status status = notes.empty() ? absl::OkStatus() : journal_.DeadLetter(notes);
+      !status.ok() && log_limit_.Admit("dead letters could not be noted", "")) {
+    log::Error("dead letters could not be noted in the journal", {{"error", status.ToString()}});
+  }
 }
 
 void DeadLetters::LogTaken(const DeadLetter& letter, size_t count) {
@@ -190,12 +203,20 @@ void DeadLetters::Take(std::vector<RefusedReply> replies) {
 }
 
 void DeadLetters::Add(std::vector<Pending> pending) {
+  Count(pending);
+  Queue(std::move(pending));
+}
+
+void DeadLetters::Count(std::vector<Pending>& pending) {
   Fill added{.messages = pending.size()};
   for (Pending& one : pending) {
     one.bytes = one.letter.bytes();
     added.bytes += one.bytes;
   }
   level_.Add(added);
+}
+
+void DeadLetters::Queue(std::vector<Pending> pending) {
   MutexLock lock(mutex_);
   std::ranges::move(pending, std::back_inserter(queue_));
   changed_.NotifyAll();

@@ -70,6 +70,9 @@ class DeadLetters final : public RefusedReplies, public UnroutableSink {
   // Set-up. A letter over which processes have died as they wrote it stays in the journal: it is found by writing one at
   // a time after such an end. `marks` outlives this.
   void Mark(CrashMarks& marks) { mark_.emplace(&marks, CrashMarks::Part::kDeadLetters); }
+  // Set-up. `run` is given what notes letters in the journal, which waits for the disk, and runs it elsewhere, one after
+  // the other: so that nobody who calls Take() waits. Without, Take() notes them itself.
+  void NoteBy(std::function<void(std::function<void()>)> run) { note_by_ = std::move(run); }
   // Set-up, for tests: called with each that is about to be written.
   void LookAt(std::function<void(const Message&)> look) { look_ = std::move(look); }
 
@@ -113,6 +116,11 @@ class DeadLetters final : public RefusedReplies, public UnroutableSink {
 
   void Run();
   void Add(std::vector<Pending> pending);
+  // The two halves of Add().
+  void Count(std::vector<Pending>& pending);
+  void Queue(std::vector<Pending> pending);
+  // In the journal, so that they are letters after a crash, too.
+  void Note(std::span<const Pending> letters);
   void LogTaken(const DeadLetter& letter, size_t count);
   // More would fill more than half of the backlog.
   bool HalfFull(Fill more) const;
@@ -144,6 +152,7 @@ class DeadLetters final : public RefusedReplies, public UnroutableSink {
   Counter& left_out_;
 
   std::function<void(const Message&)> look_;
+  std::function<void(std::function<void()>)> note_by_;
 
   // Of Work()'s caller: the thread, or the test.
   std::optional<CrashMark> mark_;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,8 @@ class JournalFile {
 
   // Writes at least one byte at `offset` and returns how many (pwrite).
   virtual absl::StatusOr<size_t> Write(std::string_view bytes, uint64_t offset) = 0;
+  // Likewise of `parts`, of which there are 1 … 256, none empty, one behind the other (pwritev). Here with a Write() for each.
+  virtual absl::StatusOr<size_t> WriteParts(std::span<const std::string_view> parts, uint64_t offset);
   // Reads up to `size` bytes at `offset` and returns how many; 0 at the end of the file (pread).
   virtual absl::StatusOr<size_t> Read(char* out, size_t size, uint64_t offset) const = 0;
   // What was written stands on the disk (fdatasync). After an error nobody knows what does.
@@ -61,6 +64,8 @@ class JournalFiles {
 
 // Writes all of it, over short writes.
 absl::Status WriteAll(JournalFile& file, std::string_view bytes, uint64_t offset);
+// Likewise of `parts`, which are empty afterwards.
+absl::Status WriteAll(JournalFile& file, std::span<std::string_view> parts, uint64_t offset);
 // Reads up to `size` bytes, over short reads; returns fewer at the end of the file only.
 absl::StatusOr<size_t> ReadUpTo(const JournalFile& file, char* out, size_t size, uint64_t offset);
 

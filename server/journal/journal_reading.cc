@@ -49,8 +49,7 @@ std::string Unreadable(const std::shared_ptr<JournalSegment>& segment, RecordLoc
 }  // namespace
 
 std::shared_ptr<JournalSegment> SegmentJournal::SegmentOf(uint32_t sequence) const {
-  const auto& segments = log_.segments();
-  return segments[sequence - segments.front()->sequence()];
+  return segments_[sequence - segments_.front()->sequence()];
 }
 
 std::vector<SegmentJournal::Place> SegmentJournal::Find(Which which, RecordId after, const ReadLimits& limits) {

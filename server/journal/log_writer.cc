@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 
 namespace sluice {
@@ -54,27 +55,32 @@ LogWriter::~LogWriter() {
   for (const Spare& spare : spares_) (void)files_.Unlink(spare.path);
 }
 
-absl::StatusOr<RecordLocation> LogWriter::Write(BatchEncoder& batch, bool reserve, RecordId next_record) {
-  if (batch.size() > kMaxBatchBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a batch of ", batch.size(), " bytes is more than the journal takes"));
+absl::StatusOr<RecordLocation> LogWriter::Write(std::span<BatchEncoder* const> batches, bool reserve,
+                                                RecordId next_record) {
+  size_t bytes = 0;
+  for (const BatchEncoder* batch : batches) bytes += batch->size();
+  if (bytes > kMaxBatchBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("a batch of ", bytes, " bytes is more than the journal takes"));
   }
   const uint64_t kept = reserve ? 0 : options_.segment_bytes / 16;
-  const uint64_t room = std::max(options_.segment_bytes, kHeadSize + batch.size() + kept);
-  if (untrusted_ || (head().end + batch.size() + kept > options_.segment_bytes && head().end > kHeadSize) ||
-      head().end + batch.size() > kMaxSegmentBytes + kMaxBatchBytes) {
+  const uint64_t room = std::max(options_.segment_bytes, kHeadSize + bytes + kept);
+  if (untrusted_ || (head().end + bytes + kept > options_.segment_bytes && head().end > kHeadSize) ||
+      head().end + bytes > kMaxSegmentBytes + kMaxBatchBytes) {
     if (absl::Status status = OpenSegment(room, next_record); !status.ok()) return status;
   }
   if (!reserve) {
     if (absl::Status status = TakeSpares(); !status.ok()) return status;
   }
   JournalSegment& segment = head();
-  const std::string_view bytes = batch.Finish(segment.seed, segment.end);
-  // It may have been synced up to here: from now on it is not.
-  segment.unsynced = true;
-  if (absl::Status status = WriteAll(*segment.file, bytes, segment.end); !status.ok()) return Rewind(status);
-  const RecordLocation at{segment.sequence(), static_cast<uint32_t>(segment.end), static_cast<uint32_t>(bytes.size())};
-  segment.end += bytes.size();
+  absl::InlinedVector<std::string_view, 8> parts;
+  uint64_t end = segment.end;
+  for (BatchEncoder* batch : batches) end += parts.emplace_back(batch->Finish(segment.seed, end)).size();
+  const absl::Status status = parts.size() == 1
+                                  ? WriteAll(*segment.file, parts.front(), segment.end)
+                                  : WriteAll(*segment.file, std::span(parts.data(), parts.size()), segment.end);
+  if (!status.ok()) return Rewind(status);
+  const RecordLocation at{segment.sequence(), static_cast<uint32_t>(segment.end), static_cast<uint32_t>(bytes)};
+  segment.end = end;
   if (segment.end > size_) {
     disk_bytes_ += segment.end - size_;
     size_ = segment.end;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -16,7 +17,7 @@
 
 namespace sluice {
 
-// Not thread-safe: its owner's lock guards it.
+// Not thread-safe: one call at a time.
 class LogWriter {
  public:
   struct Options {
@@ -32,11 +33,11 @@ class LogWriter {
   // Goes on where the loaded journal ends; makes the first segment of an empty one.
   absl::Status Begin(std::vector<std::shared_ptr<JournalSegment>> segments, RecordId next_record);
 
-  // Writes the batch in one call; returns where it begins. An error leaves nothing of it behind, and the next call
-  // tries again. `reserve`: it may use the room that is kept for what ends messages, at a segment's end and in the
+  // Writes the batches in one call; returns where the first begins, with the size of all: the others follow without a
+  // gap. An error leaves nothing of them behind, and the next call tries again. `reserve`: it may use the room that is kept for what ends messages, at a segment's end and in the
   // segments in reserve, so that a full disk does not keep the journal from emptying. Others are refused while there
   // is no room for these.
-  absl::StatusOr<RecordLocation> Write(BatchEncoder& batch, bool reserve, RecordId next_record);
+  absl::StatusOr<RecordLocation> Write(std::span<BatchEncoder* const> batches, bool reserve, RecordId next_record);
 
   // Removes the file of the oldest segment. Not the newest one's.
   absl::Status RemoveOldest();

@@ -72,15 +72,25 @@ SteadyTime SegmentJournal::NextFlush(SteadyTime flush_at) {
 
 bool SegmentJournal::NeedsMaintenance() const {
   // Once something has failed, not before the log has grown by a segment: nothing would be different.
-  return log_.segments().size() > 1 && failure_.ok() && given_up_at_ < log_.head().sequence() &&
-         (!index_.InUse(log_.segments().front()->sequence()) || NeedsCarrying());
+  return segments_.size() > 1 && failure_.ok() && given_up_at_ < segments_.back()->sequence() &&
+         (!index_.InUse(segments_.front()->sequence()) || NeedsCarrying());
 }
 
 bool SegmentJournal::NeedsCarrying() const {
   // At most as much is dead as alive, and a segment: so a byte that is written costs at most one that is carried.
-  if (log_.segments().size() < 3 || given_up_at_ >= log_.head().sequence()) return false;
+  if (segments_.size() < 3 || given_up_at_ >= segments_.back()->sequence()) return false;
   const uint64_t alive = index_.live_bytes();
-  return log_.closed_bytes() > alive + std::max(alive, options_.segment_bytes);
+  return closed_bytes_ > alive + std::max(alive, options_.segment_bytes);
+}
+
+void SegmentJournal::MaintainHere() {
+  if (options_.background) return;
+  bool needed = false;
+  {
+    MutexLock lock(mutex_);
+    needed = NeedsMaintenance();
+  }
+  if (needed) Maintain();
 }
 
 void SegmentJournal::Maintain() {
@@ -92,7 +102,7 @@ void SegmentJournal::Maintain() {
 bool SegmentJournal::RemoveDead() {
   const auto dead = [this] {
     mutex_.AssertHeld();
-    return log_.segments().size() > 1 && !index_.InUse(log_.segments().front()->sequence());
+    return segments_.size() > 1 && !index_.InUse(segments_.front()->sequence());
   };
   {
     MutexLock lock(mutex_);
@@ -102,20 +112,31 @@ bool SegmentJournal::RemoveDead() {
   const bool synced = options_.fsync != Fsync::kOff;
   if (synced && !Sync().ok()) return false;
   absl::Status status;
-  {
-    MutexLock lock(mutex_);
-    // Only what was dead before the sync: what died since needs another one. The oldest segments die first, as a rule.
-    if (dead()) status = log_.RemoveOldest();
-    const uint32_t oldest = log_.segments().front()->sequence();
-    index_.ForgetSegmentsBefore(oldest);
+  const auto apply = [](const BatchEncoder&, RecordLocation) {};
+  Commit turn{.apply = apply, .quiet = true};
+  // Only what was dead before the sync: what died since needs another one. The oldest segments die first, as a rule.
+  const absl::Status removed = Alone(turn, /*wait=*/false, [&](BatchEncoder&) {
+    mutex_.AssertHeld();
+    if (dead()) status = RemoveOldest();
+    index_.ForgetSegmentsBefore(segments_.front()->sequence());
     Publish();
-  }
+    return absl::OkStatus();
+  });
+  if (!removed.ok()) return false;
   if (status.ok() && synced) status = options_.files->SyncDirectory(options_.path);
   if (!status.ok()) {
     GiveUp(absl::StrCat("a segment that is not needed any more stays: ", status.message()));
     return false;
   }
   return RemoveDead();
+}
+
+absl::Status SegmentJournal::RemoveOldest() {
+  mutex_.Unlock();
+  absl::Status status = log_.RemoveOldest();
+  mutex_.Lock();
+  LookAtLog();
+  return status;
 }
 
 bool SegmentJournal::Alive(const Candidate& candidate) const {
@@ -132,7 +153,7 @@ bool SegmentJournal::CarryOldest() {
   {
     MutexLock lock(mutex_);
     if (!failure_.ok() || !NeedsCarrying()) return false;
-    oldest = log_.segments().front();
+    oldest = segments_.front();
   }
   WindowReader reader(*oldest->file, 1u << 20);
   std::vector<Candidate> candidates;
@@ -175,53 +196,49 @@ bool SegmentJournal::CarryOldest() {
   return Carry(candidates);
 }
 
-bool SegmentJournal::Carry(std::span<const Candidate> candidates) {
-  absl::Status status;
-  bool fatal = false;
-  {
-    MutexLock lock(mutex_);
-    if (!failure_.ok()) return false;
-    encoder_.Clear();
-    std::vector<const Candidate*> carried;
-    for (const Candidate& candidate : candidates) {
-      if (!Alive(candidate)) continue;
-      carried.push_back(&candidate);
-      encoder_.AddCopy(candidate.kind, candidate.record, candidate.body);
-      if (candidate.kind != RecordKind::kMessage) continue;
-      // What was said of it since is said again behind it.
-      const JournalIndex::Entry& entry = *index_.Find(candidate.record);
-      if (entry.dead) {
-        const std::optional<std::string> note = ReadNote(candidate.record);
-        if (!note) {
-          status =
-              absl::DataLossError(absl::StrCat("why record ", candidate.record, " is a dead letter cannot be read"));
-          break;
-        }
-        encoder_.AddCopy(RecordKind::kDead, candidate.record, *note);
-      } else if (entry.attempts > 0) {
-        encoder_.AddAttempts(candidate.record, entry.attempts);
+absl::Status SegmentJournal::EncodeCarried(std::span<const Candidate> candidates,
+                                           std::vector<const Candidate*>& carried, BatchEncoder& encoder) {
+  for (const Candidate& candidate : candidates) {
+    if (!Alive(candidate)) continue;
+    carried.push_back(&candidate);
+    encoder.AddCopy(candidate.kind, candidate.record, candidate.body);
+    if (candidate.kind != RecordKind::kMessage) continue;
+    // What was said of it since is said again behind it.
+    const JournalIndex::Entry entry = *index_.Find(candidate.record);
+    if (entry.dead) {
+      const std::optional<std::string> note = ReadNote(candidate.record);
+      if (!note) {
+        return absl::DataLossError(absl::StrCat("why record ", candidate.record, " is a dead letter cannot be read"));
       }
+      encoder.AddCopy(RecordKind::kDead, candidate.record, *note);
+    } else if (entry.attempts > 0) {
+      encoder.AddAttempts(candidate.record, entry.attempts);
     }
-    if (status.ok() && carried.empty()) return true;
-    const absl::StatusOr<RecordLocation> at = status.ok() ? WriteBatch(false) : status;
-    if (at.ok()) {
-      size_t next = 0;
-      for (const BatchEncoder::Frame& frame : encoder_.frames()) {
-        const RecordLocation place{at->segment, at->offset + frame.offset, frame.size};
-        if (frame.kind == RecordKind::kDead) {
-          index_.SetDead(frame.record, index_.Find(frame.record)->attempts, place);
-        } else if (frame.kind == RecordKind::kReceived) {
-          while (carried[next]->kind != RecordKind::kReceived) ++next;
-          index_.AddPacket(carried[next++]->packet, place);
-        }
-      }
-      Publish();
-      return true;
-    }
-    status = at.status();
-    fatal = log_.sync_failed();
   }
-  if (fatal) Fatal(status);
+  return absl::OkStatus();
+}
+
+bool SegmentJournal::Carry(std::span<const Candidate> candidates) {
+  std::vector<const Candidate*> carried;
+  const auto apply = [&](const BatchEncoder& encoder, RecordLocation at) {
+    mutex_.AssertHeld();
+    size_t next = 0;
+    for (const BatchEncoder::Frame& frame : encoder.frames()) {
+      const RecordLocation place = PlaceOf(frame, at);
+      if (frame.kind == RecordKind::kDead) {
+        index_.SetDead(frame.record, index_.Find(frame.record)->attempts, place);
+      } else if (frame.kind == RecordKind::kReceived) {
+        while (carried[next]->kind != RecordKind::kReceived) ++next;
+        index_.AddPacket(carried[next++]->packet, place);
+      }
+    }
+  };
+  Commit commit{.apply = apply, .quiet = true};
+  const absl::Status status = Alone(commit, /*wait=*/false, [&](BatchEncoder& encoder) {
+    mutex_.AssertHeld();
+    return EncodeCarried(candidates, carried, encoder);
+  });
+  if (status.ok()) return true;
   GiveUp(absl::StrCat("old records cannot be carried forward: ", status.message()));
   return false;
 }
@@ -229,19 +246,22 @@ bool SegmentJournal::Carry(std::span<const Candidate> candidates) {
 void SegmentJournal::GiveUp(const std::string& why) {
   {
     MutexLock lock(mutex_);
-    given_up_at_ = log_.head().sequence();
+    given_up_at_ = segments_.back()->sequence();
   }
   options_.on_warning(why);
 }
 
-std::optional<std::string> SegmentJournal::ReadNote(RecordId record) const {
+std::optional<std::string> SegmentJournal::ReadNote(RecordId record) {
   const RecordLocation at = *index_.FindNote(record);
   const std::shared_ptr<JournalSegment> segment = SegmentOf(at.segment);
+  mutex_.Unlock();
   WindowReader reader(*segment->file, at.size);
-  absl::StatusOr<std::optional<ReadFrameResult>> frame =
+  const absl::StatusOr<std::optional<ReadFrameResult>> frame =
       ReadFrame(reader, segment->seed, at.offset, uint64_t{at.offset} + at.size);
-  if (!frame.ok() || !*frame) return std::nullopt;
-  return std::string((*frame)->body);
+  std::optional<std::string> note;
+  if (frame.ok() && *frame) note.emplace((*frame)->body);
+  mutex_.Lock();
+  return note;
 }
 
 }  // namespace sluice

@@ -12,6 +12,9 @@ class MeteredFiles::File final : public JournalFile {
   absl::StatusOr<size_t> Write(std::string_view bytes, uint64_t offset) override {
     return Timed(files_.writes_, [&] { return inner_->Write(bytes, offset); });
   }
+  absl::StatusOr<size_t> WriteParts(std::span<const std::string_view> parts, uint64_t offset) override {
+    return Timed(files_.writes_, [&] { return inner_->WriteParts(parts, offset); });
+  }
   absl::StatusOr<size_t> Read(char* out, size_t size, uint64_t offset) const override {
     return inner_->Read(out, size, offset);
   }

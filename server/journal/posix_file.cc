@@ -2,13 +2,16 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "server/journal/file.h"
 #include "server/runtime/directories.h"
@@ -49,6 +52,16 @@ class PosixFile final : public JournalFile {
   absl::StatusOr<size_t> Write(std::string_view bytes, uint64_t offset) override {
     const ssize_t written =
         Uninterrupted([&] { return pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
+    if (written <= 0) return Failed("write", path_, written < 0 ? errno : EIO);
+    return static_cast<size_t>(written);
+  }
+  absl::StatusOr<size_t> WriteParts(std::span<const std::string_view> parts, uint64_t offset) override {
+    absl::InlinedVector<iovec, 16> pieces;
+    for (const std::string_view part : parts) {
+      pieces.push_back({.iov_base = const_cast<char*>(part.data()), .iov_len = part.size()});
+    }
+    const ssize_t written = Uninterrupted(
+        [&] { return pwritev(fd_.get(), pieces.data(), static_cast<int>(pieces.size()), static_cast<off_t>(offset)); });
     if (written <= 0) return Failed("write", path_, written < 0 ? errno : EIO);
     return static_cast<size_t>(written);
   }
@@ -165,12 +178,38 @@ JournalFiles& JournalFiles::Posix() {
   return files;
 }
 
+absl::StatusOr<size_t> JournalFile::WriteParts(std::span<const std::string_view> parts, uint64_t offset) {
+  size_t done = 0;
+  for (const std::string_view part : parts) {
+    absl::StatusOr<size_t> written = Write(part, offset + done);
+    if (!written.ok()) return written;
+    done += *written;
+    if (*written < part.size()) break;
+  }
+  return done;
+}
+
 absl::Status WriteAll(JournalFile& file, std::string_view bytes, uint64_t offset) {
   while (!bytes.empty()) {
     absl::StatusOr<size_t> written = file.Write(bytes, offset);
     if (!written.ok()) return written.status();
     bytes.remove_prefix(*written);
     offset += *written;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteAll(JournalFile& file, std::span<std::string_view> parts, uint64_t offset) {
+  while (!parts.empty()) {
+    absl::StatusOr<size_t> written = file.WriteParts(parts, offset);
+    if (!written.ok()) return written.status();
+    offset += *written;
+    for (size_t left = *written; left > 0;) {
+      const size_t taken = std::min(left, parts.front().size());
+      parts.front().remove_prefix(taken);
+      left -= taken;
+      if (parts.front().empty()) parts = parts.subspan(1);
+    }
   }
   return absl::OkStatus();
 }

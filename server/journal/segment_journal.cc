@@ -32,11 +32,6 @@ absl::Status DamagedError(const std::string& path, const JournalReport& report) 
   return absl::DataLossError(text);
 }
 
-// Where a frame of the batch at `at` stands.
-RecordLocation Within(RecordLocation at, const BatchEncoder::Frame& frame) {
-  return {at.segment, at.offset + frame.offset, frame.size};
-}
-
 }  // namespace
 
 SegmentJournal::SegmentJournal(Options options, std::unique_ptr<DirectoryLock> lock)
@@ -69,6 +64,7 @@ absl::StatusOr<std::unique_ptr<SegmentJournal>> SegmentJournal::Open(Options opt
     journal->recovered_before_ = loaded->next_record;
     absl::Status status = journal->log_.Begin(std::move(loaded->segments), loaded->next_record);
     if (!status.ok()) return status;
+    journal->LookAtLog();
     journal->Publish();
   }
   if (journal->options_.background)
@@ -86,44 +82,15 @@ SegmentJournal::~SegmentJournal() {
   FlushConfirmed();
   if (options_.fsync == Fsync::kOff || !Sync().ok()) return;
   // That all of it is on the disk tells damage from what a power loss leaves.
-  MutexLock lock(mutex_);
-  encoder_.Clear();
-  pending_mark_ = synced_to_;
+  const auto apply = [](const BatchEncoder&, RecordLocation) {};
+  Commit commit{.apply = apply, .reserve = true};
   // Not worth an error: without it only less is known.
-  if (!WriteBatch(true).ok()) pending_mark_.reset();
-}
-
-absl::Status SegmentJournal::Refused(size_t messages, size_t unroutable) const {
-  if (options_.max_messages != 0 && unroutable != 0 && index_.dead_letters() + unroutable > options_.max_messages) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the journal is full: ", index_.dead_letters(), " dead letters, at most ", options_.max_messages));
-  }
-  if (options_.max_messages != 0 && index_.messages() + messages > options_.max_messages) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the journal is full: ", index_.messages(), " messages, at most ", options_.max_messages));
-  }
-  if (options_.max_bytes != 0 && index_.live_bytes() + encoder_.size() > options_.max_bytes) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the journal is full: ", index_.live_bytes(), " bytes, at most ", options_.max_bytes));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<RecordLocation> SegmentJournal::WriteBatch(bool reserve) {
-  if (pending_mark_) encoder_.AddSynced(pending_mark_->segment, pending_mark_->offset);
-  absl::StatusOr<RecordLocation> at = log_.Write(encoder_, reserve, next_record_);
-  if (!at.ok()) return at;
-  ++written_;
-  pending_confirms_.clear();
-  if (pending_mark_) {
-    last_mark_ = *pending_mark_;
+  (void)Alone(commit, /*wait=*/false, [this](BatchEncoder& encoder) {
+    mutex_.AssertHeld();
     pending_mark_.reset();
-  }
-  for (const BatchEncoder::Frame& frame : encoder_.frames()) {
-    if (frame.kind == RecordKind::kMessage) index_.AddMessage(frame.record, Within(*at, frame));
-    if (frame.kind == RecordKind::kReply) index_.AddReply(frame.record, Within(*at, frame));
-  }
-  return at;
+    encoder.AddSynced(synced_to_.segment, synced_to_.offset);
+    return absl::OkStatus();
+  });
 }
 
 void SegmentJournal::Publish() {
@@ -132,112 +99,79 @@ void SegmentJournal::Publish() {
   dead_letters_.store(index_.dead_letters(), std::memory_order_relaxed);
   packets_.store(index_.packets(), std::memory_order_relaxed);
   live_bytes_.store(index_.live_bytes(), std::memory_order_relaxed);
-  disk_bytes_.store(log_.disk_bytes(), std::memory_order_relaxed);
-}
-
-template <typename Encode, typename Apply>
-absl::Status SegmentJournal::Transact(bool reserve, bool wait, Encode encode, Apply apply) {
-  uint64_t ticket = 0;
-  bool maintain = false;
-  bool fatal = false;
-  absl::Status status;
-  {
-    MutexLock lock(mutex_);
-    if (!failure_.ok()) return failure_;
-    encoder_.Clear();
-    status = encode();
-    TakeConfirmed();
-    if (!pending_confirms_.empty()) encoder_.AddIds(RecordKind::kConfirm, pending_confirms_);
-    if (status.ok() && encoder_.empty()) return status;
-    absl::StatusOr<RecordLocation> at = status.ok() ? WriteBatch(reserve) : status;
-    // What ends messages is written on a full disk too, so that it says nothing of others.
-    if (!at.ok() || !reserve || !absl::IsResourceExhausted(last_write_)) last_write_ = at.status();
-    if (at.ok()) {
-      apply(*at);
-      Publish();
-      ticket = written_;
-      maintain = NeedsMaintenance();
-      if (maintain) work_.NotifyAll();
-    } else {
-      status = at.status();
-      fatal = log_.sync_failed();
-    }
-  }
-  if (fatal) Fatal(status);
-  if (!status.ok()) return status;
-  if (wait && options_.fsync == Fsync::kAlways) status = group_sync_.Wait(ticket);
-  if (maintain && !options_.background) Maintain();
-  return status;
 }
 
 absl::Status SegmentJournal::AppendIntake(std::span<RoutedMessage> batch, std::span<Unroutable> unroutable,
                                           std::span<const ReceivedPacket> packets) {
+  const auto messages = static_cast<size_t>(std::ranges::count_if(
+      batch, [](const RoutedMessage& routed) { return routed.message->qos != Qos::kAtMostOnce; }));
   RecordId first = 0;
-  return Transact(
-      false, true,
-      [&] {
-        mutex_.AssertHeld();
-        first = next_record_;
-        for (const RoutedMessage& routed : batch) {
-          if (routed.message->qos != Qos::kAtMostOnce) encoder_.AddMessage(next_record_++, routed);
-        }
-        RecordId dead = next_record_;
-        for (const Unroutable& each : unroutable) encoder_.AddMessage(next_record_++, each.message);
-        for (const Unroutable& each : unroutable) {
-          encoder_.AddDead({.record = dead++, .reason = each.reason, .worker = {}, .unix_ms = each.unix_ms});
-        }
-        for (const ReceivedPacket& packet : packets) encoder_.AddPacket(RecordKind::kReceived, packet);
-        return Refused(next_record_ - first - unroutable.size(), unroutable.size());
-      },
-      [&](RecordLocation at) {
-        mutex_.AssertHeld();
-        for (RoutedMessage& routed : batch) {
-          if (routed.message->qos == Qos::kAtMostOnce) continue;
-          routed.record = first++;
-          if (routed.attempts > 0) index_.SetAttempts(routed.record, routed.attempts);
-        }
-        for (Unroutable& each : unroutable) each.message.record = first++;
-        if (packets.empty() && unroutable.empty()) return;
-        size_t next = 0;
-        for (const BatchEncoder::Frame& frame : encoder_.frames()) {
-          if (frame.kind == RecordKind::kDead) index_.SetDead(frame.record, 0, Within(at, frame));
-          if (frame.kind == RecordKind::kReceived) index_.AddPacket(packets[next++], Within(at, frame));
-        }
-      });
+  const auto apply = [&](const BatchEncoder& encoder, RecordLocation at) {
+    mutex_.AssertHeld();
+    RecordId next_record = first;
+    for (RoutedMessage& routed : batch) {
+      if (routed.message->qos == Qos::kAtMostOnce) continue;
+      routed.record = next_record++;
+      if (routed.attempts > 0) index_.SetAttempts(routed.record, routed.attempts);
+    }
+    for (Unroutable& each : unroutable) each.message.record = next_record++;
+    if (packets.empty() && unroutable.empty()) return;
+    size_t next = 0;
+    for (const BatchEncoder::Frame& frame : encoder.frames()) {
+      if (frame.kind == RecordKind::kDead) index_.SetDead(frame.record, 0, PlaceOf(frame, at));
+      if (frame.kind == RecordKind::kReceived) index_.AddPacket(packets[next++], PlaceOf(frame, at));
+    }
+  };
+  Commit commit{.apply = apply, .messages = messages, .unroutable = unroutable.size()};
+  absl::Status status = Join(commit, messages + unroutable.size(), [&](BatchEncoder& encoder, RecordId record) {
+    first = record;
+    for (const RoutedMessage& routed : batch) {
+      if (routed.message->qos != Qos::kAtMostOnce) encoder.AddMessage(record++, routed);
+    }
+    RecordId dead = record;
+    for (const Unroutable& each : unroutable) encoder.AddMessage(record++, each.message);
+    for (const Unroutable& each : unroutable) {
+      encoder.AddDead({.record = dead++, .reason = each.reason, .worker = {}, .unix_ms = each.unix_ms});
+    }
+    for (const ReceivedPacket& packet : packets) encoder.AddPacket(RecordKind::kReceived, packet);
+  });
+  MaintainHere();
+  return status;
 }
 
 absl::Status SegmentJournal::Release(std::span<const ReceivedPacket> packets) {
-  return Transact(
-      true, true,
-      [&] {
-        mutex_.AssertHeld();
-        for (const ReceivedPacket& packet : packets) {
-          if (index_.FindPacket(packet) != nullptr) encoder_.AddPacket(RecordKind::kReleased, packet);
-        }
-        return absl::OkStatus();
-      },
-      [&](RecordLocation) {
-        mutex_.AssertHeld();
-        for (const ReceivedPacket& packet : packets) index_.Release(packet);
-      });
+  const auto apply = [&](const BatchEncoder&, RecordLocation) {
+    mutex_.AssertHeld();
+    for (const ReceivedPacket& packet : packets) index_.Release(packet);
+  };
+  Commit commit{.apply = apply, .reserve = true};
+  absl::Status status = Alone(commit, /*wait=*/true, [&](BatchEncoder& encoder) {
+    mutex_.AssertHeld();
+    for (const ReceivedPacket& packet : packets) {
+      if (index_.FindPacket(packet) != nullptr) encoder.AddPacket(RecordKind::kReleased, packet);
+    }
+    return absl::OkStatus();
+  });
+  MaintainHere();
+  return status;
 }
 
 absl::Status SegmentJournal::Settle(std::span<const RecordId> records, std::span<OutboxEntry> replies) {
   RecordId first = 0;
-  return Transact(
-      true, true,
-      [&] {
-        mutex_.AssertHeld();
-        first = next_record_;
-        for (const OutboxEntry& reply : replies) encoder_.AddReply(next_record_++, reply);
-        encoder_.AddIds(RecordKind::kEnd, records);
-        return absl::OkStatus();
-      },
-      [&](RecordLocation) {
-        mutex_.AssertHeld();
-        for (OutboxEntry& reply : replies) reply.record = first++;
-        for (RecordId record : records) index_.End(record);
-      });
+  const auto apply = [&](const BatchEncoder&, RecordLocation) {
+    mutex_.AssertHeld();
+    RecordId next_record = first;
+    for (OutboxEntry& reply : replies) reply.record = next_record++;
+    for (RecordId record : records) index_.End(record);
+  };
+  Commit commit{.apply = apply, .reserve = true};
+  absl::Status status = Join(commit, replies.size(), [&](BatchEncoder& encoder, RecordId record) {
+    first = record;
+    for (const OutboxEntry& reply : replies) encoder.AddReply(record++, reply);
+    encoder.AddIds(RecordKind::kEnd, records);
+  });
+  MaintainHere();
+  return status;
 }
 
 void SegmentJournal::Confirm(std::span<const RecordId> outbox_records) {
@@ -251,6 +185,7 @@ void SegmentJournal::Confirm(std::span<const RecordId> outbox_records) {
   }
   if (!options_.background) {
     FlushConfirmed();
+    MaintainHere();
   } else if (wake) {
     MutexLock lock(mutex_);
     work_.NotifyAll();
@@ -271,7 +206,9 @@ void SegmentJournal::TakeConfirmed() {
 }
 
 void SegmentJournal::FlushConfirmed() {
-  const absl::Status status = Transact(true, false, [] { return absl::OkStatus(); }, [](RecordLocation) {});
+  const auto apply = [](const BatchEncoder&, RecordLocation) {};
+  Commit commit{.apply = apply, .reserve = true};
+  const absl::Status status = Alone(commit, /*wait=*/false, [](BatchEncoder&) { return absl::OkStatus(); });
   bool waited = false;
   {
     MutexLock lock(confirmed_mutex_);
@@ -282,53 +219,59 @@ void SegmentJournal::FlushConfirmed() {
 }
 
 absl::Status SegmentJournal::DeadLetter(std::span<const DeadLetterNote> notes) {
-  return Transact(
-      true, true,
-      [&] {
-        mutex_.AssertHeld();
-        for (const DeadLetterNote& note : notes) {
-          const JournalIndex::Entry* entry = index_.Find(note.record);
-          if (entry != nullptr && !entry->reply) encoder_.AddDead(note);
-        }
-        return absl::OkStatus();
-      },
-      [&](RecordLocation at) {
-        mutex_.AssertHeld();
-        const DeadLetterNote* note = notes.data();
-        for (const BatchEncoder::Frame& frame : encoder_.frames()) {
-          if (frame.kind != RecordKind::kDead) continue;
-          while (note->record != frame.record) ++note;
-          index_.SetDead(note->record, note->attempts, Within(at, frame));
-          ++note;
-        }
-      });
+  const auto apply = [&](const BatchEncoder& encoder, RecordLocation at) {
+    mutex_.AssertHeld();
+    const DeadLetterNote* note = notes.data();
+    for (const BatchEncoder::Frame& frame : encoder.frames()) {
+      if (frame.kind != RecordKind::kDead) continue;
+      while (note->record != frame.record) ++note;
+      index_.SetDead(note->record, note->attempts, PlaceOf(frame, at));
+      ++note;
+    }
+  };
+  Commit commit{.apply = apply, .reserve = true};
+  absl::Status status = Alone(commit, /*wait=*/true, [&](BatchEncoder& encoder) {
+    mutex_.AssertHeld();
+    for (const DeadLetterNote& note : notes) {
+      const JournalIndex::Entry* entry = index_.Find(note.record);
+      if (entry != nullptr && !entry->reply) encoder.AddDead(note);
+    }
+    return absl::OkStatus();
+  });
+  MaintainHere();
+  return status;
 }
 
 void SegmentJournal::NoteAttempts(std::span<const AttemptsNote> notes) {
-  const absl::Status status = Transact(
-      true, false,
-      [&] {
-        mutex_.AssertHeld();
-        for (const AttemptsNote& note : notes) {
-          const JournalIndex::Entry* entry = index_.Find(note.record);
-          // For a dead letter it would mean that it is to live again.
-          if (entry != nullptr && !entry->reply && !entry->dead) encoder_.AddAttempts(note.record, note.attempts);
-        }
-        return absl::OkStatus();
-      },
-      [&](RecordLocation) {
-        mutex_.AssertHeld();
-        for (const AttemptsNote& note : notes) {
-          const JournalIndex::Entry* entry = index_.Find(note.record);
-          if (entry != nullptr && !entry->dead) index_.SetAttempts(note.record, note.attempts);
-        }
-      });
+  const auto apply = [&](const BatchEncoder&, RecordLocation) {
+    mutex_.AssertHeld();
+    for (const AttemptsNote& note : notes) {
+      const JournalIndex::Entry* entry = index_.Find(note.record);
+      if (entry != nullptr && !entry->dead) index_.SetAttempts(note.record, note.attempts);
+    }
+  };
+  Commit commit{.apply = apply, .reserve = true};
+  const absl::Status status = Alone(commit, /*wait=*/false, [&](BatchEncoder& encoder) {
+    mutex_.AssertHeld();
+    for (const AttemptsNote& note : notes) {
+      const JournalIndex::Entry* entry = index_.Find(note.record);
+      // For a dead letter it would mean that it is to live again.
+      if (entry != nullptr && !entry->reply && !entry->dead) encoder.AddAttempts(note.record, note.attempts);
+    }
+    return absl::OkStatus();
+  });
+  MaintainHere();
   if (!status.ok()) options_.on_warning(absl::StrCat("attempts were not journaled: ", status.ToString()));
 }
 
 absl::Status SegmentJournal::health() const {
   MutexLock lock(mutex_);
   return failure_.ok() ? last_write_ : failure_;
+}
+
+size_t SegmentJournal::waiting() const {
+  MutexLock lock(mutex_);
+  return queue_.ready();
 }
 
 Journal::Depth SegmentJournal::depth() const {
@@ -358,12 +301,12 @@ absl::StatusOr<uint64_t> SegmentJournal::SyncSegments() {
   {
     MutexLock lock(mutex_);
     ticket = written_;
-    for (const auto& segment : log_.segments()) {
+    for (const auto& segment : segments_) {
       if (!segment->unsynced) continue;
       segment->unsynced = false;
       dirty.push_back(segment);
     }
-    end = {log_.head().sequence(), static_cast<uint32_t>(log_.head().end), 0};
+    end = end_;
   }
   for (const auto& segment : dirty) {
     if (absl::Status status = segment->file->Sync(); !status.ok()) {
@@ -381,12 +324,19 @@ absl::StatusOr<uint64_t> SegmentJournal::SyncSegments() {
   return ticket;
 }
 
+void SegmentJournal::Distrust(const absl::Status& status) {
+  if (!failure_.ok()) return;
+  failure_ =
+      absl::Status(status.code(),
+                   absl::StrCat("the journal cannot be trusted any more, since a sync has failed: ", status.message()));
+}
+
 void SegmentJournal::Fatal(const absl::Status& status) {
-  const std::string text =
-      absl::StrCat("the journal cannot be trusted any more, since a sync has failed: ", status.message());
+  std::string text;
   {
     MutexLock lock(mutex_);
-    if (failure_.ok()) failure_ = absl::Status(status.code(), text);
+    Distrust(status);
+    text = std::string(failure_.message());
   }
   if (!fatal_told_.exchange(true)) options_.on_fatal(text);
 }

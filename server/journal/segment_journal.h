@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -10,7 +11,9 @@
 #include <thread>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
+#include "server/journal/commit_queue.h"
 #include "server/journal/file.h"
 #include "server/journal/fsync.h"
 #include "server/journal/group_sync.h"
@@ -47,7 +50,12 @@ struct SegmentJournalOptions {
   std::function<void(std::string)> on_warning = [](const std::string&) {};
 };
 
-// Thread-safe.
+// Thread-safe. Calls that write wait for the disk, and so do those that read contents back; what asks for numbers, or
+// confirms, never does: no lock that they take is held while a file is written, read or synced.
+//
+// Who writes: a call takes the next record ids and its place in the commit queue under mutex_, makes its batch without a
+// lock, and waits. The first in the queue writes, with those behind it whose batches are complete, in one write, tells the
+// index of all of them, and wakes them. What holds the front of the queue has the log to itself.
 //
 // Locks: maintenance_mutex_ before mutex_; GroupSync's own is held with neither.
 class SegmentJournal final : public Journal, public MessageReader {
@@ -76,6 +84,8 @@ class SegmentJournal final : public Journal, public MessageReader {
   void NoteAttempts(std::span<const AttemptsNote> notes) override;
   // OK, or why the last batch could not be written: it is tried again by whoever had it.
   absl::Status health() const;
+  // Calls that wait to be written, with those that are being written.
+  size_t waiting() const;
   // No lock: numbers of calls that are under way may be in part of it.
   Depth depth() const override;
 
@@ -114,24 +124,37 @@ class SegmentJournal final : public Journal, public MessageReader {
 
   SegmentJournal(Options options, std::unique_ptr<DirectoryLock> lock);
 
-  // ---- writing (segment_journal.cc)
-  // One call that writes: `encode` fills encoder_ or refuses; what it made is written; `apply`, with the place of the
-  // batch, tells the index. Then waits for the sync where there is one to wait for.
-  template <typename Encode, typename Apply>
-  absl::Status Transact(bool reserve, bool wait, Encode encode, Apply apply);
-  // Writes encoder_, with what is pending; messages and replies in it get their places in the index.
-  absl::StatusOr<RecordLocation> WriteBatch(bool reserve) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // ---- writing (committing.cc)
+  // A call that writes beside others: takes `records` new ids, has `encode` make its batch, from the first of them and
+  // without a lock, and returns when it is written, and synced where that is waited for.
+  absl::Status Join(Commit& commit, size_t records, absl::FunctionRef<void(BatchEncoder&, RecordId first)> encode);
+  // A call whose batch depends on what stands in the journal: `encode` makes it, or refuses, under the lock, when everything
+  // before it is written, and nothing changes the index before this is. `wait`: for the sync, likewise.
+  absl::Status Alone(Commit& commit, bool wait, absl::FunctionRef<absl::Status(BatchEncoder&)> encode);
+  // Of the first in the queue: writes `group`, with what is pending. Lets go of the lock meanwhile.
+  void WriteGroup(std::span<Commit* const> group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The batch of `commit` stands there, or could not be written.
+  void Written(Commit& commit, const absl::StatusOr<RecordLocation>& at) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The end of Join() and Alone(), without the lock.
+  absl::Status Conclude(const Commit& commit, bool wait);
+  // Copies what others may see of the log.
+  void LookAtLog() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::unique_ptr<BatchEncoder> TakeEncoder() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void PutBack(std::unique_ptr<BatchEncoder> encoder) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What was confirmed since the last batch leaves the index, and is in pending_confirms_.
   void TakeConfirmed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Writes what is confirmed, where no other batch has come for it.
   void FlushConfirmed();
-  // A bound that so many more messages, or the batch in encoder_, would go over. `unroutable`: so many of them are dead
-  // letters, whose number is bounded as that of messages is, since nobody who works has asked for them.
-  absl::Status Refused(size_t messages, size_t unroutable) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A bound that it would go over, with what waits before it. Dead letters are bounded as messages are, since nobody who
+  // works has asked for them.
+  absl::Status Refused(const Commit& commit) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Copies the index's numbers for depth().
   void Publish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Syncs all segments that were written to; returns the ticket of the last batch in them.
   absl::StatusOr<uint64_t> SyncSegments();
+  // Every later call fails.
+  void Distrust(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The same, and says so.
   void Fatal(const absl::Status& status);
 
   // ---- the background (maintenance.cc)
@@ -139,14 +162,21 @@ class SegmentJournal final : public Journal, public MessageReader {
   // When FlushConfirmed() is due, given that it was at `flush_at`; kNever: nothing is confirmed for the time being.
   SteadyTime NextFlush(SteadyTime flush_at);
   bool RemoveDead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(maintenance_mutex_);
+  // Of the first in the queue. Lets go of the lock meanwhile.
+  absl::Status RemoveOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Maintain(), if there is no thread for it and work to do.
+  void MaintainHere();
   // Whether there is work for Maintain().
   bool NeedsMaintenance() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool NeedsCarrying() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool CarryOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(maintenance_mutex_);
   bool Carry(std::span<const Candidate> candidates);
+  // What is alive of them, as a batch. Lets go of the lock while it reads; of the first in the queue.
+  absl::Status EncodeCarried(std::span<const Candidate> candidates, std::vector<const Candidate*>& carried,
+                             BatchEncoder& encoder) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void GiveUp(const std::string& why);
-  // The body of a dead letter's note.
-  std::optional<std::string> ReadNote(RecordId record) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The body of a dead letter's note. Lets go of the lock while it reads.
+  std::optional<std::string> ReadNote(RecordId record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool Alive(const Candidate& candidate) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // ---- reading (journal_reading.cc)
@@ -174,15 +204,26 @@ class SegmentJournal final : public Journal, public MessageReader {
   bool confirms_wait_ ABSL_GUARDED_BY(confirmed_mutex_) = false;  // The last flush failed.
   uint64_t flushed_calls_ = 0;                                    // Of the background's thread: confirm_calls_ then.
 
-  mutable Mutex mutex_;
+  // Of who is first in the queue, and of Open().
+  LogWriter log_;
+
+  mutable Mutex mutex_;  // Not held while a file is used.
   CondVar work_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
   absl::Status last_write_ ABSL_GUARDED_BY(mutex_);
   JournalIndex index_ ABSL_GUARDED_BY(mutex_);
-  LogWriter log_ ABSL_GUARDED_BY(mutex_);
-  BatchEncoder encoder_ ABSL_GUARDED_BY(mutex_);
+  CommitQueue queue_ ABSL_GUARDED_BY(mutex_);
+  // Of commits that are ready and bounded, and not written yet.
+  size_t queued_messages_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t queued_unroutable_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<std::unique_ptr<BatchEncoder>> encoders_ ABSL_GUARDED_BY(mutex_);  // To be used again.
   RecordId next_record_ ABSL_GUARDED_BY(mutex_) = 1;
+  // As LogWriter's, when it last wrote.
+  std::deque<std::shared_ptr<JournalSegment>> segments_ ABSL_GUARDED_BY(mutex_);
+  uint64_t closed_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  RecordLocation end_ ABSL_GUARDED_BY(mutex_);    // Of what is written.
   uint64_t written_ ABSL_GUARDED_BY(mutex_) = 0;  // Counts batches: the tickets of GroupSync.
   std::vector<RecordId> pending_confirms_ ABSL_GUARDED_BY(mutex_);
   std::optional<RecordLocation> pending_mark_ ABSL_GUARDED_BY(mutex_);  // A sync that the log does not tell of yet.

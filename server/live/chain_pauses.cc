@@ -90,26 +90,30 @@ absl::Status ChainPauses::Save(const Pauses& pauses) const {
 }
 
 absl::StatusOr<bool> ChainPauses::Add(std::string_view chain, Pause pause, const std::function<void()>& carry_out) {
-  MutexLock lock(mutex_);
-  if (pauses_.contains(chain)) return false;
-  Pauses next = pauses_;
-  next.emplace(chain, std::move(pause));
+  MutexLock changing(changing_);
+  Pauses next = all();
+  if (!next.emplace(chain, std::move(pause)).second) return false;
   if (absl::Status status = Save(next); !status.ok()) return status;
-  pauses_ = std::move(next);
+  Become(std::move(next));
   carry_out();
   return true;
 }
 
 absl::StatusOr<bool> ChainPauses::Remove(std::string_view chain, const std::function<void()>& carry_out) {
-  MutexLock lock(mutex_);
-  const auto found = pauses_.find(chain);
-  if (found == pauses_.end()) return false;
-  Pauses next = pauses_;
-  next.erase(std::string(chain));
+  MutexLock changing(changing_);
+  Pauses next = all();
+  const auto found = next.find(chain);
+  if (found == next.end()) return false;
+  next.erase(found);
   if (absl::Status status = Save(next); !status.ok()) return status;
-  pauses_ = std::move(next);
+  Become(std::move(next));
   carry_out();
   return true;
+}
+
+void ChainPauses::Become(Pauses pauses) {
+  MutexLock lock(mutex_);
+  pauses_ = std::move(pauses);
 }
 
 ChainPauses::Pauses ChainPauses::all() const {

@@ -47,6 +47,10 @@ class ChainPauses {
   const std::string path_;
   JournalFiles& files_;
 
+  void Become(Pauses pauses);
+
+  // Held over a change, and so over the disk: before mutex_, which is not.
+  Mutex changing_;
   mutable Mutex mutex_;
   Pauses pauses_ ABSL_GUARDED_BY(mutex_);
 };

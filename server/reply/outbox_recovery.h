@@ -28,7 +28,7 @@ namespace sluice {
 // ones are published one at a time, each when the one before is confirmed; and one that two more ends were marked with
 // stays in the journal.
 //
-// For the ticker's thread; done() may be asked from any.
+// For one thread, which waits for the disk; done() may be asked from any.
 class OutboxRecovery final : public Tickable {
  public:
   // Replies with records after `after`, in order, at most so many and (but for the first) so many bytes of them.
@@ -76,7 +76,7 @@ class OutboxRecovery final : public Tickable {
   const std::function<void(const std::string&)> on_done_;
   log::Limiter log_limit_;
 
-  // Of the ticker's thread.
+  // Of its thread.
   std::map<std::string, Progress, std::less<>> progress_;
   bool passing_ = false;
   RecordId after_ = 0;

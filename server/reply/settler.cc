@@ -18,7 +18,7 @@ constexpr char kStaleMessage[] =
 constexpr char kWithRetryMessage[] =
     "its settle is a RETRY: its replies are not published, the next attempt makes its own";
 
-bool NeedsJournal(const OutboxItem& item) {
+bool ReplyNeedsJournal(const OutboxItem& item) {
   // QoS 0 in, QoS 0 out: at most once, never journaled.
   return item.entry.message->qos != Qos::kAtMostOnce || item.wait_for_connection;
 }
@@ -233,11 +233,10 @@ void Settler::Process(SessionId session, Batch batch, const std::shared_ptr<Resu
 
 void Settler::Dispose(Batch batch, const std::shared_ptr<ResultSink>& sink) {
   if (!batch.results.empty()) sink->SendResults(std::exchange(batch.results, {}));
-  const bool needs_journal = !batch.ended.empty() || std::ranges::any_of(batch.replies, NeedsJournal) ||
-                             std::ranges::any_of(batch.denied, &DeniedReply::journaled);
+  const bool needs_journal = NeedsJournal(batch);
   // Behind what is held or queued, so that a stream's replies keep their order. What needs no record does not wait for
   // a journal that cannot be written.
-  const bool behind = queued_.load(std::memory_order_acquire) > 0 && (needs_journal || !holding());
+  const bool behind = queued_.load(std::memory_order_acquire) > 0 && (needs_journal || !(holding() || stalled()));
   if (behind || (needs_journal && has_thread_)) return Hold(std::move(batch), absl::OkStatus());
   if (needs_journal) {
     if (const absl::Status status = Record(batch); !status.ok()) return Hold(std::move(batch), status);
@@ -245,11 +244,16 @@ void Settler::Dispose(Batch batch, const std::shared_ptr<ResultSink>& sink) {
   CarryOut(batch);
 }
 
+bool Settler::NeedsJournal(const Batch& batch) {
+  return !batch.ended.empty() || std::ranges::any_of(batch.replies, ReplyNeedsJournal) ||
+         std::ranges::any_of(batch.denied, &DeniedReply::journaled);
+}
+
 absl::Status Settler::Record(Batch& batch) {
   std::vector<OutboxEntry> entries;
   entries.reserve(batch.replies.size() + batch.denied.size());
   for (const OutboxItem& item : batch.replies) {
-    if (NeedsJournal(item)) entries.push_back(item.entry);
+    if (ReplyNeedsJournal(item)) entries.push_back(item.entry);
   }
   for (const DeniedReply& reply : batch.denied) {
     if (!reply.journaled) continue;
@@ -261,7 +265,7 @@ absl::Status Settler::Record(Batch& batch) {
   if (!status.ok()) return status;
   size_t journaled = 0;
   for (OutboxItem& item : batch.replies) {
-    if (NeedsJournal(item)) item.entry.record = entries[journaled++].record;
+    if (ReplyNeedsJournal(item)) item.entry.record = entries[journaled++].record;
   }
   for (DeniedReply& reply : batch.denied) {
     if (reply.journaled) reply.entry.record = entries[journaled++].record;

@@ -33,7 +33,8 @@ class Tap;
 // of replies is bounded, too: at the bound on_full() says that no more must be read of workers.
 //
 // Where the journal is on a disk, a thread of its own writes: who reads from workers does not wait. What comes meanwhile
-// is gathered into the next write, in order; a settle's message keeps its place in the window until then.
+// is gathered into the next write, in order; a settle's message keeps its place in the window until then. A disk that
+// stalls holds up what needs it, and nothing else: what was at most once when it came goes past a write that takes long.
 //
 // A reply that the gateway refuses is written to the journal with the rest, as one that is not to be published, and
 // goes to the dead letters.
@@ -82,7 +83,7 @@ class Settler final : public SettleHandler, public Tickable {
   // Writes what is left once more, and ends the thread. Nothing may come any more. Idempotent.
   void Stop();
 
-  // Tries to journal what is held, where no thread does.
+  // Tries to journal what is held, where no thread does. With one: lets past what needs no journal.
   SteadyTime Tick(SteadyTime now) override;
 
   // Whether the journal could not be written when it was last tried.
@@ -132,6 +133,12 @@ class Settler final : public SettleHandler, public Tickable {
   // Writes some of what is held. False: the journal cannot be written.
   bool WriteHeld();
   void BeginHolding(const absl::Status& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // It needs a record in the journal, or an end of one.
+  static bool NeedsJournal(const Batch& batch);
+  // The thread has been waiting for the disk for longer than it should.
+  bool stalled() const;
+  // Carries out what is held and needs no journal.
+  void LetPast();
   // The thread.
   void Write();
 
@@ -160,10 +167,11 @@ class Settler final : public SettleHandler, public Tickable {
   std::vector<std::function<void()>> tasks_ ABSL_GUARDED_BY(mutex_);
   bool running_tasks_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::atomic<bool> holding_ = false;  // What is held waits for the journal; written under mutex_.
-  std::atomic<size_t> queued_ = 0;     // Calls in held_, and those that are being written.
-  SteadyTime retry_at_{};              // Of the ticker's thread.
-  std::thread thread_;                 // Last: it uses the rest.
+  std::atomic<bool> holding_ = false;               // What is held waits for the journal; written under mutex_.
+  std::atomic<size_t> queued_ = 0;                  // Calls in held_, and those that are being written.
+  std::atomic<SteadyTime> writing_since_ = kNever;  // The thread has begun something that waits for the disk.
+  SteadyTime retry_at_{};                           // Of the ticker's thread.
+  std::thread thread_;                              // Last: it uses the rest.
 };
 
 }  // namespace sluice

@@ -13,6 +13,8 @@ namespace {
 // How often the journal is tried while it cannot be written, and looked after while it can.
 constexpr Millis kRetryPause{200};
 constexpr Millis kIdlePause{500};
+// How long a write may take before the disk counts as one that stalls.
+constexpr Millis kPatience{200};
 
 // What is held goes to the journal in writes of about this size.
 constexpr size_t kJoinedRecords = 1'000;
@@ -97,8 +99,42 @@ bool Settler::WriteHeld() {
   return true;
 }
 
+bool Settler::stalled() const {
+  const SteadyTime since = writing_since_.load(std::memory_order_acquire);
+  return since != kNever && clock_.Now() - since >= kPatience;
+}
+
+void Settler::LetPast() {
+  std::vector<Batch> past;
+  {
+    MutexLock lock(mutex_);
+    std::deque<Batch> left;
+    for (Batch& batch : held_) {
+      if (NeedsJournal(batch)) {
+        left.push_back(std::move(batch));
+        continue;
+      }
+      if (holding()) held_settles_.Add(-SettlesOf(batch));
+      batch.held = true;
+      past.push_back(std::move(batch));
+    }
+    held_ = std::move(left);
+  }
+  for (Batch& batch : past) {
+    const size_t calls = batch.joined;
+    CarryOut(batch);
+    queued_.fetch_sub(calls, std::memory_order_acq_rel);
+  }
+  MutexLock lock(mutex_);
+  written_.NotifyAll();
+}
+
 SteadyTime Settler::Tick(SteadyTime now) {
-  if (has_thread_ || !holding()) return now + kIdlePause;
+  if (has_thread_) {
+    if (stalled()) LetPast();
+    return now + kPatience;
+  }
+  if (!holding()) return now + kIdlePause;
   if (now < retry_at_) return retry_at_;
   // One write a tick: leases and heartbeats are not to wait for many.
   if (!WriteHeld()) return retry_at_ = now + kRetryPause;
@@ -117,12 +153,14 @@ void Settler::Write() {
       tasks.swap(tasks_);
       running_tasks_ = true;
     }
+    writing_since_.store(clock_.Now(), std::memory_order_release);
     for (const std::function<void()>& task : tasks) task();
     {
       MutexLock lock(mutex_);
       running_tasks_ = false;
     }
     const bool written = WriteHeld();
+    writing_since_.store(kNever, std::memory_order_release);
     MutexLock lock(mutex_);
     written_.NotifyAll();
     if (written) continue;

@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -78,25 +80,33 @@ absl::StatusOr<DiskFault> DiskFault::Parse(std::string_view text) {
     if (kind == "write") return DiskFault(Kind::kWrite, std::move(file));
     if (kind == "space") return DiskFault(Kind::kSpace, std::move(file));
     if (kind == "sync") return DiskFault(Kind::kSync, std::move(file));
+    if (kind == "stall") return DiskFault(Kind::kStall, std::move(file));
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("'", std::string(text), "' is none of write:FILE, space:FILE, sync:FILE"));
+      absl::StrCat("'", std::string(text), "' is none of write:FILE, space:FILE, sync:FILE, stall:FILE"));
 }
 
 bool DiskFault::Now(Kind kind) const { return kind_ == kind && access(file_.c_str(), F_OK) == 0; }
 
+void DiskFault::AwaitEndOfStall() const {
+  while (Now(Kind::kStall)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+}
+
 absl::Status DiskFault::OnWrite(const std::string& path) const {
+  AwaitEndOfStall();
   if (Now(Kind::kWrite)) return Failed("write", path, EIO);
   if (Now(Kind::kSpace)) return Failed("write", path, ENOSPC);
   return absl::OkStatus();
 }
 
 absl::Status DiskFault::OnAllocate(const std::string& path) const {
+  AwaitEndOfStall();
   if (Now(Kind::kSpace)) return Failed("allocate room for", path, ENOSPC);
   return absl::OkStatus();
 }
 
 absl::Status DiskFault::OnSync(const std::string& path) const {
+  AwaitEndOfStall();
   if (Now(Kind::kSync)) return Failed("sync", path, EIO);
   return absl::OkStatus();
 }

@@ -13,8 +13,8 @@ namespace sluice {
 // As long as a file of a test's choice is there, writes or syncs fail. Thread-safe.
 class DiskFault {
  public:
-  // "KIND:FILE", where KIND is write (writes fail with EIO), space (writes and allocations with ENOSPC) or sync (syncs
-  // with EIO). Empty: nothing ever fails.
+  // "KIND:FILE", where KIND is write (writes fail with EIO), space (writes and allocations with ENOSPC), sync (syncs
+  // with EIO) or stall (all of these wait until FILE is gone). Empty: nothing ever fails.
   static absl::StatusOr<DiskFault> Parse(std::string_view text);
 
   absl::Status OnWrite(const std::string& path) const;
@@ -22,10 +22,11 @@ class DiskFault {
   absl::Status OnSync(const std::string& path) const;
 
  private:
-  enum class Kind : uint8_t { kNone, kWrite, kSpace, kSync };
+  enum class Kind : uint8_t { kNone, kWrite, kSpace, kSync, kStall };
 
   DiskFault(Kind kind, std::string file) : kind_(kind), file_(std::move(file)) {}
   bool Now(Kind kind) const;
+  void AwaitEndOfStall() const;
 
   Kind kind_;
   std::string file_;

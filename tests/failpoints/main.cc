@@ -1,7 +1,7 @@
 // sluice-gateway-failpoints: the gateway with parts that a test can make fail. Takes the gateway's arguments, and
 //
 //   SLUICE_FAILPOINT=NAME[:N]       kills itself with SIGKILL when it comes to that point for the N-th time
-//   SLUICE_DISK_FAULT=KIND:FILE     the journal's disk fails while FILE is there: KIND is write, space or sync
+//   SLUICE_DISK_FAULT=KIND:FILE     the journal's disk fails while FILE is there: KIND is write, space, sync or stall
 //   SLUICE_POISON=WHEN:TEXT         kills itself over each message with TEXT: WHEN it is taken (in, for a chain), appended
 //                                   (to the journal, for whomever), read (back from it), delivered, published (a reply),
 //                                   or kept (as a dead letter)

@@ -31,6 +31,23 @@ TEST_F(DeadLettersTest, AreNotedInTheJournalAtOnceAndEndThereWhenTheyAreStored) 
   EXPECT_EQ(letters_->waiting(), 0u);
 }
 
+TEST_F(DeadLettersTest, AreNotedElsewhereWhereThatIsAskedFor) {
+  std::vector<std::function<void()>> notes;
+  letters_->NoteBy([&](std::function<void()> note) { notes.push_back(std::move(note)); });
+  Die({"a"});
+  EXPECT_EQ(journal_->depth().dead_letters, 0u) << "who brings it does not wait for the disk";
+  EXPECT_EQ(letters_->waiting(), 1u) << "it counts all the same";
+  letters_->Work();
+  EXPECT_THAT(store_.reasons(), IsEmpty()) << "not before it is noted";
+
+  ASSERT_EQ(notes.size(), 1u);
+  notes.front()();
+  EXPECT_EQ(journal_->depth().dead_letters, 1u);
+  letters_->Work();
+  EXPECT_THAT(store_.reasons(), ElementsAre(Pair("a", "gave up")));
+  EXPECT_EQ(letters_->waiting(), 0u);
+}
+
 TEST_F(DeadLettersTest, ArePublishedByTheNextStartWhereTheBrokerHasNotConfirmedThem) {
   Die({"a"});
   letters_->Work();

@@ -171,6 +171,32 @@ TEST_F(SettlerThreadTest, WhatNeedsNoRecordKeepsItsPlaceBehindAWrite) {
   EXPECT_THAT(publisher_.Payloads(), ElementsAre("1", "2"));
 }
 
+TEST_F(SettlerThreadTest, WhatNeedsNoRecordGoesPastADiskThatStalls) {
+  const uint64_t first = Deliver();
+  const uint64_t second = Deliver();
+  const uint64_t early = Deliver({.qos = Qos::kAtMostOnce});
+  const uint64_t late = Deliver({.qos = Qos::kAtMostOnce});
+  Stall();
+  Settle(first, Verdict::kAck, ReplyTo("1"));
+  AwaitWrite();
+  Settle(early, Verdict::kAck, ReplyTo("2", 0, 0));
+  Settle(second, Verdict::kAck, ReplyTo("3"));
+  own_.Tick(clock_.Now());
+  EXPECT_TRUE(publisher_.open().empty());
+  clock_.Advance(Millis(200));
+  own_.Tick(clock_.Now());
+  EXPECT_THAT(publisher_.Payloads(), ElementsAre("2"));
+  Settle(late, Verdict::kAck, ReplyTo("4", 0, 0));
+  EXPECT_THAT(publisher_.Payloads(), ElementsAre("2", "4"));
+  EXPECT_EQ(dispatcher_.Backlog(), 2u);
+  Go(2);
+  EXPECT_TRUE(Flush());
+  EXPECT_THAT(publisher_.Payloads(), ElementsAre("2", "4", "1", "3"));
+  EXPECT_EQ(dispatcher_.Backlog(), 0u);
+  publisher_.ConfirmAll();
+  EXPECT_EQ(outbox_.outstanding(), 0u);
+}
+
 TEST_F(SettlerThreadTest, AtABoundOfRepliesThatWaitForTheDiskNothingMoreIsReadOfWorkers) {
   const uint64_t delivery = Deliver();
   Stall();
