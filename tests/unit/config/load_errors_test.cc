@@ -24,12 +24,14 @@ TEST_F(LoadErrors, AFileThatIsNoMap) {
 TEST_F(LoadErrors, UnknownKeysWithTheNearestKnownOne) {
   EXPECT_EQ(OfLine("repplies: {}"),
             "gw.yaml:5:1: unknown key 'repplies' (did you mean 'replies'?); known keys: gateway, connections, routes, "
-            "chainDefaults, chains, maxTemplateChains, templateChainIdle, replies, deadLetters, workers, permissions, "
+            "chainDefaults, chains, maxTemplateChains, templateChainIdle, replies, deadLetters, tracing, workers, "
+            "permissions, "
             "permissionsFile, pressure, http, log, "
             "shutdown, journal, admin, audit\n");
   EXPECT_EQ(OfLine("HTTP: {}"),
             "gw.yaml:5:1: unknown key 'HTTP' (did you mean 'http'?); known keys: gateway, connections, routes, "
-            "chainDefaults, chains, maxTemplateChains, templateChainIdle, replies, deadLetters, workers, permissions, "
+            "chainDefaults, chains, maxTemplateChains, templateChainIdle, replies, deadLetters, tracing, workers, "
+            "permissions, "
             "permissionsFile, pressure, http, log, "
             "shutdown, journal, admin, audit\n");
   EXPECT_EQ(OfLine("log: {levle: info}"),
