@@ -41,7 +41,7 @@ class Command:
     path: tuple  # ("dlq", "list"); (): the program.
     about: str = ""  # Before the usage.
     usage: str = ""
-    after: str = ""  # Behind the options.
+    after: str = ""  # Behind the options: examples.
     sections: dict = field(default_factory=dict)  # Heading to entries.
     commands: list = field(default_factory=list)
 
@@ -71,7 +71,7 @@ def _parse(path, text):
     for number, line in enumerate(lines):
         if line.startswith("Usage: "):
             command.usage, before = re.sub(r"(?:\S*/)", "", line.removeprefix("Usage: "), count=1), False
-        elif re.fullmatch(r"[A-Z][\w ]+:", line) and number + 1 < len(lines) and re.match(r"  [-a-z]", lines[number + 1]) and (
+        elif line != "Examples:" and re.fullmatch(r"[A-Z][\w ]+:", line) and number + 1 < len(lines) and re.match(r"  [-a-z]", lines[number + 1]) and (
                 not before or lines[number + 1].startswith("  --")):
             heading, before = line[:-1], False
             command.sections[heading] = []

@@ -51,6 +51,8 @@ def of_program(name, root, summary, date, version, see_also, files=()):
             if command.path and not command.commands:
                 page += f".SS {escape(command.usage.removeprefix(name + ' '))}\n{escape(command.about)}\n"
                 page += _entries(command.positionals()) + _entries(option for option in command.options() if "--help" not in option.flags)
+                if command.after:
+                    page += f".PP\n{_verbatim(command.after)}"
     if root.after:
         page += f".SH NOTES\n{_verbatim(root.after)}"
     if files:

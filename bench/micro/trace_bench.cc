@@ -39,9 +39,8 @@ void BM_FiveSteps(benchmark::State& state) {
     }
     benchmark::ClobberMemory();
   }
-  state.counters["ns_per_step"] =
-      benchmark::Counter(5.0 * static_cast<double>(state.iterations() * state.range(0)),
-                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["ns_per_step"] = benchmark::Counter(5.0 * static_cast<double>(state.iterations() * state.range(0)),
+                                                     benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
   if (state.thread_index() == 0) {
     delete tap;
     delete ring;

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "bench/path/fake_broker.h"
 #include "server/telemetry/log.h"
@@ -58,12 +59,16 @@ int Run(int argc, char** argv) {
   app.add_option("--warmup", load.length.warmup_s, "Seconds not measured")->capture_default_str();
   app.add_option("--seconds", load.length.steady_s, "Seconds measured")->capture_default_str();
   app.add_option("--patience", patience_s, "Seconds to wait for a worker")->capture_default_str();
+  bool no_tracing = false;
+  app.add_flag("--no-tracing", no_tracing, "Keep no steps for sluicectl trace");
   CLI11_PARSE(app, argc, argv);
   load.qos = static_cast<sluice::Qos>(qos);
 
   sluice::log::Configure(sluice::log::Level::kWarning, sluice::log::Format::kText);
   sluice::bench::FakeBroker broker(load);
-  auto gateway = sluice::Gateway::Start(Config(load.qos, journal, fsync), {.mqtt = broker.Drivers(), .journal = {}});
+  sluice::GatewayConfig config = Config(load.qos, journal, fsync);
+  if (no_tracing) config.tracing.keep = sluice::Millis(0);
+  auto gateway = sluice::Gateway::Start(std::move(config), {.mqtt = broker.Drivers(), .journal = {}});
   if (!gateway.ok()) {
     std::fprintf(stderr, "path_bench: %s\n", gateway.status().ToString().c_str());
     return 1;

@@ -4,19 +4,16 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/cpp/ctl/command_words.h"
+#include "client/cpp/ctl/examples.h"
 #include "client/cpp/ctl/filter_flags.h"
 #include "client/cpp/ctl/item_flags.h"
 #include "client/cpp/ctl/live_flags.h"
-#include "client/cpp/ctl/text.h"
-#include "server/config/address.h"
-#include "server/config/nearest.h"
+#include "client/cpp/ctl/target_flags.h"
 #include "version/version.h"
 
 namespace sluice::ctl {
 namespace {
-
-constexpr char kDefaultAddress[] = "unix:/var/lib/sluice/admin.sock";
-constexpr char kAddressVariable[] = "SLUICE_ADMIN";
 
 constexpr char kAbout[] =
     "sluicectl: asks a Sluice gateway how it stands, steers it, and sees to its dead letters.\n\n"
@@ -33,11 +30,13 @@ constexpr char kAbout[] =
     "  sluicectl dlq export letters.jsonl                (a backup; dlq import puts it back)\n"
     "  sluicectl session end sluice-2                    (of a replica that will not come back)\n"
     "  sluicectl permissions test --as spiffe://plant/worker/7 --chain temperature --reply plant/7/reply\n"
+    "  sluicectl context use plant                       (which gateway is meant; context set names one)\n"
     "  sluicectl journal verify /var/lib/sluice          (of a gateway that does not run)\n\n"
     "Exit status: 0 done, 1 it failed, 2 the command line is wrong.\n";
 
-struct Flags {
-  Target target;
+struct Flags : TargetFlags {
+  std::string context_name;
+  bool all_replicas = false;
   bool json = false;
   FilterFlags filter;
   uint32_t limit = 100;
@@ -67,10 +66,16 @@ class Parser {
     app_.set_version_flag("--version", "sluicectl " + std::string(BuildText()),
                           "print version, commit and build, and exit");
     Target& target = flags.target;
-    app_.add_option("--address", target.address,
+    app_.add_option("--address", flags.addresses,
                     "the gateway's admin.listen: unix:PATH or HOST:PORT; also from $SLUICE_ADMIN [" +
-                        std::string(kDefaultAddress) + "]")
+                        std::string(kDefaultAddress) + "]; of several replicas, with commas between; may be repeated")
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
         ->type_name("ADDRESS");
+    app_.add_option("--context", flags.context,
+                    "the gateway that the context of this name says; also from $SLUICE_CONTEXT [context use]")
+        ->type_name("NAME");
     app_.add_option("--ca-file", target.ca_file, "PEM file to check the gateway's certificate with; asks for TLS")
         ->type_name("FILE");
     app_.add_option("--cert-file", target.cert_file, "certificate to show the gateway; asks for TLS")
@@ -82,11 +87,12 @@ class Parser {
     app_.add_flag("--json", flags.json, "answer in JSON: an object, for lists one a line");
 
     status_ = Command(app_, "status", "how the gateway stands");
-    status_->add_flag("--all", flags.all, "every replica behind the name in --address, such as a headless Service");
+    AddAll(*status_);
     CLI::App* dlq = Command(app_, "dlq", "dead letters: what no worker could settle, and replies that were refused");
     dlq->require_subcommand(1);
     list_ = Command(*dlq, "list", "the oldest first");
     flags.filter.AddTo(*list_);
+    AddAll(*list_);
     list_->add_option("--limit", flags.limit, "at most so many; 0: all")->capture_default_str()->type_name("N");
     show_ = Command(*dlq, "show", "one, with its payload and properties");
     show_->add_option("id", flags.ids, "its id")->required()->expected(1)->type_name("ID");
@@ -128,6 +134,29 @@ class Parser {
     reconnect_->add_option("name", flags_.connection, "as in the configuration")->required()->type_name("NAME");
     items_.AddTo(app_);
     live_.AddTo(app_);
+    for (CLI::App* each : live_.of_replicas()) AddAll(*each);
+    AddContexts();
+    AddExamples(app_, "");
+  }
+
+  void AddContexts() {
+    CLI::App* context = Command(app_, "context", "names for gateways, in a file of yours");
+    context->require_subcommand(1);
+    const auto add = [this, context](ContextCommand::Verb verb, const char* name, const char* about) {
+      return contexts_.emplace_back(Command(*context, name, about), verb).first;
+    };
+    add(ContextCommand::Verb::kList, "list", "all of them, with * at the one in use");
+    const auto name_it = [this](CLI::App* app, const char* about) {
+      return app->add_option("name", flags_.context_name, about)->type_name("NAME");
+    };
+    name_it(add(ContextCommand::Verb::kUse, "use", "take it from now on, where nothing else is said"), "its name")
+        ->required();
+    name_it(add(ContextCommand::Verb::kShow, "show", "how it reaches its gateway"), "its name [the one in use]");
+    name_it(add(ContextCommand::Verb::kSet, "set",
+                "make or change it: with --address, --ca-file, --cert-file, --key-file and --token-file"),
+            "its name")
+        ->required();
+    name_it(add(ContextCommand::Verb::kDelete, "delete", "forget it"), "its name")->required();
   }
 
   void AddConfig() {
@@ -165,7 +194,7 @@ class Parser {
   }
 
   void Parse(std::span<const std::string> arguments) {
-    CheckCommands(arguments);
+    CheckCommands(app_, arguments);
     app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   }
   int Exit(const CLI::ParseError& error, const Console& console) const {
@@ -180,7 +209,10 @@ class Parser {
     if (const std::optional<RuleGoCommand> rulego = items_.rulego()) return *rulego;
     if (const std::optional<RoutesTestCommand> test = items_.test()) return *test;
     if (const std::optional<ItemsCommand> items = items_.command()) return *items;
-    if (*status_) return StatusCommand{.all = flags_.all};
+    for (const auto& [app, verb] : contexts_) {
+      if (*app) return ContextCommand{.verb = verb, .name = flags_.context_name, .context = SaidContext()};
+    }
+    if (*status_) return StatusCommand{};
     if (*list_) return ListCommand{.filter = flags_.filter.ToProto(), .limit = flags_.limit};
     if (*show_) return ShowCommand{.id = flags_.ids.front(), .full = flags_.full};
     if (*replay_) return ActOn(ActCommand::Verb::kReplay);
@@ -196,76 +228,35 @@ class Parser {
     return JournalCommand{.path = flags_.path, .verify = bool(*verify_)};
   }
 
+  // Whether the command can ask several replicas.
+  bool asks_replicas() const {
+    return std::ranges::any_of(replicated_, [](const CLI::App* app) { return bool(*app); });
+  }
+
  private:
-  // Words that are no commands, and options that no command here has: CLI11 would only say that one is missing, or that
-  // an argument was not expected.
-  void CheckCommands(std::span<const std::string> arguments) const {
-    const CLI::App* app = &app_;
-    for (size_t i = 0; i < arguments.size(); ++i) {
-      const std::string& argument = arguments[i];
-      if (argument == "--") break;
-      if (argument.starts_with('-')) {
-        const std::string name = argument.substr(0, argument.find('='));
-        const CLI::Option* option = FindOption(*app, name);
-        if (option == nullptr && name.starts_with("--")) throw NoSuchOption(*app, name);
-        if (option != nullptr && name == argument && option->get_items_expected_min() > 0) ++i;
-        continue;
-      }
-      const std::vector<const CLI::App*> known = Subcommands(*app);
-      if (known.empty()) continue;
-      const auto found =
-          std::ranges::find_if(known, [&argument](const CLI::App* each) { return each->get_name() == argument; });
-      if (found == known.end()) throw NoSuchCommand(*app, known, argument);
-      app = *found;
+  void AddAll(CLI::App& app) {
+    app.add_flag("--all", flags_.all_replicas,
+                 "every replica: each --address, and each address behind a name, such as a headless Service");
+    replicated_.push_back(&app);
+  }
+  // `path`: the words of the command.
+  static void AddExamples(CLI::App& app, const std::string& path) {
+    for (CLI::App* each : app.get_subcommands([](const CLI::App*) { return true; })) {
+      AddExamples(*each, path.empty() ? each->get_name() : path + " " + each->get_name());
     }
-    for (const char* alone : {"-h", "--help", "--version"}) {
-      if (std::ranges::find(arguments, alone) != arguments.end()) return;
-    }
-    if (const auto known = Subcommands(*app); !known.empty()) {
-      throw CLI::ParseError("a command" + Of(*app) + " is missing; there are: " + NamesOf(known),
-                            CLI::ExitCodes::RequiredError);
+    for (const CommandExample& example : kExamples) {
+      if (example.command != path) continue;
+      std::string text = "Examples:\n  sluicectl ";
+      for (const char c : example.lines) text += c == '\n' ? std::string("\n  sluicectl ") : std::string(1, c);
+      app.footer(text);
     }
   }
-  // `app` and those above it know options.
-  static const CLI::Option* FindOption(const CLI::App& app, const std::string& name) {
-    for (const CLI::App* each = &app; each != nullptr; each = each->get_parent()) {
-      if (const CLI::Option* option = each->get_option_no_throw(name)) return option;
-    }
-    return nullptr;
-  }
-  static CLI::ParseError NoSuchOption(const CLI::App& app, const std::string& name) {
-    std::vector<std::string> known;
-    for (const CLI::App* each = &app; each != nullptr; each = each->get_parent()) {
-      for (const CLI::Option* option : each->get_options()) {
-        for (const std::string& long_name : option->get_lnames()) known.push_back("--" + long_name);
-      }
-    }
-    const std::vector<std::string_view> names(known.begin(), known.end());
-    return {"'" + name + "' is no option" + Of(app) + DidYouMean(name, names), CLI::ExitCodes::ExtrasError};
-  }
-  static std::vector<const CLI::App*> Subcommands(const CLI::App& app) {
-    return app.get_subcommands([](const CLI::App*) { return true; });
-  }
-  static std::string NamesOf(const std::vector<const CLI::App*>& commands) {
-    std::string list;
-    for (const CLI::App* each : commands) list += (list.empty() ? "" : ", ") + each->get_name();
-    return list;
-  }
-  // " of dlq list"; empty for the whole.
-  static std::string Of(const CLI::App& app) {
-    std::string words;
-    for (const CLI::App* each = &app; each->get_parent() != nullptr; each = each->get_parent()) {
-      words.insert(0, " " + each->get_name());
-    }
-    return words.empty() ? "" : " of" + words;
-  }
-  static CLI::ParseError NoSuchCommand(const CLI::App& app, const std::vector<const CLI::App*>& known,
-                                       const std::string& word) {
-    std::vector<std::string_view> names;
-    names.reserve(known.size());
-    for (const CLI::App* each : known) names.push_back(each->get_name());
-    return {"'" + word + "' is no command" + Of(app) + DidYouMean(word, names) + "; there are: " + NamesOf(known),
-            CLI::ExitCodes::ExtrasError};
+  Context SaidContext() const {
+    return {.addresses = flags_.addresses,
+            .ca_file = flags_.target.ca_file,
+            .cert_file = flags_.target.cert_file,
+            .key_file = flags_.target.key_file,
+            .token_file = flags_.target.token_file};
   }
 
   static CLI::App* Command(CLI::App& parent, const char* name, const char* about) {
@@ -329,6 +320,8 @@ class Parser {
   LiveFlags live_;
   CLI::App app_{kAbout};
   ItemFlags items_;
+  std::vector<CLI::App*> replicated_;
+  std::vector<std::pair<CLI::App*, ContextCommand::Verb>> contexts_;
   CLI::App* status_ = nullptr;
   CLI::App* list_ = nullptr;
   CLI::App* show_ = nullptr;
@@ -346,13 +339,10 @@ class Parser {
   CLI::App* config_apply_ = nullptr;
 };
 
-// A path without unix: before it, and a host without a port, would otherwise be looked up as names.
-bool IsAddress(const std::string& address) {
-  return address.find(':') != std::string::npos && !address.starts_with('/') && !address.starts_with('.');
+CommandLine Wrong(CommandLine line) {
+  line.exit = kUsage;
+  return line;
 }
-
-// What is said there in plain text nobody on a network hears.
-bool IsOnThisMachine(const std::string& address) { return address.starts_with("unix:") || ListensOnLoopback(address); }
 
 }  // namespace
 
@@ -367,17 +357,19 @@ CommandLine ParseCommandLine(std::span<const std::string> arguments, const Conso
     line.exit = parser.Exit(error, console);
     return line;
   }
-  line.target = std::move(flags.target);
-  line.target.tls = !line.target.ca_file.empty() || !line.target.cert_file.empty() || !line.target.key_file.empty();
-  if (line.target.address.empty()) line.target.address = console.environment(kAddressVariable).value_or("");
-  if (line.target.address.empty()) line.target.address = kDefaultAddress;
-  if (!line.target.token_file.empty() && !IsOnThisMachine(line.target.address)) line.target.tls = true;
-  if (!IsAddress(line.target.address)) {
-    console.err << "--address: '" << Printable(line.target.address)
-                << "' is no address; allowed: unix:PATH or HOST:PORT\n";
-    line.exit = kUsage;
-  }
   line.json = flags.json;
+  if (std::holds_alternative<JournalCommand>(line.command) || std::holds_alternative<ContextCommand>(line.command)) {
+    return CheckAddresses(flags.addresses, console) ? line : Wrong(std::move(line));
+  }
+  if (!ChooseTarget(flags, console)) return Wrong(std::move(line));
+  if (!CheckAddresses(flags.addresses, console)) return Wrong(std::move(line));
+  line.all = parser.asks_replicas() && (flags.all_replicas || flags.addresses.size() > 1);
+  if (flags.addresses.size() > 1 && !line.all) {
+    console.err << "--address: this command asks one gateway, and there are " << flags.addresses.size() << "\n";
+    return Wrong(std::move(line));
+  }
+  line.targets = TargetsOf(flags);
+  line.target = line.targets.front();
   return line;
 }
 

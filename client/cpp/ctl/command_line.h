@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "client/cpp/ctl/console.h"
+#include "client/cpp/ctl/contexts.h"
 #include "client/cpp/ctl/live_command.h"
 #include "sluice/v1/admin.pb.h"
 
@@ -25,9 +26,7 @@ struct Target {
   std::string server_name;  // Whom the gateway's certificate must name; empty: the host in the address.
 };
 
-struct StatusCommand {
-  bool all = false;  // Every replica behind the name in the address.
-};
+struct StatusCommand {};
 struct ListCommand {
   v1::DeadLetterFilter filter;
   uint32_t limit = 100;  // 0: all.
@@ -100,14 +99,24 @@ struct RuleGoCommand {
   bool dry_run = false;
 };
 
+// The file of contexts.
+struct ContextCommand {
+  enum class Verb : uint8_t { kList, kUse, kShow, kSet, kDelete };
+  Verb verb = Verb::kList;
+  std::string name;  // Of show: empty is the one in use.
+  Context context;   // Of set: what the command line says.
+};
+
 struct CommandLine {
   // Set after --help, --version and mistakes: what has been said is all there is to do.
   std::optional<int> exit;
-  Target target;
+  Target target;                // The first of them.
+  std::vector<Target> targets;  // At least one.
+  bool all = false;             // Ask all replicas: those of `targets`, and behind their names.
   bool json = false;
   std::variant<StatusCommand, ListCommand, ShowCommand, ActCommand, ExportCommand, ImportCommand, EndSessionCommand,
                ReconnectCommand, JournalCommand, PermissionsCommand, ConfigCommand, ItemsCommand, RoutesTestCommand,
-               RuleGoCommand, LookCommand, TailCommand, TopCommand, TraceCommand, SteerCommand>
+               RuleGoCommand, LookCommand, TailCommand, TopCommand, TraceCommand, SteerCommand, ContextCommand>
       command;
 };
 

@@ -6,6 +6,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "client/cpp/ctl/admin_client.h"
 #include "client/cpp/ctl/command_line.h"
@@ -20,12 +22,29 @@ namespace sluice::ctl {
 inline constexpr uint32_t kLettersAtOnce = 500;
 
 int RunStatus(AdminClient& client, bool json, const Console& console);
-// Of each replica, and of all together; those that do not answer are said, and make it fail. JSON: a line each.
+bool IsReady(const v1::GetStatusResponse& status);
+std::string StatusText(const v1::GetStatusResponse& status);
+// With a column for the replica of each.
+std::string LettersTable(const std::vector<std::pair<std::string, v1::DeadLetter>>& letters);
+// Says besides, on standard error, what was left out.
+std::string TraceText(const v1::TraceResponse& response, bool json, const Console& console);
+
+// Of each replica, and of all together; those that do not answer are said, and make it fail. JSON: as of one, a line
+// each, with the field `replica` in front.
 struct Replica {
   std::string address;
+  absl::Status trouble;  // It is not to be asked, since it has no address.
   std::unique_ptr<AdminClient> client;
+  std::unique_ptr<LiveClient> live;
+  std::unique_ptr<TraceClient> trace;
 };
 int RunStatusOfAll(std::span<const Replica> replicas, bool json, const Console& console);
+int RunLookOfAll(std::span<const Replica> replicas, const LookCommand& command, bool json, const Console& console);
+int RunListOfAll(std::span<const Replica> replicas, const ListCommand& command, bool json, const Console& console);
+// Fails also if none knows the message.
+int RunTraceOfAll(std::span<const Replica> replicas, const TraceCommand& command, bool json, const Console& console);
+// An object of JSON with the field `replica` in front.
+std::string OfReplica(const std::string& replica, const std::string& json);
 int RunList(AdminClient& client, const ListCommand& command, bool json, const Console& console);
 int RunShow(AdminClient& client, const ShowCommand& command, bool json, const Console& console);
 // Asks first, unless ids are named or `yes` is given; with nobody to ask it refuses.
@@ -58,6 +77,8 @@ int RunTop(LiveClient& client, const TopCommand& command, Terminal& terminal, co
 // JSON: TraceResponse, one line.
 int RunTrace(TraceClient& client, const TraceCommand& command, bool json, const Console& console);
 int RunSteer(LiveClient& client, const SteerCommand& command, bool json, const Console& console);
+// Reads and writes the file of contexts.
+int RunContext(const ContextCommand& command, bool json, const Console& console);
 int RunJournal(const JournalCommand& command, bool json, const Console& console);
 
 // All of it. `arguments` without the program's name.

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <chrono>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "client/cpp/ctl/commands.h"
 #include "client/cpp/ctl/json.h"
@@ -119,11 +121,27 @@ std::optional<int> AskFirst(AdminClient& client, const ActCommand& command, cons
   return kFailure;
 }
 
+const std::vector<std::string> kListHead = {"ID", "AGE", "CHAIN", "TOPIC", "PAYLOAD", "ATTEMPTS", "REASON"};
+
 }  // namespace
+
+std::string LettersTable(const std::vector<std::pair<std::string, v1::DeadLetter>>& letters) {
+  if (letters.empty()) return "";
+  const int64_t now = NowUnixMs();
+  std::vector<std::string> head = kListHead;
+  head.insert(head.begin(), "REPLICA");
+  Table table(std::move(head));
+  for (const auto& [replica, letter] : letters) {
+    std::vector<std::string> row = Row(letter, now);
+    row.insert(row.begin(), Printable(replica));
+    table.Add(std::move(row));
+  }
+  return table.ToString();
+}
 
 int RunList(AdminClient& client, const ListCommand& command, bool json, const Console& console) {
   const int64_t now = NowUnixMs();
-  Table table({"ID", "AGE", "CHAIN", "TOPIC", "PAYLOAD", "ATTEMPTS", "REASON"});
+  Table table(kListHead);
   uint32_t listed = 0;
   bool more = false;
   v1::ListDeadLettersRequest request;

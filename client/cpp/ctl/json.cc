@@ -273,4 +273,10 @@ absl::Status FromJson(const std::string& json, Message& message) {
   return ReadObject(object, message);
 }
 
+std::string JsonString(std::string_view text) {
+  std::string quoted;
+  AppendJsonString(quoted, text);
+  return quoted;
+}
+
 }  // namespace sluice::ctl

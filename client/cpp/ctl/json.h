@@ -14,6 +14,9 @@ namespace sluice::ctl {
 // With a line break at the end.
 std::string ToJson(const google::protobuf::Message& message, bool one_line);
 
+// In quotes.
+std::string JsonString(std::string_view text);
+
 // What ToJson wrote. The error says what is wrong with the text, for behind the place where it stands, and shows
 // nothing of its values.
 absl::Status FromJson(const std::string& json, google::protobuf::Message& message);

@@ -70,6 +70,15 @@ class LiveFlags {
     Steer(gateway, SteerCommand::Verb::kResumeGateway, "resume", "take messages again");
   }
 
+  // Commands that can ask several replicas.
+  std::vector<CLI::App*> of_replicas() const {
+    std::vector<CLI::App*> apps = {trace_};
+    for (const auto& [app, what] : looks_) {
+      if (what != LookCommand::What::kWorker) apps.push_back(app);
+    }
+    return apps;
+  }
+
   // Nothing: it is another command.
   std::optional<Command> command() const {
     for (const auto& [app, what] : looks_) {

@@ -30,22 +30,37 @@ std::string Outcomes(const v1::DeliveryCounts& counts) {
          Count(counts.leases_expired(), "lease") + " expired";
 }
 
+// With the replica in front, where there are several.
+std::vector<std::string> With(const std::vector<std::string>* replicas, std::string_view replica,
+                              std::vector<std::string> cells) {
+  if (replicas != nullptr) cells.insert(cells.begin(), Printable(replica));
+  return cells;
+}
+std::string_view ReplicaOf(const std::vector<std::string>* replicas, int row) {
+  return replicas == nullptr ? std::string_view() : (*replicas)[static_cast<size_t>(row)];
+}
+constexpr char kReplica[] = "REPLICA";
+
 Style StyleOf(const v1::LiveWorker& worker) { return worker.state() == "open" ? Style::kPlain : Style::kCaution; }
 
 }  // namespace
 
-std::string WorkersTable(const v1::ListWorkersResponse& workers, bool colour) {
+std::string WorkersTable(const v1::ListWorkersResponse& workers, bool colour,
+                         const std::vector<std::string>* replicas) {
   if (workers.workers().empty()) return "no worker is connected\n";
-  Table table({"SESSION", "WORKER", "STATE", "CHAINS", "IN FLIGHT", "OLDEST", "SETTLED/S", "ACKED", "RETRIED",
-               "REJECTED", "DROPPED", "EXPIRED", "FROM", "SINCE"});
+  Table table(With(replicas, kReplica,
+                   {"SESSION", "WORKER", "STATE", "CHAINS", "IN FLIGHT", "OLDEST", "SETTLED/S", "ACKED", "RETRIED",
+                    "REJECTED", "DROPPED", "EXPIRED", "FROM", "SINCE"}));
+  int row = 0;
   for (const v1::LiveWorker& worker : workers.workers()) {
     const v1::DeliveryCounts& counts = worker.counts();
-    table.Add({Printable(worker.session()), Printable(worker.worker(), kNameShown), Printable(worker.state()),
-               Joined(worker.chains(), kChainsShown), InFlight(worker),
-               worker.has_oldest_delivery_ms() ? Age(worker.oldest_delivery_ms()) : "-", Rate(worker.settle_rate()),
-               std::to_string(counts.acked()), std::to_string(counts.retried()), std::to_string(counts.rejected()),
-               std::to_string(counts.dropped()), std::to_string(counts.leases_expired()), Printable(worker.peer()),
-               Age(worker.age_ms())},
+    table.Add(With(replicas, ReplicaOf(replicas, row++),
+                   {Printable(worker.session()), Printable(worker.worker(), kNameShown), Printable(worker.state()),
+                    Joined(worker.chains(), kChainsShown), InFlight(worker),
+                    worker.has_oldest_delivery_ms() ? Age(worker.oldest_delivery_ms()) : "-",
+                    Rate(worker.settle_rate()), std::to_string(counts.acked()), std::to_string(counts.retried()),
+                    std::to_string(counts.rejected()), std::to_string(counts.dropped()),
+                    std::to_string(counts.leases_expired()), Printable(worker.peer()), Age(worker.age_ms())}),
               StyleOf(worker));
   }
   std::string text = table.ToString(0, colour);
@@ -78,57 +93,69 @@ std::string WorkerText(const v1::LiveWorker& worker) {
   return text;
 }
 
-std::string ChainsTable(const v1::ListChainsResponse& chains, bool colour) {
+std::string ChainsTable(const v1::ListChainsResponse& chains, bool colour, const std::vector<std::string>* replicas) {
   if (chains.chains().empty()) return "there is no chain\n";
-  Table table({"CHAIN", "STATE", "WORKERS", "WAITING", "BYTES", "IN JOURNAL", "IN FLIGHT", "OLDEST", "IN/S",
-               "DELIVERED/S", "SETTLED/S", "ACKED", "RETRIED", "REJECTED", "DROPPED", "EXPIRED"});
+  Table table(With(replicas, kReplica,
+                   {"CHAIN", "STATE", "WORKERS", "WAITING", "BYTES", "IN JOURNAL", "IN FLIGHT", "OLDEST", "IN/S",
+                    "DELIVERED/S", "SETTLED/S", "ACKED", "RETRIED", "REJECTED", "DROPPED", "EXPIRED"}));
   std::string pauses;
+  int row = 0;
   for (const v1::LiveChain& chain : chains.chains()) {
+    const std::string replica(ReplicaOf(replicas, row++));
     const v1::DeliveryCounts& counts = chain.counts();
     const bool waits = chain.waiting() + chain.on_disk() > 0;
     const char* const state = chain.has_pause()     ? "paused"
                               : chain.workers() > 0 ? "served"
                               : waits               ? "stuck"
                                                     : "no worker";
-    table.Add(
-        {Printable(chain.name(), kNameShown), state, std::to_string(chain.workers()), std::to_string(chain.waiting()),
-         Bytes(chain.waiting_bytes()), std::to_string(chain.on_disk()), std::to_string(chain.in_flight()),
-         chain.has_oldest_ms() ? Age(chain.oldest_ms()) : "-", Rate(chain.arrival_rate()), Rate(chain.delivery_rate()),
-         Rate(chain.settle_rate()), std::to_string(counts.acked()), std::to_string(counts.retried()),
-         std::to_string(counts.rejected()), std::to_string(counts.dropped()), std::to_string(counts.leases_expired())},
-        chain.has_pause()                    ? Style::kCaution
-        : state == std::string_view("stuck") ? Style::kTrouble
-                                             : Style::kPlain);
+    table.Add(With(replicas, replica,
+                   {Printable(chain.name(), kNameShown), state, std::to_string(chain.workers()),
+                    std::to_string(chain.waiting()), Bytes(chain.waiting_bytes()), std::to_string(chain.on_disk()),
+                    std::to_string(chain.in_flight()), chain.has_oldest_ms() ? Age(chain.oldest_ms()) : "-",
+                    Rate(chain.arrival_rate()), Rate(chain.delivery_rate()), Rate(chain.settle_rate()),
+                    std::to_string(counts.acked()), std::to_string(counts.retried()), std::to_string(counts.rejected()),
+                    std::to_string(counts.dropped()), std::to_string(counts.leases_expired())}),
+              chain.has_pause()                    ? Style::kCaution
+              : state == std::string_view("stuck") ? Style::kTrouble
+                                                   : Style::kPlain);
     if (!chain.has_pause()) continue;
-    pauses += Printable(chain.name()) + " is paused since " + UtcTime(chain.pause().since_unix_ms()) + " by " +
-              Printable(chain.pause().by()) +
+    pauses += (replica.empty() ? "" : Printable(replica) + ": ") + Printable(chain.name()) + " is paused since " +
+              UtcTime(chain.pause().since_unix_ms()) + " by " + Printable(chain.pause().by()) +
               (chain.pause().reason().empty() ? "" : ": " + Printable(chain.pause().reason())) + "\n";
   }
   return table.ToString(0, colour) + (pauses.empty() ? "" : "\n" + pauses);
 }
 
-std::string ConnectionsTable(const v1::ListConnectionsResponse& connections, bool colour) {
+std::string ConnectionsTable(const v1::ListConnectionsResponse& connections, bool colour,
+                             const std::vector<std::string>* replicas) {
   if (connections.connections().empty()) return "there is no connection\n";
-  Table table({"CONNECTION", "SERVER", "STATE", "RECEIVED", "IN/S", "IN BYTES", "IN BYTES/S", "OUT BYTES",
-               "OUT BYTES/S", "OUTBOX", "OUTBOX BYTES"});
+  Table table(With(replicas, kReplica,
+                   {"CONNECTION", "SERVER", "STATE", "RECEIVED", "IN/S", "IN BYTES", "IN BYTES/S", "OUT BYTES",
+                    "OUT BYTES/S", "OUTBOX", "OUTBOX BYTES"}));
   std::string details;
+  int row = 0;
   for (const v1::LiveConnection& connection : connections.connections()) {
+    const std::string replica(ReplicaOf(replicas, row++));
     const bool ready = std::ranges::all_of(connection.links(), &v1::ConnectionStatus::ready);
     const auto byte_rate = [](double rate) { return Bytes(static_cast<uint64_t>(rate)); };
-    table.Add({Printable(connection.name(), kNameShown), Printable(connection.server()),
-               !ready                     ? "not ready"
-               : connection.outbox_full() ? "outbox full"
-                                          : "ready",
-               std::to_string(connection.received()), Rate(connection.receive_rate()),
-               Bytes(connection.received_bytes()), byte_rate(connection.receive_byte_rate()),
-               Bytes(connection.published_bytes()), byte_rate(connection.publish_byte_rate()),
-               Bound(connection.outbox_messages(), connection.outbox_max_messages()), Bytes(connection.outbox_bytes())},
-              !ready                     ? Style::kTrouble
-              : connection.outbox_full() ? Style::kCaution
-                                         : Style::kPlain);
+    table.Add(
+        With(replicas, replica,
+             {Printable(connection.name(), kNameShown), Printable(connection.server()),
+              connection.links().empty() ? "-"
+              : !ready                   ? "not ready"
+              : connection.outbox_full() ? "outbox full"
+                                         : "ready",
+              std::to_string(connection.received()), Rate(connection.receive_rate()),
+              Bytes(connection.received_bytes()), byte_rate(connection.receive_byte_rate()),
+              Bytes(connection.published_bytes()), byte_rate(connection.publish_byte_rate()),
+              Bound(connection.outbox_messages(), connection.outbox_max_messages()), Bytes(connection.outbox_bytes())}),
+        !ready                     ? Style::kTrouble
+        : connection.outbox_full() ? Style::kCaution
+                                   : Style::kPlain);
     for (const v1::ConnectionStatus& link : connection.links()) {
       if (link.ready() && link.detail().empty()) continue;
-      details += Printable(link.name()) + (link.ready() ? ": " : " is not ready: ") + Printable(link.detail()) + "\n";
+      details += (replica.empty() ? "" : Printable(replica) + ": ") + Printable(link.name()) +
+                 (link.ready() ? ": " : " is not ready: ") + Printable(link.detail()) + "\n";
     }
   }
   return table.ToString(0, colour) + (details.empty() ? "" : "\n" + details);

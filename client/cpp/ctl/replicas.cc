@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 
 namespace sluice::ctl {
 
@@ -37,6 +38,26 @@ absl::StatusOr<std::vector<Target>> ReplicasOf(const Target& target) {
     replica.server_name = host;
   }
   return replicas;
+}
+
+absl::StatusOr<std::vector<ReplicaTarget>> AllReplicas(const std::vector<Target>& targets) {
+  std::vector<ReplicaTarget> all;
+  for (const Target& target : targets) {
+    if (targets.size() > 1 && target.address.starts_with("unix:")) {
+      all.push_back({.target = target, .trouble = {}});
+      continue;
+    }
+    absl::StatusOr<std::vector<Target>> replicas = ReplicasOf(target);
+    if (!replicas.ok()) {
+      if (targets.size() == 1) return replicas.status();
+      all.push_back({.target = target, .trouble = replicas.status()});
+      continue;
+    }
+    // Where a name stands for one address, people know it by the name.
+    if (replicas->size() == 1) replicas->front().address = target.address;
+    for (Target& one : *replicas) all.push_back({.target = std::move(one), .trouble = {}});
+  }
+  return all;
 }
 
 }  // namespace sluice::ctl

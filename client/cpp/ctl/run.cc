@@ -10,13 +10,28 @@ namespace sluice::ctl {
 namespace {
 
 int AskAll(const CommandLine& line, const Console& console) {
-  const absl::StatusOr<std::vector<Target>> targets = ReplicasOf(line.target);
+  absl::StatusOr<std::vector<ReplicaTarget>> targets = AllReplicas(line.targets);
   if (!targets.ok()) return Fail(targets.status(), console);
   std::vector<Replica> replicas;
-  for (const Target& target : *targets) {
-    absl::StatusOr<std::unique_ptr<AdminClient>> client = MakeAdminClient(target);
+  for (ReplicaTarget& one : *targets) {
+    absl::StatusOr<std::unique_ptr<AdminClient>> client = MakeAdminClient(one.target);
     if (!client.ok()) return Fail(client.status(), console);
-    replicas.push_back({.address = target.address, .client = *std::move(client)});
+    absl::StatusOr<std::unique_ptr<LiveClient>> live = MakeLiveClient(one.target);
+    if (!live.ok()) return Fail(live.status(), console);
+    absl::StatusOr<std::unique_ptr<TraceClient>> trace = MakeTraceClient(one.target);
+    if (!trace.ok()) return Fail(trace.status(), console);
+    replicas.push_back({.address = one.target.address,
+                        .trouble = std::move(one.trouble),
+                        .client = *std::move(client),
+                        .live = *std::move(live),
+                        .trace = *std::move(trace)});
+  }
+  if (const auto* look = std::get_if<LookCommand>(&line.command))
+    return RunLookOfAll(replicas, *look, line.json, console);
+  if (const auto* list = std::get_if<ListCommand>(&line.command))
+    return RunListOfAll(replicas, *list, line.json, console);
+  if (const auto* trace = std::get_if<TraceCommand>(&line.command)) {
+    return RunTraceOfAll(replicas, *trace, line.json, console);
   }
   return RunStatusOfAll(replicas, line.json, console);
 }
@@ -59,8 +74,8 @@ int Run(std::span<const std::string> arguments, const Console& console) {
   if (permissions != nullptr && !permissions->config.empty()) {
     return RunPermissions(nullptr, *permissions, line.json, console);
   }
-  const auto* status = std::get_if<StatusCommand>(&line.command);
-  if (status != nullptr && status->all) return AskAll(line, console);
+  if (const auto* context = std::get_if<ContextCommand>(&line.command)) return RunContext(*context, line.json, console);
+  if (line.all) return AskAll(line, console);
   if (std::holds_alternative<LookCommand>(line.command) || std::holds_alternative<SteerCommand>(line.command) ||
       std::holds_alternative<TailCommand>(line.command) || std::holds_alternative<TopCommand>(line.command)) {
     return RunLive(line, console);

@@ -17,13 +17,6 @@ std::string Conditions(const v1::GetStatusResponse& status) {
   return text;
 }
 
-bool Ready(const v1::GetStatusResponse& status) {
-  for (const v1::ReadinessItem& item : status.readiness()) {
-    if (!item.ready()) return false;
-  }
-  return true;
-}
-
 std::string Stages(const v1::GetStatusResponse& status) {
   const v1::JournalStatus& journal = status.journal();
   std::string text = "journal: " + Count(journal.messages(), "message") + ", " + std::to_string(journal.replies()) +
@@ -72,44 +65,26 @@ std::string Configuration(const v1::GetStatusResponse& status) {
          Printable(version.source()) + "\n";
 }
 
-std::string Describe(const v1::GetStatusResponse& status) {
-  return Printable(status.gateway()) + ", Sluice " + Printable(status.version()) + ", up " + Age(status.uptime_ms()) +
-         (status.draining() ? ", DRAINING" : "") + (Ready(status) ? ": ready\n" : ": not ready\n") +
-         Configuration(status) + Conditions(status) + Stages(status) + Chains(status) + Workers(status);
+}  // namespace
+
+bool IsReady(const v1::GetStatusResponse& status) {
+  for (const v1::ReadinessItem& item : status.readiness()) {
+    if (!item.ready()) return false;
+  }
+  return true;
 }
 
-}  // namespace
+std::string StatusText(const v1::GetStatusResponse& status) {
+  return Printable(status.gateway()) + ", Sluice " + Printable(status.version()) + ", up " + Age(status.uptime_ms()) +
+         (status.draining() ? ", DRAINING" : "") + (IsReady(status) ? ": ready\n" : ": not ready\n") +
+         Configuration(status) + Conditions(status) + Stages(status) + Chains(status) + Workers(status);
+}
 
 int RunStatus(AdminClient& client, bool json, const Console& console) {
   const absl::StatusOr<v1::GetStatusResponse> status = client.Status();
   if (!status.ok()) return Fail(status.status(), console);
-  console.out << (json ? ToJson(*status, false) : Describe(*status));
+  console.out << (json ? ToJson(*status, false) : StatusText(*status));
   return kOk;
-}
-
-int RunStatusOfAll(std::span<const Replica> replicas, bool json, const Console& console) {
-  size_t answered = 0, ready = 0;
-  uint64_t messages = 0, replies = 0, letters = 0;
-  for (const Replica& replica : replicas) {
-    const absl::StatusOr<v1::GetStatusResponse> status = replica.client->Status();
-    if (!status.ok()) {
-      Fail(status.status(), console);
-      continue;
-    }
-    ++answered;
-    ready += Ready(*status) ? 1 : 0;
-    messages += status->journal().messages();
-    replies += status->journal().replies();
-    letters += status->dead_letters().messages();
-    console.out << (json ? ToJson(*status, true) : replica.address + ": " + Describe(*status) + "\n");
-  }
-  if (!json) {
-    console.out << Count(replicas.size(), "replica") << ": " << ready << " ready, " << answered - ready
-                << " not ready, " << replicas.size() - answered << " without an answer; in their journals "
-                << Count(messages, "message") << " and " << replies << (replies == 1 ? " reply" : " replies") << "; "
-                << Count(letters, "dead letter") << "\n";
-  }
-  return answered == replicas.size() ? kOk : kFailure;
 }
 
 }  // namespace sluice::ctl

@@ -131,30 +131,29 @@ std::string TextOf(const v1::TracedMessage& message, int64_t complete_since) {
 
 }  // namespace
 
+std::string TraceText(const v1::TraceResponse& response, bool json, const Console& console) {
+  // A topic may have none, and what else is said counts then, too.
+  if (json) return ToJson(response, true);
+  std::string text;
+  for (const v1::TracedMessage& message : response.messages()) {
+    text += (text.empty() ? "" : "\n") + TextOf(message, response.complete_since_unix_ms());
+  }
+  if (text.empty()) {
+    text = "there is none" +
+           (response.complete_since_unix_ms() == 0
+                ? std::string("; steps are not kept (tracing.keep: 0)")
+                : "; all steps are kept since " + UtcTime(response.complete_since_unix_ms())) +
+           "\n";
+  }
+  if (response.more()) console.err << "sluicectl: there are more; --last N shows more of them\n";
+  if (response.journal_is_larger()) console.err << "sluicectl: the journal holds more than was looked through\n";
+  return text;
+}
+
 int RunTrace(TraceClient& client, const TraceCommand& command, bool json, const Console& console) {
   const absl::StatusOr<v1::TraceResponse> response = client.Trace(command.request);
   if (!response.ok()) return Fail(response.status(), console);
-  if (json) {
-    // A topic may have none, and what else is said counts then, too.
-    console.out << ToJson(*response, true);
-    return kOk;
-  }
-  bool first = true;
-  for (const v1::TracedMessage& message : response->messages()) {
-    console.out << (first ? "" : "\n") << TextOf(message, response->complete_since_unix_ms());
-    first = false;
-  }
-  if (first) {
-    console.out << "there is none"
-                << (response->complete_since_unix_ms() == 0
-                        ? "; steps are not kept (tracing.keep: 0)"
-                        : "; all steps are kept since " + UtcTime(response->complete_since_unix_ms()))
-                << "\n";
-  }
-  if (response->more()) console.err << "sluicectl: there are more; --last N shows more of them\n";
-  if (response->journal_is_larger()) {
-    console.err << "sluicectl: the journal holds more than was looked through\n";
-  }
+  console.out << TraceText(*response, json, console);
   return kOk;
 }
 
