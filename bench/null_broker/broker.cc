@@ -10,13 +10,6 @@
 #include <vector>
 
 namespace sluice::bench {
-namespace {
-
-// How long a phase may be overdue when nothing else happens.
-constexpr int kTurnMillis = 5;
-
-}  // namespace
-
 absl::Status NullBroker::Listen() {
   auto listener = ListenOnLoopback(options_.port);
   if (!listener.ok()) return listener.status();
@@ -44,7 +37,7 @@ absl::Status NullBroker::Run() {
   std::array<epoll_event, 256> events{};
   while (!load_.done()) {
     // A batch that the socket took whole wakes no one: the next one follows at once.
-    const int timeout = load_.HasMore() ? 0 : kTurnMillis;
+    const int timeout = load_.HasMore() ? 0 : load_.PauseMillis();
     const int ready = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout);
     if (ready < 0 && errno != EINTR) return absl::ErrnoToStatus(errno, "epoll_wait");
     load_.SetNow(NowNanos());

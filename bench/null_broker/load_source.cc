@@ -55,7 +55,10 @@ void LoadSource::OnPublish(Session& /*session*/, const PublishPacket& packet) {
   const auto took = book_.Answered(*sequence, now_);
   if (!took) return;
   ++slots_[*sequence % slots_.size()].answered;
-  if (run_.steady()) latency_.Add(*took);
+  if (!run_.steady()) return;
+  latency_.Add(*took);
+  if (last_answer_ != 0) largest_gap_ = std::max(largest_gap_, now_ - last_answer_);
+  last_answer_ = now_;
 }
 
 void LoadSource::OnConfirmed(Session& session, size_t count) {
@@ -84,6 +87,7 @@ bool LoadSource::HasMore() const {
 
 bool LoadSource::MaySend(const Slot& slot) const {
   if (slot.session == nullptr || slot.session->out().size() >= kBatchBytes || !run_.MaySend(book_.sent())) return false;
+  if (!IsDue()) return false;
   if (options_.length.count > 0 && slot.sent >= options_.length.count) return false;
   const size_t bound = std::max<size_t>(options_.outstanding / slots_.size(), 1);
   if (options_.outstanding > 0 && slot.outstanding() >= bound) return false;
@@ -113,7 +117,9 @@ JsonObject LoadSource::Result() const {
   json.Add("lost", book_.sent() - answered()).Add("duplicates", book_.duplicates()).Add("foreign", book_.foreign());
   json.Add("disconnects", disconnects_);
   run_.Describe(json);
-  if (options_.expect_replies) json.Add("latency_us", latency_.ToJson());
+  if (options_.expect_replies) {
+    json.Add("latency_us", latency_.ToJson()).Add("largest_gap_us", 1e-3 * static_cast<double>(largest_gap_));
+  }
   return json;
 }
 

@@ -15,6 +15,8 @@ struct LoadOptions {
   size_t payload_bytes = 128;  // At least SequenceBook::kTextSize.
   // Messages sent and not answered, over all subscribers; 0: no bound but the windows and the sockets.
   size_t outstanding = 1000;
+  // The most messages a second, over all subscribers; what a stall has held back is made up for. 0: no bound.
+  double rate = 0;
   // Whether a message counts as answered when its payload is published by a client. Else when it was acknowledged (QoS
   // 1, 2) or taken by the socket's buffer (QoS 0).
   bool expect_replies = true;
@@ -36,11 +38,16 @@ class LoadSource final : public SessionListener {
 
   // All subscribers are there.
   bool ready() const;
-  void Start(int64_t now) { run_.Start(now); }
+  void Start(int64_t now) {
+    began_ = now;
+    run_.Start(now);
+  }
   // The time for whatever comes next; goes on to the next phase.
   void SetNow(int64_t now);
   // Appends messages to the subscribers' out(), as many as windows, bounds and a full batch allow.
   void Fill();
+  // How long to wait where nothing comes: a phase, or the rate, may be overdue by this.
+  int PauseMillis() const { return options_.rate > 0 ? 1 : 5; }
   // Whether Fill() would append something now.
   bool HasMore() const;
   void Stop(int64_t now) { run_.Stop(now, answered()); }
@@ -64,6 +71,10 @@ class LoadSource final : public SessionListener {
   uint64_t answered() const { return options_.expect_replies ? book_.answered() : confirmed_; }
   const Session::Template& Next(const Slot& slot) const { return slot.templates[slot.sent % slot.templates.size()]; }
   bool MaySend(const Slot& slot) const;
+  bool IsDue() const {
+    return options_.rate <= 0 ||
+           static_cast<double>(book_.sent()) < 1e-9 * static_cast<double>(now_ - began_) * options_.rate;
+  }
   void FillSlot(size_t index);
 
   const LoadOptions options_;
@@ -74,6 +85,9 @@ class LoadSource final : public SessionListener {
   SequenceBook book_;
   LatencyHistogram latency_;
   int64_t now_ = 0;
+  int64_t began_ = 0;
+  int64_t last_answer_ = 0;  // In the steady part; 0: none yet.
+  int64_t largest_gap_ = 0;  // Between two answers of the steady part, in ns.
   uint64_t confirmed_ = 0;
   uint64_t disconnects_ = 0;
 };

@@ -43,6 +43,7 @@ int Run(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--outstanding", load.outstanding, "Unanswered messages, over all subscribers; 0: no bound")
       ->capture_default_str();
+  app.add_option("--rate", load.rate, "The most messages a second; 0: no bound")->capture_default_str();
   app.add_flag("--intake-only", intake_only, "Expect no replies: acknowledged (QoS 0: written) is answered");
   app.add_option("--topic", load.topic, "Where the messages go to")->capture_default_str();
   app.add_option("--topics", load.topics, "Spread over so many topics TOPIC/0, TOPIC/1, …")

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace sluice::bench {
 namespace {
@@ -16,6 +17,13 @@ constexpr uint8_t kNoSubscriptionExisted = 0x11;
 }  // namespace
 
 std::optional<size_t> Session::OnBytes(std::string_view bytes) {
+  const std::optional<size_t> taken = TakeFrames(bytes);
+  // Once for a thousand of them.
+  if (std::exchange(subscriptions_changed_, false)) listener_.OnSubscriptions(*this);
+  return taken;
+}
+
+std::optional<size_t> Session::TakeFrames(std::string_view bytes) {
   size_t taken = 0;
   Frame frame;
   while (true) {
@@ -134,7 +142,7 @@ bool Session::OnSubscribe(const Frame& frame) {
     subscriptions_.push_back({std::move(filter), packet->subscription_id});
   }
   AppendSuback(out_, packet->packet_id, granted, mqtt5_);
-  listener_.OnSubscriptions(*this);
+  subscriptions_changed_ = true;
   return true;
 }
 
@@ -148,7 +156,7 @@ bool Session::OnUnsubscribe(const Frame& frame) {
     reasons.push_back(static_cast<char>(erased > 0 ? 0 : kNoSubscriptionExisted));
   }
   AppendUnsuback(out_, packet->packet_id, reasons, mqtt5_);
-  listener_.OnSubscriptions(*this);
+  subscriptions_changed_ = true;
   return true;
 }
 

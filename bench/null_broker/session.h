@@ -66,6 +66,8 @@ class Session {
   };
   enum class OutState : uint8_t { kFree, kWaitsForPuback, kWaitsForPubrec, kWaitsForPubcomp };
 
+  // As OnBytes().
+  std::optional<size_t> TakeFrames(std::string_view bytes);
   // Each: false when the protocol was broken.
   bool OnFrame(const Frame& frame);
   bool OnConnect(const Frame& frame);
@@ -87,6 +89,7 @@ class Session {
   std::string out_;
   PublishPacket inbound_;  // Memory used again for each publish.
   std::vector<Subscription> subscriptions_;
+  bool subscriptions_changed_ = false;  // And the listener has not been told.
 
   // Outbound, by packet id; made with the first publish of QoS 1 or 2.
   std::vector<OutState> out_states_;

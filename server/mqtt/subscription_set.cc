@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "server/mqtt/reason_codes.h"
@@ -23,10 +27,10 @@ SubscriptionSet::SubscriptionSet(std::vector<Subscription> subscriptions, const 
   for (Subscription& subscription : subscriptions) given_.push_back(Add(std::move(subscription)));
 }
 
-size_t SubscriptionSet::Add(Subscription subscription) {
+size_t SubscriptionSet::Add(Subscription subscription, size_t look_from) {
   // What was left for good makes room.
-  auto place = std::ranges::find_if(
-      items_, [](const Item& item) { return item.subscription.remainder && item.state == State::kLeft; });
+  const auto is_free = [](const Item& item) { return item.subscription.remainder && item.state == State::kLeft; };
+  auto place = std::find_if(items_.begin() + static_cast<ptrdiff_t>(look_from), items_.end(), is_free);
   if (place == items_.end()) {
     items_.push_back(Item{.subscription = {}, .backoff = Backoff(kFirstRetry, options_.max_reconnect_interval, 0)});
     place = std::prev(items_.end());
@@ -44,20 +48,26 @@ size_t SubscriptionSet::Add(Subscription subscription) {
 }
 
 void SubscriptionSet::Replace(std::vector<Subscription> wanted) {
-  for (Item& item : items_) {
-    if (item.subscription.remainder) continue;
-    const bool stays = std::ranges::find(wanted, item.subscription.filter, &Subscription::filter) != wanted.end();
-    if (!stays) Retire(item);
+  // There may be thousands, and nothing else comes in meanwhile.
+  std::unordered_set<std::string_view> filters;
+  for (const Subscription& subscription : wanted) filters.insert(subscription.filter);
+  std::unordered_map<std::string, size_t> known;
+  for (size_t i = 0; i < items_.size(); ++i) {
+    Item& item = items_[i];
+    known.emplace(item.subscription.filter, i);
+    if (!item.subscription.remainder && !filters.contains(item.subscription.filter)) Retire(item);
   }
   given_.clear();
+  size_t look_from = 0;
   for (Subscription& subscription : wanted) {
-    const auto known =
-        std::ranges::find_if(items_, [&](const Item& item) { return item.subscription.filter == subscription.filter; });
-    if (known == items_.end()) {
-      given_.push_back(Add(std::move(subscription)));
+    const auto found = known.find(subscription.filter);
+    if (found == known.end() || items_[found->second].subscription.filter != subscription.filter) {
+      // Whatever is free stands behind what was found free last.
+      given_.push_back(Add(std::move(subscription), look_from));
+      look_from = given_.back() + 1;
     } else {
-      given_.push_back(static_cast<size_t>(known - items_.begin()));
-      Update(*known, std::move(subscription));
+      given_.push_back(found->second);
+      Update(items_[found->second], std::move(subscription));
     }
     if (leave_shared_ && items_[given_.back()].subscription.shared()) SetOut(items_[given_.back()], true);
   }
@@ -185,7 +195,8 @@ void SubscriptionSet::Answered(size_t index, uint8_t code) {
         lower ? "mqtt subscription granted at a lower QoS than asked for" : "mqtt subscribed",
         {{"connection", options_.name}, {"filter", item.subscription.filter}, {"qos", static_cast<int64_t>(code)}});
   }
-  CountRefused();
+  // What is granted was asked for before, and so is not among them.
+  if (refused) CountRefused();
 }
 
 void SubscriptionSet::Refused(Item& item, uint8_t code) {

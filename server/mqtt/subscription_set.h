@@ -102,8 +102,8 @@ class SubscriptionSet {
   void SetOut(Item& item, bool out);
   // An answer to it will not be heard.
   void Unheard(Item& item);
-  // Returns its index.
-  size_t Add(Subscription subscription);
+  // Returns its index. No place before `look_from` is free.
+  size_t Add(Subscription subscription, size_t look_from = 0);
   void Retire(Item& item);
   // It has become this one.
   void Update(Item& item, Subscription subscription);

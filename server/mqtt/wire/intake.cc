@@ -333,9 +333,10 @@ void IntakeCore::OnUnsuback(uint16_t packet_id, uint8_t code) {
     if (sink_ != nullptr) sink_->OnRemainderLeft(subscriptions_.at(index).filter);
   }
   retained_.Left(index);
+  if (!leaving_.empty() && code < reason::kUnspecifiedError) return;
   news_.Tell(subscriptions_);
   // It may be wanted again by now.
-  if (leaving_.empty() || code >= reason::kUnspecifiedError) link_.WakeAt(clock_.Now());
+  link_.WakeAt(clock_.Now());
 }
 
 // ------------------------------------------------------------------------------------------------ state

@@ -21,6 +21,23 @@ TEST_F(SubscriptionSetTest, AsksForNewOnesBeforeItLeavesOldOnes) {
   EXPECT_EQ(set_.Detail(), "");
 }
 
+TEST_F(SubscriptionSetTest, NewOnesTakeThePlacesOfWhatWasLeftAndThenOthers) {
+  UpAndGranted();
+  set_.Replace({{.filter = "c", .id = 3}, {.filter = "d", .id = 4}});
+  EXPECT_THAT(Due(), ElementsAre(2, 3));
+  set_.Answered(2, 0);
+  set_.Answered(3, 0);
+  EXPECT_THAT(Leave(), ElementsAre(0, 1));
+  EXPECT_TRUE(set_.Left(0));
+  EXPECT_TRUE(set_.Left(1));
+  set_.Replace(
+      {{.filter = "e", .id = 5}, {.filter = "c", .id = 3}, {.filter = "a", .id = 1}, {.filter = "f", .id = 6}});
+  EXPECT_THAT(Due(), ElementsAre(0, 1, 4));
+  EXPECT_EQ(set_.at(0).filter, "e");
+  EXPECT_EQ(set_.at(1).filter, "a");
+  EXPECT_EQ(set_.at(4).filter, "f");
+}
+
 TEST_F(SubscriptionSetTest, LeavesOldOnesThoughANewOneIsRefused) {
   UpAndGranted();
   set_.Replace({{.filter = "c", .id = 3}});
