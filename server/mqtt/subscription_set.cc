@@ -15,6 +15,8 @@ namespace sluice {
 namespace {
 
 constexpr Millis kFirstRetry{1'000};
+// Requests of one turn of the driver's loop: messages pass between them.
+constexpr size_t kInOneTurn = 100;
 
 }  // namespace
 
@@ -161,6 +163,10 @@ SteadyTime SubscriptionSet::TakeDue(std::vector<size_t>& ask, std::vector<size_t
       if (Waits(item)) {
         astray_ ? Unheard(item) : void(unresponsive_ = true);
       } else {
+        if (ask.size() + leave.size() >= kInOneTurn) {
+          next = clock_.Now();
+          break;
+        }
         const bool leaves = item.state == State::kUnwanted;
         item.state = leaves ? State::kLeaving : State::kAsked;
         item.due = clock_.Now() + options_.connect_timeout;

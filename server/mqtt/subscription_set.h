@@ -42,7 +42,7 @@ class SubscriptionSet {
   void AddRemainder(const std::string& filter);
 
   // While up: appends to `ask` and `leave` what to SUBSCRIBE and to UNSUBSCRIBE now; each then waits for its answer.
-  // Returns when to come again at the latest.
+  // Returns when to come again at the latest; at once where there are more than are good for one turn of a loop.
   SteadyTime TakeDue(std::vector<size_t>& ask, std::vector<size_t>& leave);
   // The broker's answer to a SUBSCRIBE: granted QoS, or ≥ 0x80. Without effect on what is not asked for any more.
   void Answered(size_t index, uint8_t code);

@@ -1,5 +1,6 @@
 // What becomes of subscriptions when others take their place.
 #include <string>
+#include <vector>
 
 #include "tests/unit/mqtt/subscription_set_fixture.h"
 
@@ -36,6 +37,19 @@ TEST_F(SubscriptionSetTest, NewOnesTakeThePlacesOfWhatWasLeftAndThenOthers) {
   EXPECT_EQ(set_.at(0).filter, "e");
   EXPECT_EQ(set_.at(1).filter, "a");
   EXPECT_EQ(set_.at(4).filter, "f");
+}
+
+TEST_F(SubscriptionSetTest, ThousandsAreAskedForInSeveralTurns) {
+  UpAndGranted();
+  std::vector<Subscription> wanted;
+  for (int i = 0; i < 250; ++i) wanted.push_back({.filter = std::to_string(i)});
+  set_.Replace(wanted);
+  for (const size_t turn : {100u, 100u, 50u}) {
+    EXPECT_EQ(Due().size(), turn);
+    EXPECT_EQ(next_ <= clock_.Now(), turn == 100) << "the next turn comes at once";
+  }
+  for (size_t i = 2; i < 252; ++i) set_.Answered(i, 0);
+  EXPECT_THAT(Leave(), ElementsAre(0, 1)) << "and what they replace is left after the last of them";
 }
 
 TEST_F(SubscriptionSetTest, LeavesOldOnesThoughANewOneIsRefused) {
