@@ -110,12 +110,14 @@ absl::Status Gateway::Stages::Start() {
   if (absl::Status status = workers_->Start(); !status.ok()) return status;
   if (absl::Status status = StartHttp(); !status.ok()) return status;
   if (absl::Status status = StartAdmin(); !status.ok()) return status;
+  if (absl::Status status = StartDashboard(); !status.ok()) return status;
 
   // From here on messages come.
   ticker_.Add(dispatcher_);
   ticker_.Add(*workers_);
   if (admin_) ticker_.Add(*admin_);
-  if (admin_) ticker_.Add(*live_view_);
+  if (dashboard_) ticker_.Add(*dashboard_);
+  if (admin_ || dashboard_) ticker_.Add(*live_view_);
   ticker_.Add(*settler_);
   ticker_.Add(outbox_);
   ticker_.Add(intake_control_);
@@ -199,7 +201,7 @@ absl::Status Gateway::Stages::StartAdmin() {
   const bool on_disk = opened_journal_.on_disk() != nullptr;
   const std::string beside_journal = on_disk ? absl::StrCat("unix:", config_.journal.path, "/admin.sock") : "";
   const std::string listen = config_.admin.listen.value_or(beside_journal);
-  if (listen.empty()) return absl::OkStatus();
+  if (listen.empty() && config_.admin.dashboard.listen.empty()) return absl::OkStatus();
   replayer_ = std::make_unique<Replayer>(Replayer::Parts{
       .clock = clock_,
       .restorer = *restorer_,
@@ -221,13 +223,10 @@ absl::Status Gateway::Stages::StartAdmin() {
         return MakeWireSessionFarewell(options, std::move(ended), clock_);
       },
       clock_);
-  absl::StatusOr<std::unique_ptr<AdminServer>> admin =
-      AdminServer::Start(listen, config_.admin, clock_, metrics_, static_cast<const StatusSource&>(*this),
-                         *dead_letter_store_, *replayer_, *broker_sessions_,
-                         {.authenticator = admin_authenticator_.get(),
-                          .permissions = permissions_of_principals_.empty() ? nullptr : &permissions_of_principals_,
-                          .audit_file = config_.audit_file},
-                         &running_, live_view_.get(), &tap_, tracer_.get());
+  if (listen.empty()) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<AdminServer>> admin = AdminServer::Start(
+      listen, config_.admin, clock_, metrics_, static_cast<const StatusSource&>(*this), *dead_letter_store_, *replayer_,
+      *broker_sessions_, AccessOfAdmins(), &running_, live_view_.get(), &tap_, tracer_.get());
   if (admin.ok()) {
     admin_ = *std::move(admin);
     return absl::OkStatus();
@@ -235,6 +234,31 @@ absl::Status Gateway::Stages::StartAdmin() {
   // Nobody has asked for this very address, and its path may be too long for a socket.
   if (config_.admin.listen || !absl::IsInvalidArgument(admin.status())) return admin.status();
   log::Warning("no admin listener: set admin.listen", {{"reason", std::string(admin.status().message())}});
+  return absl::OkStatus();
+}
+
+AdminAccess Gateway::Stages::AccessOfAdmins() const {
+  return {.authenticator = admin_authenticator_.get(),
+          .permissions = permissions_of_principals_.empty() ? nullptr : &permissions_of_principals_,
+          .audit_file = config_.audit_file};
+}
+
+absl::Status Gateway::Stages::StartDashboard() {
+  if (config_.admin.dashboard.listen.empty()) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<DashboardServer>> dashboard =
+      DashboardServer::Start(config_.admin, {.clock = clock_,
+                                             .metrics = metrics_,
+                                             .status = static_cast<const StatusSource&>(*this),
+                                             .store = *dead_letter_store_,
+                                             .replay = *replayer_,
+                                             .sessions = *broker_sessions_,
+                                             .access = AccessOfAdmins(),
+                                             .configuration = &running_,
+                                             .live = live_view_.get(),
+                                             .tap = &tap_,
+                                             .trace = tracer_.get()});
+  if (!dashboard.ok()) return dashboard.status();
+  dashboard_ = *std::move(dashboard);
   return absl::OkStatus();
 }
 
@@ -285,5 +309,6 @@ std::shared_ptr<const GatewayConfig> Gateway::config() const { return stages_->r
 const std::string& Gateway::workers_address() const { return stages_->workers_address(); }
 const std::string& Gateway::http_address() const { return stages_->http_address(); }
 const std::string& Gateway::admin_address() const { return stages_->admin_address(); }
+const std::string& Gateway::dashboard_address() const { return stages_->dashboard_address(); }
 
 }  // namespace sluice

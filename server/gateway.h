@@ -79,10 +79,12 @@ class Gateway {
   std::shared_ptr<const GatewayConfig> config() const;
   ConfigVersion config_version() const;
 
-  // The addresses bound, with the ports chosen where the configuration said 0. HTTP's and admin's may be empty.
+  // The addresses bound, with the ports chosen where the configuration said 0. HTTP's, admin's and the dashboard's may be
+  // empty.
   const std::string& workers_address() const;
   const std::string& http_address() const;
   const std::string& admin_address() const;
+  const std::string& dashboard_address() const;
 
  private:
   class Stages;

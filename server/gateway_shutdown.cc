@@ -35,6 +35,7 @@ Gateway::Stages::~Stages() {
   for (const auto& [name, publisher] : publishers_) publisher->Stop(farewell);
   if (http_) http_->Stop();
   if (admin_) admin_->Stop(clock_.Now());
+  if (dashboard_) dashboard_->Stop();
   ticker_.Stop();
   patient_ticker_.Stop();
   if (settler_) settler_->Stop();
@@ -98,6 +99,7 @@ bool Gateway::Stages::Shutdown(Millis drain) {
   const size_t unconfirmed = outbox_.outstanding();
   if (http_) http_->Stop();
   if (admin_) admin_->Stop(clock_.Now());
+  if (dashboard_) dashboard_->Stop();
 
   if (InHand* in_hand = opened_journal_.in_hand(); in_hand != nullptr && settled) in_hand->EndWell();
   if (CrashMarks* crash_marks = opened_journal_.crash_marks()) crash_marks->EndWell();

@@ -126,7 +126,8 @@ int Run(const CommandLine& command_line, const GatewayConfig& config, GatewayPar
   }
   log::Info("serving", {{"workers", (*gateway)->workers_address()},
                         {"http", (*gateway)->http_address()},
-                        {"admin", (*gateway)->admin_address()}});
+                        {"admin", (*gateway)->admin_address()},
+                        {"dashboard", (*gateway)->dashboard_address()}});
 
   std::unique_ptr<FileWatch> watch = Watch(command_line, **gateway);
   const char* signal = WaitForSignal(signals, [&gateway] { (void)(*gateway)->Reload("SIGHUP"); });

@@ -23,6 +23,7 @@
 #include "server/backlog/restorer.h"
 #include "server/certificate_files.h"
 #include "server/certificates/watch.h"
+#include "server/dashboard/dashboard_server.h"
 #include "server/deadletter/dead_letters.h"
 #include "server/deadletter/store.h"
 #include "server/gateway.h"
@@ -81,6 +82,7 @@ class Gateway::Stages final : private RoutedSink,
   const std::string& workers_address() const { return workers_->address(); }
   const std::string& http_address() const { return http_ ? http_->address() : no_address_; }
   const std::string& admin_address() const { return admin_ ? admin_->address() : no_address_; }
+  const std::string& dashboard_address() const { return dashboard_ ? dashboard_->address() : no_address_; }
 
  private:
   // A connection to a broker that takes messages in, with what it hands them to.
@@ -149,7 +151,10 @@ class Gateway::Stages final : private RoutedSink,
   absl::Status StartHttp();
   absl::Status BuildDeadLetters();
   void StartDeadLetters();
+  // The replayer, too, which administrators use.
   absl::Status StartAdmin();
+  absl::Status StartDashboard();
+  AdminAccess AccessOfAdmins() const;
   // Who workers are, and what they may.
   absl::Status BuildIdentity();
   // Whether the template of a route may name this chain.
@@ -316,6 +321,7 @@ class Gateway::Stages final : private RoutedSink,
   std::unique_ptr<Tracer> tracer_;
   std::unique_ptr<Replayer> replayer_;
   std::unique_ptr<AdminServer> admin_;
+  std::unique_ptr<DashboardServer> dashboard_;
   ChainSweeper chain_sweeper_{chains_,
                               [this](Millis idle) {
                                 dispatcher_.ForgetIdle(idle);

@@ -43,7 +43,11 @@ absl::StatusOr<AdminCaller> AdminGuard::Decide(AdminRole needed, const Peer& pee
   }
   if (authenticator_ == nullptr) {
     caller.who = "anybody";
-    return caller;
+    caller.role = unasked_;
+    if (unasked_ >= needed) return caller;
+    why = absl::StrCat("needs the role ", std::string(AdminRoleName(needed)), ", and whom nobody asks has ",
+                       std::string(AdminRoleName(unasked_)));
+    return absl::PermissionDeniedError(why);
   }
   OrRefusal<PrincipalPtr> result =
       authenticator_->Authenticate({.certificate = peer.certificate, .authorization = authorization});
@@ -53,10 +57,15 @@ absl::StatusOr<AdminCaller> AdminGuard::Decide(AdminRole needed, const Peer& pee
   }
   const Principal& principal = *std::get<PrincipalPtr>(result);
   caller.who = principal.name();
-  const AdminRole role = permissions_.For(principal)->role();
-  if (role >= needed) return caller;
-  why = absl::StrCat("needs the role ", std::string(AdminRoleName(needed)), ", has ", std::string(AdminRoleName(role)));
+  caller.role = permissions_.For(principal)->role();
+  if (caller.role >= needed) return caller;
+  why = absl::StrCat("needs the role ", std::string(AdminRoleName(needed)), ", has ",
+                     std::string(AdminRoleName(caller.role)));
   return absl::PermissionDeniedError(why);
+}
+
+void AdminGuard::NoteRefusal(std::string_view what, const Peer& peer, std::string_view why) {
+  audit_.Write({.who = "nobody", .from = peer.text, .what = what, .outcome = "refused", .detail = why});
 }
 
 void AdminGuard::Note(std::string_view what, AdminRole needed, const AdminCaller& caller, const absl::Status& status,

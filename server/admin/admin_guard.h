@@ -21,19 +21,22 @@ namespace sluice {
 struct AdminCaller {
   std::string who;   // "unix:1000", "email:ops@plant", …; "anybody": nobody was asked.
   std::string from;  // Its address.
+  AdminRole role = AdminRole::kAdmin;
 };
 
 // Thread-safe.
 class AdminGuard {
  public:
-  // `authenticator` null: nobody is asked, and whoever reaches the listener may all. All outlive it.
+  // `authenticator` null: nobody is asked, and whoever reaches the listener has the role `unasked`. All outlive it.
   // `check_certificate`: whether one that TLS let in would be let in now, since a connection may outlive that. Null: yes.
   AdminGuard(Authenticator* authenticator, const Permissions& permissions, AuditLog& audit,
-             std::function<absl::Status(const PeerCertificate& certificate)> check_certificate = nullptr)
+             std::function<absl::Status(const PeerCertificate& certificate)> check_certificate = nullptr,
+             AdminRole unasked = AdminRole::kAdmin)
       : authenticator_(authenticator),
         permissions_(permissions),
         audit_(audit),
-        check_certificate_(std::move(check_certificate)) {}
+        check_certificate_(std::move(check_certificate)),
+        unasked_(unasked) {}
 
   // The owner's socket lets in whom its mode lets in, as administrators. Others by certificate or token, and their role.
   // UNAUTHENTICATED, or PERMISSION_DENIED, which names the role that is needed; both are noted.
@@ -41,6 +44,8 @@ class AdminGuard {
                                     std::span<const std::string_view> authorization);
   // By what the call carries.
   absl::StatusOr<AdminCaller> Enter(std::string_view what, AdminRole needed, const rpc::CallInfo& call);
+  // Notes what was not let in before anybody was asked who it is.
+  void NoteRefusal(std::string_view what, const Peer& peer, std::string_view why);
   // How it went. Of a look at how things stand (a viewer's) nothing is noted.
   void Note(std::string_view what, AdminRole needed, const AdminCaller& caller, const absl::Status& status,
             std::string_view detail);
@@ -54,6 +59,7 @@ class AdminGuard {
   const Permissions& permissions_;
   AuditLog& audit_;
   const std::function<absl::Status(const PeerCertificate& certificate)> check_certificate_;
+  const AdminRole unasked_;
 };
 
 }  // namespace sluice

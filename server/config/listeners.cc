@@ -25,6 +25,12 @@ const Entry* Find(const Value& map, std::string_view key) {
   return nullptr;
 }
 
+std::optional<Position> DashboardPlace(const Entry& root) {
+  const Entry* admin = Find(root.value, "admin");
+  if (admin == nullptr) return std::nullopt;
+  return PlaceOf(*admin, "dashboard", "listen");
+}
+
 }  // namespace
 
 std::optional<Position> PlaceOf(const Entry& root, std::string_view section, std::string_view key) {
@@ -41,6 +47,9 @@ void CheckListeners(Reading& reading, const Entry& root, const Draft& draft) {
   const std::string beside_journal =
       config.journal.enabled ? text::Concat("unix:", config.journal.path, "/admin.sock") : "";
   listeners.push_back({"admin", config.admin.listen.value_or(beside_journal), PlaceOf(root, "admin", "listen")});
+  if (const std::string& dashboard = config.admin.dashboard.listen; !dashboard.empty()) {
+    listeners.push_back({"admin.dashboard", dashboard, DashboardPlace(root)});
+  }
   for (size_t i = 0; i < listeners.size(); ++i) {
     for (size_t k = 0; k < i; ++k) {
       const Listener& one = listeners[i].at ? listeners[i] : listeners[k];

@@ -264,6 +264,33 @@ constexpr Key kAdminKeys[] = {
      "purges dead letters. Said as a warning at start."},
     {"reflection", kFlag, "true", "",
      "The listener describes its services (grpc.reflection), for tools such as grpcurl."},
+    {"dashboard", kMap, "", "", "The same for browsers: [a page and JSON over HTTP](dashboard.md). None: neither."},
+};
+
+constexpr Key kAdminDashboardKeys[] = {
+    {"listen", kListen, "", "",
+     "A loopback address is open to all users of the machine; another address needs `tls` or `insecure: true`.", true},
+    {"tls", kMap, "", "", "HTTPS."},
+    {"insecure", kFlag, "false", "",
+     "true: plain HTTP, also on an address that others can reach; tokens can be read on the way. Said as a warning at "
+     "start."},
+    {"hosts", kTextList, "", "a list of names such as sluice.plant.example",
+     "The names that browsers call it by, without a port. Numeric addresses and `localhost` need not be named; a "
+     "request to any other name is refused, so that no web page gets in by giving its own name this address."},
+    {"role", kChoice, "viewer", "viewer|operator|admin",
+     "What whoever reaches it may, without `admin.auth`. With it, `permissions[].role` says so, and this must not be "
+     "set."},
+};
+
+constexpr Key kAdminDashboardTlsKeys[] = {
+    {"certFile", kFile, "", "", "The certificate chain (PEM) for browsers.", true},
+    {"keyFile", kFile, "", "", "Its key (PEM).", true},
+    {"clientCaFile", kFile, "", "",
+     "Browsers must show a certificate of this CA (PEM), or may, where `admin.auth` takes tokens too."},
+    kKeyPasswordFile,
+    kClientCrl,
+    kMinVersion,
+    kCiphersKey,
 };
 
 constexpr Key kAdminTlsKeys[] = {
@@ -320,6 +347,11 @@ constinit const Section kAdminSection{
     "Where `sluicectl` asks for the gateway's state and sees to dead letters: gRPC, [operations](operations.md).",
     kAdminKeys};
 constinit const Section kAdminTlsSection{"admin.tls", "", kAdminTlsKeys};
+constinit const Section kAdminDashboardSection{
+    "admin.dashboard",
+    "Workers, chains, connections, dead letters and messages as they pass, in a browser: [dashboard](dashboard.md).",
+    kAdminDashboardKeys};
+constinit const Section kAdminDashboardTlsSection{"admin.dashboard.tls", "", kAdminDashboardTlsKeys};
 
 std::span<const Section* const> AllSections() {
   static constexpr const Section* kAll[] = {
@@ -357,6 +389,8 @@ std::span<const Section* const> AllSections() {
       &kJournalSection,
       &kAdminSection,
       &kAdminTlsSection,
+      &kAdminDashboardSection,
+      &kAdminDashboardTlsSection,
   };
   return kAll;
 }

@@ -99,6 +99,8 @@ extern const Section kShutdownSection;
 extern const Section kJournalSection;
 extern const Section kAdminSection;
 extern const Section kAdminTlsSection;
+extern const Section kAdminDashboardSection;
+extern const Section kAdminDashboardTlsSection;
 
 // All of them, in the order in which the document shows them.
 std::span<const Section* const> AllSections();

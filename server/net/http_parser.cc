@@ -5,21 +5,22 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <string>
+#include <utility>
+
+#include "server/runtime/text.h"
 
 namespace sluice {
 namespace {
 
 namespace http = boost::beast::http;
 
-constexpr uint64_t kLargestBody = 1'024;
-
 }  // namespace
 
-ParsedRequest ParseHttpRequest(std::string_view bytes, size_t most) {
+ParsedRequest ParseHttpRequest(std::string_view bytes, size_t most, size_t most_body) {
   ParsedRequest parsed;
   http::request_parser<http::string_body> parser;
   parser.header_limit(static_cast<uint32_t>(most));
-  parser.body_limit(kLargestBody);
+  parser.body_limit(most_body);
   parser.eager(true);
   boost::beast::error_code error;
   // Bytes that only prepare a request are none of it.
@@ -36,17 +37,22 @@ ParsedRequest ParseHttpRequest(std::string_view bytes, size_t most) {
     return parsed;
   }
   if (!parser.is_done()) {
-    if (bytes.size() > most + kLargestBody) parsed.state = ParsedRequest::State::kTooLarge;
+    if (bytes.size() > most + most_body) parsed.state = ParsedRequest::State::kTooLarge;
     return parsed;
   }
-  const auto& message = parser.get();
+  auto& message = parser.get();
   parsed.state = ParsedRequest::State::kDone;
   parsed.head = message.method() == http::verb::head;
-  parsed.get = parsed.head || message.method() == http::verb::get;
+  parsed.request.post = message.method() == http::verb::post;
+  parsed.known = parsed.head || parsed.request.post || message.method() == http::verb::get;
   parsed.keep_alive = message.keep_alive();
   const std::string target(message.target());
   parsed.request.path = target.substr(0, target.find('?'));
   parsed.request.authorization = std::string(message[http::field::authorization]);
+  for (const auto& field : message) {
+    parsed.request.headers.emplace_back(text::Lower(std::string(field.name_string())), std::string(field.value()));
+  }
+  parsed.request.body = std::move(message.body());
   return parsed;
 }
 

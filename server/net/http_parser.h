@@ -15,17 +15,17 @@ struct ParsedRequest {
     kIncomplete,
     kDone,
     kMalformed,
-    kTooLarge,  // Its header, or its body, which none of ours has.
+    kTooLarge,  // Its header, or its body.
   };
   State state = State::kIncomplete;
   size_t size = 0;  // Of the request; what follows is the next one's.
   HttpRequest request;
-  bool get = false;   // GET or HEAD.
-  bool head = false;  // The answer has no body.
+  bool known = false;  // GET, HEAD or POST.
+  bool head = false;   // The answer has no body.
   bool keep_alive = false;
 };
 
-// `bytes` are all that came of it. No more than `most` are taken for a header.
-ParsedRequest ParseHttpRequest(std::string_view bytes, size_t most);
+// `bytes` are all that came of it. No more than `most` are taken for a header, and `most_body` for a body.
+ParsedRequest ParseHttpRequest(std::string_view bytes, size_t most, size_t most_body = 1'024);
 
 }  // namespace sluice

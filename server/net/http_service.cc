@@ -18,18 +18,36 @@ std::string_view ReasonPhrase(int status) {
   switch (status) {
     case 200:
       return "OK";
+    case 304:
+      return "Not Modified";
     case 400:
       return "Bad Request";
     case 401:
       return "Unauthorized";
+    case 403:
+      return "Forbidden";
     case 404:
       return "Not Found";
     case 405:
       return "Method Not Allowed";
+    case 409:
+      return "Conflict";
+    case 415:
+      return "Unsupported Media Type";
+    case 421:
+      return "Misdirected Request";
+    case 429:
+      return "Too Many Requests";
     case 431:
       return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
     case 503:
       return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
     default:
       return "";
   }
@@ -51,7 +69,7 @@ class HttpConnectionOwner {
 };
 
 // On the loop's thread, but for the reply, which comes back to it.
-class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
+class HttpConnection final : public HttpStream, public std::enable_shared_from_this<HttpConnection> {
  public:
   HttpConnection(HttpConnectionOwner& owner, std::unique_ptr<Channel> channel)
       : owner_(&owner), channel_(std::move(channel)), timer_(channel_->loop()) {}
@@ -65,10 +83,31 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void Drop() {
     timer_.Cancel();
     channel_.reset();
+    written_then_ = nullptr;
     if (owner_ == nullptr) return;
     owner_->WaitsNoMore(*this);
     std::exchange(owner_, nullptr)->Gone(*this);
+    if (const std::function<void()> gone = std::exchange(gone_, nullptr)) gone();
   }
+
+  // ---- HttpStream
+  void Write(std::string bytes, std::function<void()> written) override {
+    if (channel_ == nullptr || state_ != State::kStreaming) return;
+    head_text_ = std::move(bytes);
+    written_ = 0;
+    written_then_ = std::move(written);
+    LimitTo(owner_->limits().answer_time);
+    WriteOn();
+  }
+  void End() override {
+    gone_ = nullptr;
+    if (channel_ == nullptr || state_ != State::kStreaming) return;
+    keep_alive_ = false;
+    ends_ = true;
+    if (written_then_ == nullptr) Close();
+  }
+  void OnGone(std::function<void()> gone) override { gone_ = std::move(gone); }
+
   void Evict() {
     owner_->refusals().Count("http_evicted", channel_->peer().text,
                              text::Concat(owner_->limits().connections,
@@ -81,7 +120,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   bool waits = false;
 
  private:
-  enum class State : uint8_t { kReading, kIdle, kAsking, kWriting, kClosing };
+  enum class State : uint8_t { kReading, kIdle, kAsking, kWriting, kStreaming, kClosing };
 
   void LimitTo(Millis time) {
     timer_.Set(Clock::Real().Now() + time, [this] { OnTimeUp(); });
@@ -115,7 +154,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   }
 
   void Parse() {
-    ParsedRequest parsed = ParseHttpRequest(in_, owner_->limits().header_bytes);
+    ParsedRequest parsed = ParseHttpRequest(in_, owner_->limits().header_bytes, owner_->limits().body_bytes);
     if (parsed.state == ParsedRequest::State::kIncomplete) return ReadMore();
     owner_->WaitsNoMore(*this);
     if (parsed.state != ParsedRequest::State::kDone) {
@@ -129,7 +168,11 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
     in_.erase(0, parsed.size);
     head_ = parsed.head;
     keep_alive_ = parsed.keep_alive && ++requests_ < owner_->limits().requests_per_connection;
-    if (!parsed.get) return Answer(TextResponse(405, "only GET and HEAD\n"));
+    if (!parsed.known || (parsed.request.post && !owner_->limits().posts)) {
+      return Answer(TextResponse(405, owner_->limits().posts ? "only GET, HEAD and POST\n" : "only GET and HEAD\n"));
+    }
+    if (peer_ == nullptr) peer_ = std::make_shared<const Peer>(channel_->peer());
+    parsed.request.peer = peer_;
     state_ = State::kAsking;
     LimitTo(owner_->limits().answer_time);
     // From whatever thread it comes, and at most once.
@@ -146,11 +189,16 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void Answer(HttpResponse response) {
     state_ = State::kWriting;
     body_ = std::move(response.body);
+    stream_ = head_ ? nullptr : std::move(response.stream);
+    if (stream_ != nullptr) keep_alive_ = false;
     const size_t size = body_ == nullptr ? 0 : body_->size();
     head_text_ = text::Concat("HTTP/1.1 ", response.status, " ", ReasonPhrase(response.status),
-                              "\r\nContent-Type: ", response.content_type, "\r\nContent-Length: ", size,
-                              "\r\nConnection: ", keep_alive_ ? "keep-alive" : "close", "\r\n");
-    if (response.status == 405) head_text_ += "Allow: GET, HEAD\r\n";
+                              "\r\nContent-Type: ", response.content_type,
+                              "\r\nConnection: ", keep_alive_ ? "keep-alive" : "close", "\r\n", response.headers);
+    if (stream_ == nullptr) head_text_ += text::Concat("Content-Length: ", size, "\r\n");
+    if (response.status == 405) {
+      head_text_ += owner_->limits().posts ? "Allow: GET, HEAD, POST\r\n" : "Allow: GET, HEAD\r\n";
+    }
     if (!response.authenticate.empty()) head_text_ += text::Concat("WWW-Authenticate: ", response.authenticate, "\r\n");
     head_text_ += "\r\n";
     if (head_) body_ = nullptr;
@@ -174,7 +222,31 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
       });
     }
     body_ = nullptr;
+    if (stream_ != nullptr) return BeginStream();
+    if (state_ == State::kStreaming) return StreamOn();
     if (keep_alive_) return Next();
+    Close();
+  }
+
+  void BeginStream() {
+    state_ = State::kStreaming;
+    timer_.Cancel();
+    // All that comes of its reader from now on is its end.
+    channel_->Read(buffer_, [this](const absl::Status& /*status*/, size_t /*bytes*/) {
+      auto self = shared_from_this();
+      Drop();
+    });
+    std::exchange(stream_, nullptr)(shared_from_this());
+  }
+
+  void StreamOn() {
+    timer_.Cancel();
+    const std::function<void()> then = std::exchange(written_then_, nullptr);
+    if (ends_) return Close();
+    if (then) then();
+  }
+
+  void Close() {
     state_ = State::kClosing;
     channel_->Close(Millis(1'000), [this] {
       auto self = shared_from_this();
@@ -212,6 +284,11 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   std::string head_text_;
   std::shared_ptr<const std::string> body_;
   size_t written_ = 0;
+  std::shared_ptr<const Peer> peer_;
+  std::function<void(std::shared_ptr<HttpStream>)> stream_;  // Begins when the head has been written.
+  std::function<void()> written_then_;
+  std::function<void()> gone_;
+  bool ends_ = false;
 };
 
 class HttpConnections final : public HttpService, private HttpConnectionOwner {

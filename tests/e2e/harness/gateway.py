@@ -87,6 +87,7 @@ class Gateway:
         self.workers = event["workers"]
         self.http = event["http"]
         self.admin = event["admin"]
+        self.dashboard = event.get("dashboard", "")
 
     def get(self, path):
         """Status and body, or (0, '') when nothing answers."""

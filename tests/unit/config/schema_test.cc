@@ -20,7 +20,8 @@ constexpr std::string_view kBase =
     "routes: [{from: {path: a/b}, to: {path: c}}]\n"
     "workers: {tls: {certFile: /etc/sluice/server.pem, keyFile: /etc/sluice/server.key}}\n"
     "http: {tls: {certFile: /etc/sluice/server.pem, keyFile: /etc/sluice/server.key}}\n"
-    "admin: {listen: '127.0.0.1:9443', tls: {certFile: /etc/sluice/server.pem, keyFile: /etc/sluice/server.key}}\n"
+    "admin: {listen: '127.0.0.1:9443', tls: {certFile: /etc/sluice/server.pem, keyFile: /etc/sluice/server.key}, "
+    "dashboard: {listen: '127.0.0.1:8090', tls: {certFile: /etc/sluice/server.pem, keyFile: /etc/sluice/server.key}}}\n"
     "chains: {x: {}}\n";
 
 // "connections.NAME" with the names of kBase.
