@@ -158,6 +158,27 @@ BENCHMARK(OpenAndRecover)
     ->Iterations(1)
     ->UseRealTime();
 
+// What the backlog does: messages read back by their records, a page at a time; one chain of so many.
+void ReadBack(benchmark::State& state) {
+  constexpr size_t kMessages = 100'000;
+  constexpr size_t kPage = 512;
+  const auto chains = static_cast<size_t>(state.range(0));
+  Bench bench(Fsync::kOff, 128);
+  for (size_t i = 0; i < kMessages; i += 64) bench.Append(64);
+  std::vector<RecordId> records;
+  for (size_t i = 0; i < kMessages; i += chains) records.push_back(i + 1);
+  size_t at = 0;
+  for (auto _ : state) {
+    if (at + kPage > records.size()) at = 0;
+    const auto page = bench.journal->ReadMessages(std::span(records).subspan(at, kPage));
+    if (page.messages.size() != kPage) std::abort();
+    at += kPage;
+  }
+  state.counters["per_message"] = benchmark::Counter(static_cast<double>(state.iterations() * kPage),
+                                                     benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+}
+BENCHMARK(ReadBack)->ArgNames({"chains"})->Arg(1)->Arg(4)->Arg(40);
+
 // fsync: always, one caller: a sync a batch; and with several, who share it.
 void AppendSynced(benchmark::State& state) {
   static std::unique_ptr<Bench> shared;

@@ -10,15 +10,23 @@
 namespace sluice {
 namespace {
 
+// What is read at once, and what may lie unread between two records of it: less than another call costs.
+constexpr uint64_t kMostAtOnce = 256u << 10;
+constexpr uint64_t kMostBetween = 4u << 10;
+// Records of others that are passed over before the next one is looked up.
+constexpr int kMostPassedOver = 16;
+
 // Reads frames of one segment after the other.
 class PlaceReader {
  public:
+  // Before the first of records that stand close together, in so many bytes: they are read at once.
+  void Expect(const std::shared_ptr<JournalSegment>& segment, size_t bytes) {
+    Open(segment);
+    reader_->SetWindow(bytes);
+  }
   // The frame's body; nullopt: it cannot be read any more. Valid until the next call.
   std::optional<std::string_view> Read(const std::shared_ptr<JournalSegment>& segment, RecordLocation at) {
-    if (segment != segment_) {
-      segment_ = segment;
-      reader_.emplace(*segment->file);
-    }
+    Open(segment);
     absl::StatusOr<std::optional<ReadFrameResult>> frame =
         ReadFrame(*reader_, segment->seed, at.offset, uint64_t{at.offset} + at.size);
     if (!frame.ok() || !*frame) return std::nullopt;
@@ -26,6 +34,12 @@ class PlaceReader {
   }
 
  private:
+  void Open(const std::shared_ptr<JournalSegment>& segment) {
+    if (segment == segment_) return;
+    segment_ = segment;
+    reader_.emplace(*segment->file);
+  }
+
   std::shared_ptr<JournalSegment> segment_;
   std::optional<WindowReader> reader_;
 };
@@ -91,7 +105,20 @@ std::vector<RecoveredMessage> SegmentJournal::Read(std::span<const Place> places
   std::vector<RecoveredMessage> messages;
   messages.reserve(places.size());
   PlaceReader reader;  // Its window must not be older than the places.
-  for (const Place& place : places) {
+  size_t close = 0;    // Those before it are read with the one before them.
+  for (size_t i = 0; i < places.size(); ++i) {
+    const Place& place = places[i];
+    if (i == close) {
+      uint64_t end = place.at.offset;
+      do {
+        const RecordLocation& next = places[close].at;
+        end = uint64_t{next.offset} + next.size;
+        ++close;
+      } while (close < places.size() && places[close].segment == place.segment && places[close].at.offset >= end &&
+               places[close].at.offset - end <= kMostBetween &&
+               uint64_t{places[close].at.offset} + places[close].at.size - place.at.offset <= kMostAtOnce);
+      reader.Expect(place.segment, static_cast<size_t>(end - place.at.offset));
+    }
     const std::optional<std::string_view> body = reader.Read(place.segment, place.at);
     RecoveredMessage message;
     if (!body || !DecodeMessage(*body, message)) {
@@ -130,17 +157,22 @@ MessageReader::Selection SegmentJournal::ReadMessages(std::span<const RecordId> 
   size_t bytes = 0;
   {
     MutexLock lock(mutex_);
+    const JournalIndex::Entries& entries = index_.entries();
+    auto near =
+        entries.end();  // They are in order, as a rule, so that each is found a few steps behind the one before.
     for (const RecordId record : records) {
-      const JournalIndex::Entry* entry = index_.Find(record);
-      if (entry != nullptr && !entry->reply && !entry->dead) {
-        if (!places.empty() && (places.size() >= limits.max_entries || bytes + entry->at.size > limits.max_bytes))
-          break;
-        bytes += entry->at.size;
+      for (int steps = 0; steps < kMostPassedOver && near != entries.end() && near->first < record; ++steps) ++near;
+      if (near == entries.end() || near->first != record) near = entries.lower_bound(record);
+      const bool found = near != entries.end() && near->first == record;
+      if (found && !near->second.reply && !near->second.dead) {
+        const JournalIndex::Entry& entry = near->second;
+        if (!places.empty() && (places.size() >= limits.max_entries || bytes + entry.at.size > limits.max_bytes)) break;
+        bytes += entry.at.size;
         places.push_back({.record = record,
-                          .at = entry->at,
-                          .attempts = entry->attempts,
+                          .at = entry.at,
+                          .attempts = entry.attempts,
                           .note = {},
-                          .segment = SegmentOf(entry->at.segment),
+                          .segment = SegmentOf(entry.at.segment),
                           .note_segment = nullptr});
       }
       ++selection.looked_at;

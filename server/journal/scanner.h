@@ -21,12 +21,14 @@ class WindowReader {
   // `file` outlives it.
   explicit WindowReader(const JournalFile& file, size_t window = 256u << 10) : file_(file), window_(window) {}
 
+  // How much the next read of the file takes.
+  void SetWindow(size_t window) { window_ = window; }
   // Up to `size` bytes at `offset`, fewer at the end of the file only; valid until the next call.
   absl::StatusOr<std::string_view> At(uint64_t offset, size_t size);
 
  private:
   const JournalFile& file_;
-  const size_t window_;
+  size_t window_;
   std::unique_ptr<char[]> buffer_;
   size_t capacity_ = 0;
   size_t filled_ = 0;

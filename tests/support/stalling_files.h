@@ -40,6 +40,11 @@ class StallingFiles final : public JournalFiles {
     return writes_;
   }
 
+  int reads() {
+    MutexLock lock(mutex_);
+    return reads_;
+  }
+
   absl::StatusOr<std::unique_ptr<JournalFile>> Open(const std::string& path, Mode mode) override {
     absl::StatusOr<std::unique_ptr<JournalFile>> file = inner_.Open(path, mode);
     if (!file.ok()) return file;
@@ -67,6 +72,7 @@ class StallingFiles final : public JournalFiles {
       return inner_->WriteParts(parts, offset);
     }
     absl::StatusOr<size_t> Read(char* out, size_t size, uint64_t offset) const override {
+      files_.CountRead();
       return inner_->Read(out, size, offset);
     }
     absl::Status Sync() override {
@@ -85,6 +91,10 @@ class StallingFiles final : public JournalFiles {
     StallingFiles& files_;
   };
 
+  void CountRead() {
+    MutexLock lock(mutex_);
+    ++reads_;
+  }
   void Pass(int writes) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     MutexLock lock(mutex_);
@@ -102,6 +112,7 @@ class StallingFiles final : public JournalFiles {
   bool stalled_ ABSL_GUARDED_BY(mutex_) = false;
   int waiting_ ABSL_GUARDED_BY(mutex_) = 0;
   int writes_ ABSL_GUARDED_BY(mutex_) = 0;
+  int reads_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace sluice

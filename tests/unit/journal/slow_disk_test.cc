@@ -201,6 +201,36 @@ TEST_F(SlowDiskTest, AWriteThatFailsFailsForAllAndLeavesNothing) {
   EXPECT_THAT(Payloads(), ElementsAre("later"));
 }
 
+TEST_F(SlowDiskTest, WhatStandsCloseTogetherIsReadAtOnce) {
+  Open();
+  std::vector<std::string> payloads;
+  for (int i = 0; i < 500; ++i) payloads.push_back(std::to_string(i));
+  auto batch = scene_.Batch(payloads);
+  ASSERT_TRUE(journal_->Append(batch).ok());
+  std::vector<RecordId> all;
+  std::vector<RecordId> third;
+  for (size_t i = 0; i < batch.size(); ++i) {
+    all.push_back(batch[i].record);
+    if (i % 3 == 0) third.push_back(batch[i].record);
+  }
+  const auto payloads_of = [&](const std::vector<RecordId>& records) {
+    std::vector<std::string> read;
+    for (const RecoveredMessage& message : journal_->ReadMessages(records).messages) {
+      read.emplace_back(message.message->payload);
+    }
+    return read;
+  };
+  int before = files_.reads();
+  EXPECT_EQ(payloads_of(all), payloads);
+  EXPECT_EQ(files_.reads() - before, 1);
+  before = files_.reads();
+  EXPECT_THAT(payloads_of(third), SizeIs(167));
+  EXPECT_EQ(files_.reads() - before, 1);
+  // What has gone, is asked for twice, or out of order.
+  ASSERT_TRUE(journal_->Settle({&all[7], 1}, {}).ok());
+  EXPECT_THAT(payloads_of({all[9], all[7], all[2], all[2], all[400], 1'000'000}), ElementsAre("9", "2", "2", "400"));
+}
+
 TEST_F(SlowDiskTest, WhatEndsMessagesFindsRoomWhereNewOnesDoNot) {
   Open();
   auto batch = scene_.Batch({"1"});
