@@ -189,4 +189,9 @@ def test_the_log_of_the_broker_says_who_has_what(tmp_path):
     with log.open("a") as more:
         more.write("2: New client connected from 127.0.0.1:1 as chaos-f1-0 (p5, c1, k10).\n")
     assert of.differences({"chaos-f1-0": {"+/a": 0}}, {"chaos-old-0"}) == []
+    of.set_lasting("chaos-f2-0", False)
+    for line, has in [("as chaos-f2-0 (p5, c0, k10).\n3: chaos-f2-0 1 z", {"z": 1}), ("x\n4: Client chaos-f2-0 disconnected.", {})]:
+        with log.open("a") as more:
+            more.write(f"2: New client connected from 127.0.0.1:1 {line}\n")
+        assert of.differences({"chaos-f1-0": {"+/a": 0}, "chaos-f2-0": has}, {"chaos-old-0"}) == []
     of.close()

@@ -68,13 +68,15 @@ class Changer:
         return f"{step.what} ({how})" if step.refused is None else step.what
 
     def _carry(self, before, wanted, step, how):
+        for name in step.touched & wanted.connections.keys():
+            self.site.subscriptions.set_lasting(wanted.client_id(name), wanted.connections[name].lasts())
         for name in step.touched & before.connections.keys():
             was, will = before.connections[name], wanted.connections.get(name)
             if will is None or will.generation != was.generation:
                 # A session that does not last goes without a word in the broker's log.
                 (self.retired if was.lasts() else self.abandoned).add(before.client_id(name))
             elif will.effective() != was.effective() and not (was.lasts() and will.lasts()):
-                self.site.subscriptions.await_new(wanted.client_id(name), will.lasts())
+                self.site.subscriptions.await_new(wanted.client_id(name))
         with self.lock:
             self.fates.change(wanted.model(), f"change {self.count}: {step.what} ({how})", step.touched,
                               before.mixed_by(wanted))

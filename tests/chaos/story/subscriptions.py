@@ -21,12 +21,15 @@ class Subscriptions:
     def close(self):
         self.file.close()
 
-    def await_new(self, client, lasts=False):
+    def set_lasting(self, client, lasts):
+        """Whether what it has outlives its connections."""
+        (self.brief.discard if lasts else self.brief.add)(client)
+
+    def await_new(self, client):
         """Its session did not last, or the next one does not: whatever it has had until now counts no more."""
         self.read()
         self.of.pop(client, None)
         self.awaited.add(client)
-        (self.brief.discard if lasts else self.brief.add)(client)
 
     def read(self):
         *lines, self.rest = (self.rest + self.file.read()).split("\n")
