@@ -161,7 +161,7 @@ struct JsonCalls::Found {
 
 JsonCalls::JsonCalls(EventLoop& loop, std::vector<Service> services) : loop_(loop), services_(std::move(services)) {}
 
-JsonCalls::~JsonCalls() { Stop(); }
+JsonCalls::~JsonCalls() = default;
 
 JsonCalls::Found JsonCalls::Lookup(std::string_view path) const {
   for (const Service& service : services_) {

@@ -41,7 +41,7 @@ class JsonCalls {
   // Of `services` those methods whose client sends one message, and whose messages' generated code is in the program.
   // The loop outlives it.
   JsonCalls(EventLoop& loop, std::vector<Service> services);
-  ~JsonCalls();  // Stops.
+  ~JsonCalls();  // After Stop().
   JsonCalls(const JsonCalls&) = delete;
   JsonCalls& operator=(const JsonCalls&) = delete;
 
