@@ -22,8 +22,8 @@ COPY server server
 ARG JOBS=
 ARG REVISION=
 RUN --mount=type=cache,target=/root/.cache/ccache \
-    cmake --preset quickstart -DSLUICE_COMMIT="$REVISION" && \
-    cmake --build --preset quickstart -j "${JOBS:-$(nproc)}" \
+    cmake --preset package -DSLUICE_COMMIT="$REVISION" && \
+    cmake --build --preset package -j "${JOBS:-$(nproc)}" \
           --target sluice-gateway sluicectl sluice-echo-worker sluice-temperature-alarm && \
     install -D -s -t /out/gateway build/release/bin/sluice-gateway build/release/bin/sluicectl && \
     install -D -s -t /out/worker build/release/bin/sluice-echo-worker build/release/bin/sluice-temperature-alarm
