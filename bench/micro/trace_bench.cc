@@ -10,7 +10,7 @@ namespace sluice {
 namespace {
 
 // The five steps of a message that is answered, in batches of `state.range(0)` messages. `state.range(1)`: 0 turns it off.
-void BM_FiveSteps(benchmark::State& state) {
+void FiveSteps(benchmark::State& state) {
   static TraceRing* ring = nullptr;
   static Tap* tap = nullptr;
   if (state.thread_index() == 0) {
@@ -46,8 +46,8 @@ void BM_FiveSteps(benchmark::State& state) {
     delete ring;
   }
 }
-BENCHMARK(BM_FiveSteps)->Args({1, 0})->Args({1, 1})->Args({16, 0})->Args({16, 1})->Args({256, 1});
-BENCHMARK(BM_FiveSteps)->Args({16, 1})->Threads(2);
+BENCHMARK(FiveSteps)->Args({1, 0})->Args({1, 1})->Args({16, 0})->Args({16, 1})->Args({256, 1});
+BENCHMARK(FiveSteps)->Args({16, 1})->Threads(2);
 
 }  // namespace
 }  // namespace sluice

@@ -68,7 +68,7 @@ int Run(int argc, char** argv) {
   sluice::bench::FakeBroker broker(load);
   sluice::GatewayConfig config = Config(load.qos, journal, fsync);
   if (no_tracing) config.tracing.keep = sluice::Millis(0);
-  auto gateway = sluice::Gateway::Start(std::move(config), {.mqtt = broker.Drivers(), .journal = {}});
+  auto gateway = sluice::Gateway::Start(config, {.mqtt = broker.Drivers(), .journal = {}});
   if (!gateway.ok()) {
     std::fprintf(stderr, "path_bench: %s\n", gateway.status().ToString().c_str());
     return 1;

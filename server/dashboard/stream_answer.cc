@@ -58,7 +58,8 @@ void StreamAnswer::Attach(std::shared_ptr<HttpStream> stream) {
 }
 
 void StreamAnswer::OnAnswer(std::string json, std::function<void()> taken) {
-  line_ = text::Concat(json, "\n");
+  json += '\n';
+  line_ = std::move(json);
   taken_ = std::move(taken);
   Open();
   Pump();

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <limits>
+#include <numeric>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -43,6 +46,18 @@ bool Before(const KeptStep& a, const KeptStep& b) {
          std::tuple(b.step.at, AttemptOf(b.step), RankOf(b.step.step));
 }
 
+// Steps of one moment and kind, such as replies, keep their places.
+void SortSteps(std::vector<KeptStep>& steps) {
+  std::vector<size_t> order(steps.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::sort(
+      order, [&](size_t a, size_t b) { return Before(steps[a], steps[b]) || (a < b && !Before(steps[b], steps[a])); });
+  std::vector<KeptStep> sorted;
+  sorted.reserve(steps.size());
+  for (const size_t place : order) sorted.push_back(std::move(steps[place]));
+  steps = std::move(sorted);
+}
+
 v1::TraceStepKind KindOf(PassingStep step) {
   switch (step) {
     case PassingStep::kReceived:
@@ -67,7 +82,7 @@ class Path {
  public:
   Path(KnownMessage known, const WallClock& clock, v1::TracedMessage& out)
       : known_(std::move(known)), clock_(clock), out_(out) {
-    std::ranges::stable_sort(known_.steps, Before);
+    SortSteps(known_.steps);
   }
 
   void Describe() {

@@ -3,6 +3,8 @@
 #include <future>
 #include <map>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -259,7 +261,9 @@ int RunListOfAll(std::span<const Replica> replicas, const ListCommand& command, 
   for (auto& [replica, some] : answered) {
     for (v1::DeadLetter& letter : some) letters.emplace_back(replica, std::move(letter));
   }
-  std::ranges::stable_sort(letters, {}, [](const auto& one) { return one.second.died_unix_ms(); });
+  std::ranges::sort(letters, {}, [](const auto& one) {
+    return std::tuple(one.second.died_unix_ms(), std::string_view(one.first), std::string_view(one.second.id()));
+  });
   const bool more = command.limit != 0 && letters.size() > command.limit;
   if (more) letters.resize(command.limit);
   if (json) {
