@@ -174,7 +174,7 @@ void ReadBack(benchmark::State& state) {
     if (page.messages.size() != kPage) std::abort();
     at += kPage;
   }
-  state.counters["per_message"] = benchmark::Counter(static_cast<double>(state.iterations() * kPage),
+  state.counters["per_message"] = benchmark::Counter(static_cast<double>(state.iterations()) * kPage,
                                                      benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 BENCHMARK(ReadBack)->ArgNames({"chains"})->Arg(1)->Arg(4)->Arg(40);

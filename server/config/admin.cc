@@ -1,5 +1,6 @@
 #include "server/config/address.h"
 #include "server/config/sections.h"
+#include "server/identity/permissions.h"
 #include "server/runtime/text.h"
 
 namespace sluice {

@@ -193,9 +193,9 @@ class HttpConnection final : public HttpStream, public std::enable_shared_from_t
     if (stream_ != nullptr) keep_alive_ = false;
     const size_t size = body_ == nullptr ? 0 : body_->size();
     head_text_ = text::Concat("HTTP/1.1 ", response.status, " ", ReasonPhrase(response.status),
-                              "\r\nContent-Type: ", response.content_type,
-                              "\r\nConnection: ", keep_alive_ ? "keep-alive" : "close", "\r\n", response.headers);
+                              "\r\nContent-Type: ", response.content_type, "\r\n");
     if (stream_ == nullptr) head_text_ += text::Concat("Content-Length: ", size, "\r\n");
+    head_text_ += text::Concat("Connection: ", keep_alive_ ? "keep-alive" : "close", "\r\n", response.headers);
     if (response.status == 405) {
       head_text_ += owner_->limits().posts ? "Allow: GET, HEAD, POST\r\n" : "Allow: GET, HEAD\r\n";
     }

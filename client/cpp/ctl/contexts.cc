@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <system_error>
 #include <variant>
 
 #include "server/config/document.h"
@@ -92,7 +92,8 @@ class ContextsReader {
 };
 
 absl::Status Trouble(const std::string& path, const char* what) {
-  return absl::UnavailableError("cannot " + std::string(what) + " '" + path + "': " + std::strerror(errno));
+  return absl::UnavailableError("cannot " + std::string(what) + " '" + path +
+                                "': " + std::generic_category().message(errno));
 }
 
 }  // namespace
@@ -100,6 +101,7 @@ absl::Status Trouble(const std::string& path, const char* what) {
 absl::StatusOr<Context> Contexts::Find(std::string_view name) const {
   if (const auto found = named.find(name); found != named.end()) return found->second;
   std::vector<std::string_view> names;
+  names.reserve(named.size());
   for (const auto& [each, context] : named) names.push_back(each);
   return absl::NotFoundError("there is no context '" + std::string(name) + "'" + DidYouMean(name, names) +
                              (names.empty() ? "; context set makes one" : "; context list shows them"));

@@ -43,7 +43,7 @@
 {{/* Keys of the gateway that hold a duration, in lower case; maxReconnectInterval takes a plain number. */}}
 {{- define "sluice.durations" -}}
 sessionexpiry keepalive connecttimeout lease maxlease retrybackoff maxretrybackoff resulttimeout maxage heartbeat
-maxstreamage handshaketimeout leaveshareafter noworkersafter drain fsyncinterval templatechainidle clockskew
+maxstreamage handshaketimeout leaveshareafter noworkersafter drain fsyncinterval templatechainidle clockskew keep
 {{- end -}}
 
 {{/* What has the right type and cannot be: (dict "at" PATH "value" VALUE). Looks at all keys, in any case. */}}
