@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -163,10 +164,7 @@ func startRuleGo(t *testing.T, broker string, definitions map[string][]byte, rou
 			from.Process(process)
 		}
 		to := from.To(r.to)
-		for _, name := range r.out {
-			process, _ := processor.OutBuiltins.Get(name)
-			to.Process(process)
-		}
+		to.Process(oneAtATime(r.out))
 		if r.wait {
 			to.Wait()
 		}
@@ -181,6 +179,27 @@ func startRuleGo(t *testing.T, broker string, definitions map[string][]byte, rou
 		own.Destroy()
 		pool.Stop()
 	})
+}
+
+// oneAtATime runs processors for one branch after the other. RuleGo 0.37's endpoint gives all branches of a message one map
+// of headers and no lock: where two end at once, the process dies of "concurrent map writes". Here each has its own.
+func oneAtATime(names []string) endpoint.Process {
+	var processes []endpoint.Process
+	for _, name := range names {
+		process, _ := processor.OutBuiltins.Get(name)
+		processes = append(processes, process)
+	}
+	var mutex sync.Mutex
+	return func(router endpoint.Router, exchange *endpoint.Exchange) bool {
+		mutex.Lock()
+		defer mutex.Unlock()
+		for _, process := range processes {
+			if !process(router, exchange) {
+				return false
+			}
+		}
+		return true
+	}
 }
 
 // sent publishes the messages of every case, and returns how many replies there should be.
