@@ -68,7 +68,7 @@ func TestTheEndpointOfRuleGosTestdata(t *testing.T) {
 	if !maps.Equal(reference, handed) {
 		t.Errorf("RuleGo in process hands the chain %q, Sluice %q", slices.Sorted(maps.Keys(reference)), slices.Sorted(maps.Keys(handed)))
 	}
-	if replies := w.answers(0); len(replies) > 0 {
+	if replies := w.answers(nil); len(replies) > 0 {
 		t.Errorf("nobody has asked for an answer: %q", replies)
 	}
 }

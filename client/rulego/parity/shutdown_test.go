@@ -37,7 +37,7 @@ func TestAWorkerThatLeavesFinishesAndTheRestGoesElsewhere(t *testing.T) {
 	w.serve(rulego.Options{Chains: folder, Config: &settings})
 	close(proceed)
 	answered := map[string]bool{}
-	replies := w.answers(messages)
+	replies := w.answers(map[string]int{"": messages})
 	for _, one := range replies {
 		answered[one.topic] = true
 	}

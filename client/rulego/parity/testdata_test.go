@@ -238,7 +238,7 @@ func TestRuleGosTestdataAnswersAsInProcess(t *testing.T) {
 			wanted += what.replies
 		}
 	}
-	replies := w.answers(wanted)
+	replies := w.answers(map[string]int{"": wanted})
 	reference, ours := byChain(replies, inProcess), byChain(replies, byRouters)
 	for file, what := range placed {
 		if what.not != "" {

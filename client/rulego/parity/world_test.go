@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -202,24 +203,34 @@ func (w *world) publish(topic string, qos byte, payload string) {
 	}
 }
 
-// answers are so many replies, and whatever else comes until the gateway has nothing left in hand and has ended.
-func (w *world) answers(count int) (replies []received) {
+// answers are the replies below each of these topics, so many of them, and whatever else comes until the gateway has
+// nothing left in hand and has ended.
+func (w *world) answers(wanted map[string]int) (replies []received) {
+	missing := maps.Clone(wanted)
 	late := time.After(patience)
 	next := func() (received, bool) {
 		select {
 		case one := <-w.heard:
 			return one, true
 		case <-late:
-			w.t.Errorf("%d of %d replies came within %v", len(replies), count, patience)
+			w.t.Errorf("within %v %d replies came; missing: %v", patience, len(replies), missing)
 			return received{}, false
 		}
 	}
-	for len(replies) < count {
+	for len(missing) > 0 {
 		one, ok := next()
 		if !ok {
 			return replies
 		}
 		replies = append(replies, one)
+		for below := range missing {
+			if !strings.HasPrefix(one.topic, below) {
+				continue
+			}
+			if missing[below]--; missing[below] == 0 {
+				delete(missing, below)
+			}
+		}
 	}
 	if err := w.gateway.Process.Signal(syscall.SIGTERM); err != nil {
 		w.t.Fatal(err)
