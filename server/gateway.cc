@@ -115,8 +115,6 @@ absl::Status Gateway::Stages::Start() {
   // From here on messages come.
   ticker_.Add(dispatcher_);
   ticker_.Add(*workers_);
-  if (admin_) ticker_.Add(*admin_);
-  if (dashboard_) ticker_.Add(*dashboard_);
   if (admin_ || dashboard_) ticker_.Add(*live_view_);
   ticker_.Add(*settler_);
   ticker_.Add(outbox_);
@@ -126,6 +124,8 @@ absl::Status Gateway::Stages::Start() {
   if (worker_authenticator_) patient_ticker_.Add(*worker_authenticator_);
   if (permission_file_) patient_ticker_.Add(*permission_file_);
   if (admin_authenticator_) patient_ticker_.Add(*admin_authenticator_);
+  if (admin_) patient_ticker_.Add(*admin_);
+  if (dashboard_) patient_ticker_.Add(*dashboard_);
   patient_ticker_.Add(session_leaver_);
   if (outbox_recovery_) patient_ticker_.Add(*outbox_recovery_);
   patient_ticker_.Add(certificate_watch_);

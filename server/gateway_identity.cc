@@ -44,11 +44,7 @@ absl::Status Gateway::Stages::BuildIdentity() {
         config_.permissions_file, config_.permissions,
         PermissionFile::Seams{.read_file = ReadPemFile,
                               .parse = [this](const std::string& text) { return ParseRules(text, *running_.config()); },
-                              .changed =
-                                  [this](Permissions rules) {
-                                    permissions_of_principals_.Replace(std::move(rules));
-                                    workers_->CheckRules();
-                                  }},
+                              .changed = [this](Permissions rules) { SetPermissions(std::move(rules)); }},
         metrics_);
   }
   if (config_.workers.auth) {
@@ -58,10 +54,21 @@ absl::Status Gateway::Stages::BuildIdentity() {
     if (absl::Status status = worker_authenticator_->Load(); !status.ok()) return status;
   }
   if (!config_.admin.auth) return absl::OkStatus();
-  // Each call shows anew who makes it: there is nothing to look at again.
   admin_authenticator_ = std::make_unique<ConfiguredAuthenticator>(
       "admin", *config_.admin.auth, ConfiguredAuthenticator::Seams{.read_file = ReadPemFile}, clock_, metrics_);
+  admin_authenticator_->OnChange([this] { CheckAdminsAgain(); });
   return admin_authenticator_->Load();
+}
+
+void Gateway::Stages::SetPermissions(Permissions rules) {
+  permissions_of_principals_.Replace(std::move(rules));
+  workers_->CheckRules();
+  CheckAdminsAgain();
+}
+
+void Gateway::Stages::CheckAdminsAgain() {
+  if (admin_) admin_->CheckAgain();
+  if (dashboard_) dashboard_->CheckAgain();
 }
 
 }  // namespace sluice

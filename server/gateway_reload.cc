@@ -58,10 +58,7 @@ absl::Status Gateway::Stages::Carry(const GatewayConfig& wanted, const ReloadPla
   settler_->SetRules(*rules_.Get());
   CarryRoutes(plan);
   if (!plan.remade.empty() || !plan.reconnected.empty()) CarryConnections(wanted, plan);
-  if (plan.permissions) {
-    permissions_of_principals_.Replace(*std::move(permissions));
-    workers_->CheckRules();
-  }
+  if (plan.permissions) SetPermissions(*std::move(permissions));
   workers_->LookForChains();
   return absl::OkStatus();
 }

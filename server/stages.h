@@ -157,6 +157,10 @@ class Gateway::Stages final : private RoutedSink,
   AdminAccess AccessOfAdmins() const;
   // Who workers are, and what they may.
   absl::Status BuildIdentity();
+  // From now on workers and administrators may what these say; streams and calls that last notice.
+  void SetPermissions(Permissions rules);
+  // What lets administrators in has changed.
+  void CheckAdminsAgain();
   // Whether the template of a route may name this chain.
   bool MayName(std::string_view chain) const;
   void BuildBacklog();

@@ -7,6 +7,24 @@
 #include "absl/strings/str_cat.h"
 
 namespace sluice {
+namespace {
+
+std::vector<std::string> AuthorizationOf(const rpc::CallInfo& call) {
+  std::vector<std::string> values;
+  for (const auto& [key, value] : call.metadata) {
+    if (key == "authorization") values.push_back(value);
+  }
+  return values;
+}
+
+}  // namespace
+
+AdminStay::AdminStay(std::string_view what, AdminRole needed, rpc::SyncCall& call)
+    : what_(what),
+      needed_(needed),
+      peer_(call.info().peer),
+      authorization_(AuthorizationOf(call.info())),
+      end_(call.Ender()) {}
 
 absl::StatusOr<AdminCaller> AdminGuard::Enter(std::string_view what, AdminRole needed, const Peer& peer,
                                               std::span<const std::string_view> authorization) {
@@ -20,11 +38,53 @@ absl::StatusOr<AdminCaller> AdminGuard::Enter(std::string_view what, AdminRole n
 }
 
 absl::StatusOr<AdminCaller> AdminGuard::Enter(std::string_view what, AdminRole needed, const rpc::CallInfo& call) {
-  std::vector<std::string_view> authorization;
-  for (const auto& [key, value] : call.metadata) {
-    if (key == "authorization") authorization.push_back(value);
-  }
+  const std::vector<std::string> values = AuthorizationOf(call);
+  const std::vector<std::string_view> authorization(values.begin(), values.end());
   return Enter(what, needed, *call.peer, authorization);
+}
+
+absl::StatusOr<std::shared_ptr<const AdminStay>> AdminGuard::EnterToStay(std::string_view what, AdminRole needed,
+                                                                         rpc::SyncCall& call) {
+  const std::shared_ptr<AdminStay> stay(new AdminStay(what, needed, call));
+  {
+    MutexLock lock(mutex_);
+    std::erase_if(stays_, [](const std::weak_ptr<AdminStay>& other) { return other.expired(); });
+    stays_.push_back(stay);
+  }
+  // Only now: what is withdrawn meanwhile is seen here or by CheckAgain.
+  absl::StatusOr<AdminCaller> caller = Enter(what, needed, call.info());
+  if (!caller.ok()) return caller.status();
+  stay->caller_ = *std::move(caller);
+  return stay;
+}
+
+void AdminGuard::CheckAgain() {
+  std::vector<std::shared_ptr<AdminStay>> stays;
+  {
+    MutexLock lock(mutex_);
+    for (const std::weak_ptr<AdminStay>& one : stays_) {
+      if (std::shared_ptr<AdminStay> stay = one.lock()) stays.push_back(std::move(stay));
+    }
+  }
+  for (const std::shared_ptr<AdminStay>& stay : stays) {
+    if (!stay->ended().ok()) continue;
+    const std::vector<std::string_view> authorization(stay->authorization_.begin(), stay->authorization_.end());
+    const absl::Status status = Enter(stay->what_, stay->needed_, *stay->peer_, authorization).status();
+    if (status.ok()) continue;
+    {
+      MutexLock lock(stay->mutex_);
+      stay->ended_ = status;
+    }
+    stay->end_(status);
+  }
+}
+
+SteadyTime AdminGuard::Tick(SteadyTime now, uint64_t generation) {
+  if (now < ask_at_ && generation == generation_) return ask_at_;
+  generation_ = generation;
+  ask_at_ = now + kAskAgain;
+  CheckAgain();
+  return ask_at_;
 }
 
 absl::StatusOr<AdminCaller> AdminGuard::Decide(AdminRole needed, const Peer& peer,

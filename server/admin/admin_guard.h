@@ -2,10 +2,12 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -13,6 +15,8 @@
 #include "server/identity/permissions.h"
 #include "server/net/peer.h"
 #include "server/rpc/service/service.h"
+#include "server/rpc/service/sync_call.h"
+#include "server/runtime/mutex.h"
 #include "server/telemetry/audit_log.h"
 
 namespace sluice {
@@ -24,9 +28,38 @@ struct AdminCaller {
   AdminRole role = AdminRole::kAdmin;
 };
 
+// A call that was let in and may last: as long as this lives, its caller is asked for again. Thread-safe.
+class AdminStay {
+ public:
+  const AdminCaller& caller() const { return caller_; }
+  // Why the caller was let in no more, and the call ended; OK: it was not.
+  absl::Status ended() const {
+    MutexLock lock(mutex_);
+    return ended_;
+  }
+
+ private:
+  friend class AdminGuard;
+
+  AdminStay(std::string_view what, AdminRole needed, rpc::SyncCall& call);
+
+  const std::string what_;
+  const AdminRole needed_;
+  const std::shared_ptr<const Peer> peer_;
+  const std::vector<std::string> authorization_;
+  const std::function<void(const absl::Status&)> end_;
+  AdminCaller caller_;  // Constant once it is let in.
+
+  mutable Mutex mutex_;
+  absl::Status ended_ ABSL_GUARDED_BY(mutex_);
+};
+
 // Thread-safe.
 class AdminGuard {
  public:
+  // How often whoever stays is asked for again although nothing was withdrawn: a token may have run out.
+  static constexpr Millis kAskAgain{60'000};
+
   // `authenticator` null: nobody is asked, and whoever reaches the listener has the role `unasked`. All outlive it.
   // `check_certificate`: whether one that TLS let in would be let in now, since a connection may outlive that. Null: yes.
   AdminGuard(Authenticator* authenticator, const Permissions& permissions, AuditLog& audit,
@@ -44,6 +77,14 @@ class AdminGuard {
                                     std::span<const std::string_view> authorization);
   // By what the call carries.
   absl::StatusOr<AdminCaller> Enter(std::string_view what, AdminRole needed, const rpc::CallInfo& call);
+  // The same of a call that may last. While the result lives, CheckAgain ends the call when its caller would be let in no
+  // more.
+  absl::StatusOr<std::shared_ptr<const AdminStay>> EnterToStay(std::string_view what, AdminRole needed,
+                                                               rpc::SyncCall& call);
+  // What lets callers in has changed: asks for all of them again who stay.
+  void CheckAgain();
+  // CheckAgain when it is time to, or when `generation` (of the TLS files) is another one. One thread at a time.
+  SteadyTime Tick(SteadyTime now, uint64_t generation);
   // Notes what was not let in before anybody was asked who it is.
   void NoteRefusal(std::string_view what, const Peer& peer, std::string_view why);
   // How it went. Of a look at how things stand (a viewer's) nothing is noted.
@@ -60,6 +101,13 @@ class AdminGuard {
   AuditLog& audit_;
   const std::function<absl::Status(const PeerCertificate& certificate)> check_certificate_;
   const AdminRole unasked_;
+
+  // Of Tick's thread.
+  uint64_t generation_ = 0;
+  SteadyTime ask_at_{};
+
+  Mutex mutex_;
+  std::vector<std::weak_ptr<AdminStay>> stays_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace sluice

@@ -1,5 +1,6 @@
 #include "server/admin/admin_server.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -70,6 +71,11 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::strin
 }
 
 AdminServer::~AdminServer() { Stop(Clock::Real().Now()); }
+
+SteadyTime AdminServer::Tick(SteadyTime now) {
+  const SteadyTime endpoint_next = endpoint_->Tick(now);
+  return std::min(endpoint_next, guard_.Tick(now, endpoint_->tls_generation()));
+}
 
 void AdminServer::Stop(SteadyTime deadline) {
   if (endpoint_ != nullptr) endpoint_->Stop(deadline);

@@ -47,8 +47,11 @@ class AdminServer final : public Tickable {
   // No call runs or follows after it returns; those that run at `deadline` are cancelled. Idempotent.
   void Stop(SteadyTime deadline);
 
-  // Looks after the TLS files.
-  SteadyTime Tick(SteadyTime now) override { return endpoint_->Tick(now); }
+  // Rules, or keys of tokens, have changed: calls that last end whose callers would be let in no more. Thread-safe.
+  void CheckAgain() { guard_.CheckAgain(); }
+
+  // Looks after the TLS files, and whether callers that stay would still be let in.
+  SteadyTime Tick(SteadyTime now) override;
 
  private:
   AdminServer(const Clock& clock, const StatusSource& status, DeadLetterStore& store, ReplaySink& replay,

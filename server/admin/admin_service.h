@@ -50,7 +50,8 @@ class AdminService final {
   absl::Status ReplayDeadLetters(const std::function<bool()>& cancelled, const v1::ReplayDeadLettersRequest& request,
                                  v1::ReplayDeadLettersResponse& response);
   absl::Status PurgeDeadLetters(const v1::PurgeDeadLettersRequest& request, v1::PurgeDeadLettersResponse& response);
-  absl::Status ImportDeadLetters(const std::function<bool(v1::ImportDeadLettersRequest&)>& read,
+  absl::Status ImportDeadLetters(const std::function<bool()>& cancelled,
+                                 const std::function<bool(v1::ImportDeadLettersRequest&)>& read,
                                  v1::ImportDeadLettersResponse& response);
   absl::Status EndSession(const v1::EndSessionRequest& request, v1::EndSessionResponse& response);
   absl::Status ExplainPermission(const v1::ExplainPermissionRequest& request, v1::ExplainPermissionResponse& response);
@@ -70,6 +71,9 @@ class AdminService final {
   // Lets the caller in before `function`, and notes how it went.
   template <typename Response, typename Function>
   absl::Status Guarded(const char* name, AdminRole needed, rpc::SyncCall& call, Response& response, Function function);
+  // The same of a call that may last, and ends when its caller may no more.
+  template <typename Response, typename Function>
+  absl::Status Watched(const char* name, AdminRole needed, rpc::SyncCall& call, Response& response, Function function);
   absl::StatusOr<Selected> Select(const v1::DeadLetterSelection& selection) const;
   absl::StatusOr<uint64_t> Count(const Selected& selected) const;
   // The numbers of those that are there.

@@ -18,9 +18,8 @@ namespace {
 constexpr uint32_t kDefaultRate = 100;
 constexpr uint32_t kMostRate = 10'000;
 constexpr uint32_t kMostPayload = 65'536;
-// How soon it is seen that nobody looks any more, and how often it is asked whether the caller still may.
+// How soon it is seen that nobody looks any more, or may.
 constexpr Millis kLookUp{250};
-constexpr Millis kAskAgain{60'000};
 
 absl::StatusOr<TapFilter> FilterOf(const v1::TailRequest& request) {
   if (!request.topic().empty()) {
@@ -68,23 +67,17 @@ rpc::Service MakeTapService(Tap& tap, AdminGuard& guard, rpc::WorkerPool& pool, 
   const auto tail = [&tap, &guard, &clock](rpc::SyncCall& call, const v1::TailRequest& request,
                                            const std::function<bool(const v1::TailResponse&)>& write) -> absl::Status {
     const AdminRole needed = request.payload_bytes() > 0 ? AdminRole::kOperator : AdminRole::kViewer;
-    const auto enter = [&] { return guard.Enter("Tail", needed, call.info()); };
-    const absl::StatusOr<AdminCaller> caller = enter();
-    if (!caller.ok()) return caller.status();
+    const absl::StatusOr<std::shared_ptr<const AdminStay>> stay = guard.EnterToStay("Tail", needed, call);
+    if (!stay.ok()) return stay.status();
     absl::StatusOr<TapFilter> filter = FilterOf(request);
     const absl::StatusOr<std::shared_ptr<Tap::Viewer>> viewer =
         filter.ok() ? tap.Open(*std::move(filter)) : absl::StatusOr<std::shared_ptr<Tap::Viewer>>(filter.status());
     const absl::Status& status = viewer.status();
-    guard.Note("Tail", needed, *caller, status,
+    guard.Note("Tail", needed, (*stay)->caller(), status,
                absl::StrCat("topic '", request.topic(), "' chain '", request.chain(), "'"));
     if (!status.ok()) return status;
-    SteadyTime ask_again = clock.Now() + kAskAgain;
     while (!call.cancelled()) {
       Tap::Seen seen = tap.Take(**viewer, clock.Now() + kLookUp);
-      if (clock.Now() >= ask_again) {
-        ask_again = clock.Now() + kAskAgain;
-        if (const absl::StatusOr<AdminCaller> still = enter(); !still.ok()) return still.status();
-      }
       if (seen.events.empty() && seen.dropped == 0) continue;
       v1::TailResponse response;
       response.set_dropped(seen.dropped);

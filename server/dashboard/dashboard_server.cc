@@ -1,5 +1,6 @@
 #include "server/dashboard/dashboard_server.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -194,7 +195,13 @@ DashboardServer::~DashboardServer() { Stop(); }
 
 const std::string& DashboardServer::address() const { return impl_->listener->address(); }
 
-SteadyTime DashboardServer::Tick(SteadyTime now) { return impl_->tls == nullptr ? kNever : impl_->tls->Tick(now); }
+void DashboardServer::CheckAgain() { impl_->guard.CheckAgain(); }
+
+SteadyTime DashboardServer::Tick(SteadyTime now) {
+  const TlsServer* const tls = impl_->tls.get();
+  const SteadyTime tls_next = tls == nullptr ? kNever : impl_->tls->Tick(now);
+  return std::min(tls_next, impl_->guard.Tick(now, tls == nullptr ? 0 : tls->generation()));
+}
 
 void DashboardServer::Stop() {
   if (std::exchange(impl_->stopped, true)) return;

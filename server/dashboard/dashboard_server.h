@@ -52,7 +52,10 @@ class DashboardServer final : public Tickable {
   // No request is taken or answered after it returns, and calls that run are cancelled. Idempotent.
   void Stop();
 
-  // Looks after the TLS files.
+  // As AdminServer's.
+  void CheckAgain();
+
+  // Looks after the TLS files, and whether callers that stay would still be let in.
   SteadyTime Tick(SteadyTime now) override;
 
  private:

@@ -6,7 +6,9 @@ import pytest
 from sluice.v1 import worker_pb2 as pb
 
 from harness.ctl import Ctl
-from harness.issuer import Issuer
+from harness.dashboard import Dashboard
+from harness.issuer import Authority, Issuer
+from harness.lasting_calls import LastingCalls
 from harness.wait import wait_until
 
 Result = pb.Result
@@ -110,3 +112,35 @@ def test_a_file_that_cannot_be_used_is_told_with_its_place_and_changes_nothing(s
     site.gateway.wait_metric("sluice_permissions_file_good", lambda good: good == 1)
     assert worker.alive() and not worker.drains, "the rules are the same"
     assert site.gateway.metric("sluice_permissions_changes_total") == 0
+
+
+def test_calls_of_an_administrator_that_last_end_when_the_rule_is_taken_away(world):
+    def permit(role):
+        text = json.dumps({"permissions": [{"who": ["email:ops@plant"], **({"role": role} if role else {"chains": ["c"]})}]})
+        fresh = file.with_suffix(".new")
+        fresh.write_text(text)
+        fresh.rename(file)
+
+    file = world._subfolder("rules") / "rules.yaml"
+    permit("operator")
+    authority = Authority(world._subfolder("ca"))
+    files = authority.issue("gateway", "DNS:localhost,IP:127.0.0.1")
+    tls = {"certFile": str(files[0]), "keyFile": str(files[1]), "clientCaFile": str(authority.cert)}
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in/#": "c"}, permissionsFile=str(file),
+                            admin={"listen": "127.0.0.1:0", "auth": {"certificates": {}}, "tls": tls,
+                                   "dashboard": {"listen": "127.0.0.1:0", "tls": tls}})
+    device = world.client(broker)
+    cert, key = authority.issue("ops", "email:ops@plant")
+    credentials = grpc.ssl_channel_credentials(authority.cert.read_bytes(), key.read_bytes(), cert.read_bytes())
+    page = Dashboard(gateway, trust=authority.cert, client=(cert, key)).tail()
+    assert page.status == 200
+    with LastingCalls(gateway.admin, credentials, lambda: device.publish_all([("in/1", b"x")], qos=1)) as calls:
+        # A viewer may tail, and not import.
+        permit("viewer")
+        assert calls.importing.code() == grpc.StatusCode.PERMISSION_DENIED
+        assert calls.importing.details() == "needs the role operator, has viewer"
+        assert calls.tail.is_active()
+        permit(None)
+        assert calls.ends()["Tail"] == (grpc.StatusCode.PERMISSION_DENIED, "needs the role viewer, has none")
+    assert [json.loads(line) for line in page.read().splitlines() if b"end" in line][-1]["end"]["code"] == "PERMISSION_DENIED"

@@ -7,6 +7,7 @@ import pytest
 from sluice.v1 import worker_pb2 as pb
 
 from harness.issuer import Authority
+from harness.lasting_calls import LastingCalls
 from harness.process import free_port
 from harness.proxy import TcpProxy
 from harness.wait import wait_until
@@ -209,3 +210,16 @@ def test_an_administrator_whose_certificate_is_revoked_may_nothing_on_a_connecti
         assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
         assert refused.value.details() == "revoked: the client certificate is not taken any more; connect with another"
     assert gateway.metric("sluice_connections_accepted_total", listener="admin") == 1
+
+
+def test_calls_of_an_administrator_that_last_end_when_the_certificate_is_revoked(world, tls):
+    install(tls.at_gateway, list_crl=tls.old.crl())
+    admin = {**tls.listener(**tls.files(("clientCrl", "list.crl"))), "listen": "127.0.0.1:0"}
+    ops = {"who": ["spiffe://plant/worker/ops"], "role": "operator"}
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in/#": "c"}, admin=admin, permissions=[ops])
+    device = world.client(broker)
+    with LastingCalls(gateway.admin, tls.credentials(tls.old, "ops"), lambda: device.publish_all([("in/1", b"x")], qos=1)) as calls:
+        install(tls.at_gateway, list_crl=tls.old.crl(tls.worker_cert))
+        revoked = (grpc.StatusCode.UNAUTHENTICATED, "revoked: the client certificate is not taken any more; connect with another")
+        assert calls.ends() == {"Tail": revoked, "ImportDeadLetters": revoked}

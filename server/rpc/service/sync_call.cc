@@ -67,7 +67,7 @@ bool WorkerPool::Run(std::function<void()> task) {
 namespace {
 
 // Between the loop's thread and the pool's: each says what it wants under the mutex, and wakes the other.
-class Exchange final : public SyncCall {
+class Exchange final : public SyncCall, public std::enable_shared_from_this<Exchange> {
  public:
   explicit Exchange(Call& call) : info_(call.info()), waker_(call.waker()) {}
 
@@ -97,6 +97,11 @@ class Exchange final : public SyncCall {
   bool cancelled() const override {
     const MutexLock lock(mutex_);
     return over_;
+  }
+  std::function<void(const absl::Status& status)> Ender() override {
+    return [weak = weak_from_this()](const absl::Status& status) {
+      if (const std::shared_ptr<Exchange> self = weak.lock()) self->End(status);
+    };
   }
   void Returned(absl::Status status) {
     const MutexLock lock(mutex_);
@@ -128,14 +133,16 @@ class Exchange final : public SyncCall {
     changed_.NotifyAll();
   }
   struct Wishes {
+    std::optional<absl::Status> abort;
     bool read = false;
     std::optional<Payload> write;
     std::optional<absl::Status> finish;
   };
   Wishes Take() {
     const MutexLock lock(mutex_);
-    if (over_) return {};
     Wishes wishes;
+    wishes.abort = std::exchange(abort_, std::nullopt);
+    if (over_) return wishes;
     wishes.read = wants_message_;
     wishes.write = std::move(outgoing_);
     outgoing_.reset();
@@ -145,6 +152,17 @@ class Exchange final : public SyncCall {
   }
 
  private:
+  // On any thread.
+  void End(const absl::Status& status) {
+    const MutexLock lock(mutex_);
+    if (over_ || result_) return;
+    over_ = true;
+    outgoing_.reset();
+    abort_ = status;
+    changed_.NotifyAll();
+    waker_->Wake();
+  }
+
   const CallInfo info_;  // The function may outlive the call.
   const std::shared_ptr<Waker> waker_;
 
@@ -156,6 +174,7 @@ class Exchange final : public SyncCall {
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<Payload> outgoing_ ABSL_GUARDED_BY(mutex_);
   std::optional<absl::Status> result_ ABSL_GUARDED_BY(mutex_);
+  std::optional<absl::Status> abort_ ABSL_GUARDED_BY(mutex_);
   bool over_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
@@ -201,6 +220,7 @@ class SyncHandler final : public CallHandler {
   void OnWritten() override { exchange_->Written(); }
   void OnWake() override {
     Exchange::Wishes wishes = exchange_->Take();
+    if (wishes.abort) return call_.Abort(*wishes.abort);
     if (wishes.read) call_.Read();
     if (wishes.write) call_.Write(*std::move(wishes.write));
     if (wishes.finish) call_.Finish(*wishes.finish);

@@ -43,6 +43,10 @@ class SyncCall {
   virtual bool Write(Payload message) = 0;
   // The call is over (its client has gone, its deadline, the server stops): nobody will see the answer.
   virtual bool cancelled() const = 0;
+  // What ends the call with a status, from any thread and as often as one likes; it may outlive the call, and then does
+  // nothing. What is not sent yet is dropped, Read and Write return at once, cancelled() is true, and what the function
+  // returns is nobody's answer any more.
+  virtual std::function<void(const absl::Status& status)> Ender() = 0;
 };
 
 // What it returns is the call's status. An exception becomes INTERNAL.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <future>
 #include <string>
 #include <thread>
@@ -110,6 +111,30 @@ TEST_F(RpcTest, ManyRequestsAreReadAsTheFunctionAsks) {
   ASSERT_TRUE(stream->Read(&message));
   EXPECT_EQ(Text(message), "3000000");
   EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(RpcTest, ACallThatWaitsForItsClientIsEndedFromElsewhere) {
+  std::promise<std::function<void(const absl::Status&)>> ender;
+  std::promise<bool> cancelled;
+  Handle("Sum", Synchronous(pool_, Requests::kMany, [&](SyncCall& call) {
+           call.Read();
+           ender.set_value(call.Ender());
+           EXPECT_EQ(call.Read(), std::nullopt);
+           cancelled.set_value(call.cancelled());
+           return absl::InternalError("nobody's answer");
+         }));
+  StartServer();
+  grpc::ClientContext context;
+  const auto stream = Open(context, "Sum");
+  ASSERT_TRUE(stream->Write(Bytes("a")));
+  const std::function<void(const absl::Status&)> end = ender.get_future().get();
+  end(absl::UnauthenticatedError("revoked"));
+  end(absl::InternalError("twice"));
+  const grpc::Status status = stream->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(status.error_message(), "revoked");
+  EXPECT_TRUE(cancelled.get_future().get());
+  end(absl::InternalError("after the call"));
 }
 
 TEST_F(RpcTest, MessagesOfEverySizeGoBothWays) {

@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 
 #include <fstream>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,9 +17,11 @@
 namespace sluice {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::SizeIs;
 
 // Whoever shows a name is that.
 class NameAuthenticator final : public Authenticator {
@@ -29,6 +33,28 @@ class NameAuthenticator final : public Authenticator {
     return std::make_shared<const Principal>(Principal{.names = {std::string(credentials.authorization.front())}});
   }
   absl::Status StillHolds(const Principal& /*principal*/) const override { return absl::OkStatus(); }
+};
+
+// A call that goes on until it is ended.
+class LastingCall final : public rpc::SyncCall {
+ public:
+  explicit LastingCall(const std::string& name) {
+    info_.metadata = {{"authorization", name}};
+    info_.peer = std::make_shared<Peer>(
+        Peer{.text = "10.0.0.7:4711", .address = "10.0.0.7", .certificate = std::make_shared<const PeerCertificate>()});
+  }
+  const rpc::CallInfo& info() const override { return info_; }
+  std::optional<std::string> Read() override { return std::nullopt; }
+  bool Write(rpc::Payload /*message*/) override { return false; }
+  bool cancelled() const override { return !ends_->empty(); }
+  std::function<void(const absl::Status&)> Ender() override {
+    return [ends = ends_](const absl::Status& status) { ends->push_back(status); };
+  }
+  const std::vector<absl::Status>& ends() const { return *ends_; }
+
+ private:
+  rpc::CallInfo info_;
+  const std::shared_ptr<std::vector<absl::Status>> ends_ = std::make_shared<std::vector<absl::Status>>();
 };
 
 class AdminGuardTest : public testing::Test {
@@ -53,7 +79,7 @@ class AdminGuardTest : public testing::Test {
   ManualClock clock_;
   AuditLog audit_{path_, clock_};
   NameAuthenticator authenticator_;
-  const Permissions permissions_ =
+  Permissions permissions_ =
       *Permissions::Compile({{.name = "v", .who = {"email:*@plant"}, .role = AdminRole::kViewer},
                              {.name = "a", .who = {"email:root@plant"}, .role = AdminRole::kAdmin}});
   AdminGuard guard_{&authenticator_, permissions_, audit_};
@@ -87,6 +113,55 @@ TEST_F(AdminGuardTest, ARevokedCertificateEndsNoConnectionButLetsNobodyAct) {
   const absl::Status refused = guard.Enter("PurgeDeadLetters", AdminRole::kAdmin, peer, shown).status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kUnauthenticated);
   EXPECT_THAT(Lines(), ElementsAre(HasSubstr("CN = root is revoked")));
+}
+
+TEST_F(AdminGuardTest, EndsACallThatLastsWhenItsRuleIsTakenAwayAndNoOther) {
+  LastingCall bob("email:bob@plant"), root("email:root@plant");
+  const auto looks = guard_.EnterToStay("Tail", AdminRole::kViewer, bob);
+  const auto acts = guard_.EnterToStay("ImportDeadLetters", AdminRole::kOperator, root);
+  ASSERT_TRUE(looks.ok() && acts.ok());
+  EXPECT_EQ((*acts)->caller().who, "email:root@plant");
+  guard_.CheckAgain();
+  EXPECT_THAT(bob.ends(), IsEmpty());
+
+  permissions_.Replace(*Permissions::Compile({{.name = "v", .who = {"email:*@plant"}, .role = AdminRole::kViewer}}));
+  guard_.CheckAgain();
+  guard_.CheckAgain();
+  EXPECT_THAT(bob.ends(), IsEmpty());
+  ASSERT_THAT(root.ends(), SizeIs(1));
+  EXPECT_EQ(root.ends()[0].code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ((*acts)->ended(), root.ends()[0]);
+  EXPECT_TRUE((*looks)->ended().ok());
+  EXPECT_THAT(Lines(), ElementsAre(AllOf(HasSubstr(R"("what":"ImportDeadLetters")"), HasSubstr("has viewer"))));
+}
+
+TEST_F(AdminGuardTest, EndsACallThatLastsWhenItsCertificateIsWithdrawnAtTheNextLookAtTheFiles) {
+  absl::Status shown_is;
+  AdminGuard guard(&authenticator_, permissions_, audit_, [&](const PeerCertificate&) { return shown_is; });
+  LastingCall call("email:root@plant");
+  const auto stay = guard.EnterToStay("ImportDeadLetters", AdminRole::kOperator, call);
+  ASSERT_TRUE(stay.ok());
+  guard.Tick(clock_.Now(), 1);
+  shown_is = absl::UnauthenticatedError("CN = root is revoked");
+  guard.Tick(clock_.Now(), 1);
+  EXPECT_THAT(call.ends(), IsEmpty());
+  guard.Tick(clock_.Now(), 2);
+  ASSERT_THAT(call.ends(), SizeIs(1));
+  EXPECT_EQ(call.ends()[0].code(), absl::StatusCode::kUnauthenticated);
+}
+
+TEST_F(AdminGuardTest, WhoStaysIsAskedForAgainNowAndThenAndNotWhenTheCallIsOver) {
+  absl::Status shown_is;
+  AdminGuard guard(&authenticator_, permissions_, audit_, [&](const PeerCertificate&) { return shown_is; });
+  LastingCall lasting("email:root@plant"), over("email:root@plant");
+  const auto stay = guard.EnterToStay("Tail", AdminRole::kViewer, lasting);
+  ASSERT_TRUE(guard.EnterToStay("Tail", AdminRole::kViewer, over).ok());
+  const SteadyTime next = guard.Tick(clock_.Now(), 0);
+  EXPECT_EQ(next, clock_.Now() + AdminGuard::kAskAgain);
+  shown_is = absl::UnauthenticatedError("run out");
+  guard.Tick(next, 0);
+  EXPECT_THAT(lasting.ends(), SizeIs(1));
+  EXPECT_THAT(over.ends(), IsEmpty());
 }
 
 TEST_F(AdminGuardTest, TheOwnersSocketIsAnAdministrators) {
