@@ -80,6 +80,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if not (hasPrefix "unix:" $listen) -}}{{ regexFind "[0-9]+$" $listen }}{{- end -}}
 {{- end -}}
 
+{{/* The port of the dashboard, or nothing. */}}
+{{- define "sluice.dashboardPort" -}}
+{{- regexFind "[0-9]+$" (dig "admin" "dashboard" "listen" "" .Values.config | toString) -}}
+{{- end -}}
+
 {{/* The fewest gateways that there may be. */}}
 {{- define "sluice.fewest" -}}
 {{- if .Values.autoscaling.enabled -}}{{ .Values.autoscaling.minReplicas }}{{- else -}}{{ .Values.replicaCount }}{{- end -}}
