@@ -120,6 +120,7 @@ absl::Status Gateway::Stages::Start() {
   ticker_.Add(outbox_);
   ticker_.Add(intake_control_);
   ticker_.Add(chain_sweeper_);
+  ticker_.Add(trace_ring_);
   // What reads files, or waits for brokers.
   if (worker_authenticator_) patient_ticker_.Add(*worker_authenticator_);
   if (permission_file_) patient_ticker_.Add(*permission_file_);

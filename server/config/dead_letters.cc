@@ -12,14 +12,4 @@ void ReadDeadLetters(Reading& reading, MapReader& top, Draft& draft) {
   map.Read("maxAge", limits.max_age);
 }
 
-void ReadTracing(Reading& reading, MapReader& top, Draft& draft) {
-  const Entry* entry = top.Find("tracing");
-  if (entry == nullptr) return;
-  TracingConfig& tracing = draft.config.tracing;
-  MapReader map(reading, kTracingSection, *entry, "tracing");
-  map.Read("keep", tracing.keep);
-  map.Read("maxSteps", tracing.max_steps);
-  map.Read("maxBytes", tracing.max_bytes);
-}
-
 }  // namespace sluice

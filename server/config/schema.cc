@@ -98,6 +98,8 @@ constexpr Key kTracingKeys[] = {
     {"maxSteps", kNumber, "100000", "1000..100000000",
      "At the bound the oldest go, some hundred at a time. A message that is answered has five."},
     {"maxBytes", kBytes, "8MiB", "1MiB..4GiB", "The same in bytes: about 50 a step. Memory is taken as it is used."},
+    {"maxStepsPerSecond", kNumber, "5000", "0..100000000",
+     "When more come, the steps of one message in 2, 4, 8 … are kept, and none of the others. 0: always those of all."},
 };
 
 constexpr Key kWorkersKeys[] = {

@@ -2,7 +2,8 @@
 
 namespace sluice {
 void PassingSink::Tell(std::span<const RoutedMessage> batch) {
-  tap_.Tell(batch, [](const RoutedMessage& routed) {
+  const auto id_of = [](const RoutedMessage& routed) { return routed.id; };
+  tap_.Tell(batch, id_of, [](const RoutedMessage& routed) {
     PassingNote note = NoteOf(PassingStep::kReceived, *routed.message, routed.id, routed.route, routed.chain);
     note.journaled = routed.record != 0;
     return note;
@@ -10,7 +11,8 @@ void PassingSink::Tell(std::span<const RoutedMessage> batch) {
 }
 
 void PassingDeliveries::Tell(const std::vector<Delivery>& batch) {
-  tap_.Tell(batch, [this](const Delivery& delivery) {
+  const auto id_of = [](const Delivery& delivery) { return delivery.message_id; };
+  tap_.Tell(batch, id_of, [this](const Delivery& delivery) {
     PassingNote note =
         NoteOf(PassingStep::kDelivered, *delivery.message, delivery.message_id, delivery.route, delivery.chain);
     note.worker = worker_;
@@ -20,7 +22,8 @@ void PassingDeliveries::Tell(const std::vector<Delivery>& batch) {
 }
 
 void TellDeaths(Tap& tap, const std::vector<DeadLetter>& letters) {
-  tap.Tell(letters, [](const DeadLetter& letter) {
+  const auto id_of = [](const DeadLetter& letter) { return letter.message.id; };
+  tap.Tell(letters, id_of, [](const DeadLetter& letter) {
     const RoutedMessage& routed = letter.message;
     PassingNote note = NoteOf(PassingStep::kDied, *routed.message, routed.id, routed.route, routed.chain);
     note.worker = letter.worker;

@@ -47,7 +47,7 @@ struct WallClock {
 // When the id was made: in milliseconds since the Unix epoch.
 inline int64_t UnixMillisOf(MessageId id) { return static_cast<int64_t>(id.high >> 16); }
 
-// `complete_since`: from then on no step is missing.
+// `complete_since`: from then on no step of it is missing.
 void ToProto(KnownMessage known, const WallClock& clock, SteadyTime complete_since, v1::TracedMessage& out);
 
 }  // namespace sluice

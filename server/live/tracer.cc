@@ -47,12 +47,15 @@ struct Tracer::Search {
 Tracer::Tracer(Parts parts, MetricsRegistry& metrics) : parts_(parts) {
   metrics.AddCallbackGauge("sluice_tracing_bytes", "Memory that what has lately happened to messages takes.", {},
                            [&ring = parts.ring] { return static_cast<double>(ring.bytes()); });
-  metrics.AddCallbackGauge("sluice_tracing_reach_seconds",
-                           "How far back what has happened to messages is kept without a gap.", {},
-                           [&ring = parts.ring, &clock = parts.clock] {
-                             if (!ring.on()) return 0.0;
-                             return std::chrono::duration<double>(clock.Now() - ring.complete_since()).count();
-                           });
+  metrics.AddCallbackGauge("sluice_tracing_one_in", "Of so many messages the steps of one are kept. 0: of none.", {},
+                           [&ring = parts.ring] { return ring.on() ? static_cast<double>(ring.one_in()) : 0.0; });
+  metrics.AddCallbackGauge(
+      "sluice_tracing_reach_seconds",
+      "How far back what has happened to messages is kept without a gap, of those that are traced.", {},
+      [&ring = parts.ring, &clock = parts.clock] {
+        if (!ring.on()) return 0.0;
+        return std::chrono::duration<double>(clock.Now() - ring.complete_since()).count();
+      });
 }
 
 absl::Status Tracer::Trace(const v1::TraceRequest& request, v1::TraceResponse& response) {
@@ -89,9 +92,14 @@ absl::Status Tracer::Trace(const v1::TraceRequest& request, v1::TraceResponse& r
   AddUnconfirmed(known);
   SayWhyOnDisk(known);
   if (search.id && known.empty()) return NotFound(search);
-  const SteadyTime complete_since = parts_.ring.on() ? parts_.ring.complete_since() : clock.now;
-  if (parts_.ring.on()) response.set_complete_since_unix_ms(clock.Milliseconds(complete_since));
-  for (auto& [key, message] : known) ToProto(std::move(message), clock, complete_since, *response.add_messages());
+  if (parts_.ring.on()) {
+    response.set_complete_since_unix_ms(clock.Milliseconds(parts_.ring.complete_since()));
+    response.set_one_in(parts_.ring.one_in());
+  }
+  for (auto& [key, message] : known) {
+    const SteadyTime complete_since = parts_.ring.on() ? parts_.ring.complete_since(message.id) : clock.now;
+    ToProto(std::move(message), clock, complete_since, *response.add_messages());
+  }
   return absl::OkStatus();
 }
 
@@ -103,7 +111,11 @@ absl::Status Tracer::NotFound(const Search& search) const {
   const WallClock clock{.now = parts_.clock.Now(), .unix_ms = parts_.clock.UnixMillis()};
   const int64_t since = clock.Milliseconds(parts_.ring.complete_since());
   absl::StrAppend(&text, ", and none of its steps is kept, all of which are since ", Utc(since));
-  if (UnixMillisOf(id) < since) absl::StrAppend(&text, "; its id was made before, at ", Utc(UnixMillisOf(id)));
+  if (UnixMillisOf(id) < since) {
+    absl::StrAppend(&text, "; its id was made before, at ", Utc(UnixMillisOf(id)));
+  } else if (UnixMillisOf(id) < clock.Milliseconds(parts_.ring.complete_since(id))) {
+    absl::StrAppend(&text, "; its steps were left out, since more than tracing.maxStepsPerSecond came");
+  }
   return absl::NotFoundError(text);
 }
 

@@ -269,43 +269,9 @@ void Outbox::CountBytes(const Connections::value_type* connection, uint64_t byte
   if (connection != nullptr) connection->second.bytes->Add(bytes);
 }
 
-void Outbox::TellReplied(std::span<OutboxItem> items) {
-  for (OutboxItem& item : items) {
-    do {
-      item.number = next_number_.fetch_add(1, std::memory_order_relaxed);
-    } while (item.number == 0);
-  }
-  tap_->Tell(items, [](const OutboxItem& item) {
-    const OutboundMessage& reply = *item.entry.message;
-    PassingNote note{.step = PassingStep::kReplied,
-                     .message_id = item.origin.message_id,
-                     .topic = reply.topic,
-                     .qos = reply.qos,
-                     .retain = reply.retain,
-                     .connection = item.entry.connection,
-                     .payload = reply.payload,
-                     .reply = item.number};
-    if (item.origin.chain.get() != nullptr) note.chain = item.origin.chain->name;
-    return note;
-  });
-}
-
-void Outbox::TellConfirmed(std::span<const Told> told) {
-  tap_->Tell(told, [](const Told& one) {
-    PassingNote note{.step = PassingStep::kConfirmed,
-                     .message_id = one.message_id,
-                     .connection = one.connection,
-                     .outcome = one.why.empty() ? std::string_view("ok") : one.why,
-                     .reply = one.number};
-    if (one.chain.get() != nullptr) note.chain = one.chain->name;
-    return note;
-  });
-}
-
 void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
   const bool tells = tap_ != nullptr && tap_->on();
   std::vector<Told> told;
-  if (tells) told.reserve(outcomes.size());
   std::vector<RecordId> confirmed;
   confirmed.reserve(outcomes.size());
   std::vector<RefusedReply> refused;
@@ -321,13 +287,7 @@ void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
     MutexLock lock(mutex_);
     for (const PublishOutcome& outcome : outcomes) {
       Slot& slot = slots_[outcome.token - 1];
-      if (tells) {
-        told.push_back({.message_id = slot.origin.message_id,
-                        .chain = slot.origin.chain,
-                        .connection = slot.connection == nullptr ? std::string_view() : slot.connection->first,
-                        .why = outcome.code == PublishOutcome::Code::kOk ? std::string() : Explain(outcome),
-                        .number = slot.number});
-      }
+      if (tells && tap_->Wants(slot.origin.message_id)) told.push_back(ToTell(slot, outcome));
       if (outcome.code == PublishOutcome::Code::kOk) {
         if (slot.connection != confirmed_by)
           CountBytes(std::exchange(confirmed_by, slot.connection), std::exchange(bytes, 0));

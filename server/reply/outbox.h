@@ -174,6 +174,7 @@ class Outbox final : public PublishListener, public Tickable {
     std::string why;              // Empty: it has been confirmed.
     uint32_t number = 0;
   };
+  static Told ToTell(const Slot& slot, const PublishOutcome& outcome);
   void TellConfirmed(std::span<const Told> told);
   // Without its place.
   static RefusedReply Describe(const Slot& slot, const PublishOutcome& outcome);

@@ -137,7 +137,8 @@ void Settler::OnSettles(SessionId session, std::vector<WorkerSettle> settles,
 void Settler::TellSettled(SessionId session, const std::vector<Dispatcher::Finished>& finished) const {
   // What is kept names the worker with its delivery: the dispatcher's lock is only taken for those who look.
   const std::string worker = tap_->watched() ? dispatcher_.WorkerOf(session) : std::string();
-  tap_->Tell(finished, [&worker](const Dispatcher::Finished& one) {
+  const auto id_of = [](const Dispatcher::Finished& one) { return one.claimed.message.id; };
+  tap_->Tell(finished, id_of, [&worker](const Dispatcher::Finished& one) {
     const RoutedMessage& routed = one.claimed.message;
     PassingNote note = NoteOf(PassingStep::kSettled, *routed.message, routed.id, routed.route, routed.chain);
     note.worker = worker;

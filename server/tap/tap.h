@@ -73,15 +73,20 @@ class Tap {
   bool on() const { return watched() || (ring_ != nullptr && ring_->on()); }
   // Whether somebody looks, who wants to know more than what is kept.
   bool watched() const { return watched_.load(std::memory_order_relaxed); }
-  // A batch: `note_of(item)` is the PassingNote of each, and may be called twice. Does not wait for those who look.
-  template <typename Items, typename NoteOf>
-  void Tell(const Items& items, const NoteOf& note_of) {
-    if (ring_ != nullptr && ring_->on()) ring_->Add(items, note_of);
+  // Whether anybody wants to know of this message.
+  bool Wants(MessageId id) const { return watched() || (ring_ != nullptr && ring_->Keeps(id)); }
+  // A batch: `id_of(item)` is the message of each and `note_of(item)` its PassingNote, which may be called twice, or not
+  // at all. Does not wait for those who look.
+  template <typename Items, typename IdOf, typename NoteOf>
+  void Tell(const Items& items, const IdOf& id_of, const NoteOf& note_of) {
+    if (ring_ != nullptr && ring_->on()) ring_->Add(items, id_of, note_of);
     if (!watched()) return;
     for (const auto& item : items) Show(note_of(item));
   }
   void Tell(const PassingNote& note) {
-    Tell(std::span(&note, 1), [](const PassingNote& one) -> const PassingNote& { return one; });
+    Tell(
+        std::span(&note, 1), [](const PassingNote& one) { return one.message_id; },
+        [](const PassingNote& one) -> const PassingNote& { return one; });
   }
 
   // ---- from those who look

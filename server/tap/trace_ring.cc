@@ -11,6 +11,8 @@ namespace {
 
 using Micros = std::chrono::microseconds;
 
+constexpr Millis kAdaptEvery{1'000};
+
 enum Flag : uint8_t {
   kRetain = 1,
   kTopicCut = 2,
@@ -56,7 +58,11 @@ struct TraceRing::Head {
 };
 
 TraceRing::TraceRing(const Clock& clock, const TracingConfig& config)
-    : clock_(clock), on_(config.keep.count() > 0), config_(config), complete_since_(clock.Now()) {}
+    : clock_(clock),
+      on_(config.keep.count() > 0),
+      sample_(clock.Now(), config.max_steps_per_second),
+      config_(config),
+      complete_since_(clock.Now()) {}
 
 TraceRing::Writer& TraceRing::WriterOfThread() { return writers_[NumberOfThread() % kWriters]; }
 
@@ -149,6 +155,17 @@ SteadyTime TraceRing::complete_since() const {
   return std::max(complete_since_, clock_.Now() - config_.keep);
 }
 
+SteadyTime TraceRing::complete_since(MessageId id) const {
+  return std::max(complete_since(), sample_.left_out_until(id, clock_.Now()));
+}
+
+SteadyTime TraceRing::Tick(SteadyTime now) {
+  uint64_t came = 0;
+  for (Writer& writer : writers_) came += writer.came.exchange(0, std::memory_order_relaxed);
+  sample_.Adapt(came, now);
+  return now + kAdaptEvery;
+}
+
 size_t TraceRing::bytes() const {
   MutexLock lock(line_mutex_);
   return (line_.size() + open_chunks_) * sizeof(Chunk);
@@ -158,6 +175,7 @@ void TraceRing::SetConfig(const TracingConfig& config) {
   const bool on = config.keep.count() > 0;
   const bool was_on = on_.exchange(on, std::memory_order_relaxed);
   const SteadyTime now = clock_.Now();
+  sample_.SetMost(config.max_steps_per_second);
   if (!on) {
     for (Writer& writer : writers_) {
       MutexLock lock(writer.mutex);

@@ -1,19 +1,23 @@
 // What has lately happened to messages, for those who ask afterwards: within bounds, the oldest goes first.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <string_view>
 #include <vector>
 
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
+#include "server/runtime/ticker.h"
 #include "server/tap/passing_note.h"
+#include "server/tap/trace_sample.h"
 #include "server/tap/tracing_config.h"
 
 namespace sluice {
@@ -44,8 +48,9 @@ struct TracedStep {
 // them up for the copy of one chunk. Payloads are not kept.
 //
 // Steps are packed into chunks of 32 KiB. A full chunk goes to the end of one line, and at a bound the chunk at its
-// front goes: the oldest steps are dropped some hundred at a time.
-class TraceRing {
+// front goes: the oldest steps are dropped some hundred at a time. Where more come than the configuration wants, the
+// steps of some messages are kept and those of the others are not (TraceSample).
+class TraceRing final : public Tickable {
  public:
   // What is longer is cut.
   static constexpr size_t kMostTopic = 256;
@@ -59,24 +64,41 @@ class TraceRing {
   // ---- from the stages
   // Whether anything is kept.
   bool on() const { return on_.load(std::memory_order_relaxed); }
-  // Keeps a step of each item; `note_of(item)` is its PassingNote. One lock for all of them, which nobody else wants.
-  template <typename Items, typename NoteOf>
-  void Add(const Items& items, const NoteOf& note_of) {
-    const SteadyTime now = clock_.Now();
+  // Whether steps of this message are kept now.
+  bool Keeps(MessageId id) const { return on() && TraceSample::Keeps(id, sample_.level()); }
+  // Keeps a step of each item whose message is to be kept. `id_of(item)` is its message, `note_of(item)` its PassingNote.
+  // One lock for all of them, which nobody else wants.
+  template <typename Items, typename IdOf, typename NoteOf>
+  void Add(const Items& items, const IdOf& id_of, const NoteOf& note_of) {
     Writer& writer = WriterOfThread();
+    writer.came.fetch_add(std::size(items), std::memory_order_relaxed);
+    const unsigned level = sample_.level();
+    const auto kept = [&](const auto& item) { return TraceSample::Keeps(id_of(item), level); };
+    auto item = std::find_if(std::begin(items), std::end(items), kept);
+    if (item == std::end(items)) return;
+    const SteadyTime now = clock_.Now();
     MutexLock lock(writer.mutex);
-    for (const auto& item : items) Write(writer, note_of(item), now);
+    for (; item != std::end(items); item = std::find_if(std::next(item), std::end(items), kept)) {
+      Write(writer, note_of(*item), now);
+    }
   }
 
   // ---- from whoever asks
   // All that is kept, in no order across threads.
   void Visit(const std::function<void(const TracedStep&)>& visit) const;
-  // From then on no step is missing.
+  // From then on no step is missing of the messages that are kept,
   SteadyTime complete_since() const;
+  // or of this one.
+  SteadyTime complete_since(MessageId id) const;
+  // Of so many messages one is kept now.
+  uint32_t one_in() const { return sample_.one_in(); }
   size_t bytes() const;
 
   // Hold from now on; what is past them goes with the next steps. Off: all of it goes at once.
   void SetConfig(const TracingConfig& config);
+
+  // Looks at how many steps come. Once a second.
+  SteadyTime Tick(SteadyTime now) override;
 
  private:
   static constexpr size_t kChunkBytes = 32u << 10;
@@ -97,6 +119,7 @@ class TraceRing {
     std::array<char, kChunkBytes> bytes;
   };
   struct alignas(64) Writer {
+    std::atomic<uint64_t> came = 0;  // Steps, kept or not.
     mutable Mutex mutex;
     std::shared_ptr<Chunk> open ABSL_GUARDED_BY(mutex);
   };
@@ -112,6 +135,7 @@ class TraceRing {
 
   const Clock& clock_;
   std::atomic<bool> on_;
+  TraceSample sample_;
   std::atomic<uint64_t> next_chunk_ = 1;
   std::array<Writer, kWriters> writers_;
 

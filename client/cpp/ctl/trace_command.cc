@@ -100,7 +100,16 @@ std::string StateOf(const v1::TracedMessage& message) {
   }
 }
 
-std::string TextOf(const v1::TracedMessage& message, int64_t complete_since) {
+// What is known of messages, beside where they stand.
+std::string WhatIsKept(const v1::TraceResponse& response) {
+  if (response.complete_since_unix_ms() == 0) return "steps are not kept (tracing.keep: 0)";
+  const std::string since = " are kept since " + UtcTime(response.complete_since_unix_ms());
+  if (response.one_in() <= 1) return "all steps" + since;
+  return "of one message in " + std::to_string(response.one_in()) +
+         ", since more come than tracing.maxStepsPerSecond, all steps" + since;
+}
+
+std::string TextOf(const v1::TracedMessage& message, const v1::TraceResponse& response) {
   std::string text = Printable(message.message_id());
   const auto add = [&text](const char* name, const std::string& value) {
     if (!value.empty()) text += std::string(" ") + name + "=" + Printable(value);
@@ -119,10 +128,7 @@ std::string TextOf(const v1::TracedMessage& message, int64_t complete_since) {
     text += steps.ToString(2);
   }
   if (message.incomplete()) {
-    text += "  it was received at " + UtcTime(message.received_unix_ms()) + "; " +
-            (complete_since == 0 ? std::string("steps are not kept (tracing.keep: 0)")
-                                 : "all steps are kept since " + UtcTime(complete_since)) +
-            "\n";
+    text += "  it was received at " + UtcTime(message.received_unix_ms()) + "; " + WhatIsKept(response) + "\n";
   }
   text += "  it " + StateOf(message);
   if (message.attempts() > 0) text += "; " + Count(message.attempts(), "attempt") + " so far";
@@ -136,14 +142,10 @@ std::string TraceText(const v1::TraceResponse& response, bool json, const Consol
   if (json) return ToJson(response, true);
   std::string text;
   for (const v1::TracedMessage& message : response.messages()) {
-    text += (text.empty() ? "" : "\n") + TextOf(message, response.complete_since_unix_ms());
+    text += (text.empty() ? "" : "\n") + TextOf(message, response);
   }
   if (text.empty()) {
-    text = "there is none" +
-           (response.complete_since_unix_ms() == 0
-                ? std::string("; steps are not kept (tracing.keep: 0)")
-                : "; all steps are kept since " + UtcTime(response.complete_since_unix_ms())) +
-           "\n";
+    text = "there is none; " + WhatIsKept(response) + "\n";
   }
   if (response.more()) console.err << "sluicectl: there are more; --last N shows more of them\n";
   if (response.journal_is_larger()) console.err << "sluicectl: the journal holds more than was looked through\n";

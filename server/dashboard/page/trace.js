@@ -65,7 +65,8 @@ async function find(request) {
     $("message-one").hidden = !one;
     messages.element.hidden = one;
     const since = Number(answer.completeSinceUnixMs);
-    setText($("message-said"), since === 0 ? "This gateway keeps no steps (tracing in the configuration)." : `Steps are kept since ${moment(since)}.${answer.more ? " There are older messages, too." : ""}`);
+    setText($("message-said"), since === 0 ? "This gateway keeps no steps (tracing in the configuration)."
+      : `Steps${answer.oneIn > 1 ? ` of one message in ${answer.oneIn}` : ""} are kept since ${moment(since)}.${answer.more ? " There are older messages, too." : ""}`);
   } catch (error) {
     setText($("message-said"), error.message);
   }

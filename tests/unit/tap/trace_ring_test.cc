@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
+#include <ranges>
 #include <span>
 #include <string>
 #include <thread>
@@ -23,7 +25,9 @@ constexpr size_t kMiB = 1u << 20;
 class TraceRingTest : public testing::Test {
  protected:
   static void Tell(TraceRing& ring, const PassingNote& note) {
-    ring.Add(std::span(&note, 1), [](const PassingNote& one) -> const PassingNote& { return one; });
+    ring.Add(
+        std::span(&note, 1), [](const PassingNote& one) { return one.message_id; },
+        [](const PassingNote& one) -> const PassingNote& { return one; });
   }
   void Tell(uint64_t message, std::string_view topic = "t") {
     Tell(ring_, {.step = PassingStep::kDelivered, .message_id = {1, message}, .topic = topic, .chain = "c"});
@@ -35,7 +39,7 @@ class TraceRingTest : public testing::Test {
   }
 
   ManualClock clock_;
-  TraceRing ring_{clock_, {.keep = Millis(60'000), .max_bytes = kMiB}};
+  TraceRing ring_{clock_, {.keep = Millis(60'000), .max_bytes = kMiB, .max_steps_per_second = 0}};
 };
 
 TEST_F(TraceRingTest, GivesBackWhatAStepSays) {
@@ -154,6 +158,57 @@ TEST_F(TraceRingTest, OffItKeepsNothing) {
   EXPECT_THAT(Messages(ring_), ElementsAre(3));
 }
 
+TEST_F(TraceRingTest, AboveTheBoundASecondSomeMessagesAreKeptWholeAndOthersNotAtAll) {
+  ring_.SetConfig({.keep = Millis(60'000), .max_bytes = kMiB, .max_steps_per_second = 1'000});
+  const auto second_of = [this](uint64_t first, uint64_t count) {
+    for (uint64_t i = first; i < first + count; ++i) {
+      for (int step = 0; step < 2; ++step) Tell(i);
+    }
+    clock_.Advance(Millis(1'000));
+    ring_.Tick(clock_.Now());
+  };
+  second_of(1, 2'000);
+  EXPECT_EQ(ring_.one_in(), 4u);
+  const SteadyTime sampled = clock_.Now();
+  second_of(10'001, 2'000);
+  std::map<uint64_t, int> steps;
+  for (uint64_t message : Messages(ring_)) ++steps[message];
+  int kept = 0;
+  for (uint64_t message = 10'001; message <= 12'000; ++message) {
+    const bool is_kept = ring_.Keeps({1, message});
+    EXPECT_EQ(steps[message], is_kept ? 2 : 0) << message;
+    EXPECT_EQ(ring_.complete_since({1, message}), is_kept ? ring_.complete_since() : clock_.Now()) << message;
+    kept += is_kept ? 1 : 0;
+  }
+  EXPECT_NEAR(kept, 500, 25);
+  EXPECT_LT(ring_.complete_since(), sampled) << "of those that are kept nothing is missing";
+
+  second_of(20'001, 10);
+  const SteadyTime all_again = clock_.Now();
+  EXPECT_EQ(ring_.one_in(), 1u);
+  second_of(20'011, 10);
+  for (uint64_t message = 20'011; message <= 20'020; ++message) {
+    EXPECT_LE(ring_.complete_since({1, message}), all_again);
+  }
+  EXPECT_EQ(Messages(ring_).back(), 20'020u);
+}
+
+TEST_F(TraceRingTest, TheTapWantsWhatTheRingKeepsOrSomebodyLooksAt) {
+  ring_.SetConfig({.keep = Millis(60'000), .max_bytes = kMiB, .max_steps_per_second = 1'000});
+  for (uint64_t i = 0; i < 100'000; ++i) Tell(i);
+  clock_.Advance(Millis(1'000));
+  ring_.Tick(clock_.Now());
+  Tap tap(clock_, &ring_);
+  const auto wanted = [&tap] {
+    return std::ranges::count_if(std::views::iota(0, 1'000),
+                                 [&tap](int i) { return tap.Wants({1, static_cast<uint64_t>(i)}); });
+  };
+  EXPECT_NEAR(static_cast<double>(wanted()), 1'000.0 / 128, 4);
+  const auto viewer = tap.Open({});
+  ASSERT_TRUE(viewer.ok());
+  EXPECT_EQ(wanted(), 1'000);
+}
+
 TEST_F(TraceRingTest, ThreadsWriteWhileOthersRead) {
   constexpr uint64_t kEach = 20'000;
   std::vector<std::thread> writers;
@@ -163,6 +218,7 @@ TEST_F(TraceRingTest, ThreadsWriteWhileOthersRead) {
     });
   }
   for (int i = 0; i < 20; ++i) {
+    ring_.Tick(clock_.Now() + Millis(i));
     ring_.Visit([](const TracedStep& step) { ASSERT_EQ(step.topic, "some/topic"); });
   }
   for (std::thread& writer : writers) writer.join();
