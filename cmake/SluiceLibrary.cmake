@@ -1,7 +1,10 @@
-# With SLUICE_UNITY, names in the anonymous namespaces of one library's files must differ.
+# With SLUICE_UNITY, names in the anonymous namespaces of one target's files must differ.
 function(sluice_use_unity target)
-  set_target_properties(${target} PROPERTIES UNITY_BUILD ${SLUICE_UNITY} UNITY_BUILD_BATCH_SIZE 5)
-  if(SLUICE_UNITY AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  if(SLUICE_UNITY EQUAL 0)
+    return()
+  endif()
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${SLUICE_UNITY})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
     # Classes with members of anonymous namespaces: right in a .cc, which GCC takes for a header here.
     target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
   endif()

@@ -11,7 +11,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -21,6 +20,7 @@
 #include "server/net/descriptor_limit.h"
 #include "server/reload/file_watch.h"
 #include "server/rpc/library_log.h"
+#include "server/runtime/error_text.h"
 #include "server/runtime/text.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/process_metrics.h"
@@ -69,7 +69,7 @@ const char* WaitForSignal(const sigset_t& signals, const std::function<void()>& 
 void KeepMemoryToItself() {
   const rlimit none{};
   if (prctl(PR_SET_DUMPABLE, 0) == 0 && setrlimit(RLIMIT_CORE, &none) == 0) return;
-  log::Warning("core dumps cannot be turned off", {{"error", std::generic_category().message(errno)}});
+  log::Warning("core dumps cannot be turned off", {{"error", ErrorText(errno)}});
 }
 
 // Nothing without --watch. Ends before the gateway does.

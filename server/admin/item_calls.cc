@@ -14,7 +14,7 @@
 namespace sluice {
 namespace {
 
-absl::Status NoControl() {
+absl::Status NoItems() {
   return absl::FailedPreconditionError("the gateway does not say what its configuration came from");
 }
 
@@ -84,7 +84,7 @@ std::string Name(const v1::ConfigurationItem& item) {
 
 absl::Status ListConfigurationItems(const ConfigControl* control, const v1::ListConfigurationItemsRequest& request,
                                     v1::ListConfigurationItemsResponse& response) {
-  if (control == nullptr) return NoControl();
+  if (control == nullptr) return NoItems();
   const ConfiguredItems all = control->Items();
   const std::optional<ItemKind> kind = KindOf(request.kind());
   for (const ConfiguredItem& item : all.items) {
@@ -95,7 +95,7 @@ absl::Status ListConfigurationItems(const ConfigControl* control, const v1::List
 
 absl::Status GetConfigurationItem(const ConfigControl* control, const v1::GetConfigurationItemRequest& request,
                                   v1::GetConfigurationItemResponse& response) {
-  if (control == nullptr) return NoControl();
+  if (control == nullptr) return NoItems();
   const std::optional<ItemKind> kind = KindOf(request.kind());
   if (!kind) return absl::InvalidArgumentError("kind: not set; allowed: ROUTE, CHAIN, CONNECTION");
   const ConfiguredItems all = control->Items();
@@ -112,7 +112,7 @@ absl::Status GetConfigurationItem(const ConfigControl* control, const v1::GetCon
 absl::Status PutConfigurationItems(ConfigControl* control, const std::string& asker,
                                    const v1::PutConfigurationItemsRequest& request,
                                    v1::PutConfigurationItemsResponse& response) {
-  if (control == nullptr) return NoControl();
+  if (control == nullptr) return NoItems();
   const std::string name = request.name().empty() ? "the request" : request.name();
   ParsedItems parsed = ParseItems(request.yaml(), name, KindOf(request.kind()));
   if (!parsed.errors.empty()) return absl::InvalidArgumentError(reload::Lines(parsed.errors));
@@ -138,7 +138,7 @@ absl::Status PutConfigurationItems(ConfigControl* control, const std::string& as
 absl::Status DeleteConfigurationItem(ConfigControl* control, const std::string& asker,
                                      const v1::DeleteConfigurationItemRequest& request,
                                      v1::DeleteConfigurationItemResponse& response) {
-  if (control == nullptr) return NoControl();
+  if (control == nullptr) return NoItems();
   const std::optional<ItemKind> kind = KindOf(request.kind());
   if (!kind) return absl::InvalidArgumentError("kind: not set; allowed: ROUTE, CHAIN, CONNECTION");
   const ItemKey key{.kind = *kind, .id = request.id()};

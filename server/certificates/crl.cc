@@ -8,10 +8,10 @@
 #include <limits>
 #include <memory>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include "server/certificates/openssl_ptr.h"
+#include "server/runtime/error_text.h"
 
 namespace sluice {
 namespace {
@@ -20,9 +20,7 @@ struct CloseDirectory {
   void operator()(DIR* directory) const { closedir(directory); }
 };
 
-absl::Status CannotBeRead(int error) {
-  return absl::InvalidArgumentError("cannot be read: " + std::generic_category().message(error));
-}
+absl::Status CannotBeRead(int error) { return absl::InvalidArgumentError("cannot be read: " + ErrorText(error)); }
 
 }  // namespace
 

@@ -11,10 +11,10 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
-#include <system_error>
 
 #include "absl/status/status.h"
 #include "server/config/reader.h"
+#include "server/runtime/error_text.h"
 #include "server/runtime/text.h"
 
 namespace sluice {
@@ -23,8 +23,6 @@ namespace {
 absl::Status Problem(const std::filesystem::path& path, std::string_view what) {
   return absl::FailedPreconditionError(text::Concat(Quoted(path.string()), " ", what));
 }
-
-std::string ErrorText(int error) { return std::generic_category().message(error); }
 
 // A file system in which the kernel shows itself. Root may write to its directories, by their modes, and yet makes nothing.
 bool IsKernels(const std::filesystem::path& path) {

@@ -15,11 +15,12 @@
 
 #include "server/certificates/crl.h"
 #include "server/config/directory.h"
+#include "server/runtime/error_text.h"
 
 namespace sluice {
 namespace {
 
-absl::Status ErrorFromErrno(int error) { return absl::NotFoundError(std::generic_category().message(error)); }
+absl::Status ErrorFromErrno(int error) { return absl::NotFoundError(ErrorText(error)); }
 
 absl::Status CheckFile(const std::string& path) {
   struct stat status{};

@@ -5,16 +5,16 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "server/runtime/error_text.h"
 
 namespace sluice {
 namespace {
 
 absl::Status Failed(const char* what, const std::string& path) {
   const int error = errno;
-  return absl::UnavailableError(absl::StrCat("cannot ", what, " ", path, ": ", std::generic_category().message(error)));
+  return absl::UnavailableError(absl::StrCat("cannot ", what, " ", path, ": ", ErrorText(error)));
 }
 
 }  // namespace

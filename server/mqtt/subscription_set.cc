@@ -14,7 +14,7 @@
 namespace sluice {
 namespace {
 
-constexpr Millis kFirstRetry{1'000};
+constexpr Millis kAskAgain{1'000};
 // Requests of one turn of the driver's loop: messages pass between them.
 constexpr size_t kInOneTurn = 100;
 
@@ -34,12 +34,12 @@ size_t SubscriptionSet::Add(Subscription subscription, size_t look_from) {
   const auto is_free = [](const Item& item) { return item.subscription.remainder && item.state == State::kLeft; };
   auto place = std::find_if(items_.begin() + static_cast<ptrdiff_t>(look_from), items_.end(), is_free);
   if (place == items_.end()) {
-    items_.push_back(Item{.subscription = {}, .backoff = Backoff(kFirstRetry, options_.max_reconnect_interval, 0)});
+    items_.push_back(Item{.subscription = {}, .backoff = Backoff(kAskAgain, options_.max_reconnect_interval, 0)});
     place = std::prev(items_.end());
   }
   *place = Item{
       .subscription = std::move(subscription),
-      .backoff = Backoff(kFirstRetry, options_.max_reconnect_interval, RandomSeed()),
+      .backoff = Backoff(kAskAgain, options_.max_reconnect_interval, RandomSeed()),
   };
   if (place->subscription.remainder) {
     place->out = true;
@@ -259,7 +259,7 @@ void SubscriptionSet::Failed(size_t index) {
   Item& item = items_[index];
   if (item.state != State::kAsked && item.state != State::kLeaving) return;
   item.state = item.out ? State::kUnwanted : State::kWanted;
-  item.due = clock_.Now() + kFirstRetry;
+  item.due = clock_.Now() + kAskAgain;
 }
 
 void SubscriptionSet::CannotHear() {

@@ -6,11 +6,11 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <system_error>
 #include <utility>
 
 #include "server/net/descriptor_limit.h"
 #include "server/net/tls_session.h"
+#include "server/runtime/error_text.h"
 #include "server/runtime/text.h"
 
 namespace sluice {
@@ -158,9 +158,9 @@ void Acceptor::RestUntil(SteadyTime when) {
 
 void Acceptor::RestForDescriptors(int error) {
   const bool of_process = error == EMFILE;
-  const std::string why =
-      of_process ? text::Concat("the process has no file descriptors left (limit ", DescriptorLimit(), ")")
-                 : text::Concat("the machine has no room for one more: ", std::generic_category().message(error));
+  const std::string why = of_process
+                              ? text::Concat("the process has no file descriptors left (limit ", DescriptorLimit(), ")")
+                              : text::Concat("the machine has no room for one more: ", ErrorText(error));
   SetState(absl::ResourceExhaustedError(text::Concat("accepts no connections: ", why)));
   refusals_->Count("descriptors", "", why);
   RestUntil(Clock::Real().Now() + kTryAgain);

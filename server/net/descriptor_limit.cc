@@ -8,9 +8,9 @@ namespace sluice {
 namespace {
 
 // RLIM_INFINITY, and what some container runtimes set, would be no bound.
-constexpr size_t kMost = 1u << 20;
+constexpr size_t kMostDescriptors = 1u << 20;
 
-size_t Bounded(rlim_t limit) { return limit >= kMost ? kMost : static_cast<size_t>(limit); }
+size_t Bounded(rlim_t limit) { return limit >= kMostDescriptors ? kMostDescriptors : static_cast<size_t>(limit); }
 
 }  // namespace
 

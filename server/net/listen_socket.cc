@@ -18,6 +18,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "server/runtime/error_text.h"
 #include "server/runtime/text.h"
 
 namespace sluice {
@@ -25,8 +26,6 @@ namespace {
 
 // As many as the kernel takes (net.core.somaxconn).
 constexpr int kBacklog = 4'096;
-
-std::string ErrorText(int error) { return std::generic_category().message(error); }
 
 absl::Status CannotListen(const std::string& listen, std::string_view why) {
   return absl::UnavailableError(text::Concat("cannot listen on ", listen, ": ", why));

@@ -9,17 +9,15 @@
 
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/runtime/error_text.h"
 
 namespace sluice {
 namespace {
 
 constexpr char kInUse[] = "a running process listens there already";
-
-std::string ErrorText(int error) { return std::generic_category().message(error); }
 
 absl::Status CheckPath(const std::string& path) {
   constexpr size_t kMost = sizeof(sockaddr_un::sun_path) - 1;

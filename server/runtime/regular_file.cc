@@ -6,15 +6,15 @@
 
 #include <array>
 #include <cerrno>
-#include <system_error>
 
 #include "absl/status/status.h"
+#include "server/runtime/error_text.h"
 #include "server/runtime/text.h"
 
 namespace sluice {
 namespace {
 
-absl::Status Unreadable(int error) { return absl::UnavailableError(std::generic_category().message(error)); }
+absl::Status Unreadable(int error) { return absl::UnavailableError(ErrorText(error)); }
 
 }  // namespace
 

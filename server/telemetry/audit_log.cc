@@ -6,9 +6,9 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
-#include <system_error>
 #include <utility>
 
+#include "server/runtime/error_text.h"
 #include "server/telemetry/json_string.h"
 #include "server/telemetry/log.h"
 
@@ -55,8 +55,7 @@ void AuditLog::Write(const AuditEntry& entry) {
     if (error == 0) return;
   }
   if (error != 0) {
-    log::Error("the audit file cannot be written",
-               {{"file", file_}, {"error", std::generic_category().message(error)}});
+    log::Error("the audit file cannot be written", {{"file", file_}, {"error", ErrorText(error)}});
   }
   log::Info("audit", {{"who", entry.who},
                       {"from", entry.from},

@@ -30,7 +30,7 @@ struct Seen {
   std::vector<Address> addresses;
 };
 
-class ResolverTest : public testing::Test {
+class ResolverTest : public ::testing::Test {
  protected:
   Resolver LookUp(const std::vector<std::string>& names, ResolverFunction ask = {}) {
     return {Targets(names),

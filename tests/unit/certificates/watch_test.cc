@@ -16,7 +16,7 @@ using testing::HasSubstr;
 using testing::internal::CaptureStderr;
 using testing::internal::GetCapturedStderr;
 
-constexpr int64_t kDay = 86'400;
+constexpr int64_t kOneDay = 86'400;
 
 class CertificateWatchTest : public testing::Test {
  protected:
@@ -45,15 +45,15 @@ class CertificateWatchTest : public testing::Test {
 };
 
 TEST_F(CertificateWatchTest, CountsWhenACertificateEnds) {
-  Put(Now() + 100 * kDay);
+  Put(Now() + 100 * kOneDay);
   EXPECT_EQ(Said(), "");
-  EXPECT_EQ(Expiry(), Now() + 100 * kDay);
+  EXPECT_EQ(Expiry(), Now() + 100 * kOneDay);
 }
 
 TEST_F(CertificateWatchTest, WatchesOtherFilesFromTheNextLookOn) {
-  Put(Now() + 1 * kDay);
+  Put(Now() + 1 * kOneDay);
   EXPECT_THAT(Said(), HasSubstr("cert.pem"));
-  folder_.Write("other.pem", MakePem("other", Now() + 2 * kDay).cert);
+  folder_.Write("other.pem", MakePem("other", Now() + 2 * kOneDay).cert);
   watch_.SetFiles(
       {{"workers.tls.certFile", folder_ / "cert.pem"}, {"connections.hall.certFile", folder_ / "other.pem"}});
   const std::string said = Said();
@@ -66,28 +66,28 @@ TEST_F(CertificateWatchTest, WatchesOtherFilesFromTheNextLookOn) {
 }
 
 TEST_F(CertificateWatchTest, WarnsFromFourteenDaysBeforeOnceADay) {
-  Put(Now() + 15 * kDay);
+  Put(Now() + 15 * kOneDay);
   EXPECT_EQ(Said(), "");
-  Advance(Millis(kDay * 1'000));
+  Advance(Millis(kOneDay * 1'000));
   EXPECT_THAT(Said(), AllOf(HasSubstr("\"level\":\"warning\""), HasSubstr("workers.tls.certFile"),
                             HasSubstr("expires in less than 14 days (CN = plant, ")));
   Advance(CertificateWatch::kLookEvery);
   EXPECT_EQ(Said(), "");
   Advance(CertificateWatch::kTellEvery);
   EXPECT_THAT(Said(), HasSubstr("expires in less than 14 days"));
-  Advance(Millis(20 * kDay * 1'000));
+  Advance(Millis(20 * kOneDay * 1'000));
   EXPECT_THAT(Said(), HasSubstr("has expired"));
 }
 
 TEST_F(CertificateWatchTest, SeesWhatIsPutInPlaceOfAFile) {
-  Put(Now() + 1 * kDay);
+  Put(Now() + 1 * kOneDay);
   EXPECT_NE(Said(), "");
-  const int64_t renewed = Now() + 90 * kDay;
+  const int64_t renewed = Now() + 90 * kOneDay;
   Put(renewed);
   Advance(CertificateWatch::kLookEvery);
   EXPECT_EQ(Said(), "");
   EXPECT_EQ(Expiry(), renewed);
-  Put(Now() + 2 * kDay);
+  Put(Now() + 2 * kOneDay);
   Advance(CertificateWatch::kLookEvery);
   EXPECT_NE(Said(), "") << "loaded, and near its end";
 }

@@ -11,12 +11,12 @@ namespace {
 
 using testing::HasSubstr;
 
-ReplyFilter Filter(const std::string& text) { return *ReplyFilter::Parse(text); }
+ReplyFilter FilterOf(const std::string& text) { return *ReplyFilter::Parse(text); }
 
 ReplyGrants::Allowed Allow(const std::string& filter, Qos qos = Qos::kExactlyOnce, bool retain = false) {
-  return {.filter = Filter(filter), .qos = qos, .retain = retain, .rule = filter};
+  return {.filter = FilterOf(filter), .qos = qos, .retain = retain, .rule = filter};
 }
-ReplyGrants::Denied Deny(const std::string& filter) { return {.filter = Filter(filter), .rule = filter}; }
+ReplyGrants::Denied Deny(const std::string& filter) { return {.filter = FilterOf(filter), .rule = filter}; }
 
 // "ok", or why not.
 std::string Why(const ReplyGrants& grants, const ReplyAct& reply) {

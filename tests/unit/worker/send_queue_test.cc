@@ -8,7 +8,7 @@
 namespace sluice {
 namespace {
 
-constexpr SteadyTime kNow = SteadyTime(Millis(1'000'000));
+constexpr SteadyTime kAnyTime = SteadyTime(Millis(1'000'000));
 
 class SendQueueTest : public testing::Test {
  protected:
@@ -18,13 +18,13 @@ class SendQueueTest : public testing::Test {
     pending.delivery.message = MakeMessage("t", std::string(payload_bytes, 'x'));
     pending.delivery.route = &route_;
     pending.delivery.chain = &chain_;
-    pending.lease_ends = kNow + lease;
+    pending.lease_ends = kAnyTime + lease;
     pending.size_bound = DeliverySizeBound(pending.delivery);
     return pending;
   }
   static OutgoingFrame Take(SendQueue& queue) {
     OutgoingFrame frame;
-    queue.Take(kNow, &frame);
+    queue.Take(kAnyTime, &frame);
     return frame;
   }
 
@@ -86,7 +86,7 @@ TEST_F(SendQueueTest, NoFrameExceedsTheLimitWhateverWaits) {
     deliveries += frame.deliveries.size();
     results += frame.results.size();
     EXPECT_TRUE(!frame.drain || deliveries == 200);
-    EXPECT_LE(encoder.Encode(frame, kNow).size(), limits.max_frame_bytes);
+    EXPECT_LE(encoder.Encode(frame, kAnyTime).size(), limits.max_frame_bytes);
   }
   EXPECT_EQ(deliveries, 200);
   EXPECT_EQ(results, 200);

@@ -10,7 +10,7 @@ namespace {
 using testing::IsEmpty;
 
 // A broker's half of a conversation that has something of everything.
-std::string Conversation(bool mqtt5) {
+std::string WholeConversation(bool mqtt5) {
   const std::string list = mqtt5 ? "\x03" + Str("type") + "\x0b" + Varint(70'000) + "\x26" + Str("k") + Str("v") : "";
   const std::string properties = mqtt5 ? Props("\x1f" + Str("why")) : "";
   std::string bytes = ConnackPacket(mqtt5, false, 0, mqtt5 ? "\x21" + U16(10) : "");
@@ -85,14 +85,14 @@ class Framing : public BothVersions {
 INSTANTIATE_TEST_SUITE_P(Mqtt, Framing, testing::Bool(), VersionName);
 
 TEST_P(Framing, ByteByByteIsTheSameAsAtOnce) {
-  const std::string bytes = Conversation(mqtt5());
+  const std::string bytes = WholeConversation(mqtt5());
   const Result whole = Whole(bytes);
   EXPECT_EQ(whole.events.size(), mqtt5() ? 29u : 28u);
   EXPECT_TRUE(whole == Play(mqtt5(), bytes, [] { return size_t{1}; }));
 }
 
 TEST_P(Framing, AnySplitIsTheSameAsAtOnce) {
-  const std::string bytes = Conversation(mqtt5());
+  const std::string bytes = WholeConversation(mqtt5());
   const Result whole = Whole(bytes);
   for (unsigned seed = 1; seed <= 300; ++seed) {
     std::mt19937 random(seed);
