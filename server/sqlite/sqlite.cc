@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/runtime/error_text.h"
 
 namespace sluice::sqlite {
 namespace {
@@ -18,7 +18,7 @@ constexpr int kBusyTimeoutMs = 200;
 // SQLite would make a file that others can read; what stands beside it takes its rights over.
 absl::Status MakePrivateFile(const std::string& path) {
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return absl::UnavailableError(ErrorText(errno));
+  if (fd < 0) return absl::UnavailableError(std::generic_category().message(errno));
   close(fd);
   return absl::OkStatus();
 }
@@ -28,7 +28,7 @@ absl::Status MakePrivateFile(const std::string& path) {
 absl::Status ErrorOf(sqlite3* database) {
   std::string text = sqlite3_errmsg(database);
   if (const int error = sqlite3_system_errno(database); error != 0) {
-    absl::StrAppend(&text, " (", ErrorText(error), ")");
+    absl::StrAppend(&text, " (", std::generic_category().message(error), ")");
   }
   switch (sqlite3_errcode(database)) {
     case SQLITE_FULL:
