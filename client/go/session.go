@@ -87,6 +87,7 @@ func (s *session) hello() mem.BufferSlice {
 		Window:             s.windowNow(),
 		LeaseMs:            uint32(s.options.lease / time.Millisecond),
 		Features:           []string{beganFeature},
+		Sdk:                sdk,
 	}})
 	if err != nil {
 		panic(err) // Only for what is not UTF-8, which validate has refused.

@@ -59,6 +59,17 @@ func held(st *stream, now time.Duration, messages ...Message) *batch {
 	return b
 }
 
+func TestTheHelloSaysWhichSDKItIs(t *testing.T) {
+	s, _ := served(t, nil)
+	frame := &sluicev1.WorkerFrame{}
+	if err := proto.Unmarshal(s.hello().Materialize(), frame); err != nil {
+		t.Fatal(err)
+	}
+	if got := frame.GetHello().GetSdk(); got != "sluice-go/"+Version {
+		t.Errorf("it says %q", got)
+	}
+}
+
 func TestASilentGatewayIsGivenUpAfterTwoIntervals(t *testing.T) {
 	s, _ := served(t, nil)
 	if err := s.tick(20*time.Second - 1); err != nil {

@@ -66,7 +66,7 @@ func dial(o *options, address target.Address) (*grpc.ClientConn, error) {
 		grpc.WithInitialConnWindowSize(2 * http2Window),
 		grpc.WithReadBufferSize(socketBuffer),
 		grpc.WithWriteBufferSize(socketBuffer),
-		grpc.WithUserAgent("sluice-go/" + Version),
+		grpc.WithUserAgent(sdk),
 	}
 	if o.security == SecurityPlaintext {
 		dialOptions = append(dialOptions, grpc.WithTransportCredentials(insecure.NewCredentials()))

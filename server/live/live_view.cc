@@ -55,6 +55,7 @@ LiveView::LiveView(Parts parts, std::unique_ptr<ChainPauses> pauses)
 void LiveView::WorkerToProto(const Session::Description& from, v1::LiveWorker& out) const {
   out.set_session(from.number);
   out.set_worker(from.worker);
+  out.set_sdk(from.sdk);
   out.set_principal(from.principal);
   out.set_peer(from.peer);
   out.set_user_agent(from.user_agent);

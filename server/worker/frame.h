@@ -46,6 +46,7 @@ struct Hello {
   uint32_t max_protocol_version = 1;
   std::string worker_name;
   std::string instance;
+  std::string sdk;
   std::vector<std::string> chains;
   Window window;
   Millis lease{0};

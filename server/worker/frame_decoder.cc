@@ -272,6 +272,10 @@ void Decoder::DecodeHello(std::string_view bytes, Hello& to) {
   if (from.worker_name().size() > kMaxNameBytes || from.instance().size() > kMaxNameBytes) {
     return Fail("hello: worker_name and instance are at most 256 bytes each");
   }
+  const auto printable = [](char c) { return c >= ' ' && c <= '~'; };
+  if (from.sdk().size() > kMaxSdkBytes || !std::ranges::all_of(from.sdk(), printable)) {
+    return Fail("hello: sdk is at most 128 bytes of printable ASCII");
+  }
   if (from.chains_size() == 0 || static_cast<size_t>(from.chains_size()) > kMaxHelloChains) {
     return Fail(absl::StrCat("hello: names ", from.chains_size(), " chains, must be 1 to ", kMaxHelloChains));
   }
@@ -280,6 +284,7 @@ void Decoder::DecodeHello(std::string_view bytes, Hello& to) {
   to.max_protocol_version = std::max(from.max_protocol_version(), 1u);
   to.worker_name = from.worker_name();
   to.instance = from.instance();
+  to.sdk = from.sdk();
   for (const std::string& chain : from.chains()) {
     if (chain.empty() || chain.size() > kMaxNameBytes) return Fail("hello: a chain's name is 1 to 256 bytes");
     to.chains.push_back(chain);

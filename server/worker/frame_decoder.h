@@ -13,6 +13,7 @@ namespace sluice {
 // Longest Settle.reason and Drain.reason kept, and longest worker and chain names of a Hello, in bytes.
 inline constexpr size_t kMaxReasonBytes = 1'024;
 inline constexpr size_t kMaxNameBytes = 256;
+inline constexpr size_t kMaxSdkBytes = 128;
 // A Hello, and so a worker's first frame.
 inline constexpr size_t kMaxHelloBytes = 1u << 20;
 inline constexpr size_t kMaxHelloChains = 1'000;

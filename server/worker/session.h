@@ -151,7 +151,8 @@ class Session final : public DeliverySink,
   // For administrators. Nothing: no Hello was accepted, or it has ended.
   struct Description {
     std::string number;
-    std::string worker;  // What it calls itself.
+    std::string worker;  // What it calls itself,
+    std::string sdk;     // and what it says that it is written with.
     std::string principal;
     std::string peer;
     std::string user_agent;
@@ -251,6 +252,7 @@ class Session final : public DeliverySink,
   bool tells_began_ ABSL_GUARDED_BY(mutex_) = false;
   bool opened_ ABSL_GUARDED_BY(mutex_) = false;  // A Hello was accepted.
   std::string worker_ ABSL_GUARDED_BY(mutex_);   // "name/instance"
+  std::string sdk_ ABSL_GUARDED_BY(mutex_);      // Of Hello.
   std::vector<uint64_t> oversized_ ABSL_GUARDED_BY(mutex_);
 
   Window window_ ABSL_GUARDED_BY(mutex_);

@@ -78,6 +78,7 @@ absl::Status Session::HandleHello(const Hello& hello) {
     state_ = State::kOpen;
     opened_ = true;
     worker_ = label;
+    sdk_ = hello.sdk;
     tells_began_ = hello.tells_began;
     for (const Chain* chain : options.chains) longest_lease_ = std::max(longest_lease_, chain->options().max_lease);
     for (const Admission::Refused& refused : admission->refused) {
@@ -93,6 +94,7 @@ absl::Status Session::HandleHello(const Hello& hello) {
   if (context_.log_limit.Admit("worker stream opened", "")) {
     log::Info("worker stream opened", {{"session", number_},
                                        {"worker", label},
+                                       {"sdk", hello.sdk},
                                        {"principal", who},
                                        {"peer", peer_},
                                        {"chains", options.chains.size()},

@@ -33,6 +33,7 @@ std::optional<Session::Description> Session::Describe() {
   if (!OpenLocked()) return std::nullopt;
   return Description{.number = number_,
                      .worker = worker_,
+                     .sdk = sdk_,
                      .principal = identity_.name(),
                      .peer = peer_,
                      .user_agent = identity_.user_agent,

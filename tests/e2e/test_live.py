@@ -29,14 +29,15 @@ def test_workers_are_shown_with_what_they_hold_and_what_became_of_it(world):
     ctl = Ctl(gateway)
     assert ctl("workers", "list") == "no worker is connected\n"
     worker = world.raw_worker(gateway)
-    worker.hello("c", "d", messages=4)
+    worker.hello("c", "d", messages=4, sdk="mine/7")
     publish(world, broker, 6)
     first = worker.expect_deliveries(4)
     seen = only(ctl, "workers", "list")
     assert (seen["worker"], seen["state"], seen["chains"]) == ("raw/e2e", "open", ["c", "d"])
     assert (seen["in_flight"], seen["window_messages"]) == (4, 4)
     assert seen["session"] == worker.welcome.session_id
-    assert seen["user_agent"].startswith("grpc-python/")
+    assert seen["user_agent"].startswith("grpc-python/") and seen["sdk"] == "mine/7"
+    assert gateway.events("worker stream opened")[-1]["sdk"] == "mine/7"
     assert seen["oldest_delivery_ms"] >= 0 and seen["counts"]["deliveries"] == 4
 
     worker.settle(first[0])
@@ -48,6 +49,7 @@ def test_workers_are_shown_with_what_they_hold_and_what_became_of_it(world):
     assert only(ctl, "workers", "show", "raw/e2e")["settle_rate"] > 0
     table = ctl("workers", "list").splitlines()
     assert table[0].startswith("SESSION") and table[1].split()[1:3] == ["raw/e2e", "open"]
+    assert "mine/7" in table[1] and "sdk             mine/7\n" in ctl("workers", "show", "raw")
     assert "1 rejected" in ctl("workers", "show", worker.welcome.session_id)
     assert "called 'nobody'" in ctl("workers", "show", "nobody", status=1)
 

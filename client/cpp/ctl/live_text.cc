@@ -50,18 +50,19 @@ std::string WorkersTable(const v1::ListWorkersResponse& workers, bool colour,
   if (workers.workers().empty()) return "no worker is connected\n";
   Table table(With(replicas, kReplica,
                    {"SESSION", "WORKER", "STATE", "CHAINS", "IN FLIGHT", "OLDEST", "SETTLED/S", "ACKED", "RETRIED",
-                    "REJECTED", "DROPPED", "EXPIRED", "FROM", "SINCE"}));
+                    "REJECTED", "DROPPED", "EXPIRED", "SDK", "FROM", "SINCE"}));
   int row = 0;
   for (const v1::LiveWorker& worker : workers.workers()) {
     const v1::DeliveryCounts& counts = worker.counts();
-    table.Add(With(replicas, ReplicaOf(replicas, row++),
-                   {Printable(worker.session()), Printable(worker.worker(), kNameShown), Printable(worker.state()),
-                    Joined(worker.chains(), kChainsShown), InFlight(worker),
-                    worker.has_oldest_delivery_ms() ? Age(worker.oldest_delivery_ms()) : "-",
-                    Rate(worker.settle_rate()), std::to_string(counts.acked()), std::to_string(counts.retried()),
-                    std::to_string(counts.rejected()), std::to_string(counts.dropped()),
-                    std::to_string(counts.leases_expired()), Printable(worker.peer()), Age(worker.age_ms())}),
-              StyleOf(worker));
+    table.Add(
+        With(replicas, ReplicaOf(replicas, row++),
+             {Printable(worker.session()), Printable(worker.worker(), kNameShown), Printable(worker.state()),
+              Joined(worker.chains(), kChainsShown), InFlight(worker),
+              worker.has_oldest_delivery_ms() ? Age(worker.oldest_delivery_ms()) : "-", Rate(worker.settle_rate()),
+              std::to_string(counts.acked()), std::to_string(counts.retried()), std::to_string(counts.rejected()),
+              std::to_string(counts.dropped()), std::to_string(counts.leases_expired()),
+              worker.sdk().empty() ? "-" : Printable(worker.sdk()), Printable(worker.peer()), Age(worker.age_ms())}),
+        StyleOf(worker));
   }
   std::string text = table.ToString(0, colour);
   const uint64_t shown = static_cast<uint64_t>(workers.workers_size());
@@ -80,6 +81,7 @@ std::string WorkerText(const v1::LiveWorker& worker) {
   line("worker", Printable(worker.worker()));
   line("principal", worker.principal().empty() ? "nobody asked" : Printable(worker.principal()));
   line("from", Printable(worker.peer()));
+  if (!worker.sdk().empty()) line("sdk", Printable(worker.sdk()));
   if (!worker.user_agent().empty()) line("client", Printable(worker.user_agent()));
   line("state", Printable(worker.state()) + ", since " + Age(worker.age_ms()));
   line("chains", Joined(worker.chains(), SIZE_MAX));

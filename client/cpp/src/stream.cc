@@ -44,6 +44,7 @@ v1::WorkerFrame Stream::Hello() const {
   hello.mutable_window()->set_bytes(options_.window_bytes);
   hello.set_lease_ms(static_cast<uint32_t>(options_.lease.count()));
   hello.add_features(kBeganFeature);
+  hello.set_sdk("sluice-cpp/" SLUICE_VERSION);
   return frame;
 }
 

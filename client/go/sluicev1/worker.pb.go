@@ -521,7 +521,10 @@ type Hello struct {
 	// each Delivery says the effective one.
 	LeaseMs uint32 `protobuf:"varint,7,opt,name=lease_ms,json=leaseMs,proto3" json:"lease_ms,omitempty"`
 	// Names of optional features the worker can use. Version 1 defines "began"; see Attempts above. Unknown: ignored.
-	Features      []string `protobuf:"bytes,8,rep,name=features,proto3" json:"features,omitempty"`
+	Features []string `protobuf:"bytes,8,rep,name=features,proto3" json:"features,omitempty"`
+	// What it is written with, and the version, for people: "sluice-go/0.1.0". At most 128 bytes of printable ASCII. May be
+	// empty.
+	Sdk           string `protobuf:"bytes,9,opt,name=sdk,proto3" json:"sdk,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -610,6 +613,13 @@ func (x *Hello) GetFeatures() []string {
 		return x.Features
 	}
 	return nil
+}
+
+func (x *Hello) GetSdk() string {
+	if x != nil {
+		return x.Sdk
+	}
+	return ""
 }
 
 // The gateway accepts the worker.
@@ -1810,7 +1820,7 @@ const file_sluice_v1_worker_proto_rawDesc = "" +
 	"\x04ping\x18\x04 \x01(\v2\x0f.sluice.v1.PingR\x04ping\x12#\n" +
 	"\x04pong\x18\x05 \x01(\v2\x0f.sluice.v1.PongR\x04pong\x12&\n" +
 	"\x05drain\x18\x06 \x01(\v2\x10.sluice.v1.DrainR\x05drain\x12+\n" +
-	"\arevokes\x18\a \x03(\v2\x11.sluice.v1.RevokeR\arevokes\"\xa2\x02\n" +
+	"\arevokes\x18\a \x03(\v2\x11.sluice.v1.RevokeR\arevokes\"\xb4\x02\n" +
 	"\x05Hello\x120\n" +
 	"\x14min_protocol_version\x18\x01 \x01(\rR\x12minProtocolVersion\x120\n" +
 	"\x14max_protocol_version\x18\x02 \x01(\rR\x12maxProtocolVersion\x12\x1f\n" +
@@ -1820,7 +1830,8 @@ const file_sluice_v1_worker_proto_rawDesc = "" +
 	"\x06chains\x18\x05 \x03(\tR\x06chains\x12)\n" +
 	"\x06window\x18\x06 \x01(\v2\x11.sluice.v1.WindowR\x06window\x12\x19\n" +
 	"\blease_ms\x18\a \x01(\rR\aleaseMs\x12\x1a\n" +
-	"\bfeatures\x18\b \x03(\tR\bfeatures\"\x9a\x03\n" +
+	"\bfeatures\x18\b \x03(\tR\bfeatures\x12\x10\n" +
+	"\x03sdk\x18\t \x01(\tR\x03sdk\"\x9a\x03\n" +
 	"\aWelcome\x12)\n" +
 	"\x10protocol_version\x18\x01 \x01(\rR\x0fprotocolVersion\x12\x1d\n" +
 	"\n" +

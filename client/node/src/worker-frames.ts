@@ -2,6 +2,7 @@
 import { type DeepPartial, type Welcome, WorkerFrame } from "./generated/sluice/v1/worker.js";
 import type { Settings } from "./options.js";
 import type { Status } from "./status.js";
+import { SDK } from "./version.js";
 
 const PROTOCOL_VERSION = 1;
 export const BEGAN_FEATURE = "began";
@@ -23,6 +24,7 @@ export function helloFrame(settings: Settings, window: number): Buffer {
       window: { messages: window, bytes: BigInt(settings.windowBytes) },
       leaseMs: settings.leaseMs,
       features: [BEGAN_FEATURE],
+      sdk: SDK,
     },
   });
 }

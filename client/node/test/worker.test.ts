@@ -27,7 +27,9 @@ test("introduces itself as it was told to", async () => {
     window: { messages: 7, bytes: 1000n },
     leaseMs: 5000,
     features: ["began"],
+    sdk: hello.sdk,
   });
+  assert.match(hello.sdk, /^sluice-node\/\d+\.\d+\.\d+$/);
   assert.equal(authorization, "Bearer secret");
   assert.match((await running.event("connected")).text, /serving a, b$/);
 });

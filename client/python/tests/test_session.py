@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from support import Stream
 
@@ -19,6 +21,7 @@ def test_hello_introduces_the_worker() -> None:
     assert (hello.worker_name, hello.instance, list(hello.chains)) == ("name", "me", ["c"])
     assert (hello.window.messages, hello.window.bytes, hello.lease_ms) == (10, 99, 2500)
     assert list(hello.features) == ["began"]
+    assert re.fullmatch(r"sluice-python/\d+\.\d+\.\d+", hello.sdk)
 
 
 @pytest.mark.parametrize(

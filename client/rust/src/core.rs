@@ -24,6 +24,8 @@ use crate::status::{Code, Status};
 
 const PROTOCOL_VERSION: u32 = 1;
 const BEGAN: &str = "began";
+/// What this SDK calls itself to gateways.
+const SDK: &str = concat!("sluice-rust/", env!("CARGO_PKG_VERSION"));
 /// Handlers that take less are never told of: their settle says it. So a message costs no frame more, and one that takes
 /// longer shares one with all others of its kind.
 const TELL_BEGUN_EVERY: Duration = Duration::from_millis(50);
@@ -138,6 +140,7 @@ impl Core {
             window: Some(self.window_of(self.window)),
             lease_ms: self.terms.lease_ms,
             features: vec![BEGAN.to_owned()],
+            sdk: SDK.to_owned(),
         };
         proto::WorkerFrame {
             hello: Some(hello),

@@ -73,7 +73,7 @@ const workers = new Table("Workers", [
   column("Retried, rejected", (row) => `${number(row.counts?.retried)}, ${number(row.counts?.rejected)}`, { number: true }),
   column("Expired", (row) => number(row.counts?.leasesExpired), { number: true }),
   column("Who", (row) => row.principal || "nobody asked"),
-  column("From", (row) => row.peer),
+  column("From, with", (row) => [row.peer, row.sdk].filter(Boolean).join(", ")),
   acts((row) => el("span", { class: "acts" },
     act("Drain", row, (worker) => ({
       title: `Drain ${worker.worker}?`, reason: true,

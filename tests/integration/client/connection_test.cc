@@ -1,4 +1,5 @@
 // How a worker of the SDK finds its gateways, keeps its streams and leaves them.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -36,6 +37,7 @@ TEST(ConnectionTest, IntroducesItself) {
   ASSERT_TRUE(hello);
   EXPECT_EQ(hello->worker_name(), "tester");
   EXPECT_EQ(hello->instance(), "one");
+  EXPECT_THAT(hello->sdk(), ::testing::MatchesRegex("sluice-cpp/[0-9]+\\.[0-9]+\\.[0-9]+"));
   EXPECT_EQ(hello->max_protocol_version(), 1U);
   EXPECT_EQ(hello->window().messages(), 77U);
   EXPECT_EQ(hello->window().bytes(), options.window_bytes);

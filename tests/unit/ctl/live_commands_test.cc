@@ -76,6 +76,7 @@ class LiveCommands : public testing::Test {
       worker.set_session(std::string("s-") + name);
       worker.set_worker(name);
       worker.set_state("open");
+      worker.set_sdk("sluice-go/1.2.3\x1b[2J");
       worker.add_chains("a");
       worker.add_chains("b\x1b[2J");
       worker.set_in_flight(3);
@@ -127,6 +128,7 @@ TEST_F(LiveCommands, ListsWorkersInColumns) {
     EXPECT_EQ(first.find(value), second.find(value)) << value << " stands in one column";
   }
   EXPECT_EQ(head.find("IN FLIGHT"), first.find("3/10"));
+  EXPECT_EQ(head.find("SDK"), first.find("sluice-go/1.2.3\\x1b"));
   EXPECT_THAT(first, HasSubstr("a,b\\x1b[2J")) << "a terminal does not obey what workers say";
   EXPECT_THAT(out(), Not(HasSubstr("\x1b"))) << "no colour that nobody asked for";
 }
@@ -135,8 +137,9 @@ TEST_F(LiveCommands, ShowsAWorkerWithAllThatIsKnown) {
   client_.workers.mutable_workers()->RemoveLast();
   EXPECT_EQ(Look({.what = LookCommand::What::kWorker, .name = "w/1"}), kOk);
   EXPECT_EQ(client_.asked_worker, "w/1");
-  EXPECT_THAT(out(), AllOf(HasSubstr("in flight       3 messages, 0 B; the oldest for 1m05s\n"),
-                           HasSubstr("nobody asked"), HasSubstr("7 acked")));
+  EXPECT_THAT(out(),
+              AllOf(HasSubstr("in flight       3 messages, 0 B; the oldest for 1m05s\n"), HasSubstr("nobody asked"),
+                    HasSubstr("sdk             sluice-go/1.2.3"), HasSubstr("7 acked")));
 }
 
 TEST_F(LiveCommands, ColourStandsOutOnATerminalOnly) {

@@ -193,6 +193,7 @@ TEST(FrameDecoder, ReadsHello) {
   v1::Hello* hello = frame.mutable_hello();
   hello->set_worker_name("alarm");
   hello->set_instance("pod-1");
+  hello->set_sdk("mine 7");
   hello->add_chains("temperature");
   hello->mutable_window()->set_messages(64);
   hello->set_lease_ms(5'000);
@@ -203,6 +204,7 @@ TEST(FrameDecoder, ReadsHello) {
   EXPECT_EQ(got->hello->max_protocol_version, 1);
   EXPECT_EQ(got->hello->worker_name, "alarm");
   EXPECT_EQ(got->hello->instance, "pod-1");
+  EXPECT_EQ(got->hello->sdk, "mine 7");
   EXPECT_THAT(got->hello->chains, testing::ElementsAre("temperature"));
   EXPECT_EQ(got->hello->window.messages, 64);
   EXPECT_EQ(got->hello->lease, Millis(5'000));
@@ -223,6 +225,12 @@ TEST(FrameDecoder, RefusesAHelloOutsideItsLimits) {
   long_name.add_chains("c");
   long_name.set_worker_name(std::string(257, 'w'));
   EXPECT_THAT(std::string(decode(long_name).message()), HasSubstr("at most 256 bytes"));
+  for (const std::string& sdk : {std::string(129, 's'), std::string("a\nb"), std::string("caf\u00e9")}) {
+    v1::Hello bad_sdk;
+    bad_sdk.add_chains("c");
+    bad_sdk.set_sdk(sdk);
+    EXPECT_THAT(std::string(decode(bad_sdk).message()), HasSubstr("128 bytes of printable ASCII")) << sdk;
+  }
   v1::Hello empty_chain;
   empty_chain.add_chains("");
   EXPECT_THAT(std::string(decode(empty_chain).message()), HasSubstr("1 to 256 bytes"));

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from sluice._arrivals import ProtocolError
 from sluice._status import StatusCode
+from sluice._version import SDK
 from sluice.v1 import worker_pb2 as pb
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def hello(options: Options, chains: Sequence[str], instance: str, window: int) -
         window=pb.Window(messages=window, bytes=options.window_bytes),
         lease_ms=round(options.lease * 1000),
         features=[BEGAN],
+        sdk=SDK,
     )
     return pb.WorkerFrame(hello=first).SerializeToString()
 

@@ -116,6 +116,7 @@ fn says_hello_and_waits_for_the_welcome() {
         (hello.chains, hello.features),
         (vec!["chain".to_owned()], vec!["began".to_owned()])
     );
+    assert_eq!(hello.sdk, format!("sluice-rust/{}", env!("CARGO_PKG_VERSION")));
     assert_eq!(
         hello.window,
         Some(proto::Window {

@@ -114,13 +114,14 @@ class GatewayFrame(_message.Message):
     def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., deliveries: _Optional[_Iterable[_Union[Delivery, _Mapping]]] = ..., results: _Optional[_Iterable[_Union[Result, _Mapping]]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., drain: _Optional[_Union[Drain, _Mapping]] = ..., revokes: _Optional[_Iterable[_Union[Revoke, _Mapping]]] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ["chains", "features", "instance", "lease_ms", "max_protocol_version", "min_protocol_version", "window", "worker_name"]
+    __slots__ = ["chains", "features", "instance", "lease_ms", "max_protocol_version", "min_protocol_version", "sdk", "window", "worker_name"]
     CHAINS_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     INSTANCE_FIELD_NUMBER: _ClassVar[int]
     LEASE_MS_FIELD_NUMBER: _ClassVar[int]
     MAX_PROTOCOL_VERSION_FIELD_NUMBER: _ClassVar[int]
     MIN_PROTOCOL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SDK_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     WORKER_NAME_FIELD_NUMBER: _ClassVar[int]
     chains: _containers.RepeatedScalarFieldContainer[str]
@@ -129,9 +130,10 @@ class Hello(_message.Message):
     lease_ms: int
     max_protocol_version: int
     min_protocol_version: int
+    sdk: str
     window: Window
     worker_name: str
-    def __init__(self, min_protocol_version: _Optional[int] = ..., max_protocol_version: _Optional[int] = ..., worker_name: _Optional[str] = ..., instance: _Optional[str] = ..., chains: _Optional[_Iterable[str]] = ..., window: _Optional[_Union[Window, _Mapping]] = ..., lease_ms: _Optional[int] = ..., features: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, min_protocol_version: _Optional[int] = ..., max_protocol_version: _Optional[int] = ..., worker_name: _Optional[str] = ..., instance: _Optional[str] = ..., chains: _Optional[_Iterable[str]] = ..., window: _Optional[_Union[Window, _Mapping]] = ..., lease_ms: _Optional[int] = ..., features: _Optional[_Iterable[str]] = ..., sdk: _Optional[str] = ...) -> None: ...
 
 class Ping(_message.Message):
     __slots__ = ["nonce"]

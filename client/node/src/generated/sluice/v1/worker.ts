@@ -55,6 +55,7 @@ export interface Hello {
   window: Window | undefined;
   leaseMs: number;
   features: string[];
+  sdk: string;
 }
 
 export interface Welcome {
@@ -531,6 +532,7 @@ function createBaseHello(): Hello {
     window: undefined,
     leaseMs: 0,
     features: [],
+    sdk: "",
   };
 }
 
@@ -559,6 +561,9 @@ export const Hello: MessageFns<Hello> = {
     }
     for (const v of message.features) {
       writer.uint32(66).string(v!);
+    }
+    if (message.sdk !== "") {
+      writer.uint32(74).string(message.sdk);
     }
     return writer;
   },
@@ -640,6 +645,14 @@ export const Hello: MessageFns<Hello> = {
             message.features.push(reader.string());
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.sdk = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -667,6 +680,7 @@ export const Hello: MessageFns<Hello> = {
       : undefined;
     message.leaseMs = object.leaseMs ?? 0;
     message.features = object.features?.map((e) => e) || [];
+    message.sdk = object.sdk ?? "";
     return message;
   },
 };

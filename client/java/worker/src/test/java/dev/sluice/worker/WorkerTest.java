@@ -30,6 +30,7 @@ class WorkerTest extends WorkerFixture {
     assertEquals("pod-1", hello.getInstance());
     assertEquals(7_000, hello.getLeaseMs());
     assertEquals(List.of("began"), hello.getFeaturesList());
+    assertTrue(hello.getSdk().matches("sluice-java/\\d+\\.\\d+\\.\\d+"), hello.getSdk());
     assertTrue(hello.getWindow().getMessages() >= 4);
   }
 

@@ -232,7 +232,8 @@ final class FrameEncoder {
       int windowMessages,
       long windowBytes,
       long leaseMillis,
-      String feature) {
+      String feature,
+      String sdk) {
     void encode(WireBuffer out) {
       int mark = out.begin(1, 1024);
       out.number(1, protocolVersion);
@@ -245,6 +246,7 @@ final class FrameEncoder {
       window(6, windowMessages, windowBytes, out);
       out.number(7, leaseMillis);
       out.string(8, feature);
+      out.string(9, sdk);
       out.end(mark, 1024);
     }
   }

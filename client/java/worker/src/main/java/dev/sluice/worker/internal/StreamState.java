@@ -101,7 +101,8 @@ final class StreamState {
             window,
             settings.windowBytes(),
             settings.lease() / Clock.MILLI,
-            BEGAN_FEATURE)
+            BEGAN_FEATURE,
+            Version.SDK)
         .encode(chunk.buffer);
     Outbox.Frame frame = new Outbox.Frame();
     frame.pieces.add(chunk);

@@ -263,7 +263,7 @@ class CodecTest {
   @Test
   void writesEverythingElse() throws Exception {
     WireBuffer out = new WireBuffer();
-    new FrameEncoder.Hello(1, "w", "i", List.of("a", "b"), 5, 6, 7, "began").encode(out);
+    new FrameEncoder.Hello(1, "w", "i", List.of("a", "b"), 5, 6, 7, "began", "s/1").encode(out);
     FrameEncoder.window(8, 9, out);
     FrameEncoder.extend(10, 11, out);
     FrameEncoder.ping(12, out);
@@ -280,6 +280,7 @@ class CodecTest {
     assertEquals(6, frame.getHello().getWindow().getBytes());
     assertEquals(7, frame.getHello().getLeaseMs());
     assertEquals(List.of("began"), frame.getHello().getFeaturesList());
+    assertEquals("s/1", frame.getHello().getSdk());
     assertEquals(8, frame.getWindow().getMessages());
     assertEquals(11, frame.getExtends(0).getLeaseMs());
     assertEquals(12, frame.getPing().getNonce());
