@@ -16,7 +16,7 @@ LAYERS = (
     ("telemetry", "message", "rpc/service"),
     ("certificates", "mqtt", "rpc/protocol"),
     ("net", "route", "mqtt/protocol", "mqtt/paho"),
-    ("http", "identity", "journal", "pressure", "rpc"),
+    ("http", "identity", "journal", "pressure", "rpc", "spans"),
     ("queue", "router", "session", "tap"),
     ("worker",),
     ("reply",),

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <new>
+#include <utility>
 
 namespace sluice {
 namespace {
@@ -57,6 +58,20 @@ std::shared_ptr<Message> MakeMessage(std::string_view topic, std::string_view pa
   message->topic = {bytes, topic.size()};
   message->payload = {bytes + topic.size(), payload.size()};
   return message;
+}
+
+std::shared_ptr<Message> WithProperties(const MessagePtr& message, std::unique_ptr<const Properties> properties) {
+  auto other = std::make_shared<Message>();
+  other->topic = message->topic;
+  other->payload = message->payload;
+  other->qos = message->qos;
+  other->retain = message->retain;
+  other->dup = message->dup;
+  other->properties = std::move(properties);
+  other->received = message->received;
+  other->received_unix_ms = message->received_unix_ms;
+  other->storage = message;
+  return other;
 }
 
 size_t Message::bytes() const {

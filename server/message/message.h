@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "server/message/qos.h"
+#include "server/message/trace_context.h"
 #include "server/runtime/clock.h"
 
 namespace sluice {
@@ -35,6 +36,7 @@ struct Message {
   std::unique_ptr<const Properties> properties;  // Null when there are none: the usual case.
   SteadyTime received;
   int64_t received_unix_ms = 0;
+  std::unique_ptr<const MessageTrace> trace{};  // Null when it is not traced: the usual case.
   // Keeps the bytes behind topic and payload alive.
   std::shared_ptr<const void> storage;
 
@@ -48,6 +50,9 @@ using MessagePtr = std::shared_ptr<const Message>;
 
 // A message with a copy of topic and payload, all in one block of memory; `storage` stays null.
 std::shared_ptr<Message> MakeMessage(std::string_view topic, std::string_view payload);
+
+// The same message, whose bytes it keeps alive, with other properties.
+std::shared_ptr<Message> WithProperties(const MessagePtr& message, std::unique_ptr<const Properties> properties);
 
 // A message to be published, by value: a worker's reply or a dead letter.
 struct OutboundMessage {
