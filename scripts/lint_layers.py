@@ -23,7 +23,7 @@ LAYERS = (
     ("deadletter",),
     ("config",),
     ("mqtt/transport", "reload", "trial"),
-    ("mqtt/wire", "admin", "addition"),
+    ("mqtt/wire", "admin", "addition", "otlp"),
     ("backlog", "dashboard", "live"),
     ("",),
 )
