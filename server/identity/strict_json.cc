@@ -7,12 +7,13 @@
 namespace sluice {
 namespace {
 
+using Json = nlohmann::json;
+
 constexpr int kDeepest = 16;
 
 }  // namespace
 
 absl::StatusOr<nlohmann::json> ParseJsonObject(std::string_view text) {
-  using Json = nlohmann::json;
   std::vector<std::set<std::string>> keys;  // Of the objects that are open.
   bool twice = false;
   bool deep = false;

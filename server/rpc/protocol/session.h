@@ -180,7 +180,6 @@ class Http2Session {
     uint32_t http2_error;
   };
   std::vector<Closed> closed_;
-  int32_t last_call_ = 0;  // The highest stream with a call.
 
   Output output_;
   bool client_left_ = false;  // It has sent a GOAWAY without error that nghttp2 takes for one.

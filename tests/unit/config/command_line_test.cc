@@ -11,10 +11,10 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-CommandLine Parse(const std::vector<std::string>& arguments) { return ParseCommandLine(arguments); }
+CommandLine ParseLine(const std::vector<std::string>& arguments) { return ParseCommandLine(arguments); }
 
 std::string MistakeIn(const std::vector<std::string>& arguments) {
-  const CommandLine line = Parse(arguments);
+  const CommandLine line = ParseLine(arguments);
   if (!line.exit) return "no mistake";
   EXPECT_EQ(line.exit->code, 2);
   EXPECT_EQ(line.exit->out, "");
@@ -27,7 +27,7 @@ class BrokerWithoutAFile : public testing::Test {
     std::vector<std::string> arguments = {"--broker", "mqtt://b", "--subscribe", "plant/+/temp=temperature",
                                           "--insecure"};
     arguments.insert(arguments.end(), more.begin(), more.end());
-    const CommandLine line = Parse(arguments);
+    const CommandLine line = ParseLine(arguments);
     EXPECT_FALSE(line.exit) << line.exit->err;
     return LoadFor(line, world_.surroundings());
   }
@@ -91,7 +91,7 @@ TEST(CommandLine, ReadsAFileAndOverridesIt) {
       "connections: {plant: {server: b, clientId: gw}}\nroutes: [{from: {path: a}, to: {path: c}}]\n"
       "workers: {listen: '0.0.0.0:1', insecure: true}\n";
   const CommandLine line =
-      Parse({"--config", "gw.yaml", "--check", "--workers-listen", "unix:/run/w", "--http-listen=127.0.0.1:0"});
+      ParseLine({"--config", "gw.yaml", "--check", "--workers-listen", "unix:/run/w", "--http-listen=127.0.0.1:0"});
   ASSERT_FALSE(line.exit);
   EXPECT_TRUE(line.check);
   const LoadResult result = LoadFor(line, world.surroundings());
@@ -104,14 +104,14 @@ TEST(CommandLine, AnOverrideDoesNotHideWhatTheFileLacks) {
   FakeWorld world;
   world.files["gw.yaml"] =
       "connections: {plant: {server: b, clientId: gw}}\nroutes: [{from: {path: a}, to: {path: c}}]\n";
-  const CommandLine line = Parse({"--config", "gw.yaml", "--workers-listen", "unix:/run/w"});
+  const CommandLine line = ParseLine({"--config", "gw.yaml", "--workers-listen", "unix:/run/w"});
   EXPECT_THAT(Lines(LoadFor(line, world.surroundings())), HasSubstr("gw.yaml:1:1: workers: neither tls nor insecure"));
 }
 
 TEST(CommandLine, ReportsEveryErrorWithStatus1) {
   LoadResult result;
   result.errors = {{"gw.yaml", 1, 2, "first"}, {"gw.yaml", 3, 4, "second"}};
-  const Exit exit = Report(Parse({"--config", "gw.yaml", "--check"}), result);
+  const Exit exit = Report(ParseLine({"--config", "gw.yaml", "--check"}), result);
   EXPECT_EQ(exit.code, 1);
   EXPECT_EQ(exit.err, "gw.yaml:1:2: first\ngw.yaml:3:4: second\n");
   EXPECT_EQ(exit.out, "");
@@ -120,7 +120,7 @@ TEST(CommandLine, ReportsEveryErrorWithStatus1) {
 TEST(CommandLine, ReportsARightFileWithItsWarningsAndStatus0) {
   LoadResult result;
   result.config.warnings = {"gw.yaml:1:2: careful"};
-  const Exit exit = Report(Parse({"--config", "gw.yaml", "--check"}), result);
+  const Exit exit = Report(ParseLine({"--config", "gw.yaml", "--check"}), result);
   EXPECT_EQ(exit.code, 0);
   EXPECT_EQ(exit.out, "gw.yaml:1:2: careful (warning)\ngw.yaml: ok\n");
   EXPECT_EQ(exit.err, "");
@@ -128,7 +128,7 @@ TEST(CommandLine, ReportsARightFileWithItsWarningsAndStatus0) {
 
 TEST(CommandLine, HelpShowsEveryOptionAndVersionTheVersion) {
   for (const char* flag : {"--help", "-h"}) {
-    const CommandLine help = Parse({flag});
+    const CommandLine help = ParseLine({flag});
     ASSERT_TRUE(help.exit);
     EXPECT_EQ(help.exit->code, 0);
     for (const char* option : {"--config FILE", "--check", "--broker URL", "--subscribe FILTER=CHAIN", "--insecure",
@@ -137,7 +137,7 @@ TEST(CommandLine, HelpShowsEveryOptionAndVersionTheVersion) {
       EXPECT_THAT(help.exit->out, HasSubstr(option));
     }
   }
-  const CommandLine version = Parse({"--version"});
+  const CommandLine version = ParseLine({"--version"});
   EXPECT_FALSE(version.exit);
   EXPECT_TRUE(version.version);
 }

@@ -18,7 +18,7 @@ bool Forbids(const std::string& filter, const std::string& reply, const std::str
   std::vector<std::string_view> room[2];
   return Filter(filter).Forbids(SplitTopic(reply, room[0]), SplitTopic(message, room[1]));
 }
-std::string Error(const std::string& text) { return std::string(ReplyFilter::Parse(text).status().message()); }
+std::string FilterError(const std::string& text) { return std::string(ReplyFilter::Parse(text).status().message()); }
 
 TEST(ReplyFilter, MatchesAsMqttDoes) {
   EXPECT_TRUE(Allows("plant/+/reply", "plant/7/reply"));
@@ -79,13 +79,13 @@ TEST(ReplyFilter, WildcardsAllowNoDollarTopicsButForbidThem) {
 }
 
 TEST(ReplyFilter, RefusesWhatIsNone) {
-  EXPECT_EQ(Error("plant/${topic.0}"), "has a ${topic.N} whose N is no number from 1 to 65535");
-  EXPECT_EQ(Error("plant/${topic.x}"), "has a ${topic.N} whose N is no number from 1 to 65535");
-  EXPECT_EQ(Error("plant/${topic.}"), "has a ${topic.N} whose N is no number from 1 to 65535");
-  EXPECT_EQ(Error("plant/${topic.99999999999}"), "has a ${topic.N} whose N is no number from 1 to 65535");
-  EXPECT_EQ(Error("plant/${name}"), "has a '${' that begins neither ${topic} nor ${topic.N}");
-  EXPECT_EQ(Error("plant/${topic.2"), "has a '${' without '}'");
-  EXPECT_EQ(Error("plant/x${topic}"), "has '${topic}' in a level with other characters; it is levels of its own");
+  EXPECT_EQ(FilterError("plant/${topic.0}"), "has a ${topic.N} whose N is no number from 1 to 65535");
+  EXPECT_EQ(FilterError("plant/${topic.x}"), "has a ${topic.N} whose N is no number from 1 to 65535");
+  EXPECT_EQ(FilterError("plant/${topic.}"), "has a ${topic.N} whose N is no number from 1 to 65535");
+  EXPECT_EQ(FilterError("plant/${topic.99999999999}"), "has a ${topic.N} whose N is no number from 1 to 65535");
+  EXPECT_EQ(FilterError("plant/${name}"), "has a '${' that begins neither ${topic} nor ${topic.N}");
+  EXPECT_EQ(FilterError("plant/${topic.2"), "has a '${' without '}'");
+  EXPECT_EQ(FilterError("plant/x${topic}"), "has '${topic}' in a level with other characters; it is levels of its own");
   for (const char* text : {"", "plant/#/x", "plant/a+", "plant/+${topic.1}", "plant/#${topic.1}", "plant/\xff"}) {
     EXPECT_FALSE(ReplyFilter::Parse(text).ok()) << text;
   }

@@ -26,7 +26,7 @@ std::string Outcome(const OrRefusal<PrincipalPtr>& result) {
 }
 
 // Made once: that takes a while.
-const SigningKey& Rsa() {
+const SigningKey& RsaKey() {
   static const SigningKey key(SigningKind::kRsa);
   return key;
 }
@@ -81,7 +81,7 @@ TEST_F(TokenTest, TakesEveryAlgorithmThatItsKeyIsFor) {
       {"ES256", SigningKind::kP256},   {"ES384", SigningKind::kP384}, {"ES512", SigningKind::kP521},
       {"EdDSA", SigningKind::kEd25519}};
   for (const auto& [algorithm, kind] : algorithms) {
-    const SigningKey key = kind == SigningKind::kRsa ? Rsa() : SigningKey(kind);
+    const SigningKey key = kind == SigningKind::kRsa ? RsaKey() : SigningKey(kind);
     jwks_ = Jwks(key.Jwk("k1", R"(,"alg":")" + algorithm + "\""));
     std::string token = key.Token(R"({"alg":")" + algorithm + R"(","kid":"k1"})", Good());
     EXPECT_EQ(Outcome(Verify(token)), "ok") << algorithm;
@@ -104,7 +104,7 @@ TEST_F(TokenTest, RefusesAlgNoneHoweverItIsWritten) {
 
 // The classic: a verifier that takes the public key for the secret of an HMAC.
 TEST_F(TokenTest, RefusesAnHmacWithThePublicKey) {
-  const SigningKey& rsa = Rsa();
+  const SigningKey& rsa = RsaKey();
   jwks_ = Jwks(rsa.Jwk("k1"));
   const std::string text = EncodeBase64Url(R"({"alg":"HS256","kid":"k1"})") + "." + EncodeBase64Url(Good());
   for (const std::string& secret : {rsa.PublicPem(), jwks_, std::string()}) {
@@ -113,7 +113,7 @@ TEST_F(TokenTest, RefusesAnHmacWithThePublicKey) {
 }
 
 TEST_F(TokenTest, AKeyVerifiesNoOtherAlgorithmThanItsOwn) {
-  const SigningKey& rsa = Rsa();
+  const SigningKey& rsa = RsaKey();
   jwks_ = Jwks(rsa.Jwk("k1", R"(,"alg":"PS256")"));
   EXPECT_EQ(Outcome(Verify(rsa.Token(R"({"alg":"RS256","kid":"k1"})", Good()))), "token_algorithm");
   jwks_ = Jwks(rsa.Jwk("k1"));
@@ -257,7 +257,7 @@ TEST_F(TokenTest, CannotPassForACertificate) {
 
 // As a Kubernetes API server signs it: RS256, a kid, a list of one audience, no `typ`, nested claims.
 TEST_F(TokenTest, TakesAProjectedTokenOfAServiceAccount) {
-  const SigningKey& rsa = Rsa();
+  const SigningKey& rsa = RsaKey();
   jwks_ = Jwks(rsa.Jwk("qK8xM", R"(,"use":"sig","alg":"RS256")"));
   issuer_ = {.issuer = "https://kubernetes.default.svc.cluster.local", .audiences = {"sluice"}, .clock_skew_s = 60};
   const std::string payload =

@@ -66,7 +66,7 @@ std::vector<Mistake> Mqtt311Mistakes() {
   };
 }
 
-ConnectOptions Limited(bool mqtt5) {
+ConnectOptions LimitedTo(bool mqtt5) {
   ConnectOptions options = Peer::OptionsOf(mqtt5);
   options.receive_maximum = 3;
   options.max_packet_bytes = 1'000;
@@ -77,7 +77,7 @@ ConnectOptions Limited(bool mqtt5) {
 // MQTT-4.13.1-1, MQTT-4.13.2-1, MQTT-3.14.2-1.
 class Mqtt5Mistake : public testing::TestWithParam<Mistake> {};
 TEST_P(Mqtt5Mistake, EndsWithDisconnect) {
-  Peer peer(Limited(true));
+  Peer peer(LimitedTo(true));
   peer.Establish();
   peer.Receive(GetParam().bytes);
   EXPECT_EQ(peer.error(), GetParam().reason) << peer.error_text();
@@ -91,7 +91,7 @@ INSTANTIATE_TEST_SUITE_P(Mqtt5, Mqtt5Mistake, testing::ValuesIn(Mqtt5Mistakes())
 // 3.1.1: MQTT-4.8.0-1. A DISCONNECT would make the broker drop the will.
 class Mqtt311Mistake : public testing::TestWithParam<Mistake> {};
 TEST_P(Mqtt311Mistake, EndsWithoutDisconnect) {
-  Peer peer(Limited(false));
+  Peer peer(LimitedTo(false));
   peer.Establish();
   peer.Receive(GetParam().bytes);
   EXPECT_EQ(peer.error(), GetParam().reason) << peer.error_text();
@@ -178,7 +178,7 @@ TEST(MistakeText, NamesTheMethodOfAuthenticationThatTheBrokerAsksFor) {
 }
 
 TEST(MistakeText, NamesThePacketAndWhatIsWrong) {
-  Peer peer(Limited(true));
+  Peer peer(LimitedTo(true));
   peer.Establish();
   peer.Receive(Packet(0xE0, U8(0) + Props("\x11" + U32(1))));
   EXPECT_EQ(peer.error_text(), "DISCONNECT: the Session Expiry Interval is not allowed here");
@@ -204,7 +204,7 @@ TEST_P(NoMistake, AByteOrderMarkIsPartOfTheTopic) {
 }
 
 TEST_P(NoMistake, APacketOfExactlyTheMaximumSize) {
-  Peer peer(Limited(mqtt5()));
+  Peer peer(LimitedTo(mqtt5()));
   peer.Establish();
   const size_t header = PublishPacket(mqtt5(), 0, "t", 0, std::string(500, 'x')).size() - 500;
   EXPECT_EQ(peer.Receive(PublishPacket(mqtt5(), 0, "t", 0, std::string(1'000 - header, 'x'))).size(), 1u);
@@ -213,7 +213,7 @@ TEST_P(NoMistake, APacketOfExactlyTheMaximumSize) {
 
 // §3.1.2.11.4: such a packet is an error, and a broker that does not count the fixed header makes it.
 TEST_P(NoMistake, ABrokerMayBeAllowedToMiscountTheSize) {
-  ConnectOptions options = Limited(mqtt5());
+  ConnectOptions options = LimitedTo(mqtt5());
   options.packet_limit = options.max_packet_bytes + 5;
   Peer peer(options);
   peer.Establish();
