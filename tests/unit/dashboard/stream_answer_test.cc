@@ -31,6 +31,7 @@ class Reader final : public HttpStream {
     if (const auto written = std::exchange(written_, nullptr)) written();
   }
   void Leave() {
+    written_ = nullptr;
     if (const auto gone = std::exchange(gone_, nullptr)) gone();
   }
 
@@ -48,6 +49,7 @@ class StreamAnswerTest : public testing::Test {
   StreamAnswerTest() {
     stream_->CancelBy([this] { ++cancelled_; });
   }
+  ~StreamAnswerTest() override { reader_->Leave(); }
   void Answer(const std::string& json) {
     answers_.answer(json, [this] { ++taken_; });
   }
