@@ -202,13 +202,16 @@ class Gateway::Stages final : private RoutedSink,
   std::optional<Dispatcher::Extended> Extend(SessionId session, uint64_t delivery_id, Millis lease) override {
     return dispatcher_.Extend(session, delivery_id, lease);
   }
-  // The arrows queue → pressure, queue → dead letters, queue → journal.
+  // The arrows queue → pressure, queue → dead letters, queue → journal, and what those who look are told.
   void OnPressure(const Chain& chain, bool high) override {
     backlog_ ? backlog_->OnPressure(chain, high) : intake_control_.OnQueue(chain, high);
   }
   void OnDeadLetters(std::vector<DeadLetter> letters) override {
     if (tap_.on()) TellDeaths(tap_, letters);
     dead_letters_->Take(std::move(letters));
+  }
+  void OnLost(const LostDeliveries& lost) override {
+    if (tap_.on()) TellLost(tap_, lost);
   }
   void OnForgotten(std::span<const RecordId> records) override {
     settler_->Run([this, ended = std::vector<RecordId>(records.begin(), records.end())] {

@@ -150,7 +150,9 @@ LiveView::ConnectionTotals LiveView::TotalsOf(const std::string& connection,
     for (const Counter* counter : counters.messages) totals.received += counter->value();
     for (const Counter* counter : counters.bytes) totals.received_bytes += counter->value();
   }
-  totals.published_bytes = parts_.outbox.published_bytes(connection);
+  const Fill published = parts_.outbox.published(connection);
+  totals.published = published.messages;
+  totals.published_bytes = published.bytes;
   return totals;
 }
 
@@ -176,12 +178,14 @@ absl::Status LiveView::ListConnections(const v1::ListConnectionsRequest& request
     const ConnectionTotals totals = TotalsOf(name, intake);
     out.set_received(totals.received);
     out.set_received_bytes(totals.received_bytes);
+    out.set_published(totals.published);
     out.set_published_bytes(totals.published_bytes);
     {
       MutexLock lock(mutex_);
       if (const auto rates = rates_.find(name); rates != rates_.end()) {
         out.set_receive_rate(rates->second.received.PerSecond(now));
         out.set_receive_byte_rate(rates->second.received_bytes.PerSecond(now));
+        out.set_publish_rate(rates->second.published.PerSecond(now));
         out.set_publish_byte_rate(rates->second.published_bytes.PerSecond(now));
       }
     }
@@ -209,6 +213,7 @@ SteadyTime LiveView::Tick(SteadyTime now) {
     ConnectionRates& rates = rates_[name];
     rates.received.Look(totals.received, now);
     rates.received_bytes.Look(totals.received_bytes, now);
+    rates.published.Look(totals.published, now);
     rates.published_bytes.Look(totals.published_bytes, now);
   }
   return now + kLook;

@@ -80,11 +80,13 @@ class LiveView final : public LiveControl, public Tickable {
   struct ConnectionRates {
     RateMeter received;
     RateMeter received_bytes;
+    RateMeter published;
     RateMeter published_bytes;
   };
   struct ConnectionTotals {
     uint64_t received = 0;
     uint64_t received_bytes = 0;
+    uint64_t published = 0;
     uint64_t published_bytes = 0;
   };
 

@@ -1,6 +1,27 @@
 #include "server/live/passing.h"
 
 namespace sluice {
+namespace {
+
+std::string_view HowLost(DeliveryLoss loss) {
+  switch (loss) {
+    case DeliveryLoss::kNotBegun:
+      return "the worker had not begun it";
+    case DeliveryLoss::kWorkerLeft:
+      return "the worker closed its stream without settling it";
+    case DeliveryLoss::kDrained:
+      return "the stream was ended; no attempt counts";
+    case DeliveryLoss::kUnsent:
+      return "the stream ended before it was sent";
+    case DeliveryLoss::kLeaseEnded:
+    case DeliveryLoss::kWorkerLost:
+      break;
+  }
+  return "";
+}
+
+}  // namespace
+
 void PassingSink::Tell(std::span<const RoutedMessage> batch) {
   const auto id_of = [](const RoutedMessage& routed) { return routed.id; };
   tap_.Tell(batch, id_of, [](const RoutedMessage& routed) {
@@ -17,6 +38,19 @@ void PassingDeliveries::Tell(const std::vector<Delivery>& batch) {
         NoteOf(PassingStep::kDelivered, *delivery.message, delivery.message_id, delivery.route, delivery.chain);
     note.worker = worker_;
     note.attempt = delivery.attempt;
+    return note;
+  });
+}
+
+void TellLost(Tap& tap, const LostDeliveries& lost) {
+  const auto id_of = [](const LostDeliveries::One& one) { return one.id; };
+  tap.Tell(lost.deliveries, id_of, [&lost](const LostDeliveries::One& one) {
+    const bool of_lease = one.loss == DeliveryLoss::kLeaseEnded || one.loss == DeliveryLoss::kNotBegun;
+    PassingNote note = NoteOf(of_lease ? PassingStep::kLeaseEnded : PassingStep::kWorkerLost, *one.message, one.id,
+                              one.route, one.chain);
+    note.worker = lost.worker;
+    note.attempt = one.attempt;
+    note.detail = HowLost(one.loss);
     return note;
   });
 }

@@ -51,6 +51,9 @@ class PassingDeliveries final : public DeliverySink {
   const std::string worker_;
 };
 
+// Tells of deliveries that came to nothing.
+void TellLost(Tap& tap, const LostDeliveries& lost);
+
 void TellDeaths(Tap& tap, const std::vector<DeadLetter>& letters);
 
 // Tells of a message that has stood in the journal alone, and is to wait in memory again.

@@ -24,6 +24,8 @@ int RankOf(PassingStep step) {
     case PassingStep::kDelivered:
       return 2;
     case PassingStep::kSettled:
+    case PassingStep::kLeaseEnded:
+    case PassingStep::kWorkerLost:
       return 3;
     case PassingStep::kReplied:
       return 4;
@@ -72,6 +74,10 @@ v1::TraceStepKind KindOf(PassingStep step) {
       return v1::TRACE_STEP_KIND_REPLIED;
     case PassingStep::kConfirmed:
       return v1::TRACE_STEP_KIND_CONFIRMED;
+    case PassingStep::kLeaseEnded:
+      return v1::TRACE_STEP_KIND_LEASE_ENDED;
+    case PassingStep::kWorkerLost:
+      return v1::TRACE_STEP_KIND_WORKER_LOST;
     case PassingStep::kDied:
       break;
   }

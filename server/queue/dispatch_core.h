@@ -30,6 +30,7 @@ struct Effects {
   };
   std::vector<Batch> batches;
   std::vector<Revoked> revoked;
+  std::vector<LostDeliveries> lost;
   std::vector<DeadLetter> dead_letters;
   std::vector<RecordId> forgotten;
   std::vector<AttemptsNote> attempts;
@@ -147,6 +148,9 @@ class DispatchCore {
   void PutBack(QueueEntry& entry, Return reason);
   // It goes on after an attempt that counts.
   void NoteAttempt(const QueueEntry& entry);
+  // For those who look. Before the entry's attempt is counted and its message goes.
+  static void NoteLost(const QueueEntry& entry, DeliveryLoss loss, std::vector<LostDeliveries::One>& lost);
+  void TellLost(const SessionState& session, std::vector<LostDeliveries::One> lost);
   // The session is gone, its worker may have seen the message. `alone`: it had no other.
   void LeaveWith(QueueEntry& entry, const SessionState& session, SessionEnd how, bool begun, bool alone);
   // The lease, or the time to begin, has ended.

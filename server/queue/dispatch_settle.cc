@@ -13,6 +13,18 @@ std::string GaveUp(uint32_t attempts, std::string_view why) {
   return text;
 }
 
+DeliveryLoss LossOf(SessionEnd how) {
+  switch (how) {
+    case SessionEnd::kLost:
+      return DeliveryLoss::kWorkerLost;
+    case SessionEnd::kLeft:
+      return DeliveryLoss::kWorkerLeft;
+    case SessionEnd::kDrained:
+      break;
+  }
+  return DeliveryLoss::kDrained;
+}
+
 }  // namespace
 
 std::vector<std::optional<Dispatcher::Claimed>> DispatchCore::Claim(SessionId id, std::span<const uint64_t> ids) {
@@ -101,10 +113,12 @@ void DispatchCore::RemoveSession(SessionId id, SessionEnd how, uint64_t written,
     return slot.id != 0 && !slot.claimed && slot.id <= written;
   };
   const bool alone = std::ranges::count_if(session->in_flight.slots(), seen) == 1;
+  std::vector<LostDeliveries::One> lost;
   for (InFlightTable::Slot& slot : session->in_flight.slots()) {
     if (slot.id == 0 || slot.claimed) continue;
     QueueEntry& entry = *slot.entry;
     const bool was_seen = seen(slot);
+    NoteLost(entry, was_seen ? LossOf(how) : DeliveryLoss::kUnsent, lost);
     const bool begun = slot.begun;
     FreeSlot(*session, slot);
     if (entry.key != nullptr) entry.key->worker = 0;
@@ -114,6 +128,7 @@ void DispatchCore::RemoveSession(SessionId id, SessionEnd how, uint64_t written,
       PutBack(entry, Return::kUndelivered);
     }
   }
+  TellLost(*session, std::move(lost));
   if (session->in_flight.size() == 0) sessions_.Erase(*session);
   Commit();
 }
@@ -160,6 +175,20 @@ void DispatchCore::PutBack(QueueEntry& entry, Return reason) {
 
 void DispatchCore::NoteAttempt(const QueueEntry& entry) {
   if (entry.message.record != 0) effects_->attempts.push_back({entry.message.record, entry.message.attempts});
+}
+
+void DispatchCore::NoteLost(const QueueEntry& entry, DeliveryLoss loss, std::vector<LostDeliveries::One>& lost) {
+  const RoutedMessage& message = entry.message;
+  lost.push_back({.message = message.message,
+                  .id = message.id,
+                  .route = message.route,
+                  .chain = message.chain,
+                  .attempt = message.attempts + 1,
+                  .loss = loss});
+}
+
+void DispatchCore::TellLost(const SessionState& session, std::vector<LostDeliveries::One> lost) {
+  if (!lost.empty()) effects_->lost.push_back({.worker = session.worker, .deliveries = std::move(lost)});
 }
 
 void DispatchCore::LeaveWith(QueueEntry& entry, const SessionState& session, SessionEnd how, bool begun, bool alone) {

@@ -130,6 +130,7 @@ void DispatchCore::ReleaseLeasesOf(SessionId id, SteadyTime now, Effects& effect
 void DispatchCore::ExpireLeases(SessionState& session) {
   SteadyTime next = kNever;
   std::vector<Revocation> revocations;
+  std::vector<LostDeliveries::One> lost;
   for (InFlightTable::Slot& slot : session.in_flight.slots()) {
     if (slot.id == 0 || slot.claimed) continue;
     if (slot.lease_end > now_) {
@@ -140,11 +141,13 @@ void DispatchCore::ExpireLeases(SessionState& session) {
     const bool begun = slot.begun;
     revocations.push_back(
         {.delivery_id = slot.id, .reason = begun ? RevokeReason::kLeaseEnded : RevokeReason::kNotBegun});
+    NoteLost(entry, begun ? DeliveryLoss::kLeaseEnded : DeliveryLoss::kNotBegun, lost);
     FreeSlot(session, slot);
     if (entry.key != nullptr) entry.key->worker = 0;
     Expire(entry, session, begun);
   }
   if (!revocations.empty()) effects_->revoked.push_back({session.sink, std::move(revocations)});
+  TellLost(session, std::move(lost));
   session.next_lease = next;
   SessionTable::Rank(session);
   MarkDirty(session.group);

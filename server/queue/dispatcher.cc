@@ -78,6 +78,7 @@ class Dispatcher::Impl {
 
   void CarryOut(Effects& effects) {
     for (Effects::Revoked& revoked : effects.revoked) revoked.sink->Revoke(std::move(revoked.revocations));
+    for (const LostDeliveries& lost : effects.lost) listener_.OnLost(lost);
     for (Effects::Batch& batch : effects.batches) batch.sink->Deliver(std::move(batch.deliveries));
     if (!effects.forgotten.empty()) listener_.OnForgotten(effects.forgotten);
     if (!effects.attempts.empty()) listener_.OnAttempts(effects.attempts);

@@ -75,6 +75,30 @@ struct DeadLetter {
   std::string worker;  // Name of the session that had it last; may be empty.
 };
 
+// How a delivery ended without having been settled.
+enum class DeliveryLoss : uint8_t {
+  kLeaseEnded,  // Its worker has had it for too long,
+  kNotBegun,    // or has not begun it in time.
+  kWorkerLost,  // Its worker's stream was lost without a word,
+  kWorkerLeft,  // was half-closed by a worker that still had it,
+  kDrained,     // ended after a drain or with the gateway,
+  kUnsent,      // or ended before the delivery was written to it.
+};
+
+// Deliveries of one worker that came to nothing: their messages go back, or are dropped or dead letters.
+struct LostDeliveries {
+  struct One {
+    std::shared_ptr<const Message> message;
+    MessageId id;
+    const Route* route = nullptr;
+    ChainRef chain;
+    uint32_t attempt = 0;  // As its Delivery had it.
+    DeliveryLoss loss = DeliveryLoss::kLeaseEnded;
+  };
+  std::string worker;  // See SessionOptions.
+  std::vector<One> deliveries;
+};
+
 // What the dispatcher tells. Called without its lock, from any thread; must not block.
 class DispatcherListener {
  public:
@@ -85,6 +109,8 @@ class DispatcherListener {
   virtual void OnPressure(const Chain& chain, bool high) = 0;
   // These have used up their attempts. Their ordering keys are already released.
   virtual void OnDeadLetters(std::vector<DeadLetter> letters) = 0;
+  // These are with their worker no more. Told before any of their messages is delivered again.
+  virtual void OnLost(const LostDeliveries& lost) = 0;
   // These expired or were dropped while they waited: their journal records end.
   virtual void OnForgotten(std::span<const RecordId> records) = 0;
   // These were delivered that often in vain, and go on.

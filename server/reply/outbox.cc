@@ -79,10 +79,13 @@ void Outbox::AddConnection(const std::string& connection, Publisher& publisher) 
                                        "Bytes (topic, payload, properties) of replies and dead letters that a broker "
                                        "has confirmed.",
                                        {{"connection", connection}});
+  Counter& messages =
+      metrics_.GetCounter("sluice_published_messages_total", "Replies and dead letters that a broker has confirmed.",
+                          {{"connection", connection}});
   const size_t level = levels_.Add(connection);
   {
     MutexLock lock(mutex_);
-    if (!connections_.emplace(connection, Target{&publisher, &bytes, level}).second) return;
+    if (!connections_.emplace(connection, Target{&publisher, &messages, &bytes, level}).second) return;
   }
   const auto gauge = [&](const char* name, const char* help, auto value) {
     metrics_.AddCallbackGauge(name, help, {{"connection", connection}}, std::move(value));
@@ -96,10 +99,11 @@ void Outbox::AddConnection(const std::string& connection, Publisher& publisher) 
         [this, level] { return levels_.full(level) ? 1.0 : 0.0; });
 }
 
-uint64_t Outbox::published_bytes(std::string_view connection) const {
+Fill Outbox::published(std::string_view connection) const {
   MutexLock lock(mutex_);
   const auto found = connections_.find(connection);
-  return found == connections_.end() ? 0 : found->second.bytes->value();
+  if (found == connections_.end()) return {};
+  return {.messages = found->second.messages->value(), .bytes = found->second.bytes->value()};
 }
 
 void Outbox::Reserve(std::span<const OutboxItem> items, std::span<const DeniedReply> denied) {
@@ -265,8 +269,10 @@ void Outbox::KeepDenied(std::vector<DeniedReply> replies, Places places) {
   HandOver(std::move(kept), *denied_);
 }
 
-void Outbox::CountBytes(const Connections::value_type* connection, uint64_t bytes) {
-  if (connection != nullptr) connection->second.bytes->Add(bytes);
+void Outbox::Count(const Connections::value_type* connection, Fill published) {
+  if (connection == nullptr) return;
+  connection->second.messages->Add(published.messages);
+  connection->second.bytes->Add(published.bytes);
 }
 
 void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
@@ -282,7 +288,7 @@ void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
   const SteadyTime now = clock_.Now();
   ObservationRun answer_times;
   const Connections::value_type* confirmed_by = nullptr;
-  uint64_t bytes = 0;
+  Fill published;
   {
     MutexLock lock(mutex_);
     for (const PublishOutcome& outcome : outcomes) {
@@ -290,8 +296,9 @@ void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
       if (tells && tap_->Wants(slot.origin.message_id)) told.push_back(ToTell(slot, outcome));
       if (outcome.code == PublishOutcome::Code::kOk) {
         if (slot.connection != confirmed_by)
-          CountBytes(std::exchange(confirmed_by, slot.connection), std::exchange(bytes, 0));
-        bytes += slot.published_bytes;
+          Count(std::exchange(confirmed_by, slot.connection), std::exchange(published, {}));
+        ++published.messages;
+        published.bytes += slot.published_bytes;
         if (slot.origin.answer_time != nullptr) {
           answer_times.Observe(*slot.origin.answer_time, (now - slot.origin.received).count());
         }
@@ -320,7 +327,7 @@ void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
   }
   if (!told.empty()) TellConfirmed(told);
   answer_times.Flush();
-  CountBytes(confirmed_by, bytes);
+  Count(confirmed_by, published);
   for (const PublishOutcome& outcome : outcomes) OutcomeCounter(outcome.code).Add();
   if (retries > 0) {
     retries_.Add(retries);

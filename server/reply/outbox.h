@@ -122,8 +122,8 @@ class Outbox final : public PublishListener, public Tickable {
   // Replies to each of these messages that no broker has confirmed. Looks at all that are outstanding, with the lock
   // held: not for the path.
   std::vector<size_t> UnconfirmedOf(std::span<const MessageId> messages) const;
-  // Bytes (topic, payload, properties) that the connection's broker has confirmed.
-  uint64_t published_bytes(std::string_view connection) const;
+  // Messages that the connection's broker has confirmed, and their bytes (topic, payload, properties).
+  Fill published(std::string_view connection) const;
   bool any_full() const { return levels_.any_full(); }
   bool full(std::string_view connection) const { return levels_.full(levels_.Number(connection)); }
   // Twice a bound is reached.
@@ -134,8 +134,9 @@ class Outbox final : public PublishListener, public Tickable {
  private:
   struct Target {
     Publisher* publisher = nullptr;
-    Counter* bytes = nullptr;  // Confirmed.
-    size_t level = 0;          // Its number in levels_.
+    Counter* messages = nullptr;  // Confirmed,
+    Counter* bytes = nullptr;     // and theirs.
+    size_t level = 0;             // Its number in levels_.
   };
   using Connections = std::map<std::string, Target, std::less<>>;
   struct Slot {
@@ -164,7 +165,7 @@ class Outbox final : public PublishListener, public Tickable {
   uint64_t TakeSlot() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FreeSlot(uint64_t token) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Confirmed on `connection`; null: none.
-  static void CountBytes(const Connections::value_type* connection, uint64_t bytes);
+  static void Count(const Connections::value_type* connection, Fill published);
   // To those who look.
   void TellReplied(std::span<OutboxItem> items);
   struct Told {

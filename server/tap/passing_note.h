@@ -21,6 +21,8 @@ enum class PassingStep : uint8_t {
   kConfirmed = 5,
   kDied = 6,
   kQueued = 7,
+  kLeaseEnded = 8,
+  kWorkerLost = 9,
 };
 
 // What a stage tells. The views need to hold only while it does.

@@ -60,6 +60,7 @@ def test_chains_and_connections_are_shown_at_work(world):
     ctl = Ctl(gateway)
     publish(world, broker, 5)
     wait_until(lambda: only(ctl, "chains", "status", "c")["waiting"] == 5, "they wait")
+    wait_until(lambda: only(ctl, "connections", "status")["receive_rate"] > 0, "the rate is known")
     chain = only(ctl, "chains", "status", "c")
     assert (chain["workers"], chain["arrivals"], chain["in_flight"]) == (0, 5, 0)
     assert chain["oldest_ms"] >= 0 and chain["arrival_rate"] > 0 and "pause" not in chain
@@ -70,12 +71,13 @@ def test_chains_and_connections_are_shown_at_work(world):
     worker = world.answering_worker(gateway, chain="c")
     wait_until(lambda: only(ctl, "chains", "status", "c")["counts"]["acked"] == 5, "they are answered")
     worker.close()
-    wait_until(lambda: only(ctl, "connections", "status")["published_bytes"] > 0, "replies are confirmed")
+    wait_until(lambda: only(ctl, "connections", "status")["published"] == 5, "replies are confirmed")
+    assert only(ctl, "connections", "status")["published_bytes"] > 0
     connection = only(ctl, "connections", "status")
     assert connection["received"] == 5 and connection["received_bytes"] > 0
     assert connection["server"].endswith(str(broker.port)) and connection["outbox_messages"] == 0
     assert all(link["ready"] for link in connection["links"]) and len(connection["links"]) == 2
-    wait_until(lambda: only(ctl, "connections", "status")["receive_rate"] > 0, "the rate is known")
+    wait_until(lambda: only(ctl, "connections", "status")["publish_rate"] > 0, "their rate is known")
     broker.kill()
     wait_until(lambda: "is not ready: " in ctl("connections", "status"), "it says why")
 

@@ -81,6 +81,32 @@ def test_one_that_is_retried_is_acked_by_another_worker(world):
             for step in message["steps"][4::2]] == [("raw", 1, "retry", "busy"), ("other", 2, "ack", "")]
 
 
+def test_a_lease_that_ends_and_a_worker_that_is_lost_are_steps(world):
+    broker = world.broker()
+    gateway = world.gateway(broker, {"in": "c"})
+    ctl = Ctl(gateway)
+    first = world.raw_worker(gateway)
+    first.hello("c", lease_ms=1_000)
+    publish(world, broker, ("in", b"x"))
+    (delivery,) = first.expect_deliveries(1)
+    first.window(0)
+    wait_until(lambda: "lease_ended" in kinds(trace(ctl, delivery.message_id)), lambda: f"{trace(ctl, delivery.message_id)}")
+    lost = world.raw_worker(gateway)
+    lost.hello("c")
+    lost.expect_deliveries(1)
+    lost.cancel()
+    wait_until(lambda: "worker_lost" in kinds(trace(ctl, delivery.message_id)), lambda: f"{trace(ctl, delivery.message_id)}")
+    second = world.raw_worker(gateway)
+    second.hello("c")
+    second.settle(*second.expect_deliveries(1))
+    message = wait_for_state(ctl, delivery.message_id, "done")
+    steps = [(step["kind"], step["attempt"]) for step in message["steps"]]
+    assert steps[3:7] == [("delivered", 1), ("lease_ended", 1), ("delivered", 2), ("worker_lost", 2)]
+    assert all(step["worker"].startswith("raw/") for step in message["steps"][3:7])
+    text = ctl("trace", delivery.message_id)
+    assert "  lease ended  worker=raw/e2e attempt=1\n" in text and "  worker lost  worker=raw/e2e attempt=2\n" in text
+
+
 def test_one_that_has_died_is_found_with_its_reason(world):
     broker = world.broker()
     gateway = world.gateway(broker, {"in": "c"})

@@ -85,6 +85,8 @@ void AddTo(v1::LiveConnection& sum, const v1::LiveConnection& one) {
   sum.set_received_bytes(sum.received_bytes() + one.received_bytes());
   sum.set_receive_rate(sum.receive_rate() + one.receive_rate());
   sum.set_receive_byte_rate(sum.receive_byte_rate() + one.receive_byte_rate());
+  sum.set_published(sum.published() + one.published());
+  sum.set_publish_rate(sum.publish_rate() + one.publish_rate());
   sum.set_published_bytes(sum.published_bytes() + one.published_bytes());
   sum.set_publish_byte_rate(sum.publish_byte_rate() + one.publish_byte_rate());
   sum.set_outbox_messages(sum.outbox_messages() + one.outbox_messages());

@@ -142,9 +142,12 @@ class LiveFlags {
         ->check(CLI::IsMember({"ack", "retry", "reject", "drop"}))
         ->type_name("OUTCOME");
     tail_
-        ->add_option("--step", steps_,
-                     "only this: received, queued, delivered, settled, replied, confirmed or died; may be repeated")
-        ->check(CLI::IsMember({"received", "queued", "delivered", "settled", "replied", "confirmed", "died"}))
+        ->add_option(
+            "--step", steps_,
+            "only this: received, queued, delivered, settled, lease-ended, worker-lost, replied, confirmed or died; "
+            "may be repeated")
+        ->check(CLI::IsMember({"received", "queued", "delivered", "settled", "lease-ended", "worker-lost", "replied",
+                               "confirmed", "died"}))
         ->type_name("STEP");
     tail_
         ->add_option_function<uint32_t>(
@@ -160,7 +163,7 @@ class LiveFlags {
     for (const std::string& step : steps_) {
       v1::PassingStep parsed = v1::PASSING_STEP_UNSPECIFIED;
       std::string name = "PASSING_STEP_" + step;
-      for (char& c : name) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+      for (char& c : name) c = c == '-' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
       if (v1::PassingStep_Parse(name, &parsed)) command.request.add_steps(parsed);
     }
     constexpr uint32_t kPayloadBytes = 4'096;

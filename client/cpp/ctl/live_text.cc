@@ -132,8 +132,8 @@ std::string ConnectionsTable(const v1::ListConnectionsResponse& connections, boo
                              const std::vector<std::string>* replicas) {
   if (connections.connections().empty()) return "there is no connection\n";
   Table table(With(replicas, kReplica,
-                   {"CONNECTION", "SERVER", "STATE", "RECEIVED", "IN/S", "IN BYTES", "IN BYTES/S", "OUT BYTES",
-                    "OUT BYTES/S", "OUTBOX", "OUTBOX BYTES"}));
+                   {"CONNECTION", "SERVER", "STATE", "RECEIVED", "IN/S", "IN BYTES", "IN BYTES/S", "PUBLISHED", "OUT/S",
+                    "OUT BYTES", "OUT BYTES/S", "OUTBOX", "OUTBOX BYTES"}));
   std::string details;
   int row = 0;
   for (const v1::LiveConnection& connection : connections.connections()) {
@@ -149,6 +149,7 @@ std::string ConnectionsTable(const v1::ListConnectionsResponse& connections, boo
                                          : "ready",
               std::to_string(connection.received()), Rate(connection.receive_rate()),
               Bytes(connection.received_bytes()), byte_rate(connection.receive_byte_rate()),
+              std::to_string(connection.published()), Rate(connection.publish_rate()),
               Bytes(connection.published_bytes()), byte_rate(connection.publish_byte_rate()),
               Bound(connection.outbox_messages(), connection.outbox_max_messages()), Bytes(connection.outbox_bytes())}),
         !ready                     ? Style::kTrouble

@@ -32,6 +32,10 @@ const char* StepName(v1::PassingStep step) {
       return "delivered";
     case v1::PASSING_STEP_SETTLED:
       return "settled  ";
+    case v1::PASSING_STEP_LEASE_ENDED:
+      return "lease ended";
+    case v1::PASSING_STEP_WORKER_LOST:
+      return "worker lost";
     case v1::PASSING_STEP_REPLIED:
       return "replied  ";
     case v1::PASSING_STEP_CONFIRMED:

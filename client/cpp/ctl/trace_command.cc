@@ -42,6 +42,10 @@ const char* KindName(v1::TraceStepKind kind) {
       return "delivered";
     case v1::TRACE_STEP_KIND_SETTLED:
       return "settled";
+    case v1::TRACE_STEP_KIND_LEASE_ENDED:
+      return "lease ended";
+    case v1::TRACE_STEP_KIND_WORKER_LOST:
+      return "worker lost";
     case v1::TRACE_STEP_KIND_REPLIED:
       return "replied";
     case v1::TRACE_STEP_KIND_CONFIRMED:

@@ -1,7 +1,7 @@
 // The path of messages as a picture: a box for each stage, and an arrow to the next with its rate. The same stands below
 // it in tables; for who cannot see it the picture has one sentence.
 import { el, svg } from "./dom.js";
-import { bytes, rate } from "./text.js";
+import { rate } from "./text.js";
 
 const BOX = 148;
 const LINE = 34;
@@ -9,7 +9,7 @@ const HEAD = 30;
 const GAP = 76;
 
 const cut = (text, most) => (text.length > most ? text.slice(0, most - 1) + "…" : text);
-const label = (stage) => (stage.unit === "bytes" ? `${bytes(stage.out)}/s` : rate(stage.out));
+const label = (stage) => rate(stage.out);
 
 function box(stage, x, y, width, height) {
   const parts = [
@@ -73,4 +73,4 @@ export function draw(place, stages) {
   place.replaceChildren(svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": sentence(stages), class: narrow ? "down" : "across" }, head, ...parts));
 }
 
-export const key = () => el("p", { class: "key hint" }, "Rates are means of the last five to ten seconds; replies are counted in bytes.");
+export const key = () => el("p", { class: "key hint" }, "Rates are means of the last five to ten seconds; the last one is of replies that brokers have confirmed.");

@@ -93,7 +93,8 @@ const connections = new Table("Connections to brokers", [
   column("Server", (row) => row.server),
   column("In", (row) => `${rate(row.receiveRate)}, ${bytes(row.receiveByteRate)}/s`, { number: true }),
   count("Received", "received"),
-  column("Out", (row) => `${bytes(row.publishByteRate)}/s`, { number: true }),
+  column("Out", (row) => `${rate(row.publishRate)}, ${bytes(row.publishByteRate)}/s`, { number: true }),
+  count("Confirmed", "published"),
   column("Outbox", (row) => `${number(row.outboxMessages)} of ${number(row.outboxMaxMessages)}`, { number: true }),
   column("Why", (row) => row.links.map((link) => link.detail).filter(Boolean).join("; ")),
   acts((row) => act("Reconnect", row, (connection) => ({

@@ -98,7 +98,7 @@ export function stages({ status, chains, workers, connections }) {
       })),
     },
     {
-      title: "Outbox", out: sum(connections, "publishByteRate"), unit: "bytes",
+      title: "Outbox", out: sum(connections, "publishRate"),
       lines: shown(connections, (one) => ({
         text: one.name, note: one.outboxFull ? `full: ${number(one.outboxMessages)}` : `${number(one.outboxMessages)} of ${number(one.outboxMaxMessages)}`, level: one.outboxFull ? "bad" : "ok",
       })),

@@ -16,7 +16,7 @@ let dropped = 0;
 let drawn = false;
 let serial = 0;
 
-const step = (event) => event.step.replace("PASSING_STEP_", "").toLowerCase();
+const step = (event) => event.step.replace("PASSING_STEP_", "").toLowerCase().replace("_", " ");
 
 const columns = [
   { title: "Time", cell: (row) => time(row.atUnixMs) },
@@ -78,7 +78,7 @@ async function follow(request) {
 function request(form) {
   const given = new FormData(form);
   const wanted = { topic: given.get("topic"), chain: given.get("chain"), worker: given.get("worker"), outcome: given.get("outcome") };
-  if (given.get("step")) wanted.steps = [`PASSING_STEP_${given.get("step").toUpperCase()}`];
+  if (given.get("step")) wanted.steps = [`PASSING_STEP_${given.get("step").toUpperCase().replace(" ", "_")}`];
   if (given.get("payload") && may(caller, "operator")) wanted.payloadBytes = PAYLOAD;
   return wanted;
 }

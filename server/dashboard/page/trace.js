@@ -34,7 +34,7 @@ const messages = new Table("Messages, the oldest first", [
 const steps = new Table("Its steps", [
   { title: "Time", cell: (row) => clock(micro(row)) },
   { title: "After", cell: (row) => (row.before === undefined ? "" : `+${after(micro(row) - row.before)}`), number: true },
-  { title: "Step", cell: (row) => row.kind.replace("TRACE_STEP_KIND_", "").toLowerCase() },
+  { title: "Step", cell: (row) => row.kind.replace("TRACE_STEP_KIND_", "").toLowerCase().replace("_", " ") },
   { title: "Worker", cell: (row) => row.worker },
   { title: "Attempt", cell: (row) => (row.attempt > 0 ? number(row.attempt) : ""), number: true },
   { title: "Outcome", cell: (row) => [row.outcome, row.detail].filter(Boolean).join(": "), class: "wide" },

@@ -3,10 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -55,6 +57,12 @@ class FakeListener final : public DispatcherListener {
   void OnDeadLetters(std::vector<DeadLetter> letters) override {
     for (DeadLetter& letter : letters) dead_letters.push_back(std::move(letter));
   }
+  void OnLost(const LostDeliveries& worker) override {
+    if (on_lost) on_lost();
+    for (const LostDeliveries::One& one : worker.deliveries) {
+      lost.push_back({worker.worker, std::string(one.message->payload), one.attempt, one.loss});
+    }
+  }
   void OnForgotten(std::span<const RecordId> records) override {
     forgotten.insert(forgotten.end(), records.begin(), records.end());
   }
@@ -63,6 +71,9 @@ class FakeListener final : public DispatcherListener {
     for (const AttemptsNote& note : notes) attempts.emplace_back(note.record, note.attempts);
   }
 
+  // Worker, payload, attempt, and how.
+  std::vector<std::tuple<std::string, std::string, uint32_t, DeliveryLoss>> lost;
+  std::function<void()> on_lost;
   std::vector<std::pair<std::string, bool>> pressure;
   std::vector<DeadLetter> dead_letters;
   std::vector<RecordId> forgotten;

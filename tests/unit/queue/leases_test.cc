@@ -26,6 +26,34 @@ TEST_F(Leases, RedeliverWhatIsNotSettledInTime) {
   EXPECT_FALSE(Settle(*worker, id, Verdict::kAck)) << "the old one is stale";
 }
 
+TEST_F(Leases, ThatEndAreToldBeforeTheMessageIsDeliveredAgain) {
+  const Chain& chain = MakeChain("c");
+  auto worker = ConnectTelling({&chain}, {.messages = 2});
+  EnqueuePayloads(chain, {"begun", "not"});
+  Begin(*worker, {worker->Take().id});
+  listener.on_lost = [&] { EXPECT_THAT(worker->deliveries, SizeIs(2)); };
+  Advance(Millis(30'000));
+  EXPECT_THAT(worker->deliveries, SizeIs(4));
+  EXPECT_THAT(listener.lost, testing::UnorderedElementsAre(std::tuple("w1", "begun", 1u, DeliveryLoss::kLeaseEnded),
+                                                           std::tuple("w1", "not", 1u, DeliveryLoss::kNotBegun)));
+}
+
+TEST_F(Leases, EndWithTheStreamAndThatIsToldWithHow) {
+  const Chain& chain = MakeChain("c");
+  EnqueuePayloads(chain, {"a"});
+  Kill(*Connect({&chain}, {.messages = 1}));
+  auto second = Connect({&chain}, {.messages = 1});
+  dispatcher.RemoveSession(second->id, SessionEnd::kDrained, UINT64_MAX);
+  auto third = Connect({&chain}, {.messages = 1});
+  dispatcher.RemoveSession(third->id, SessionEnd::kLost, /*written=*/0);
+  auto fourth = Connect({&chain}, {.messages = 1});
+  dispatcher.RemoveSession(fourth->id, SessionEnd::kLeft, UINT64_MAX);
+  EXPECT_THAT(listener.lost, ElementsAre(std::tuple("w1", "a", 1u, DeliveryLoss::kWorkerLost),
+                                         std::tuple("w2", "a", 2u, DeliveryLoss::kDrained),
+                                         std::tuple("w3", "a", 2u, DeliveryLoss::kUnsent),
+                                         std::tuple("w4", "a", 2u, DeliveryLoss::kWorkerLeft)));
+}
+
 TEST_F(Leases, GiveUpAfterMaxAttempts) {
   ChainOptions options;
   options.max_attempts = 2;

@@ -79,6 +79,7 @@ class Ledger final : public DispatcherListener {
   void OnDeadLetters(std::vector<DeadLetter> letters) override {
     for (const DeadLetter& letter : letters) End(letter.message.id.low, "");
   }
+  void OnLost(const LostDeliveries& /*lost*/) override {}
   void OnForgotten(std::span<const RecordId> records) override { EXPECT_TRUE(records.empty()); }
   void OnAttempts(std::span<const AttemptsNote> /*notes*/) override {}
 

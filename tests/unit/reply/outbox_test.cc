@@ -163,11 +163,15 @@ TEST_F(OutboxTest, ObservesTheTimeFromAMessageToTheConfirmationOfItsReplyAndTheB
   EXPECT_DOUBLE_EQ(answers.SumSeconds(), 0.1);
   Counter& bytes = metrics_.GetCounter("sluice_published_bytes_total", "", {{"connection", "plant"}});
   EXPECT_EQ(bytes.value(), 20u);
+  EXPECT_EQ(outbox_.published("plant").messages, 2u);
+  EXPECT_EQ(outbox_.published("plant").bytes, 20u);
+  EXPECT_EQ(outbox_.published("other").messages, 0u);
 
   send(clock_.Now());
   publisher_.FailAll(PublishOutcome::Code::kNotConnected);
   EXPECT_DOUBLE_EQ(answers.SumSeconds(), 0.1) << "only what the broker has confirmed";
   EXPECT_EQ(bytes.value(), 20u);
+  EXPECT_EQ(outbox_.published("plant").messages, 2u);
 }
 
 TEST_F(OutboxTest, HandsARunOfEachConnectionToItsPublisherInOrder) {

@@ -118,6 +118,7 @@ class SettlerTest : public ::testing::Test, private DispatcherListener {
   void OnDeadLetters(std::vector<DeadLetter> letters) override {
     for (DeadLetter& letter : letters) dead_letters_.push_back(std::move(letter));
   }
+  void OnLost(const LostDeliveries& /*lost*/) override {}
   void OnForgotten(std::span<const RecordId> /*records*/) override {}
   void OnAttempts(std::span<const AttemptsNote> /*notes*/) override {}
 
