@@ -44,6 +44,8 @@ Gateway::Stages::Stages(GatewayConfig config, MqttDrivers drivers, GatewaySeams 
       drivers_(std::move(drivers)),
       seams_(std::move(seams)),
       metrics_(NewRegistry()),
+      otlp_(config_.otlp.on() ? std::make_unique<OtlpClient>(config_.otlp, config_.name, clock_, metrics_) : nullptr),
+      spans_(otlp_ ? std::make_unique<MessageSpans>(clock_, config_.otlp.sample_ratio, otlp_->sink()) : nullptr),
       running_(
           config_, std::move(origin), [this](const auto& wanted, const auto& plan) { return Carry(wanted, plan); },
           clock_, metrics_),
@@ -78,6 +80,10 @@ absl::Status Gateway::Stages::Start() {
   settler_->TellOf(stream_holds_);
   settler_->ShowTo(tap_);
   outbox_.ShowTo(tap_);
+  if (spans_) {
+    settler_->TraceBy(*spans_);
+    outbox_.TraceBy(*spans_);
+  }
   ExpectChains(config_);
   if (absl::Status status = BuildDeadLetters(); !status.ok()) return status;
   if (config_.replies.on_refused == OnRefused::kDeadLetter) outbox_.HandRefusedTo(*dead_letters_);
@@ -112,6 +118,7 @@ absl::Status Gateway::Stages::Start() {
   if (absl::Status status = StartAdmin(); !status.ok()) return status;
   if (absl::Status status = StartDashboard(); !status.ok()) return status;
 
+  if (otlp_) otlp_->Start();
   // From here on messages come.
   ticker_.Add(dispatcher_);
   ticker_.Add(*workers_);

@@ -93,6 +93,7 @@ void Gateway::Stages::AddIntake(const PlannedIntake& planned, std::span<const Re
   Intake intake{.connection_name = connection_name, .options = options, .session_name = session, .group = group};
   intake.router = std::make_unique<Router>(options, unreleased, group, chains_, journal_, *passing_, *dead_letters_,
                                            metrics_, clock_);
+  intake.router->TraceBy(spans_.get());
   if (!retired.planned.empty()) intake.router->SetRoutes(group, retired);
   intake.retired = std::move(retired);
   intake.careful =
@@ -143,9 +144,10 @@ void Gateway::Stages::EndSession(const SessionMemory::Session& session, const Mq
   options.client_id = session.name.client_id;
   options.clean_session = false;
   const SegmentJournal* disk = opened_journal_.on_disk();
-  auto sink = std::make_unique<LeavingSink>(
-      std::make_unique<Router>(options, disk ? disk->ReadReceived() : std::vector<ReceivedPacket>(), still_wanted,
-                               chains_, journal_, *passing_, *dead_letters_, metrics_, clock_));
+  auto router = std::make_unique<Router>(options, disk ? disk->ReadReceived() : std::vector<ReceivedPacket>(),
+                                         still_wanted, chains_, journal_, *passing_, *dead_letters_, metrics_, clock_);
+  router->TraceBy(spans_.get());
+  auto sink = std::make_unique<LeavingSink>(std::move(router));
   // The router's is the connection's: that is what its messages and packet identifiers belong to.
   options.name = absl::StrCat(session.connection, " (leaving ", session.name.client_id, ")");
   auto connection = drivers_.intake(options, std::move(remainders), *sink, clock_, leaving_metrics_);

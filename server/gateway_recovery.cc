@@ -39,6 +39,7 @@ bool Gateway::Stages::Restore(RecoveredMessage message, RoutedMessage& out) {
   if (seams_.read_back) seams_.read_back(*message.message);
   const absl::Status status = restorer_->Restore(std::move(message), out);
   if (status.ok()) {
+    if (spans_) out.message = spans_->Resume(out.message);
     if (Convict(out)) return false;
     if (tap_.on()) TellReadBack(tap_, out);
     return true;

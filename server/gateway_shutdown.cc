@@ -39,6 +39,7 @@ Gateway::Stages::~Stages() {
   ticker_.Stop();
   patient_ticker_.Stop();
   if (settler_) settler_->Stop();
+  if (otlp_) otlp_->Stop(clock_.Now());
 }
 
 bool Gateway::Stages::Shutdown(Millis drain) {
@@ -93,6 +94,8 @@ bool Gateway::Stages::Shutdown(Millis drain) {
   ticker_.Stop();
   patient_ticker_.Stop();
   settler_->Stop();
+  // The last spans are there by now.
+  if (otlp_) otlp_->Stop(clock_.Now() + std::min(drain, kAfterDrain));
   // What was granted while something else was not.
   if (session_memory_) (void)session_memory_->Save();
   // With those that were refused and wait to be published again.

@@ -35,6 +35,7 @@
 #include "server/live/passing.h"
 #include "server/live/tracer.h"
 #include "server/mqtt/exchangeable_publisher.h"
+#include "server/otlp/otlp_client.h"
 #include "server/pressure/intake_control.h"
 #include "server/queue/dispatcher.h"
 #include "server/reply/outbox.h"
@@ -53,6 +54,7 @@
 #include "server/session/session_leaver.h"
 #include "server/session/session_memory.h"
 #include "server/session/session_sink.h"
+#include "server/spans/message_spans.h"
 #include "server/telemetry/log.h"
 #include "server/worker/delivery_source.h"
 #include "server/worker/server.h"
@@ -181,7 +183,7 @@ class Gateway::Stages final : private RoutedSink,
   SessionId AddSession(SessionOptions options, std::shared_ptr<DeliverySink> sink) override {
     const std::vector<const Chain*> chains = options.chains;
     if (seams_.delivered) sink = WithSeam(std::move(sink));
-    sink = std::make_shared<PassingDeliveries>(tap_, std::move(sink), options.worker);
+    sink = std::make_shared<PassingDeliveries>(tap_, spans_.get(), std::move(sink), options.worker);
     const SessionId session = dispatcher_.AddSession(std::move(options), std::move(sink));
     intake_control_.OnWorkerJoined(session, chains);
     return session;
@@ -208,6 +210,7 @@ class Gateway::Stages final : private RoutedSink,
   }
   void OnDeadLetters(std::vector<DeadLetter> letters) override {
     if (tap_.on()) TellDeaths(tap_, letters);
+    if (spans_ != nullptr) TraceDeaths(*spans_, letters);
     dead_letters_->Take(std::move(letters));
   }
   void OnLost(const LostDeliveries& lost) override {
@@ -261,6 +264,8 @@ class Gateway::Stages final : private RoutedSink,
   Ticker patient_ticker_{clock_};  // Of what reads files, or waits for brokers.
   TraceRing trace_ring_{clock_, config_.tracing};
   Tap tap_{clock_, &trace_ring_};
+  std::unique_ptr<OtlpClient> otlp_;     // Null: nothing is traced.
+  std::unique_ptr<MessageSpans> spans_;  // Likewise.
   CertificateWatch certificate_watch_{CertificateFilesOf(config_), clock_, metrics_};
 
   RunningConfig running_;

@@ -61,6 +61,10 @@ int Run(int argc, char** argv) {
   app.add_option("--patience", patience_s, "Seconds to wait for a worker")->capture_default_str();
   bool no_tracing = false;
   app.add_flag("--no-tracing", no_tracing, "Keep no steps for sluicectl trace");
+  std::string collector;
+  double sample_ratio = 0.01;
+  app.add_option("--otlp", collector, "Trace to the collector at this HOST:PORT (HTTP)");
+  app.add_option("--sample-ratio", sample_ratio, "Of the messages")->check(CLI::Range(0.0, 1.0))->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   load.qos = static_cast<sluice::Qos>(qos);
 
@@ -68,6 +72,14 @@ int Run(int argc, char** argv) {
   sluice::bench::FakeBroker broker(load);
   sluice::GatewayConfig config = Config(load.qos, journal, fsync);
   if (no_tracing) config.tracing.keep = sluice::Millis(0);
+  if (!collector.empty()) {
+    config.otlp = {.server = "tcp://" + collector,
+                   .authority = collector,
+                   .path = "/v1/traces",
+                   .headers_file = {},
+                   .tls = {},
+                   .sample_ratio = sample_ratio};
+  }
   auto gateway = sluice::Gateway::Start(config, {.mqtt = broker.Drivers(), .journal = {}});
   if (!gateway.ok()) {
     std::fprintf(stderr, "path_bench: %s\n", gateway.status().ToString().c_str());

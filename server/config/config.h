@@ -19,6 +19,7 @@
 #include "server/route/chain_options.h"
 #include "server/route/route_spec.h"
 #include "server/runtime/clock.h"
+#include "server/spans/otlp_config.h"
 #include "server/tap/tracing_config.h"
 #include "server/telemetry/log_config.h"
 #include "server/worker/workers_config.h"
@@ -46,6 +47,7 @@ struct GatewayConfig {
   JournalConfig journal;
   PressureConfig pressure;
   TracingConfig tracing;
+  OtlpConfig otlp;
   AdminConfig admin;
   std::string audit_file;  // Empty: the log.
   HttpConfig http;

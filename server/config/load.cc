@@ -90,6 +90,7 @@ LoadResult Load(Entry root, const std::string& file, const Surroundings& surroun
     ReadReplies(reading, top, draft);
     ReadDeadLetters(reading, top, draft);
     ReadTracing(reading, top, draft);
+    ReadTelemetry(reading, top, draft);
     ReadWorkers(reading, top, draft);
     ReadPressure(reading, top, draft);
     ReadAdmin(reading, top, draft);

@@ -44,6 +44,7 @@ void CheckClientIds(Reading& reading, const Draft& draft);
 void ReadReplies(Reading& reading, MapReader& top, Draft& draft);
 void ReadDeadLetters(Reading& reading, MapReader& top, Draft& draft);
 void ReadTracing(Reading& reading, MapReader& top, Draft& draft);
+void ReadTelemetry(Reading& reading, MapReader& top, Draft& draft);
 void ReadWorkers(Reading& reading, MapReader& top, Draft& draft);
 // After routes, chains, workers and admin.
 void ReadPermissions(Reading& reading, MapReader& top, Draft& draft);

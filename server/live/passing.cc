@@ -42,6 +42,18 @@ void PassingDeliveries::Tell(const std::vector<Delivery>& batch) {
   });
 }
 
+void PassingDeliveries::Trace(const std::vector<Delivery>& batch) {
+  for (const Delivery& delivery : batch) {
+    if (delivery.message->trace == nullptr) continue;
+    spans_->Delivered({.message = *delivery.message,
+                       .id = delivery.message_id,
+                       .route = delivery.route,
+                       .chain = delivery.chain->name,
+                       .attempt = delivery.attempt},
+                      worker_);
+  }
+}
+
 void TellLost(Tap& tap, const LostDeliveries& lost) {
   const auto id_of = [](const LostDeliveries::One& one) { return one.id; };
   tap.Tell(lost.deliveries, id_of, [&lost](const LostDeliveries::One& one) {
@@ -65,6 +77,19 @@ void TellDeaths(Tap& tap, const std::vector<DeadLetter>& letters) {
     note.detail = letter.reason;
     return note;
   });
+}
+
+void TraceDeaths(MessageSpans& spans, const std::vector<DeadLetter>& letters) {
+  for (const DeadLetter& letter : letters) {
+    const RoutedMessage& routed = letter.message;
+    if (routed.message->trace == nullptr) continue;
+    spans.Died({.message = *routed.message,
+                .id = routed.id,
+                .route = routed.route,
+                .chain = routed.chain.get() == nullptr ? std::string_view() : routed.chain->name,
+                .attempt = routed.attempts},
+               letter.reason);
+  }
 }
 
 void TellReadBack(Tap& tap, const RoutedMessage& message) {

@@ -10,6 +10,7 @@
 
 #include "server/queue/dispatcher.h"
 #include "server/router/router.h"
+#include "server/spans/message_spans.h"
 #include "server/tap/tap.h"
 
 namespace sluice {
@@ -34,19 +35,22 @@ class PassingSink final : public RoutedSink {
 // Tells of what goes to a worker. Thread-safe.
 class PassingDeliveries final : public DeliverySink {
  public:
-  // `tap` outlives it. `worker`: see SessionOptions.
-  PassingDeliveries(Tap& tap, std::shared_ptr<DeliverySink> next, std::string worker)
-      : tap_(tap), next_(std::move(next)), worker_(std::move(worker)) {}
+  // `tap` and `spans` outlive it. `spans` null: nothing is traced. `worker`: see SessionOptions.
+  PassingDeliveries(Tap& tap, MessageSpans* spans, std::shared_ptr<DeliverySink> next, std::string worker)
+      : tap_(tap), spans_(spans), next_(std::move(next)), worker_(std::move(worker)) {}
   void Deliver(std::vector<Delivery> batch) override {
     if (tap_.on()) Tell(batch);
+    if (spans_ != nullptr) Trace(batch);
     next_->Deliver(std::move(batch));
   }
   void Revoke(std::vector<Revocation> revocations) override { next_->Revoke(std::move(revocations)); }
 
  private:
   void Tell(const std::vector<Delivery>& batch);
+  void Trace(const std::vector<Delivery>& batch);
 
   Tap& tap_;
+  MessageSpans* const spans_;
   const std::shared_ptr<DeliverySink> next_;
   const std::string worker_;
 };
@@ -55,6 +59,7 @@ class PassingDeliveries final : public DeliverySink {
 void TellLost(Tap& tap, const LostDeliveries& lost);
 
 void TellDeaths(Tap& tap, const std::vector<DeadLetter>& letters);
+void TraceDeaths(MessageSpans& spans, const std::vector<DeadLetter>& letters);
 
 // Tells of a message that has stood in the journal alone, and is to wait in memory again.
 void TellReadBack(Tap& tap, const RoutedMessage& message);

@@ -118,6 +118,7 @@ void PlanRest(const GatewayConfig& running, const GatewayConfig& wanted, ReloadP
   compare(running.workers, wanted.workers, "workers");
   compare(running.http, wanted.http, "http");
   compare(running.admin, wanted.admin, "admin");
+  compare(running.otlp, wanted.otlp, "telemetry", "otlp");
   compare(running.audit_file, wanted.audit_file, "audit", "file");
   if (running.journal != wanted.journal) {
     plan.changes.push_back(AtTheStart("journal", JoinKeys(DifferingKeys(running.journal, wanted.journal))));

@@ -278,6 +278,7 @@ void Outbox::Count(const Connections::value_type* connection, Fill published) {
 void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
   const bool tells = tap_ != nullptr && tap_->on();
   std::vector<Told> told;
+  std::vector<Traced> traced;
   std::vector<RecordId> confirmed;
   confirmed.reserve(outcomes.size());
   std::vector<RefusedReply> refused;
@@ -303,6 +304,13 @@ void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
           answer_times.Observe(*slot.origin.answer_time, (now - slot.origin.received).count());
         }
       }
+      const bool again = IsRefusal(outcome.code) && refused_ == nullptr;
+      if (slot.origin.span != nullptr && !again) {
+        traced.push_back({.span = std::move(slot.origin.span),
+                          .connection = slot.connection == nullptr ? std::string_view() : slot.connection->first,
+                          .chain = slot.origin.chain,
+                          .why = outcome.code == PublishOutcome::Code::kOk ? std::string() : Explain(outcome)});
+      }
       // A worker that did not ask is told of failures only.
       if (!slot.told && (slot.origin.reply_id != 0 || outcome.code != PublishOutcome::Code::kOk)) {
         if (auto sink = slot.origin.results.lock()) {
@@ -316,7 +324,7 @@ void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
         ++done.back().second.messages;
         done.back().second.bytes += slot.bytes;
         FreeSlot(outcome.token);
-      } else if (refused_ == nullptr) {
+      } else if (again) {
         if (++retries == 1) retried.push_back(Describe(slot, outcome));
         RetryLater(slot, outcome);
       } else {
@@ -326,6 +334,7 @@ void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
     }
   }
   if (!told.empty()) TellConfirmed(told);
+  if (!traced.empty()) EndSpans(traced);
   answer_times.Flush();
   Count(confirmed_by, published);
   for (const PublishOutcome& outcome : outcomes) OutcomeCounter(outcome.code).Add();

@@ -27,6 +27,8 @@
 
 namespace sluice {
 
+class MessageSpans;
+struct ReplySpan;
 class Tap;
 
 // Of each connection; see ConnectionLevels for what holds for all together.
@@ -43,8 +45,9 @@ struct ReplyOrigin {
   std::weak_ptr<ResultSink> results;  // Empty for dead letters, and after a restart.
   ChainRef chain{};                   // Null after a restart.
   MessageId message_id;
-  SteadyTime received{};             // The message that it answers.
-  Histogram* answer_time = nullptr;  // Where the time from then to its confirmation goes; null: nowhere.
+  SteadyTime received{};                    // The message that it answers.
+  Histogram* answer_time = nullptr;         // Where the time from then to its confirmation goes; null: nowhere.
+  std::shared_ptr<const ReplySpan> span{};  // Null: it is not traced.
 };
 
 // A message the journal has taken (record 0: QoS 0 that is not journaled).
@@ -89,6 +92,8 @@ class Outbox final : public PublishListener, public Tickable {
 
   // Set-up: who looks sees there what goes to brokers, and what becomes of it. It outlives this.
   void ShowTo(Tap& tap) { tap_ = &tap; }
+  // Set-up: what has become of replies that are traced is told to it. It outlives this.
+  void TraceBy(MessageSpans& spans) { spans_ = &spans; }
 
   // Whether what is handed over has its places already, by Reserve().
   enum class Places : bool { kNew, kReserved };
@@ -177,6 +182,14 @@ class Outbox final : public PublishListener, public Tickable {
   };
   static Told ToTell(const Slot& slot, const PublishOutcome& outcome);
   void TellConfirmed(std::span<const Told> told);
+  // Of a reply that is traced.
+  struct Traced {
+    std::shared_ptr<const ReplySpan> span;
+    std::string_view connection;  // Of an entry that stays.
+    ChainRef chain{};
+    std::string why;  // Empty: it has been confirmed.
+  };
+  void EndSpans(std::span<const Traced> traced);
   // Without its place.
   static RefusedReply Describe(const Slot& slot, const PublishOutcome& outcome);
   void RetryLater(Slot& slot, const PublishOutcome& outcome) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -197,6 +210,7 @@ class Outbox final : public PublishListener, public Tickable {
   RefusedReplies* refused_ = nullptr;
   RefusedReplies* denied_ = nullptr;
   Tap* tap_ = nullptr;                     // Null: nobody looks.
+  MessageSpans* spans_ = nullptr;          // Null: nothing is traced.
   std::atomic<uint32_t> next_number_ = 1;  // Of replies, for those who are told.
   std::array<Counter*, PublishOutcome::kCodes> outcome_counters_;
   Counter& timeouts_;

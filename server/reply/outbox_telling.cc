@@ -1,6 +1,7 @@
-// What is told of replies to those who look.
+// What is told of replies to those who look, and to the spans of those that are traced.
 #include "server/reply/outbox.h"
 #include "server/reply/outcome.h"
+#include "server/spans/message_spans.h"
 #include "server/tap/tap.h"
 
 namespace sluice {
@@ -47,6 +48,16 @@ void Outbox::TellConfirmed(std::span<const Told> told) {
     if (one.chain.get() != nullptr) note.chain = one.chain->name;
     return note;
   });
+}
+
+void Outbox::EndSpans(std::span<const Traced> traced) {
+  if (spans_ == nullptr) return;
+  for (const Traced& one : traced) {
+    spans_->EndReply({.span = *one.span,
+                      .connection = one.connection,
+                      .chain = one.chain.get() == nullptr ? std::string_view() : one.chain->name,
+                      .trouble = one.why});
+  }
 }
 
 }  // namespace sluice

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "server/identity/permissions.h"
+#include "server/spans/message_spans.h"
 #include "server/tap/tap.h"
 #include "server/telemetry/log.h"
 
@@ -130,6 +131,7 @@ void Settler::OnSettles(SessionId session, std::vector<WorkerSettle> settles,
     finished.push_back({std::move(claimed), settle.verdict, settle.retry_after, std::move(settle.reason)});
   }
   if (tap_ != nullptr && tap_->on()) TellSettled(session, finished);
+  if (spans_ != nullptr) Trace(finished);
   if (!finished.empty()) batch.endings.push_back({session, std::move(finished)});
   Process(session, std::move(batch), results);
 }
@@ -147,6 +149,19 @@ void Settler::TellSettled(SessionId session, const std::vector<Dispatcher::Finis
     note.detail = one.reason;
     return note;
   });
+}
+
+void Settler::Trace(const std::vector<Dispatcher::Finished>& finished) const {
+  for (const Dispatcher::Finished& one : finished) {
+    const RoutedMessage& routed = one.claimed.message;
+    if (routed.message->trace == nullptr) continue;
+    spans_->Settled({.message = *routed.message,
+                     .id = routed.id,
+                     .route = routed.route,
+                     .chain = routed.chain->name,
+                     .attempt = routed.attempts + 1},
+                    kVerdictNames[static_cast<size_t>(one.verdict)], one.reason);
+  }
 }
 
 void Settler::Decide(WorkerReply& reply, const Sender& sender, const Dispatcher::InFlightInfo& about, Batch& batch) {
@@ -170,12 +185,22 @@ void Settler::Decide(WorkerReply& reply, const Sender& sender, const Dispatcher:
     outbound->made_unix_ms = clock_.UnixMillis();
   }
   // A reply of QoS 0 to a message the gateway answers for waits like the others; to one of QoS 0 it may be lost.
-  bool wait = about.message->qos != Qos::kAtMostOnce;
-  batch.replies.push_back({about.route,
-                           {std::move(outbound), 0, about.route->connection},
-                           wait,
-                           {sender.delivery_id, reply.reply_id, sender.results, about.chain, about.id,
-                            about.message->received, about.answer_time}});
+  const bool wait = about.message->qos != Qos::kAtMostOnce;
+  std::unique_ptr<const ReplySpan> span;
+  if (spans_ != nullptr && about.message->trace != nullptr) span = spans_->BeginReply(*about.message, *outbound);
+  OutboxItem& item = batch.replies.emplace_back();
+  item.route = about.route;
+  item.entry.message = std::move(outbound);
+  item.entry.connection = about.route->connection;
+  item.wait_for_connection = wait;
+  item.origin = {.delivery_id = sender.delivery_id,
+                 .reply_id = reply.reply_id,
+                 .results = sender.results,
+                 .chain = about.chain,
+                 .message_id = about.id,
+                 .received = about.message->received,
+                 .answer_time = about.answer_time,
+                 .span = std::move(span)};
 }
 
 void Settler::Deny(ReplyRefused refused, const Sender& sender, const Dispatcher::InFlightInfo& about, Batch& batch) {

@@ -25,6 +25,7 @@
 
 namespace sluice {
 
+class MessageSpans;
 class Tap;
 
 // When the journal cannot be written, what needs it is held, in order, and tried again until it can: no message ends,
@@ -63,6 +64,8 @@ class Settler final : public SettleHandler, public Tickable {
   void TellOf(StreamHolds& holds) { holds_ = &holds; }
   // Set-up: who looks sees there what is settled. It outlives this.
   void ShowTo(Tap& tap) { tap_ = &tap; }
+  // Set-up: what is traced is told to it. It outlives this.
+  void TraceBy(MessageSpans& spans) { spans_ = &spans; }
 
   // What holds for replies from the next frame on, but for keep_denied, which stays. Thread-safe.
   void SetRules(ReplyRules rules) { rules_.Set(std::move(rules)); }
@@ -116,6 +119,7 @@ class Settler final : public SettleHandler, public Tickable {
   void Decide(WorkerReply& reply, const Sender& sender, const Dispatcher::InFlightInfo& about, Batch& batch);
   void Deny(ReplyRefused refused, const Sender& sender, const Dispatcher::InFlightInfo& about, Batch& batch);
   static Fill RepliesOf(const Batch& batch);
+  void Trace(const std::vector<Dispatcher::Finished>& finished) const;
   void TellSettled(SessionId session, const std::vector<Dispatcher::Finished>& finished) const;
   static int64_t SettlesOf(const Batch& batch);
   // Journals and carries out, or holds.
@@ -150,7 +154,8 @@ class Settler final : public SettleHandler, public Tickable {
   const bool keep_denied_;
   DeniedReplies denied_;
   StreamHolds* holds_ = nullptr;
-  Tap* tap_ = nullptr;  // Null: nobody looks.
+  Tap* tap_ = nullptr;             // Null: nobody looks.
+  MessageSpans* spans_ = nullptr;  // Null: nothing is traced.
   Counter& refused_;
   Counter& without_topic_;
   Counter& stale_;

@@ -116,6 +116,7 @@ absl::Status Router::OnMessages(std::span<InboundMessage> batch) {
     if (status.ok()) {
       for (uint32_t at : routed_at_) routing_->routed_by[at]->Add();
       for (const uint16_t packet_id : packet_ids_) NoteUnreleased(packet_id, true);
+      if (!traced_.empty()) spans_->Received(connection_, batch.size(), traced_, batch.front().message->received);
       if (!routed_.empty()) next_.Enqueue(routed_);
       if (!unroutable_.empty()) unroutable_sink_.TakeUnroutable(std::exchange(unroutable_, {}));
     }
@@ -125,6 +126,7 @@ absl::Status Router::OnMessages(std::span<InboundMessage> batch) {
   unroutable_.clear();
   routed_at_.clear();
   packet_ids_.clear();
+  traced_.clear();
   return status;
 }
 
@@ -211,6 +213,7 @@ void Router::TakeOne(const InboundMessage& inbound) {
     return;
   }
   hex_.reset();
+  if (spans_ != nullptr) parent_ = spans_->Decide(message);
   for (uint32_t at : found_) RouteTo(at, inbound.message);
 }
 
@@ -248,6 +251,10 @@ void Router::RouteTo(uint32_t route_at, const MessagePtr& message) {
   if (route.to_hex && hex_ == nullptr) hex_ = WithHexPayload(message);
   RoutedMessage& routed = routed_.emplace_back();
   routed.message = route.to_hex ? hex_ : message;
+  if (parent_) {
+    routed.message = spans_->Begin(routed.message, *parent_);
+    traced_.push_back({parent_->trace, routed.message->trace->span});
+  }
   routed.route = &route;
   routed.chain = std::move(chain);
   routed.start_node = route.target.chain == nullptr ? start_node_ : route.target.start_node;

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,6 +23,7 @@
 #include "server/route/unroutable.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
+#include "server/spans/message_spans.h"
 #include "server/telemetry/metrics.h"
 
 namespace sluice {
@@ -56,6 +58,9 @@ class Router final : public InboundSink {
          MetricsRegistry& metrics, const Clock& clock);
   Router(const Router&) = delete;
   Router& operator=(const Router&) = delete;
+
+  // Set-up: of what it takes in, this decides what is traced. It outlives the router.
+  void TraceBy(const MessageSpans* spans) { spans_ = spans; }
 
   // An error is the journal's: then nothing was handed on, and nothing may be acknowledged.
   absl::Status OnMessages(std::span<InboundMessage> batch) override;
@@ -117,6 +122,7 @@ class Router final : public InboundSink {
   const Clock& clock_;
   const Route no_route_;  // Names the connection, and is none.
   const ReceivedCounters received_;
+  const MessageSpans* spans_ = nullptr;   // Null: nothing is traced.
   std::array<Counter*, kDrops> drops_{};  // By Drop.
   std::array<Counter*, kDrops> dead_{};   // By Drop; null: that is dropped at any QoS.
 
@@ -126,6 +132,8 @@ class Router final : public InboundSink {
 
   std::shared_ptr<const Routing> routing_;  // Of the connection's thread.
   // Of the connection's thread. The buffers are empty between batches, with their room kept.
+  std::optional<TraceParent> parent_;  // Of the message at hand, if it is traced.
+  std::vector<SpanLink> traced_;       // Of the batch.
   std::vector<RoutedMessage> routed_;
   std::vector<uint32_t> routed_at_;  // Beside routed_: positions in the index' routes().
   std::vector<Unroutable> unroutable_;

@@ -36,6 +36,7 @@ def config_with_everything(broker, certificate, rules):
     config["workers"] = {"listen": "127.0.0.1:0", "tls": {**certificate, "clientCaFile": certificate["certFile"]},
                          "auth": {"certificates": {}}}
     config["permissionsFile"] = rules
+    config["telemetry"] = {"otlp": {"endpoint": "http://127.0.0.1:9"}}
     config["connections"]["other"] = {"server": broker.url, "clientId": "sluice-e2e-paho", "driver": "paho"}
     config["routes"].append({"id": "other", "connection": "other", "from": {"path": "other"}, "to": {"path": "chain:c"}})
     return config

@@ -22,18 +22,20 @@ TEST_F(LoadErrors, AFileThatIsNoMap) {
 }
 
 TEST_F(LoadErrors, UnknownKeysWithTheNearestKnownOne) {
-  EXPECT_EQ(OfLine("repplies: {}"),
-            "gw.yaml:5:1: unknown key 'repplies' (did you mean 'replies'?); known keys: gateway, connections, routes, "
-            "chainDefaults, chains, maxTemplateChains, templateChainIdle, replies, deadLetters, tracing, workers, "
-            "permissions, "
-            "permissionsFile, pressure, http, log, "
-            "shutdown, journal, admin, audit\n");
-  EXPECT_EQ(OfLine("HTTP: {}"),
-            "gw.yaml:5:1: unknown key 'HTTP' (did you mean 'http'?); known keys: gateway, connections, routes, "
-            "chainDefaults, chains, maxTemplateChains, templateChainIdle, replies, deadLetters, tracing, workers, "
-            "permissions, "
-            "permissionsFile, pressure, http, log, "
-            "shutdown, journal, admin, audit\n");
+  EXPECT_EQ(
+      OfLine("repplies: {}"),
+      "gw.yaml:5:1: unknown key 'repplies' (did you mean 'replies'?); known keys: gateway, connections, routes, "
+      "chainDefaults, chains, maxTemplateChains, templateChainIdle, replies, deadLetters, tracing, telemetry, workers, "
+      "permissions, "
+      "permissionsFile, pressure, http, log, "
+      "shutdown, journal, admin, audit\n");
+  EXPECT_EQ(
+      OfLine("HTTP: {}"),
+      "gw.yaml:5:1: unknown key 'HTTP' (did you mean 'http'?); known keys: gateway, connections, routes, "
+      "chainDefaults, chains, maxTemplateChains, templateChainIdle, replies, deadLetters, tracing, telemetry, workers, "
+      "permissions, "
+      "permissionsFile, pressure, http, log, "
+      "shutdown, journal, admin, audit\n");
   EXPECT_EQ(OfLine("log: {levle: info}"),
             "gw.yaml:5:7: log: unknown key 'levle' (did you mean 'level'?); known keys: level, format\n");
   EXPECT_EQ(OfLine("log: {elephant: info}"), "gw.yaml:5:7: log: unknown key 'elephant'; known keys: level, format\n");

@@ -22,6 +22,7 @@ constexpr std::string_view kBase =
     "http: {tls: {certFile: /etc/sluice/server.pem, keyFile: /etc/sluice/server.key}}\n"
     "admin: {listen: '127.0.0.1:9443', tls: {certFile: /etc/sluice/server.pem, keyFile: /etc/sluice/server.key}, "
     "dashboard: {listen: '127.0.0.1:8090', tls: {certFile: /etc/sluice/server.pem, keyFile: /etc/sluice/server.key}}}\n"
+    "telemetry: {otlp: {endpoint: 'https://collector', tls: {caFile: /etc/sluice/ca.pem}}}\n"
     "chains: {x: {}}\n";
 
 // "connections.NAME" with the names of kBase.

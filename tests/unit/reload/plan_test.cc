@@ -134,6 +134,7 @@ INSTANTIATE_TEST_SUITE_P(
              },
              {"~ replies (allow, onRefused)!"}},
         Case{"DeadLetters", [](GatewayConfig& c) { c.dead_letters.max_messages = 1; }, {"~ deadLetters"}},
+        Case{"Otlp", [](GatewayConfig& c) { c.otlp.sample_ratio = 0.5; }, {"~ telemetry (otlp)!"}},
         Case{"Tracing", [](GatewayConfig& c) { c.tracing.max_steps = 1; }, {"~ tracing"}},
         Case{"Pressure", [](GatewayConfig& c) { c.pressure.high = 80; }, {"~ pressure"}},
         Case{"LogLevel", [](GatewayConfig& c) { c.log.level = "debug"; }, {"~ log (level)"}},
