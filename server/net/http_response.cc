@@ -41,7 +41,7 @@ ParsedResponse ParseHttpResponse(std::string_view bytes, bool ended, size_t most
   }
   auto& message = parser.get();
   parsed.state = ParsedResponse::State::kDone;
-  parsed.status = message.result_int();
+  parsed.status = static_cast<int>(message.result_int());
   parsed.retry_after = std::string(message[beast_http::field::retry_after]);
   parsed.body = std::move(message.body());
   return parsed;

@@ -93,7 +93,7 @@ bool SpanExporter::MakeRequest(SteadyTime now) {
     }
     oldest_ = waiting_.empty() ? kNever : now;
   }
-  Request& request = request_.emplace();
+  Request& request = request_.emplace(Request{});
   request.spans = spans.size();
   request.bytes = bytes;
   request.begun = request.again_at = now;
