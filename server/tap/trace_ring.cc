@@ -61,6 +61,7 @@ TraceRing::TraceRing(const Clock& clock, const TracingConfig& config)
     : clock_(clock),
       on_(config.keep.count() > 0),
       sample_(clock.Now(), config.max_steps_per_second),
+      adapt_at_(clock.Now() + kAdaptEvery),
       config_(config),
       complete_since_(clock.Now()) {}
 
@@ -160,10 +161,12 @@ SteadyTime TraceRing::complete_since(MessageId id) const {
 }
 
 SteadyTime TraceRing::Tick(SteadyTime now) {
+  // A few steps within a millisecond are no rate.
+  if (now < adapt_at_) return adapt_at_;
   uint64_t came = 0;
   for (Writer& writer : writers_) came += writer.came.exchange(0, std::memory_order_relaxed);
   sample_.Adapt(came, now);
-  return now + kAdaptEvery;
+  return adapt_at_ = now + kAdaptEvery;
 }
 
 size_t TraceRing::bytes() const {

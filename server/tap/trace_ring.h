@@ -97,7 +97,7 @@ class TraceRing final : public Tickable {
   // Hold from now on; what is past them goes with the next steps. Off: all of it goes at once.
   void SetConfig(const TracingConfig& config);
 
-  // Looks at how many steps come. Once a second.
+  // Looks at how many steps come, once a second however often it is called.
   SteadyTime Tick(SteadyTime now) override;
 
  private:
@@ -136,6 +136,7 @@ class TraceRing final : public Tickable {
   const Clock& clock_;
   std::atomic<bool> on_;
   TraceSample sample_;
+  SteadyTime adapt_at_;  // Of Tick's thread.
   std::atomic<uint64_t> next_chunk_ = 1;
   std::array<Writer, kWriters> writers_;
 

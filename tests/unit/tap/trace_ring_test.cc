@@ -193,6 +193,21 @@ TEST_F(TraceRingTest, AboveTheBoundASecondSomeMessagesAreKeptWholeAndOthersNotAt
   EXPECT_EQ(Messages(ring_).back(), 20'020u);
 }
 
+TEST_F(TraceRingTest, ABurstWithinASecondIsNoRate) {
+  ring_.SetConfig({.keep = Millis(60'000), .max_bytes = kMiB, .max_steps_per_second = 1'000});
+  clock_.Advance(Millis(1'000));
+  ring_.Tick(clock_.Now());
+  for (int burst = 0; burst < 9; ++burst) {
+    for (uint64_t i = 0; i < 100; ++i) Tell(i);
+    clock_.Advance(Millis(1));
+    EXPECT_GT(ring_.Tick(clock_.Now()), clock_.Now());
+    EXPECT_EQ(ring_.one_in(), 1u);
+  }
+  clock_.Advance(Millis(991));
+  ring_.Tick(clock_.Now());
+  EXPECT_EQ(ring_.one_in(), 1u) << "900 in a second";
+}
+
 TEST_F(TraceRingTest, TheTapWantsWhatTheRingKeepsOrSomebodyLooksAt) {
   ring_.SetConfig({.keep = Millis(60'000), .max_bytes = kMiB, .max_steps_per_second = 1'000});
   for (uint64_t i = 0; i < 100'000; ++i) Tell(i);
