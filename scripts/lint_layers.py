@@ -33,7 +33,7 @@ LAYERS = (
 LIBRARIES = {
     "CLI/": ("config",),
     "boost/": ("net", "mqtt/transport"),  # One library, Asio, for both sides' sockets; WebSockets are MQTT's alone.
-    "google/": ("rpc",),  # Its log and its JSON. Messages are generated code.
+    "google/": ("rpc", "otlp"),  # Its log, its JSON and its arena. Messages are generated code.
     "grpcpp/": (),  # Workers and tools use it: no part of the server.
     "isa-l": ("journal",),
     "jemalloc": (),

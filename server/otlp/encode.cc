@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "google/protobuf/arena.h"
 #include "server/message/utf8.h"
 #include "sluice/otlp/v1/otlp.pb.h"
 
@@ -19,16 +20,16 @@ std::string BigEndian(uint64_t value) {
 std::string BytesOf(TraceId id) { return BigEndian(id.high) + BigEndian(id.low); }
 
 // A text that is none would make the whole request one that cannot be read.
-std::string Utf8(std::string text) {
-  MendUtf8(text.data(), text.size());
-  return text;
+void SetUtf8(std::string_view text, std::string& to) {
+  to.assign(text);
+  MendUtf8(to.data(), to.size());
 }
 
 void AddAttribute(const SpanAttribute& attribute, google::protobuf::RepeatedPtrField<pb::KeyValue>& to) {
   pb::KeyValue& added = *to.Add();
-  added.set_key(std::string(attribute.name));
+  added.mutable_key()->assign(attribute.name);
   if (const auto* text = std::get_if<std::string>(&attribute.value)) {
-    added.mutable_value()->set_string_value(Utf8(*text));
+    SetUtf8(*text, *added.mutable_value()->mutable_string_value());
   } else {
     added.mutable_value()->set_int_value(std::get<int64_t>(attribute.value));
   }
@@ -40,7 +41,7 @@ void Encode(const Span& span, pb::Span& out) {
   out.set_trace_id(BytesOf(span.trace));
   out.set_span_id(BigEndian(span.id));
   if (span.parent != 0) out.set_parent_span_id(BigEndian(span.parent));
-  out.set_name(Utf8(span.name));
+  SetUtf8(span.name, *out.mutable_name());
   out.set_kind(static_cast<int>(span.kind));
   out.set_start_time_unix_nano(static_cast<uint64_t>(std::max<int64_t>(0, span.start_unix_ns)));
   out.set_end_time_unix_nano(static_cast<uint64_t>(std::max(span.start_unix_ns, span.end_unix_ns)));
@@ -49,7 +50,7 @@ void Encode(const Span& span, pb::Span& out) {
   for (const SpanEvent& event : span.events) {
     pb::Span::Event& added = *out.add_events();
     added.set_time_unix_nano(static_cast<uint64_t>(std::max<int64_t>(0, event.unix_ns)));
-    added.set_name(std::string(event.name));
+    added.mutable_name()->assign(event.name);
     for (const SpanAttribute& attribute : event.attributes) AddAttribute(attribute, *added.mutable_attributes());
   }
   for (const SpanLink& link : span.links) {
@@ -59,7 +60,7 @@ void Encode(const Span& span, pb::Span& out) {
   }
   if (!span.error) return;
   out.mutable_status()->set_code(kError);
-  out.mutable_status()->set_message(Utf8(span.status));
+  SetUtf8(span.status, *out.mutable_status()->mutable_message());
 }
 
 }  // namespace
@@ -67,13 +68,17 @@ void Encode(const Span& span, pb::Span& out) {
 std::string EncodeSpans(std::span<const Span> spans, const OtlpResource& resource, const std::string& version) {
   // Of the messaging conventions whose names are used.
   constexpr char kSchema[] = "https://opentelemetry.io/schemas/1.30.0";
-  pb::ExportTraceServiceRequest request;
+  // A request has thousands of small parts.
+  google::protobuf::ArenaOptions options;
+  options.start_block_size = options.max_block_size = 64u << 10;
+  google::protobuf::Arena arena(options);
+  auto& request = *google::protobuf::Arena::CreateMessage<pb::ExportTraceServiceRequest>(&arena);
   pb::ResourceSpans& of_gateway = *request.add_resource_spans();
   of_gateway.set_schema_url(kSchema);
   for (const auto& [name, value] : resource) {
     pb::KeyValue& added = *of_gateway.mutable_resource()->add_attributes();
     added.set_key(name);
-    added.mutable_value()->set_string_value(Utf8(value));
+    SetUtf8(value, *added.mutable_value()->mutable_string_value());
   }
   pb::ScopeSpans& scope = *of_gateway.add_scope_spans();
   scope.mutable_scope()->set_name("sluice");

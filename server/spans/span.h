@@ -33,6 +33,8 @@ struct SpanLink {
 enum class SpanKind : uint8_t { kInternal = 1, kServer = 2, kClient = 3, kProducer = 4, kConsumer = 5 };
 
 struct Span {
+  static constexpr size_t kUsualAttributes = 14;
+
   TraceId trace;
   SpanId id = 0;
   SpanId parent = 0;
@@ -45,6 +47,8 @@ struct Span {
   std::vector<SpanLink> links;
   bool error = false;
   std::string status;  // Why, with `error`.
+
+  Span() { attributes.reserve(kUsualAttributes); }
 
   void Set(std::string_view attribute, std::string_view value) {
     if (!value.empty()) attributes.push_back({attribute, std::string(value)});
