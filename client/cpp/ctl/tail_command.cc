@@ -1,7 +1,5 @@
 // Messages and replies as they pass.
-#include <array>
-#include <cstdio>
-#include <ctime>
+#include <algorithm>
 #include <string>
 
 #include "client/cpp/ctl/commands.h"
@@ -13,44 +11,17 @@ namespace {
 
 constexpr size_t kPayloadShown = 4'096;
 
-// "12:03:04.123", in UTC.
-std::string TimeOfDay(int64_t unix_ms) {
-  const std::time_t seconds = unix_ms / 1'000;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%02d:%02d:%02d.%03d", parts.tm_hour, parts.tm_min, parts.tm_sec,
-                static_cast<int>(unix_ms % 1'000));
-  return text.data();
-}
-
-const char* StepName(v1::PassingStep step) {
-  switch (step) {
-    case v1::PASSING_STEP_RECEIVED:
-      return "received ";
-    case v1::PASSING_STEP_DELIVERED:
-      return "delivered";
-    case v1::PASSING_STEP_SETTLED:
-      return "settled  ";
-    case v1::PASSING_STEP_LEASE_ENDED:
-      return "lease ended";
-    case v1::PASSING_STEP_WORKER_LOST:
-      return "worker lost";
-    case v1::PASSING_STEP_REPLIED:
-      return "replied  ";
-    case v1::PASSING_STEP_CONFIRMED:
-      return "confirmed";
-    case v1::PASSING_STEP_DIED:
-      return "died     ";
-    case v1::PASSING_STEP_QUEUED:
-      return "queued   ";
-    default:
-      return "?        ";
-  }
+// As wide as the longest of them.
+std::string StepName(v1::PassingStep step) {
+  constexpr size_t kWidth = 11;
+  std::string name = EnumWords(v1::PassingStep_Name(step), "PASSING_STEP_");
+  name.resize(std::max(name.size(), kWidth), ' ');
+  return name;
 }
 
 std::string LineOf(const v1::PassingEvent& event) {
-  std::string text = TimeOfDay(event.at_unix_ms()) + " " + StepName(event.step()) + " " + Printable(event.message_id());
+  std::string text = TimeOfDay(event.at_unix_ms() * 1'000, /*micros=*/false) + " " + StepName(event.step()) + " " +
+                     Printable(event.message_id());
   const auto add = [&text](const char* name, const std::string& value) {
     if (!value.empty()) text += std::string(" ") + name + "=" + Printable(value);
   };

@@ -100,6 +100,23 @@ std::string UtcTime(int64_t unix_ms) {
   return buffer.data();
 }
 
+std::string TimeOfDay(int64_t unix_us, bool micros) {
+  constexpr int64_t kMicrosOfSecond = 1'000'000;
+  const std::time_t seconds = unix_us / kMicrosOfSecond;
+  const int rest = static_cast<int>(unix_us % kMicrosOfSecond);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  const std::string time = Format("%02d:%02d:%02d.", parts.tm_hour, parts.tm_min, parts.tm_sec);
+  return time + (micros ? Format("%06d", rest) : Format("%03d", rest / 1'000));
+}
+
+std::string EnumWords(std::string_view name, std::string_view prefix) {
+  if (!name.starts_with(prefix)) return "?";
+  std::string words(name.substr(prefix.size()));
+  for (char& c : words) c = c == '_' ? ' ' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return words;
+}
+
 std::string Bytes(uint64_t bytes) {
   if (bytes < 1'024) return Format("%u B", static_cast<unsigned>(bytes));
   constexpr std::array kUnits = {"KiB", "MiB", "GiB", "TiB"};

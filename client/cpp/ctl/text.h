@@ -17,6 +17,13 @@ std::string Age(uint64_t ms);
 // "2026-11-22T20:13:30Z".
 std::string UtcTime(int64_t unix_ms);
 
+// "12:03:04.118" or, with `micros`, "12:03:04.118402"; in UTC.
+std::string TimeOfDay(int64_t unix_us, bool micros);
+
+// A value of an enumeration of the protos: "TRACE_STEP_KIND_LEASE_ENDED" without "TRACE_STEP_KIND_" is "lease ended".
+// "?" for what has no name here: a newer gateway says it.
+std::string EnumWords(std::string_view name, std::string_view prefix);
+
 // "512 B", "1.5 KiB", "64.0 MiB".
 std::string Bytes(uint64_t bytes);
 

@@ -1,7 +1,6 @@
 // What has become of a message.
 #include <array>
 #include <cstdio>
-#include <ctime>
 #include <string>
 
 #include "client/cpp/ctl/commands.h"
@@ -11,50 +10,10 @@
 namespace sluice::ctl {
 namespace {
 
-constexpr int64_t kMicrosOfSecond = 1'000'000;
-
-// "12:03:04.118402", in UTC.
-std::string ExactTime(int64_t unix_us) {
-  const std::time_t seconds = unix_us / kMicrosOfSecond;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%02d:%02d:%02d.%06d", parts.tm_hour, parts.tm_min, parts.tm_sec,
-                static_cast<int>(unix_us % kMicrosOfSecond));
-  return text.data();
-}
-
 std::string Millis(int64_t us) {
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "+%.3f ms", static_cast<double>(us) / 1'000);
   return text.data();
-}
-
-const char* KindName(v1::TraceStepKind kind) {
-  switch (kind) {
-    case v1::TRACE_STEP_KIND_RECEIVED:
-      return "received";
-    case v1::TRACE_STEP_KIND_JOURNALED:
-      return "journaled";
-    case v1::TRACE_STEP_KIND_QUEUED:
-      return "queued";
-    case v1::TRACE_STEP_KIND_DELIVERED:
-      return "delivered";
-    case v1::TRACE_STEP_KIND_SETTLED:
-      return "settled";
-    case v1::TRACE_STEP_KIND_LEASE_ENDED:
-      return "lease ended";
-    case v1::TRACE_STEP_KIND_WORKER_LOST:
-      return "worker lost";
-    case v1::TRACE_STEP_KIND_REPLIED:
-      return "replied";
-    case v1::TRACE_STEP_KIND_CONFIRMED:
-      return "confirmed";
-    case v1::TRACE_STEP_KIND_DIED:
-      return "died";
-    default:
-      return "?";
-  }
 }
 
 std::string AboutStep(const v1::TraceStep& step) {
@@ -126,8 +85,8 @@ std::string TextOf(const v1::TracedMessage& message, const v1::TraceResponse& re
     Table steps({"TIME", "AFTER", "STEP", ""});
     const int64_t first = message.steps(0).at_unix_us();
     for (const v1::TraceStep& step : message.steps()) {
-      steps.Add(
-          {ExactTime(step.at_unix_us()), Millis(step.at_unix_us() - first), KindName(step.kind()), AboutStep(step)});
+      steps.Add({TimeOfDay(step.at_unix_us(), /*micros=*/true), Millis(step.at_unix_us() - first),
+                 EnumWords(v1::TraceStepKind_Name(step.kind()), "TRACE_STEP_KIND_"), AboutStep(step)});
     }
     text += steps.ToString(2);
   }

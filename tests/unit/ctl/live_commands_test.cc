@@ -207,7 +207,7 @@ TEST_F(LiveCommands, TailSaysWhatPassesAndWhatWasDropped) {
   event.set_payload_bytes(4);
   response.set_dropped(9);
   EXPECT_EQ(RunTail(client_, {}, false, Show()), kOk);
-  EXPECT_EQ(out(), "22:13:20.123 settled   01890a5d topic=plant/7\\x1b outcome=reject qos=0 bytes=4\n21.5\n");
+  EXPECT_EQ(out(), "22:13:20.123 settled     01890a5d topic=plant/7\\x1b outcome=reject qos=0 bytes=4\n21.5\n");
   EXPECT_THAT(console_.err.str(), HasSubstr("9 more passed and were dropped"));
 }
 

@@ -57,5 +57,17 @@ TEST(CtlText, ATablesColumnsAreAsWideAsTheirCells) {
   EXPECT_EQ(table.ToString(), "A   LONG  C\nää  b     c\n");
 }
 
+TEST(CtlText, ATimeOfDayHasMillisecondsOrMicroseconds) {
+  constexpr int64_t kUnixUs = 1'763'842'410'118'402;
+  EXPECT_EQ(TimeOfDay(kUnixUs, /*micros=*/false), "20:13:30.118");
+  EXPECT_EQ(TimeOfDay(kUnixUs, /*micros=*/true), "20:13:30.118402");
+}
+
+TEST(CtlText, ValuesOfTheProtosAreWords) {
+  EXPECT_EQ(EnumWords("TRACE_STEP_KIND_LEASE_ENDED", "TRACE_STEP_KIND_"), "lease ended");
+  EXPECT_EQ(EnumWords("PASSING_STEP_DIED", "PASSING_STEP_"), "died");
+  EXPECT_EQ(EnumWords("", "PASSING_STEP_"), "?") << "a newer gateway's";
+}
+
 }  // namespace
 }  // namespace sluice::ctl
