@@ -44,6 +44,7 @@ type stream struct {
 	out        outbox
 	holds      map[uint64]*holding
 	draining   bool // No new deliveries are wanted.
+	left       bool // leave has been called.
 	noMore     bool // None comes any more.
 	halfClosed bool
 	dead       bool
@@ -215,7 +216,15 @@ func (s *stream) drain() {
 		s.cancel(status.Error(codes.Canceled, "draining"))
 		return
 	}
-	s.draining = true
+	s.leave()
+}
+
+// leave begins the way out, once. s.mu is held and the Welcome has come.
+func (s *stream) leave() {
+	if s.left {
+		return
+	}
+	s.left, s.draining = true, true
 	if s.is("leaves_without_drain") {
 		s.noMore = true
 	} else {
@@ -248,7 +257,7 @@ func (s *stream) take(frame *sluicev1.GatewayFrame) {
 			s.worker.event("chain_refused", s.link.address, codes.OK, -1, refused.Chain+": "+refused.Reason)
 		}
 		if s.worker.leaving() {
-			s.draining, s.out.drain, s.out.ping = true, true, drainNonce
+			s.leave() // The order to leave came between the event above and this line, or before the Welcome.
 		}
 		s.changed.Broadcast()
 	}
