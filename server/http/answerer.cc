@@ -4,13 +4,14 @@
 
 namespace sluice {
 
-Answerer::Answerer(std::string name, std::function<HttpResponse()> make)
-    : name_(std::move(name)), make_(std::move(make)), thread_([this] { Run(); }) {}
+Answerer::Answerer(std::string name, std::vector<std::function<HttpResponse()>> makes)
+    : name_(std::move(name)), makes_(std::move(makes)), waiting_(makes_.size()), thread_([this] { Run(); }) {}
 
-void Answerer::Ask(HttpReply reply) {
+void Answerer::Ask(HttpReply reply, size_t which) {
   MutexLock lock(mutex_);
   if (stopping_) return;
-  waiting_.push_back(std::move(reply));
+  waiting_[which].push_back(std::move(reply));
+  asked_ = true;
   changed_.NotifyOne();
 }
 
@@ -26,15 +27,19 @@ void Answerer::Stop() {
 void Answerer::Run() {
   pthread_setname_np(pthread_self(), name_.c_str());
   while (true) {
-    std::vector<HttpReply> asked;
+    std::vector<std::vector<HttpReply>> asked(makes_.size());
     {
       MutexLock lock(mutex_);
-      while (waiting_.empty() && !stopping_) changed_.Wait(mutex_);
+      while (!asked_ && !stopping_) changed_.Wait(mutex_);
       if (stopping_) return;
       asked.swap(waiting_);
+      asked_ = false;
     }
-    const HttpResponse response = make_();
-    for (const HttpReply& reply : asked) reply(response);
+    for (size_t i = 0; i < asked.size(); ++i) {
+      if (asked[i].empty()) continue;
+      const HttpResponse response = makes_[i]();
+      for (const HttpReply& reply : asked[i]) reply(response);
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 // Makes answers that may take a while, on a thread of its own.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <thread>
@@ -12,29 +13,31 @@
 
 namespace sluice {
 
-// Whoever asks while an answer is being made waits for the next one, which all who wait then get: however many ask,
-// it is one at a time. Thread-safe.
+// Whoever asks while an answer is being made waits for the next one, which all who wait for the same then get: however many
+// ask, it is one at a time. Thread-safe.
 class Answerer {
  public:
-  // `make` is called by the thread `name`.
-  Answerer(std::string name, std::function<HttpResponse()> make);
+  // `makes` are called by the thread `name`.
+  Answerer(std::string name, std::vector<std::function<HttpResponse()>> makes);
   ~Answerer() { Stop(); }
   Answerer(const Answerer&) = delete;
   Answerer& operator=(const Answerer&) = delete;
 
-  void Ask(HttpReply reply);
-  // `make` does not run any more after it returned; replies that are left are not called. Idempotent.
+  // For what makes[which] makes.
+  void Ask(HttpReply reply, size_t which = 0);
+  // None of `makes` runs any more after it returned; replies that are left are not called. Idempotent.
   void Stop();
 
  private:
   void Run();
 
   const std::string name_;
-  const std::function<HttpResponse()> make_;
+  const std::vector<std::function<HttpResponse()>> makes_;
 
   Mutex mutex_;
   CondVar changed_;
-  std::vector<HttpReply> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::vector<HttpReply>> waiting_ ABSL_GUARDED_BY(mutex_);  // By what they wait for.
+  bool asked_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

@@ -5,6 +5,7 @@
 #include <deque>
 #include <utility>
 
+#include "server/http/accept.h"
 #include "server/http/answerer.h"
 #include "server/net/event_loop.h"
 #include "server/net/http_service.h"
@@ -12,6 +13,7 @@
 #include "server/runtime/text.h"
 #include "server/telemetry/exposition.h"
 #include "server/telemetry/json_string.h"
+#include "server/telemetry/open_metrics.h"
 
 namespace sluice {
 namespace {
@@ -43,9 +45,14 @@ HttpResponse ReadinessAnswer(const ReadinessCallback& readiness) {
   return TextResponse(ready ? 200 : 503, ReadinessText(items, ready));
 }
 
-HttpResponse MetricsAnswer(const MetricsRegistry& metrics) {
+HttpResponse PrometheusAnswer(const MetricsRegistry& metrics) {
   return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
           .body = std::make_shared<const std::string>(PrometheusText(metrics))};
+}
+
+HttpResponse OpenMetricsAnswer(const MetricsRegistry& metrics) {
+  return {.content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8",
+          .body = std::make_shared<const std::string>(OpenMetricsText(metrics))};
 }
 
 // The connections of one address are not limited: probes, Prometheus and whoever disturbs them may be one.
@@ -106,8 +113,10 @@ class HealthQuestions {
 struct HttpServer::Impl {
   Impl(HttpOptions with, MetricsRegistry& registry, ReadinessCallback ready)
       : options(std::move(with)),
-        readiness("http readyz", [asked = std::move(ready)] { return ReadinessAnswer(asked); }),
-        exposition("http metrics", [&registry] { return MetricsAnswer(registry); }),
+        readiness("http readyz", {[asked = std::move(ready)] { return ReadinessAnswer(asked); }}),
+        // As MetricsFormat counts.
+        exposition("http metrics", {[&registry] { return PrometheusAnswer(registry); },
+                                    [&registry] { return OpenMetricsAnswer(registry); }}),
         loop("http"),
         questions(loop) {}
 
@@ -120,7 +129,7 @@ struct HttpServer::Impl {
       refused.authenticate = kRealm;
       return reply(std::move(refused));
     }
-    exposition.Ask(std::move(reply));
+    exposition.Ask(std::move(reply), static_cast<size_t>(MetricsFormatFor(request.All("accept"))));
   }
 
   void AnswerHealth(HttpReply reply) {

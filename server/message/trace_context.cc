@@ -29,22 +29,12 @@ std::optional<uint64_t> ParseHex(std::string_view digits) {
   return value;
 }
 
-void AppendHexDigits(uint64_t value, std::string& out) {
-  for (int shift = 60; shift >= 0; shift -= 4) out += "0123456789abcdef"[value >> shift & 0xf];
-}
-
-std::string_view Trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 std::string OthersIn(std::string_view tracestate, size_t most) {
   std::string others;
   if (tracestate.size() > kMostStateBytes) return others;
   size_t members = 0;
   for (std::string_view member : text::Split(tracestate, ',')) {
-    member = Trimmed(member);
+    member = text::Trimmed(member);
     if (member.empty() || member.starts_with(kEntry)) continue;
     if (++members > most) break;
     if (!others.empty()) others += ',';
@@ -72,17 +62,17 @@ std::optional<TraceParent> ParseTraceparent(std::string_view text) {
 
 std::string FormatTraceparent(const TraceParent& parent) {
   std::string text = "00-";
-  AppendHexDigits(parent.trace.high, text);
-  AppendHexDigits(parent.trace.low, text);
+  text::AppendHex64(parent.trace.high, text);
+  text::AppendHex64(parent.trace.low, text);
   text += '-';
-  AppendHexDigits(parent.span, text);
+  text::AppendHex64(parent.span, text);
   text += parent.sampled ? "-01" : "-00";
   return text;
 }
 
 std::optional<SpanId> GatewayEntryOf(std::string_view tracestate) {
   for (std::string_view member : text::Split(tracestate, ',')) {
-    member = Trimmed(member);
+    member = text::Trimmed(member);
     if (!member.starts_with(kEntry)) continue;
     member.remove_prefix(kEntry.size());
     return member.size() == kSpanDigits ? ParseHex(member) : std::nullopt;
@@ -94,7 +84,7 @@ std::string WithoutGatewayEntry(std::string_view tracestate) { return OthersIn(t
 
 std::string WithGatewayEntry(std::string_view tracestate, SpanId parent) {
   std::string text(kEntry);
-  AppendHexDigits(parent, text);
+  text::AppendHex64(parent, text);
   const std::string others = OthersIn(tracestate, kMostMembers - 1);
   if (!others.empty()) text.append(",").append(others);
   return text;

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "server/queue/dispatcher.h"
+#include "server/spans/exemplar.h"
 #include "server/telemetry/metrics.h"
 #include "server/telemetry/observation_run.h"
 
@@ -38,8 +39,13 @@ class ChainMetrics {
   void CountLoss(Loss reason) { lost_metric_[static_cast<size_t>(reason)]->Add(); }
   void CountDeath(Death reason) { dead_metric_[static_cast<size_t>(reason)]->Add(); }
 
-  void ObserveQueueTime(int64_t nanos) { queue_time_run_.Observe(*queue_time_, nanos); }
-  void ObserveSettleTime(int64_t nanos) { settle_time_run_.Observe(*settle_time_, nanos); }
+  // From its receipt to now.
+  void ObserveQueueTime(const Message& message, SteadyTime now) {
+    Observe(message, now, queue_time_run_, *queue_time_);
+  }
+  void ObserveSettleTime(const Message& message, SteadyTime now) {
+    Observe(message, now, settle_time_run_, *settle_time_);
+  }
 
   void Publish(size_t waiting, size_t waiting_bytes, size_t in_flight, size_t on_disk);
   void PublishOnDisk(size_t bytes, bool full) {
@@ -71,6 +77,12 @@ class ChainMetrics {
       told += change;
     }
   };
+
+  static void Observe(const Message& message, SteadyTime now, ObservationRun& run, Histogram& histogram) {
+    const int64_t nanos = (now - message.received).count();
+    run.Observe(histogram, nanos);
+    if (message.trace != nullptr) histogram.Exemplify(ExemplarOf(*message.trace, nanos, now));
+  }
 
   uint64_t deliveries_ = 0;
   std::array<uint64_t, 4> settled_{};

@@ -310,7 +310,7 @@ void DispatchCore::Assign(QueueEntry& entry, SessionState& session) {
   ++chain.in_flight;
   if (!entry.was_out) {
     entry.was_out = true;
-    chain.metrics.ObserveQueueTime((now_ - entry.message.message->received).count());
+    chain.metrics.ObserveQueueTime(*entry.message.message, now_);
   }
   chain.metrics.CountDelivery();
   ++chain.tally.counts.deliveries;

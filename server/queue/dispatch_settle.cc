@@ -67,7 +67,7 @@ void DispatchCore::FinishOne(QueueEntry& entry, SessionState& session, Dispatche
   chain.metrics.CountSettle(finished.verdict);
   switch (finished.verdict) {
     case Verdict::kAck:
-      chain.metrics.ObserveSettleTime((now_ - finished.claimed.message.message->received).count());
+      chain.metrics.ObserveSettleTime(*finished.claimed.message.message, now_);
       [[fallthrough]];
     case Verdict::kDrop:
       // The message itself dies with `finished`, without the lock.

@@ -8,6 +8,8 @@
 #include "server/mqtt/backoff.h"
 #include "server/reply/outcome.h"
 #include "server/reply/result_batches.h"
+#include "server/spans/exemplar.h"
+#include "server/spans/message_spans.h"
 #include "server/tap/tap.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/observation_run.h"
@@ -301,7 +303,10 @@ void Outbox::OnOutcomes(std::span<const PublishOutcome> outcomes) {
         ++published.messages;
         published.bytes += slot.published_bytes;
         if (slot.origin.answer_time != nullptr) {
-          answer_times.Observe(*slot.origin.answer_time, (now - slot.origin.received).count());
+          const int64_t nanos = (now - slot.origin.received).count();
+          answer_times.Observe(*slot.origin.answer_time, nanos);
+          if (slot.origin.span != nullptr)
+            slot.origin.answer_time->Exemplify(ExemplarOf(slot.origin.span->trace, nanos, now));
         }
       }
       const bool again = IsRefusal(outcome.code) && refused_ == nullptr;

@@ -34,6 +34,18 @@ inline bool IsAlnum(char c) { return IsDigit(c) || (ToLower(c) >= 'a' && ToLower
 // ASCII's, and the blank.
 inline bool IsBlankOrControl(char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7F; }
 
+// 16 digits.
+inline void AppendHex64(uint64_t value, std::string& out) {
+  for (int shift = 60; shift >= 0; shift -= 4) out += "0123456789abcdef"[value >> shift & 0xf];
+}
+
+// Without spaces and tabs around it.
+inline std::string_view Trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
 // ASCII's letters only.
 inline std::string Lower(std::string_view text) {
   std::string lower(text);

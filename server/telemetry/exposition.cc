@@ -32,20 +32,10 @@ prometheus::ClientMetric Convert(MetricsRegistry::Kind kind, const MetricsRegist
   for (const auto& [name, value] : series.labels) out.label.push_back({.name = name, .value = value});
   switch (kind) {
     case MetricsRegistry::Kind::kCounter:
-      if (series.read) {
-        out.counter.value = series.read();
-      } else if (series.counter != nullptr) {
-        out.counter.value = static_cast<double>(series.counter->value());
-      }
+      out.counter.value = series.Value(now);
       break;
     case MetricsRegistry::Kind::kGauge:
-      if (series.read) {
-        out.gauge.value = series.read();
-      } else if (series.gauge != nullptr) {
-        out.gauge.value = static_cast<double>(series.gauge->value());
-      } else if (series.age != nullptr) {
-        out.gauge.value = series.age->Seconds(now);
-      }
+      out.gauge.value = series.Value(now);
       break;
     case MetricsRegistry::Kind::kHistogram:
       if (series.histogram != nullptr) out.histogram = Convert(*series.histogram);

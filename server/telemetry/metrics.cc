@@ -10,9 +10,22 @@ void Histogram::ObserveNanos(int64_t nanos, uint64_t times) {
   sum_nanos_.fetch_add(nanos * static_cast<int64_t>(times), std::memory_order_relaxed);
 }
 
+void Histogram::Exemplify(const Exemplar& exemplar) {
+  MutexLock lock(exemplars_mutex_);
+  exemplars_.resize(kBuckets + 1);
+  exemplars_[BucketOf(std::clamp<int64_t>(exemplar.nanos, 0, kLargestNanos))] = exemplar;
+}
+
+std::vector<Exemplar> Histogram::Exemplars() const {
+  MutexLock lock(exemplars_mutex_);
+  return exemplars_;
+}
+
 void Histogram::Reset() {
   for (std::atomic<uint64_t>& bucket : buckets_) bucket.store(0, std::memory_order_relaxed);
   sum_nanos_.store(0, std::memory_order_relaxed);
+  MutexLock lock(exemplars_mutex_);
+  exemplars_.clear();
 }
 
 namespace {
@@ -130,6 +143,13 @@ void MetricsRegistry::Remove(std::span<const std::string_view> families, std::st
       family.series.pop_back();
     }
   }
+}
+
+double MetricsRegistry::Series::Value(SteadyTime now) const {
+  if (read) return read();
+  if (counter != nullptr) return static_cast<double>(counter->value());
+  if (gauge != nullptr) return static_cast<double>(gauge->value());
+  return age == nullptr ? 0 : age->Seconds(now);
 }
 
 void MetricsRegistry::Visit(const std::function<void(const std::string& name, const Family&)>& visit) const {

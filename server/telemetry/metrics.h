@@ -45,6 +45,16 @@ class Gauge {
   std::atomic<int64_t> value_{0};
 };
 
+// An observation that belongs to a trace, for whoever looks at a histogram and asks which message that was (OpenMetrics 1.0,
+// "Exemplars").
+struct Exemplar {
+  uint64_t trace_high = 0;  // Both 0: there is none.
+  uint64_t trace_low = 0;
+  uint64_t span = 0;
+  int64_t nanos = 0;    // What was observed.
+  int64_t unix_ns = 0;  // And when.
+};
+
 // Durations in steps of 1, 2.5, 5 from 100 µs to 500 s: bounds that people can read. Finding the bucket costs one look
 // into a table and at most two comparisons. Thread-safe; a reader may see an observation's bucket before its sum.
 class Histogram {
@@ -57,6 +67,10 @@ class Histogram {
 
   // Negative durations (a clock was set back) count as 0, those over 52 days as 52 days. `times` is at most 1,024.
   void ObserveNanos(int64_t nanos, uint64_t times = 1);
+  // The newest of its bucket. What it observed is counted by ObserveNanos().
+  void Exemplify(const Exemplar& exemplar);
+  // By bucket; empty: there are none.
+  std::vector<Exemplar> Exemplars() const;
   // The bucket that a duration falls into, at most kBuckets. Durations of one bucket may be observed together, by
   // their mean.
   static size_t BucketOf(int64_t nanos) {
@@ -87,6 +101,8 @@ class Histogram {
 
   std::array<std::atomic<uint64_t>, kBuckets + 1> buckets_{};
   std::atomic<int64_t> sum_nanos_{0};
+  mutable Mutex exemplars_mutex_;
+  std::vector<Exemplar> exemplars_ ABSL_GUARDED_BY(exemplars_mutex_);  // By bucket; empty until there is one.
 };
 
 // How long ago something began, as a gauge in seconds: what is read grows by itself. Thread-safe.
@@ -155,6 +171,9 @@ class MetricsRegistry {
     const Histogram* histogram = nullptr;
     Histogram* own_histogram = nullptr;  // The same, unless somebody else keeps it.
     std::function<double()> read;        // Set: the value comes from here.
+
+    // Of a counter or gauge.
+    double Value(SteadyTime now) const;
   };
   struct Family {
     Kind kind;

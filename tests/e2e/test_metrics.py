@@ -5,6 +5,8 @@ import subprocess
 import sys
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
+from prometheus_client.parser import text_string_to_metric_families as plain_text
 
 from harness.gateway import config_for
 from harness.process import SOURCE
@@ -58,6 +60,20 @@ def test_the_page_names_every_metric_of_a_gateway(world, certificate, rules):
     else:
         assert after == before, "run this test with SLUICE_UPDATE_DOCS=1"
     assert "/tmp" not in after and gateway.workers not in after
+
+
+def test_open_metrics_has_all_that_plain_text_has(world, certificate, rules):
+    broker = world.broker()
+    gateway = world.gateway_with(config_with_everything(broker, certificate, rules))
+    world.client(broker).publish("in", b"x")
+    gateway.wait_metric("sluice_backlog_messages", lambda backlog: backlog == 1)
+
+    status, text = gateway.get("/metrics", Accept="application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
+    assert status == 200
+    series = {(sample.name, *((name, float(value) if name == "le" else value) for name, value in sorted(sample.labels.items())))
+              for family in open_metrics(text) for sample in family.samples}
+    assert series == {(sample.name, *((name, float(value) if name == "le" else value) for name, value in sorted(sample.labels.items())))
+                      for family in plain_text(metrics_of(gateway)) for sample in family.samples}
 
 
 def test_a_gateway_without_much_has_no_metric_that_the_page_does_not_name(world):

@@ -6,6 +6,7 @@ import socket
 import subprocess
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 
 from sluice.v1 import worker_pb2 as pb
 
@@ -107,6 +108,31 @@ def test_with_a_ratio_of_one_every_message_begins_a_trace(world, collector):
     assert {given(delivery)["traceparent"] for delivery in worker.deliveries} == {f"00-{span.trace}-{span.id}-01" for span in ways}
     wait_until(lambda: gateway.metric("sluice_spans_exported_total") >= 60, lambda: f"{gateway.get('/metrics')[1]}")
     assert gateway.metric("sluice_spans_dropped_total") == 0
+
+
+def test_histograms_name_a_message_that_was_traced(world, collector):
+    broker = world.broker()
+    gateway = traced_gateway(world, broker, collector)
+    world.answering_worker(gateway)
+    replies = world.subscriber(broker, "out")
+    world.client(broker).publish("in/1", b"")
+    replies.expect(1)
+    accept = "application/openmetrics-text;version=1.0.0"
+    gateway.wait_metric("sluice_end_to_end_seconds_count", lambda count: count == 1, chain="c")
+    assert "trace_id" not in gateway.get("/metrics", Accept=accept)[1]
+
+    world.client(broker).publish("in/2", b"", UserProperty=[("traceparent", SAMPLED)])
+    (way,) = collector.expect("process in/#")
+    (publish,) = collector.expect("publish ")
+    gateway.wait_metric("sluice_end_to_end_seconds_count", lambda count: count == 2, chain="c")
+    exemplars = {sample.name: sample.exemplar for family in open_metrics(gateway.get("/metrics", Accept=accept)[1])
+                 for sample in family.samples if sample.exemplar}
+    assert {name: exemplar.labels for name, exemplar in exemplars.items()} == {
+        "sluice_queue_seconds_bucket": {"trace_id": TRACE, "span_id": way.id},
+        "sluice_settle_seconds_bucket": {"trace_id": TRACE, "span_id": way.id},
+        "sluice_end_to_end_seconds_bucket": {"trace_id": TRACE, "span_id": publish.id}}
+    assert all(0 <= exemplar.value < 60 and exemplar.timestamp for exemplar in exemplars.values())
+    assert "trace_id" not in gateway.get("/metrics")[1], "Prometheus' older format has none"
 
 
 def test_messages_that_come_in_one_read_are_linked(world, collector):

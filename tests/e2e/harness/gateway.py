@@ -89,11 +89,11 @@ class Gateway:
         self.admin = event["admin"]
         self.dashboard = event.get("dashboard", "")
 
-    def get(self, path):
+    def get(self, path, **headers):
         """Status and body, or (0, '') when nothing answers."""
         connection = http.client.HTTPConnection(self.http, timeout=5)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers=headers)
             response = connection.getresponse()
             return response.status, response.read().decode()
         except (OSError, http.client.HTTPException):
