@@ -120,6 +120,7 @@ const (
 	maxItems      = 100_000
 	maxHelloBytes = 1 << 20
 	maxNameBytes  = 256
+	maxSdkBytes   = 128
 	maxChains     = 1000
 )
 

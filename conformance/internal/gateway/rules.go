@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"strings"
+
 	"google.golang.org/protobuf/proto"
 
 	"sluice.dev/client/go/sluicev1"
@@ -75,6 +77,9 @@ func (r *referee) checkHello(hello *sluicev1.Hello) {
 	}
 	if len(hello.WorkerName) > maxNameBytes || len(hello.Instance) > maxNameBytes {
 		r.board.Violate("W-26", "worker_name has %d bytes and instance %d; allowed are 256", len(hello.WorkerName), len(hello.Instance))
+	}
+	if len(hello.Sdk) > maxSdkBytes || strings.ContainsFunc(hello.Sdk, func(c rune) bool { return c < ' ' || c > '~' }) {
+		r.board.Violate("W-26", "sdk is %q; allowed are 128 bytes of printable ASCII", hello.Sdk)
 	}
 	if len(hello.Chains) == 0 || len(hello.Chains) > maxChains {
 		r.board.Violate("W-26", "Hello names %d chains; allowed are 1 … 1,000", len(hello.Chains))

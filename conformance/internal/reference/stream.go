@@ -185,6 +185,12 @@ func (s *stream) hello() *sluicev1.Hello {
 	if hello.Instance == "" {
 		hello.Instance = fmt.Sprintf("reference-%d", os.Getpid())
 	}
+	if s.is("says_much_of_its_sdk") {
+		hello.Sdk = strings.Repeat("s", 129)
+	}
+	if s.is("says_odd_things_of_its_sdk") {
+		hello.Sdk = "référence"
+	}
 	return hello
 }
 

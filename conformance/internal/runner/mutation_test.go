@@ -46,19 +46,21 @@ const jobs = 4
 
 // Each wrong worker is caught by at least one of the cases that are named here; the right one passes them.
 var mutations = map[string]string{
-	"never_extends":         "leases/a-long-handler-is-extended",
-	"never_says_began":      "leases/a-long-handler-is-said-to-have-begun",
-	"settles_twice":         "life/a-message-is-settled|life/many-messages",
-	"ignores_revoke":        "leases/a-revoked-delivery-is-given-up",
-	"says_nothing_of_loss":  "loss/a-handler-hears-that-its-stream-is-lost",
-	"half_closes_at_once":   "leaving/no-half-close-before-the-pong",
-	"leaves_without_drain":  "leaving/the-worker-drains-with-nothing-in-hand",
-	"answers_no_ping":       "pings/a-ping-is-answered-with-its-nonce",
-	"reconnects_at_once":    "reconnect/pauses-are-kept",
-	"fatal_is_no_different": "fatal/unauthenticated-waits-the-longest",
-	"ignores_frame_limit":   "large/settles-that-gather-while-nobody-reads",
-	"waits_for_ever":        "silence/a-silent-gateway-is-given-up",
-	"sends_no_heartbeat":    "silence/an-idle-worker-says-something-each-interval",
+	"never_extends":              "leases/a-long-handler-is-extended",
+	"never_says_began":           "leases/a-long-handler-is-said-to-have-begun",
+	"settles_twice":              "life/a-message-is-settled|life/many-messages",
+	"ignores_revoke":             "leases/a-revoked-delivery-is-given-up",
+	"says_nothing_of_loss":       "loss/a-handler-hears-that-its-stream-is-lost",
+	"half_closes_at_once":        "leaving/no-half-close-before-the-pong",
+	"leaves_without_drain":       "leaving/the-worker-drains-with-nothing-in-hand",
+	"answers_no_ping":            "pings/a-ping-is-answered-with-its-nonce",
+	"reconnects_at_once":         "reconnect/pauses-are-kept",
+	"fatal_is_no_different":      "fatal/unauthenticated-waits-the-longest",
+	"ignores_frame_limit":        "large/settles-that-gather-while-nobody-reads",
+	"waits_for_ever":             "silence/a-silent-gateway-is-given-up",
+	"says_much_of_its_sdk":       "life/hello-comes-first",
+	"says_odd_things_of_its_sdk": "life/hello-comes-first",
+	"sends_no_heartbeat":         "silence/an-idle-worker-says-something-each-interval",
 }
 
 func TestWrongWorkersAreCaught(t *testing.T) {
