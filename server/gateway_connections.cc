@@ -54,6 +54,7 @@ std::unique_ptr<Publisher> Gateway::Stages::MakePublisher(const MqttOptions& opt
 }
 
 void Gateway::Stages::BuildIntake() {
+  passing_unroutable_ = std::make_unique<PassingUnroutable>(tap_, spans_.get(), *dead_letters_);
   passing_ = std::make_unique<PassingSink>(tap_, backlog_ ? static_cast<RoutedSink&>(*backlog_) : *this);
   const SegmentJournal* disk = opened_journal_.on_disk();
   session_memory_ =
@@ -91,8 +92,8 @@ void Gateway::Stages::AddIntake(const PlannedIntake& planned, std::span<const Re
                                 SubscriptionGroup retired) {
   const auto& [connection_name, options, session, group] = planned;
   Intake intake{.connection_name = connection_name, .options = options, .session_name = session, .group = group};
-  intake.router = std::make_unique<Router>(options, unreleased, group, chains_, journal_, *passing_, *dead_letters_,
-                                           metrics_, clock_);
+  intake.router = std::make_unique<Router>(options, unreleased, group, chains_, journal_, *passing_,
+                                           *passing_unroutable_, metrics_, clock_);
   intake.router->TraceBy(spans_.get());
   if (!retired.planned.empty()) intake.router->SetRoutes(group, retired);
   intake.retired = std::move(retired);
@@ -144,8 +145,9 @@ void Gateway::Stages::EndSession(const SessionMemory::Session& session, const Mq
   options.client_id = session.name.client_id;
   options.clean_session = false;
   const SegmentJournal* disk = opened_journal_.on_disk();
-  auto router = std::make_unique<Router>(options, disk ? disk->ReadReceived() : std::vector<ReceivedPacket>(),
-                                         still_wanted, chains_, journal_, *passing_, *dead_letters_, metrics_, clock_);
+  auto router =
+      std::make_unique<Router>(options, disk ? disk->ReadReceived() : std::vector<ReceivedPacket>(), still_wanted,
+                               chains_, journal_, *passing_, *passing_unroutable_, metrics_, clock_);
   router->TraceBy(spans_.get());
   auto sink = std::make_unique<LeavingSink>(std::move(router));
   // The router's is the connection's: that is what its messages and packet identifiers belong to.

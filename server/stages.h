@@ -216,8 +216,15 @@ class Gateway::Stages final : private RoutedSink,
   void OnLost(const LostDeliveries& lost) override {
     if (tap_.on()) TellLost(tap_, lost);
   }
-  void OnForgotten(std::span<const RecordId> records) override {
-    settler_->Run([this, ended = std::vector<RecordId>(records.begin(), records.end())] {
+  void OnDropped(std::vector<LostMessage> dropped) override {
+    if (tap_.on()) TellDropped(tap_, dropped);
+    if (spans_ != nullptr) TraceDropped(*spans_, dropped);
+    std::vector<RecordId> records;
+    for (const LostMessage& lost : dropped) {
+      if (lost.message.record != 0) records.push_back(lost.message.record);
+    }
+    if (records.empty()) return;
+    settler_->Run([this, ended = std::move(records)] {
       if (absl::Status status = journal_.Settle(ended, {}); !status.ok()) {
         log::Error("the journal could not end dropped messages", {{"error", status.ToString()}});
       }
@@ -278,8 +285,10 @@ class Gateway::Stages final : private RoutedSink,
   Journal& journal_ = opened_journal_.journal();
   IntakeControl intake_control_;
   std::unique_ptr<Restorer> restorer_;
-  std::unique_ptr<Backlog> backlog_;      // Null: the journal is in memory, and so is all that waits.
-  std::unique_ptr<PassingSink> passing_;  // Where routers hand messages to.
+  std::unique_ptr<Backlog> backlog_;  // Null: the journal is in memory, and so is all that waits.
+  // Where routers hand messages to.
+  std::unique_ptr<PassingSink> passing_;
+  std::unique_ptr<PassingUnroutable> passing_unroutable_;
   ReadGate read_gate_;
   Dispatcher dispatcher_{clock_,
                          metrics_,

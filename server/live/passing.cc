@@ -20,6 +20,28 @@ std::string_view HowLost(DeliveryLoss loss) {
   return "";
 }
 
+std::string_view HowDropped(Loss loss) {
+  switch (loss) {
+    case Loss::kQueueFull:
+      return "QoS 0, and its chain's queue is full";
+    case Loss::kExpired:
+      return "its expiry interval is over";
+    case Loss::kLeaseExpired:
+      return "QoS 0, and its lease ended";
+    case Loss::kLostWorker:
+      return "QoS 0, and its worker was lost";
+  }
+  return "";
+}
+
+MessageSpans::About AboutOf(const RoutedMessage& routed) {
+  return {.message = *routed.message,
+          .id = routed.id,
+          .route = routed.route,
+          .chain = routed.chain.get() == nullptr ? std::string_view() : routed.chain->name,
+          .attempt = routed.attempts};
+}
+
 }  // namespace
 
 void PassingSink::Tell(std::span<const RoutedMessage> batch) {
@@ -67,6 +89,45 @@ void TellLost(Tap& tap, const LostDeliveries& lost) {
   });
 }
 
+void PassingUnroutable::Tell(const std::vector<Unroutable>& letters) {
+  const auto id_of = [](const Unroutable& letter) { return letter.message.id; };
+  const auto note_of = [](PassingStep step, const RoutedMessage& routed) {
+    return NoteOf(step, *routed.message, routed.id, routed.route, routed.chain);
+  };
+  tap_.Tell(letters, id_of, [&note_of](const Unroutable& letter) {
+    PassingNote note = note_of(PassingStep::kReceived, letter.message);
+    note.journaled = letter.message.record != 0;
+    return note;
+  });
+  tap_.Tell(letters, id_of, [&note_of](const Unroutable& letter) {
+    PassingNote note = note_of(PassingStep::kDied, letter.message);
+    note.detail = letter.reason;
+    return note;
+  });
+}
+
+void PassingUnroutable::Trace(const std::vector<Unroutable>& letters) {
+  for (const Unroutable& letter : letters) {
+    if (letter.message.message->trace != nullptr) spans_->Died(AboutOf(letter.message), letter.reason);
+  }
+}
+
+void TellDropped(Tap& tap, const std::vector<LostMessage>& dropped) {
+  const auto id_of = [](const LostMessage& lost) { return lost.message.id; };
+  tap.Tell(dropped, id_of, [](const LostMessage& lost) {
+    const RoutedMessage& routed = lost.message;
+    PassingNote note = NoteOf(PassingStep::kDropped, *routed.message, routed.id, routed.route, routed.chain);
+    note.detail = HowDropped(lost.loss);
+    return note;
+  });
+}
+
+void TraceDropped(MessageSpans& spans, const std::vector<LostMessage>& dropped) {
+  for (const LostMessage& lost : dropped) {
+    if (lost.message.message->trace != nullptr) spans.Dropped(AboutOf(lost.message), HowDropped(lost.loss));
+  }
+}
+
 void TellDeaths(Tap& tap, const std::vector<DeadLetter>& letters) {
   const auto id_of = [](const DeadLetter& letter) { return letter.message.id; };
   tap.Tell(letters, id_of, [](const DeadLetter& letter) {
@@ -81,14 +142,7 @@ void TellDeaths(Tap& tap, const std::vector<DeadLetter>& letters) {
 
 void TraceDeaths(MessageSpans& spans, const std::vector<DeadLetter>& letters) {
   for (const DeadLetter& letter : letters) {
-    const RoutedMessage& routed = letter.message;
-    if (routed.message->trace == nullptr) continue;
-    spans.Died({.message = *routed.message,
-                .id = routed.id,
-                .route = routed.route,
-                .chain = routed.chain.get() == nullptr ? std::string_view() : routed.chain->name,
-                .attempt = routed.attempts},
-               letter.reason);
+    if (letter.message.message->trace != nullptr) spans.Died(AboutOf(letter.message), letter.reason);
   }
 }
 

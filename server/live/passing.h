@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/queue/dispatcher.h"
+#include "server/route/unroutable.h"
 #include "server/router/router.h"
 #include "server/spans/message_spans.h"
 #include "server/tap/tap.h"
@@ -57,6 +58,31 @@ class PassingDeliveries final : public DeliverySink {
 
 // Tells of deliveries that came to nothing.
 void TellLost(Tap& tap, const LostDeliveries& lost);
+
+// Tells of messages that no chain may have, on their way to the dead letters. Thread-safe.
+class PassingUnroutable final : public UnroutableSink {
+ public:
+  // As PassingDeliveries; `next` outlives it.
+  PassingUnroutable(Tap& tap, MessageSpans* spans, UnroutableSink& next) : tap_(tap), spans_(spans), next_(next) {}
+  bool TakesUnroutable() const override { return next_.TakesUnroutable(); }
+  void TakeUnroutable(std::vector<Unroutable> letters) override {
+    if (tap_.on()) Tell(letters);
+    if (spans_ != nullptr) Trace(letters);
+    next_.TakeUnroutable(std::move(letters));
+  }
+
+ private:
+  void Tell(const std::vector<Unroutable>& letters);
+  void Trace(const std::vector<Unroutable>& letters);
+
+  Tap& tap_;
+  MessageSpans* const spans_;
+  UnroutableSink& next_;
+};
+
+// Tells of messages that are neither settled nor dead letters.
+void TellDropped(Tap& tap, const std::vector<LostMessage>& dropped);
+void TraceDropped(MessageSpans& spans, const std::vector<LostMessage>& dropped);
 
 void TellDeaths(Tap& tap, const std::vector<DeadLetter>& letters);
 void TraceDeaths(MessageSpans& spans, const std::vector<DeadLetter>& letters);

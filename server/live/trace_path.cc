@@ -32,6 +32,7 @@ int RankOf(PassingStep step) {
     case PassingStep::kConfirmed:
       return 5;
     case PassingStep::kDied:
+    case PassingStep::kDropped:
       break;
   }
   return 6;
@@ -78,6 +79,8 @@ v1::TraceStepKind KindOf(PassingStep step) {
       return v1::TRACE_STEP_KIND_LEASE_ENDED;
     case PassingStep::kWorkerLost:
       return v1::TRACE_STEP_KIND_WORKER_LOST;
+    case PassingStep::kDropped:
+      return v1::TRACE_STEP_KIND_DROPPED;
     case PassingStep::kDied:
       break;
   }
@@ -246,11 +249,13 @@ class Path {
   void BySteps() {
     const KeptStep* last = nullptr;
     for (const KeptStep& kept : known_.steps) {
-      if (kept.step.step == PassingStep::kSettled || kept.step.step == PassingStep::kDied) last = &kept;
+      const PassingStep step = kept.step.step;
+      if (step == PassingStep::kSettled || step == PassingStep::kDied || step == PassingStep::kDropped) last = &kept;
     }
     if (last == nullptr) return;
-    if (last->step.step == PassingStep::kDied) {
-      out_.set_state(v1::TRACE_STATE_DEAD_LETTER);
+    if (last->step.step == PassingStep::kDied || last->step.step == PassingStep::kDropped) {
+      const bool died = last->step.step == PassingStep::kDied;
+      out_.set_state(died ? v1::TRACE_STATE_DEAD_LETTER : v1::TRACE_STATE_DROPPED);
       out_.set_state_detail(last->detail);
       out_.set_worker(last->worker);
       out_.set_state_since_unix_ms(clock_.Milliseconds(last->step.at));

@@ -9,6 +9,7 @@ namespace sluice {
 namespace {
 
 constexpr std::string_view kEntry = "sluice=";
+constexpr std::string_view kReplyMark = "r";
 constexpr size_t kSpanDigits = 16;
 // The specification's bound on members, and one of our own on bytes: a property has at most 65,535.
 constexpr size_t kMostMembers = 32;
@@ -70,20 +71,21 @@ std::string FormatTraceparent(const TraceParent& parent) {
   return text;
 }
 
-std::optional<SpanId> GatewayEntryOf(std::string_view tracestate) {
+std::optional<SpanId> GatewayEntryOf(std::string_view tracestate, EntryOf what) {
   for (std::string_view member : text::Split(tracestate, ',')) {
     member = text::Trimmed(member);
     if (!member.starts_with(kEntry)) continue;
     member.remove_prefix(kEntry.size());
+    if (member.starts_with(kReplyMark) != (what == EntryOf::kReply)) return std::nullopt;
+    if (what == EntryOf::kReply) member.remove_prefix(kReplyMark.size());
     return member.size() == kSpanDigits ? ParseHex(member) : std::nullopt;
   }
   return std::nullopt;
 }
 
-std::string WithoutGatewayEntry(std::string_view tracestate) { return OthersIn(tracestate, kMostMembers); }
-
-std::string WithGatewayEntry(std::string_view tracestate, SpanId parent) {
+std::string WithGatewayEntry(std::string_view tracestate, SpanId parent, EntryOf what) {
   std::string text(kEntry);
+  if (what == EntryOf::kReply) text += kReplyMark;
   text::AppendHex64(parent, text);
   const std::string others = OthersIn(tracestate, kMostMembers - 1);
   if (!others.empty()) text.append(",").append(others);

@@ -38,12 +38,13 @@ std::optional<TraceParent> ParseTraceparent(std::string_view text);
 std::string FormatTraceparent(const TraceParent& parent);
 
 // What this gateway writes into `tracestate`, so that a span can be completed by another process: the span that its own
-// span continues. Nothing: there is no such entry. 0: its span is the trace's first.
-std::optional<SpanId> GatewayEntryOf(std::string_view tracestate);
-// `tracestate` without the entries of gateways.
-std::string WithoutGatewayEntry(std::string_view tracestate);
-// With one that names `parent`, before the others. Of those the last are left out where there are too many.
-std::string WithGatewayEntry(std::string_view tracestate, SpanId parent);
+// span continues. A dead letter's publication has its message's, so that one of a reply says what it is of.
+enum class EntryOf : uint8_t { kMessage, kReply };
+// Nothing: there is no such entry. 0: its span is the trace's first.
+std::optional<SpanId> GatewayEntryOf(std::string_view tracestate, EntryOf what = EntryOf::kMessage);
+// With one that names `parent`, before the others, and without those of other gateways. Of the others the last are left out
+// where there are too many.
+std::string WithGatewayEntry(std::string_view tracestate, SpanId parent, EntryOf what = EntryOf::kMessage);
 
 // Of a message that is traced: the gateway's span for its way.
 struct MessageTrace {

@@ -14,8 +14,6 @@ namespace sluice {
 
 // Why a message that was with a worker goes back into its queue.
 enum class Return : uint8_t { kRetry, kLeaseExpired, kLostWorker, kUndelivered, kDrain, kNotBegun };
-// Why a message ends without a settle.
-enum class Loss : uint8_t { kQueueFull, kExpired, kLeaseExpired, kLostWorker };
 // What used up the last attempt.
 enum class Death : uint8_t { kRejected, kRetry, kLeaseExpired, kLostWorker };
 

@@ -26,7 +26,7 @@ void DispatchCore::Enqueue(std::span<RoutedMessage> batch, SteadyTime now, Effec
     if (qos0 && bytes > chain->chain.options().max_bytes) {
       // Making room for it would cost all others of QoS 0 and not suffice.
       chain->metrics.CountLoss(Loss::kQueueFull);
-      effects.dropped.push_back(std::move(message));
+      effects.dropped.push_back({.message = std::move(message), .loss = Loss::kQueueFull});
       continue;
     }
     QueueEntry& entry = pool_.Allocate();
@@ -362,12 +362,11 @@ void DispatchCore::DropWaiting(QueueEntry& entry, Loss loss) {
   MarkReady(chain);
   LookAfterSuspects(chain);
   if (was_next && chain.reserved != nullptr) MarkDirty(SessionTable::Unreserve(chain)->group);
-  Forget(entry);
+  Forget(entry, loss);
 }
 
-void DispatchCore::Forget(QueueEntry& entry) {
-  if (entry.message.record != 0) effects_->forgotten.push_back(entry.message.record);
-  effects_->dropped.push_back(std::move(entry.message));
+void DispatchCore::Forget(QueueEntry& entry, Loss loss) {
+  effects_->dropped.push_back({.message = std::move(entry.message), .loss = loss});
   Free(entry);
 }
 

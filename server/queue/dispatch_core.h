@@ -32,9 +32,8 @@ struct Effects {
   std::vector<Revoked> revoked;
   std::vector<LostDeliveries> lost;
   std::vector<DeadLetter> dead_letters;
-  std::vector<RecordId> forgotten;
   std::vector<AttemptsNote> attempts;
-  std::vector<RoutedMessage> dropped;  // Freed without the lock.
+  std::vector<LostMessage> dropped;
   std::vector<std::pair<ChainRef, bool>> pressure;
   SteadyTime wake = kNever;  // Earlier than any time told before; kNever: nothing to tell.
 };
@@ -161,7 +160,7 @@ class DispatchCore {
   // The message leaves the dispatcher. Its turn passes on.
   void Bury(QueueEntry& entry, Death death, std::string reason, const SessionState& session);
   void Lose(QueueEntry& entry, Loss loss);
-  void Forget(QueueEntry& entry);
+  void Forget(QueueEntry& entry, Loss loss);
   // A waiting message leaves the dispatcher.
   void DropWaiting(QueueEntry& entry, Loss loss);
   void HoldBound(ChainState& chain);

@@ -250,7 +250,7 @@ void DispatchCore::Lose(QueueEntry& entry, Loss loss) {
   chain.metrics.CountLoss(loss);
   chain.queue.Release(entry);
   MarkReady(chain);
-  Forget(entry);
+  Forget(entry, loss);
 }
 
 }  // namespace sluice

@@ -80,7 +80,7 @@ class Dispatcher::Impl {
     for (Effects::Revoked& revoked : effects.revoked) revoked.sink->Revoke(std::move(revoked.revocations));
     for (const LostDeliveries& lost : effects.lost) listener_.OnLost(lost);
     for (Effects::Batch& batch : effects.batches) batch.sink->Deliver(std::move(batch.deliveries));
-    if (!effects.forgotten.empty()) listener_.OnForgotten(effects.forgotten);
+    if (!effects.dropped.empty()) listener_.OnDropped(std::move(effects.dropped));
     if (!effects.attempts.empty()) listener_.OnAttempts(effects.attempts);
     if (!effects.dead_letters.empty()) listener_.OnDeadLetters(std::move(effects.dead_letters));
     if (!effects.pressure.empty()) TellPressure();

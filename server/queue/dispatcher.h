@@ -99,6 +99,19 @@ struct LostDeliveries {
   std::vector<One> deliveries;
 };
 
+// Why a message ends that is neither settled nor a dead letter.
+enum class Loss : uint8_t {
+  kQueueFull,     // QoS 0: others of its chain have its place.
+  kExpired,       // Its expiry interval was over.
+  kLeaseExpired,  // QoS 0: a worker has had it for too long,
+  kLostWorker,    // or its stream was lost.
+};
+
+struct LostMessage {
+  RoutedMessage message;
+  Loss loss = Loss::kQueueFull;
+};
+
 // What the dispatcher tells. Called without its lock, from any thread; must not block.
 class DispatcherListener {
  public:
@@ -111,8 +124,8 @@ class DispatcherListener {
   virtual void OnDeadLetters(std::vector<DeadLetter> letters) = 0;
   // These are with their worker no more. Told before any of their messages is delivered again.
   virtual void OnLost(const LostDeliveries& lost) = 0;
-  // These expired or were dropped while they waited: their journal records end.
-  virtual void OnForgotten(std::span<const RecordId> records) = 0;
+  // These are nobody's any more: their journal records end.
+  virtual void OnDropped(std::vector<LostMessage> dropped) = 0;
   // These were delivered that often in vain, and go on.
   virtual void OnAttempts(std::span<const AttemptsNote> notes) = 0;
 };

@@ -206,10 +206,12 @@ void Outbox::Recover(std::vector<RecoveredReply> replies) {
       continue;
     }
     if (const Connections::value_type* known = FindConnection(reply.connection)) {
+      ReplyOrigin origin;
+      if (spans_ != nullptr) origin.span = spans_->ResumeReply(*reply.message);
       items.push_back({.route = nullptr,
                        .entry = {std::move(reply.message), reply.record, known->first},
                        .wait_for_connection = true,
-                       .origin = {}});
+                       .origin = std::move(origin)});
       continue;
     }
     std::string reason = "connection '" + reply.connection + "' is not configured any more";

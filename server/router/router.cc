@@ -185,10 +185,12 @@ void Router::Take(const InboundMessage& inbound) {
 
 void Router::TakeOne(const InboundMessage& inbound) {
   const Message& message = *inbound.message;
+  parent_.reset();
   if (!inbound.undeliverable.empty()) {
     Refuse(Drop::kUndeliverable, nullptr, inbound.message, inbound.undeliverable);
     return;
   }
+  if (spans_ != nullptr) parent_ = spans_->Decide(message);
   absl::Status valid = CheckTopicName(message.topic);
   Drop reason = Drop::kInvalidTopic;
   if (valid.ok() && message.properties != nullptr) {
@@ -201,6 +203,7 @@ void Router::TakeOne(const InboundMessage& inbound) {
   }
   if (IsExpired(message)) {
     Count(Drop::kExpired);
+    if (parent_) TraceDropped(inbound.message, nullptr, "its expiry interval is over");
     return;
   }
   const RouteIndex::FoundBy found_by = routing_->index.Find(inbound, scratch_, found_);
@@ -213,7 +216,6 @@ void Router::TakeOne(const InboundMessage& inbound) {
     return;
   }
   hex_.reset();
-  if (spans_ != nullptr) parent_ = spans_->Decide(message);
   for (uint32_t at : found_) RouteTo(at, inbound.message);
 }
 
@@ -229,15 +231,25 @@ void Router::Refuse(Drop reason, const Route* route, const MessagePtr& message, 
   }
   if (!dies) {
     Count(reason);
+    if (parent_) TraceDropped(message, route, ReasonOf(kReasons[static_cast<size_t>(reason)], why));
     return;
   }
   ++died_[static_cast<size_t>(reason)];
   Unroutable& letter = unroutable_.emplace_back();
-  letter.message.message = message;
+  letter.message.message = parent_ ? spans_->Begin(message, *parent_) : message;
   letter.message.route = route == nullptr ? &no_route_ : route;
   letter.message.id = NextMessageId(message->received_unix_ms);
   letter.reason = ReasonOf(kReasons[static_cast<size_t>(reason)], why);
   letter.unix_ms = clock_.UnixMillis();
+}
+
+void Router::TraceDropped(const MessagePtr& message, const Route* route, std::string_view why) {
+  spans_->Dropped({.message = *spans_->Begin(message, *parent_),
+                   .id = NextMessageId(message->received_unix_ms),
+                   .route = route == nullptr ? &no_route_ : route,
+                   .chain = {},
+                   .attempt = 0},
+                  why);
 }
 
 void Router::RouteTo(uint32_t route_at, const MessagePtr& message) {

@@ -103,6 +103,8 @@ class Router final : public InboundSink {
   ChainRef ResolveChain(const Route& route, const Message& message);
   // No route is to get it, or `route` has no chain for it: at QoS 1 and 2 a dead letter.
   void Refuse(Drop reason, const Route* route, const MessagePtr& message, std::string_view why);
+  // Of the message at hand, which is traced and ends here.
+  void TraceDropped(const MessagePtr& message, const Route* route, std::string_view why);
   bool IsExpired(const Message& message);
   // It came for a subscription of an earlier configuration: which?
   void LookForRemainders(const InboundMessage& inbound);

@@ -223,7 +223,7 @@ void MessageSpans::Settled(const About& about, std::string_view outcome, std::st
   if (!spans.empty()) sink_.Take(std::move(spans));
 }
 
-void MessageSpans::Died(const About& about, std::string_view reason) {
+void MessageSpans::EndInVain(const About& about, std::string_view outcome, std::string_view reason) {
   std::vector<Span> spans;
   if (const std::optional<OpenAttempt> open = TakeOpen(about.message.trace->span)) {
     Span& span = spans.emplace_back(AttemptSpan(about, *open, clock_.Now()));
@@ -231,7 +231,7 @@ void MessageSpans::Died(const About& about, std::string_view reason) {
     span.status = std::string(reason);
     span.Set("error.type", "lost");
   }
-  End(about, std::move(spans), "dead_letter", reason);
+  End(about, std::move(spans), outcome, reason);
 }
 
 void MessageSpans::End(const About& about, std::vector<Span> spans, std::string_view outcome,
@@ -244,7 +244,7 @@ void MessageSpans::End(const About& about, std::vector<Span> spans, std::string_
   span.parent = trace.parent;
   span.kind = SpanKind::kConsumer;
   const std::string_view filter = about.route == nullptr ? std::string_view() : about.route->filter;
-  span.name = text::Concat("process ", filter);
+  span.name = filter.empty() ? "process" : text::Concat("process ", filter);
   span.start_unix_ns = trace.received_unix_ns;
   span.end_unix_ns = trace.UnixNanos(clock_.Now());
   span.Set("messaging.system", "mqtt");
@@ -263,7 +263,7 @@ void MessageSpans::End(const About& about, std::vector<Span> spans, std::string_
   span.Set("sluice.attempt", int64_t{about.attempt});
   span.Set("sluice.outcome", outcome);
   SpanEvent& settled = span.events.emplace_back();
-  settled.name = trouble.empty() ? "settled" : "dead letter";
+  settled.name = trouble.empty() ? "settled" : outcome == "dropped" ? "dropped" : "dead letter";
   settled.unix_ns = span.end_unix_ns;
   if (!trouble.empty()) {
     span.error = true;
@@ -296,9 +296,24 @@ std::unique_ptr<const ReplySpan> MessageSpans::BeginReply(const Message& message
   span->topic = reply.topic;
   auto properties =
       reply.properties == nullptr ? std::make_unique<Properties>() : std::make_unique<Properties>(*reply.properties);
-  SetContext({.trace = parent.trace, .span = span->trace.span, .sampled = true}, WithoutGatewayEntry(TextOf(state)),
-             properties->user);
+  SetContext({.trace = parent.trace, .span = span->trace.span, .sampled = true},
+             WithGatewayEntry(TextOf(state), parent.span, EntryOf::kReply), properties->user);
   reply.properties = std::move(properties);
+  return span;
+}
+
+std::unique_ptr<const ReplySpan> MessageSpans::ResumeReply(const OutboundMessage& reply) const {
+  const std::string* text = Find(reply.properties.get(), kTraceparent);
+  const std::optional<TraceParent> own = text == nullptr ? std::nullopt : ParseTraceparent(*text);
+  const std::optional<SpanId> parent =
+      GatewayEntryOf(TextOf(Find(reply.properties.get(), kTracestate)), EntryOf::kReply);
+  if (!own || !own->sampled || !parent) return nullptr;
+  auto span = std::make_unique<ReplySpan>();
+  span->begun = clock_.Now();
+  span->trace = {.trace = own->trace, .span = own->span, .parent = *parent, .received = span->begun};
+  span->trace.received_unix_ns =
+      WallOffset() + std::chrono::duration_cast<std::chrono::nanoseconds>(span->begun.time_since_epoch()).count();
+  span->topic = reply.topic;
   return span;
 }
 

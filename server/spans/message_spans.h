@@ -68,11 +68,15 @@ class MessageSpans {
   void Delivered(const About& about, std::string_view worker);
   // `outcome` as in kVerdictNames. "ack" and "drop" end the message.
   void Settled(const About& about, std::string_view outcome, std::string_view reason);
-  void Died(const About& about, std::string_view reason);
+  void Died(const About& about, std::string_view reason) { EndInVain(about, "dead_letter", reason); }
+  // It is neither settled nor kept: `chain` may be empty.
+  void Dropped(const About& about, std::string_view reason) { EndInVain(about, "dropped", reason); }
 
   // ---- replies
   // Writes the reply's own `traceparent` into it. Null: it is not traced.
   std::unique_ptr<const ReplySpan> BeginReply(const Message& message, OutboundMessage& reply);
+  // Of one that another process has begun and the journal gives back: it begins anew. Null: it was not traced.
+  std::unique_ptr<const ReplySpan> ResumeReply(const OutboundMessage& reply) const;
   struct Published {
     const ReplySpan& span;
     std::string_view connection;
@@ -92,6 +96,7 @@ class MessageSpans {
   // Of a steady time of now, in Unix nanoseconds.
   int64_t WallOffset() const;
   std::optional<OpenAttempt> TakeOpen(SpanId of);
+  void EndInVain(const About& about, std::string_view outcome, std::string_view reason);
   Span AttemptSpan(const About& about, const OpenAttempt& open, SteadyTime end) const;
   void End(const About& about, std::vector<Span> spans, std::string_view outcome, std::string_view trouble);
 

@@ -23,6 +23,7 @@ enum class PassingStep : uint8_t {
   kQueued = 7,
   kLeaseEnded = 8,
   kWorkerLost = 9,
+  kDropped = 10,
 };
 
 // What a stage tells. The views need to hold only while it does.

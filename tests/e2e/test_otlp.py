@@ -67,7 +67,7 @@ def test_a_message_with_a_sampled_parent_is_one_trace_from_the_device_to_the_rep
     assert way.start <= attempt.start <= attempt.end <= way.end and publish.start <= publish.end
     (delivery,) = worker.deliveries
     assert given(delivery) == {"traceparent": f"00-{TRACE}-{way.id}-01", "tracestate": f"sluice={DEVICE},device=1"}
-    assert properties(reply) == {"traceparent": f"00-{TRACE}-{publish.id}-01", "tracestate": "device=1"}
+    assert properties(reply) == {"traceparent": f"00-{TRACE}-{publish.id}-01", "tracestate": f"sluice=r{way.id},device=1"}
     assert way.attributes.items() >= {
         "messaging.system": "mqtt", "messaging.operation.type": "process", "messaging.destination.name": "in/7",
         "messaging.destination.template": "in/#", "messaging.message.id": delivery.message_id,
@@ -175,6 +175,44 @@ def test_a_retry_a_lost_worker_and_a_dead_letter_show_as_errors(world, collector
     assert [span.attributes["sluice.attempt"] for span in attempts][:2] == [1, 2]
     (letter,) = dead.expect(1)
     assert properties(letter)["traceparent"] == f"00-{TRACE}-{way.id}-01", "it names the gateway's span"
+
+
+def test_what_no_chain_takes_and_what_expires_have_spans_that_say_so(world, collector):
+    broker = world.broker()
+    gateway = traced_gateway(world, broker, collector, {"in/#": "c", "odd/#": "chain:${userProperty.no-such}"})
+    device = world.client(broker)
+    context = [("traceparent", SAMPLED)]
+    device.publish("in/1", b"", UserProperty=context, MessageExpiryInterval=1)
+    device.publish("odd/1", b"", UserProperty=context)
+    device.publish("odd/2", b"", qos=0, UserProperty=context)
+    (expired,) = collector.expect("process in/#")
+    odd = {span.attributes["messaging.destination.name"]: span for span in collector.expect("process odd/#", 2)}
+    assert {span.trace for span in collector.spans} == {TRACE} and {span.parent for span in collector.spans} == {DEVICE}
+    assert (expired.attributes["sluice.outcome"], expired.error) == ("dropped", "its expiry interval is over")
+    assert odd["odd/1"].attributes["sluice.outcome"] == "dead_letter" and odd["odd/1"].error.startswith("no chain")
+    assert odd["odd/2"].attributes["error.type"] == "dropped" and odd["odd/2"].error.startswith("no chain")
+    assert gateway.metric("sluice_dead_letters_total") == 1
+
+
+def test_a_reply_that_a_killed_gateway_has_left_is_published_within_its_trace(world, collector):
+    broker = world.broker()
+    gateway = traced_gateway(world, broker, collector)
+    replies = world.subscriber(broker, "out")
+    worker = world.raw_worker(gateway)
+    worker.hello("c")
+    world.client(broker).publish("in/7", b"x", UserProperty=[("traceparent", SAMPLED)]).wait_for_publish(10)
+    (delivery,) = worker.expect_deliveries(1)
+    broker.freeze()
+    worker.settle(delivery, replies=[pb.Reply(topic="out", qos=1)])
+    (way,) = collector.expect("process ")
+    gateway.kill()
+    broker.thaw()
+    gateway.restart()
+
+    (reply,) = [one for one in replies.expect(1)][-1:]
+    (publish,) = collector.expect("publish ")
+    assert (publish.trace, publish.parent, publish.error) == (TRACE, way.id, None)
+    assert properties(reply)["traceparent"] == f"00-{TRACE}-{publish.id}-01"
 
 
 def test_a_trace_goes_on_over_a_kill_of_the_gateway(world, collector):

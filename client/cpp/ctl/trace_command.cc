@@ -58,6 +58,8 @@ std::string StateOf(const v1::TracedMessage& message) {
     case v1::TRACE_STATE_DEAD_LETTER:
       return "is a dead letter" + Since(message.state_since_unix_ms(), " since ") +
              (message.worker().empty() ? "" : ", last with " + Printable(message.worker())) + why;
+    case v1::TRACE_STATE_DROPPED:
+      return "was dropped" + Since(message.state_since_unix_ms(), " at ") + why;
     default:
       return "stands nowhere any more; what became of it last was not kept";
   }

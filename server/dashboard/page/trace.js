@@ -16,6 +16,7 @@ const STATES = {
   TRACE_STATE_UNCONFIRMED: "It is settled, and a broker has not confirmed a reply to it",
   TRACE_STATE_DONE: "It is done: settled, and its replies are confirmed",
   TRACE_STATE_DEAD_LETTER: "It, or a reply to it, is a dead letter",
+  TRACE_STATE_DROPPED: "It was dropped",
 };
 
 const micro = (step) => Number(step.atUnixUs);

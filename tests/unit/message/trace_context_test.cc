@@ -59,8 +59,7 @@ TEST(Traceparent, WhatIsNoneIsNotRead) {
 TEST(Tracestate, TheGatewaysEntryStandsFirstAndOnce) {
   EXPECT_EQ(WithGatewayEntry("", 0xab), "sluice=00000000000000ab");
   EXPECT_EQ(WithGatewayEntry("a=1, sluice=00000000000000cd,b=2", 0xab), "sluice=00000000000000ab,a=1,b=2");
-  EXPECT_EQ(WithoutGatewayEntry("sluice=00000000000000ab,a=1,b=2"), "a=1,b=2");
-  EXPECT_EQ(WithoutGatewayEntry("sluice=00000000000000ab"), "");
+  EXPECT_EQ(WithGatewayEntry("sluice=00000000000000cd,b=2", 0xab, EntryOf::kReply), "sluice=r00000000000000ab,b=2");
 }
 
 TEST(Tracestate, TheGatewaysEntryNamesWhatItsSpanContinues) {
@@ -69,6 +68,9 @@ TEST(Tracestate, TheGatewaysEntryNamesWhatItsSpanContinues) {
   EXPECT_EQ(GatewayEntryOf("a=1"), std::nullopt);
   EXPECT_EQ(GatewayEntryOf("sluice=ab"), std::nullopt);
   EXPECT_EQ(GatewayEntryOf(""), std::nullopt);
+  EXPECT_EQ(GatewayEntryOf("sluice=r00000000000000ab", EntryOf::kReply), 0xabu);
+  EXPECT_EQ(GatewayEntryOf("sluice=r00000000000000ab"), std::nullopt) << "a reply's";
+  EXPECT_EQ(GatewayEntryOf("sluice=00000000000000ab", EntryOf::kReply), std::nullopt) << "a message's";
 }
 
 TEST(Tracestate, KeepsToTheBoundOnItsMembers) {

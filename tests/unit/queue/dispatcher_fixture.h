@@ -63,8 +63,11 @@ class FakeListener final : public DispatcherListener {
       lost.push_back({worker.worker, std::string(one.message->payload), one.attempt, one.loss});
     }
   }
-  void OnForgotten(std::span<const RecordId> records) override {
-    forgotten.insert(forgotten.end(), records.begin(), records.end());
+  void OnDropped(std::vector<LostMessage> messages) override {
+    for (const LostMessage& lost : messages) {
+      dropped.emplace_back(lost.message.message->payload, lost.loss);
+      if (lost.message.record != 0) forgotten.push_back(lost.message.record);
+    }
   }
 
   void OnAttempts(std::span<const AttemptsNote> notes) override {
@@ -76,7 +79,8 @@ class FakeListener final : public DispatcherListener {
   std::function<void()> on_lost;
   std::vector<std::pair<std::string, bool>> pressure;
   std::vector<DeadLetter> dead_letters;
-  std::vector<RecordId> forgotten;
+  std::vector<std::pair<std::string, Loss>> dropped;  // Payloads.
+  std::vector<RecordId> forgotten;                    // Their records, if they have one.
   std::vector<std::pair<RecordId, uint32_t>> attempts;
 };
 

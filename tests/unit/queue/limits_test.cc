@@ -134,6 +134,7 @@ TEST_F(Expiry, DropsWaitingMessagesInTickAndReportsTheirRecords) {
   EXPECT_EQ(next, clock.Now() + Millis(1'000));
   EXPECT_THAT(listener.forgotten, ElementsAre(1));
   EXPECT_EQ(dispatcher.Backlog(), 2u);
+  EXPECT_THAT(listener.dropped, ElementsAre(Pair("1", Loss::kExpired)));
   EXPECT_EQ(CounterOf("sluice_messages_dropped_total", "c", "reason", "expired"), 1u);
 }
 
@@ -171,6 +172,7 @@ TEST_F(Expiry, ReportsNoRecordForQoS0) {
   Advance(Millis(1'000));
   EXPECT_EQ(dispatcher.Backlog(), 0u);
   EXPECT_THAT(listener.forgotten, IsEmpty());
+  EXPECT_THAT(listener.dropped, ElementsAre(Pair("1", Loss::kExpired)));
 }
 
 TEST_F(Expiry, OfAMessageTooLargeForTheWindowLetsTheNextOneGo) {

@@ -80,7 +80,9 @@ class Ledger final : public DispatcherListener {
     for (const DeadLetter& letter : letters) End(letter.message.id.low, "");
   }
   void OnLost(const LostDeliveries& /*lost*/) override {}
-  void OnForgotten(std::span<const RecordId> records) override { EXPECT_TRUE(records.empty()); }
+  void OnDropped(std::vector<LostMessage> dropped) override {
+    for (const LostMessage& lost : dropped) EXPECT_EQ(lost.message.record, 0u);
+  }
   void OnAttempts(std::span<const AttemptsNote> /*notes*/) override {}
 
   bool high() const { return high_; }

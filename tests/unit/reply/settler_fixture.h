@@ -119,7 +119,7 @@ class SettlerTest : public ::testing::Test, private DispatcherListener {
     for (DeadLetter& letter : letters) dead_letters_.push_back(std::move(letter));
   }
   void OnLost(const LostDeliveries& /*lost*/) override {}
-  void OnForgotten(std::span<const RecordId> /*records*/) override {}
+  void OnDropped(std::vector<LostMessage> /*dropped*/) override {}
   void OnAttempts(std::span<const AttemptsNote> /*notes*/) override {}
 
   Chain chain_{"c"};

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cinttypes>
+#include <cstdio>
 
 #include "server/message/user_properties.h"
 #include "tests/support/manual_clock.h"
@@ -234,6 +236,29 @@ TEST_F(MessageSpansTest, ADeadLetterIsAnError) {
   EXPECT_EQ(spans_.all.size(), 2u);
 }
 
+TEST_F(MessageSpansTest, WhatIsDroppedIsAnErrorAndEndsItsAttempt) {
+  const MessagePtr message = Traced();
+  all_.Delivered(About(message), "w/1");
+  all_.Dropped(About(message), "its expiry interval is over");
+  const Span& way = *spans_.Named("process plant/+/temp");
+  EXPECT_TRUE(way.error);
+  EXPECT_EQ(way.status, "its expiry interval is over");
+  EXPECT_EQ(TextOf(way, "error.type"), "dropped");
+  EXPECT_EQ(TextOf(way, "sluice.outcome"), "dropped");
+  EXPECT_TRUE(spans_.Named("deliver c")->error);
+}
+
+TEST_F(MessageSpansTest, WhatNoRouteTakesHasASpanWithoutAFilter) {
+  const MessagePtr message = Traced();
+  Route none;
+  none.connection = "plant";
+  all_.Died({.message = *message, .id = {1, 2}, .route = &none, .chain = {}}, "no route");
+  const Span& way = *spans_.Named("process");
+  EXPECT_EQ(way.id, message->trace->span);
+  EXPECT_EQ(TextOf(way, "sluice.connection"), "plant");
+  EXPECT_EQ(TextOf(way, "sluice.chain"), "(none)");
+}
+
 TEST_F(MessageSpansTest, AReadOfSeveralMessagesLinksToTheTracedOnes) {
   const std::vector<SpanLink> links(200, SpanLink{{1, 2}, 3});
   all_.Received("plant", 1, links, clock_.Now());
@@ -273,7 +298,9 @@ TEST_F(MessageSpansTest, AReplyNamesASpanOfItsOwnWithinTheMessages) {
   const std::optional<TraceParent> own = ParseTraceparent(PropertyOf(reply.properties.get(), kTraceparent));
   ASSERT_TRUE(own);
   EXPECT_EQ(own->trace, message->trace->trace);
-  EXPECT_EQ(PropertyOf(reply.properties.get(), kTracestate), "vendor=1");
+  char entry[32];
+  std::snprintf(entry, sizeof(entry), "sluice=r%016" PRIx64, message->trace->span);
+  EXPECT_EQ(PropertyOf(reply.properties.get(), kTracestate), std::string(entry) + ",vendor=1");
   const Span& publish = *spans_.Named("publish plant");
   EXPECT_EQ(publish.id, own->span);
   EXPECT_EQ(publish.parent, message->trace->span);
@@ -295,7 +322,7 @@ TEST_F(MessageSpansTest, AReplyGoesOnFromTheSpanThatItsWorkerNames) {
   ASSERT_NE(span, nullptr);
   EXPECT_EQ(span->trace.parent, 0xaau);
   EXPECT_EQ(ParseTraceparent(PropertyOf(reply.properties.get(), kTraceparent))->span, span->trace.span);
-  EXPECT_EQ(PropertyOf(reply.properties.get(), kTracestate), "w=1");
+  EXPECT_EQ(PropertyOf(reply.properties.get(), kTracestate), "sluice=r00000000000000aa,w=1");
 }
 
 TEST_F(MessageSpansTest, AReplyWhoseWorkerWantsNoTraceStaysAsItIs) {
@@ -307,6 +334,29 @@ TEST_F(MessageSpansTest, AReplyWhoseWorkerWantsNoTraceStaysAsItIs) {
 
   EXPECT_EQ(all_.BeginReply(*message, reply), nullptr);
   EXPECT_EQ(PropertyOf(reply.properties.get(), kTraceparent), kNotSampled);
+}
+
+TEST_F(MessageSpansTest, AReplyThatTheJournalGivesBackGoesOnWithTheSpanItHad) {
+  OutboundMessage reply{.topic = "r"};
+  const std::unique_ptr<const ReplySpan> before = all_.BeginReply(*Traced(), reply);
+
+  MessageSpans after(clock_, 0, spans_);
+  const std::unique_ptr<const ReplySpan> span = after.ResumeReply(reply);
+  ASSERT_NE(span, nullptr);
+  EXPECT_EQ(span->trace.trace, before->trace.trace);
+  EXPECT_EQ(span->trace.span, before->trace.span);
+  EXPECT_EQ(span->trace.parent, before->trace.parent);
+  clock_.Advance(Millis(2));
+  after.EndReply({.span = *span, .connection = "plant", .chain = {}});
+  EXPECT_EQ(spans_.Named("publish plant")->end_unix_ns - spans_.Named("publish plant")->start_unix_ns, 2'000'000);
+}
+
+TEST_F(MessageSpansTest, WhatIsNoTracedReplyIsNotResumed) {
+  EXPECT_EQ(all_.ResumeReply({.topic = "r"}), nullptr);
+  // The publication of a dead letter has its message's properties.
+  OutboundMessage letter{.topic = "dead"};
+  letter.properties = std::make_unique<const Properties>(*Traced()->properties);
+  EXPECT_EQ(all_.ResumeReply(letter), nullptr);
 }
 
 TEST_F(MessageSpansTest, AReplyThatNoBrokerTakesIsAnError) {
