@@ -45,8 +45,9 @@ endfunction()
 sluice_pch_set(sluice_pch HEADERS ${SLUICE_PCH_STD} ${SLUICE_PCH_ABSL} DEPS absl::statusor absl::strings)
 sluice_pch_set(sluice_grpc_pch HEADERS ${SLUICE_PCH_STD} ${SLUICE_PCH_ABSL} <grpcpp/grpcpp.h> DEPS absl::statusor absl::strings gRPC::grpc++)
 if(SLUICE_BUILD_TESTS)
-  # Tests need no optimiser, which takes as long as all else; what they test is compiled as users have it.
-  set(SLUICE_TEST_OPTIONS $<$<CONFIG:Release,RelWithDebInfo>:-O0> $<$<CONFIG:Release,RelWithDebInfo>:-U_FORTIFY_SOURCE>)
+  # Tests need no optimiser, which takes as long as all else, nor line numbers of their own; what they test is compiled as users
+  # have it.
+  set(SLUICE_TEST_OPTIONS "$<$<CONFIG:Release,RelWithDebInfo>:-O0;-g0;-U_FORTIFY_SOURCE>")
   if(NOT SLUICE_SANITIZE_TESTS)
     list(APPEND SLUICE_TEST_OPTIONS -fno-sanitize=all)
   endif()

@@ -1,9 +1,14 @@
 # With SLUICE_UNITY, names in the anonymous namespaces of one target's files must differ.
+# BATCH: so many files as one, if that is more than SLUICE_UNITY.
 function(sluice_use_unity target)
   if(SLUICE_UNITY EQUAL 0)
     return()
   endif()
-  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${SLUICE_UNITY})
+  set(batch ${SLUICE_UNITY})
+  if(ARGC GREATER 1 AND ARGV1 GREATER batch)
+    set(batch ${ARGV1})
+  endif()
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${batch})
   if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
     # Classes with members of anonymous namespaces: right in a .cc, which GCC takes for a header here.
     target_compile_options(${target} PRIVATE -Wno-subobject-linkage)

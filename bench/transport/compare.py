@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What rpc::Server costs beside gRPC's callback server: runs of both in turn, medians, ratios.
 
+    cmake --build --preset release --target benchmarks
     bench/transport/compare.py --bin build/release/bin [--runs 3] [--seconds 3]
 """
 

@@ -60,7 +60,7 @@ class Router final : public InboundSink {
   Router& operator=(const Router&) = delete;
 
   // Set-up: of what it takes in, this decides what is traced. It outlives the router.
-  void TraceBy(const MessageSpans* spans) { spans_ = spans; }
+  void TraceBy(MessageSpans* spans) { spans_ = spans; }
 
   // An error is the journal's: then nothing was handed on, and nothing may be acknowledged.
   absl::Status OnMessages(std::span<InboundMessage> batch) override;
@@ -124,7 +124,7 @@ class Router final : public InboundSink {
   const Clock& clock_;
   const Route no_route_;  // Names the connection, and is none.
   const ReceivedCounters received_;
-  const MessageSpans* spans_ = nullptr;   // Null: nothing is traced.
+  MessageSpans* spans_ = nullptr;   // Null: nothing is traced.
   std::array<Counter*, kDrops> drops_{};  // By Drop.
   std::array<Counter*, kDrops> dead_{};   // By Drop; null: that is dropped at any QoS.
 

@@ -13,7 +13,7 @@ ServerShared::ServerShared(ServerOptions server_options, const Clock& server_clo
     : options(std::move(server_options)),
       clock(server_clock),
       budget(options.receive_bytes),
-      metrics{registry.GetGauge("sluice_rpc_calls", "Calls (streams) under way", {{"listener", options.name}}),
+      metrics{registry.GetGauge("sluice_rpc_open_calls", "Calls (streams) under way", {{"listener", options.name}}),
               registry.GetCounter("sluice_rpc_calls_total", "Calls that came", {{"listener", options.name}}),
               registry.GetCounter("sluice_rpc_requests_refused_total",
                                   "Requests that are not gRPC as it is served here", {{"listener", options.name}}),

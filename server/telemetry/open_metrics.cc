@@ -22,8 +22,13 @@ void AppendNumber(std::string& out, double value) {
   } else if (std::isinf(value)) {
     out += value > 0 ? "+Inf" : "-Inf";
   } else {
+    // For people, too: 0.0001 and 1000000 rather than 1e-04 and 1e+06.
+    const double size = std::abs(value);
+    const bool plain = size == 0 || (size >= 1e-7 && size < 1e15);
     std::array<char, 32> digits;
-    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
+    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value,
+                                            plain ? std::chars_format::fixed : std::chars_format::general)
+                                  .ptr);
   }
 }
 
@@ -74,10 +79,10 @@ void AppendExemplar(std::string& out, const Exemplar& exemplar) {
   out += "\",span_id=\"";
   text::AppendHex64(exemplar.span, out);
   out += "\"} ";
-  AppendNumber(out, 1e-9 * static_cast<double>(exemplar.nanos));
+  AppendNumber(out, static_cast<double>(exemplar.nanos) / 1e9);
   out += ' ';
   constexpr int64_t kNanosPerMilli = 1'000'000;
-  AppendNumber(out, 1e-3 * static_cast<double>(exemplar.unix_ns / kNanosPerMilli));
+  AppendNumber(out, static_cast<double>(exemplar.unix_ns / kNanosPerMilli) / 1e3);
 }
 
 void AppendHistogram(std::string& out, std::string_view name, const Labels& labels, const Histogram& histogram) {

@@ -135,7 +135,7 @@ def test_one_that_has_expired_was_dropped(world):
     ctl = Ctl(gateway)
     world.client(broker).publish("in", b"x", MessageExpiryInterval=1).wait_for_publish(10)
     wait_until(lambda: gateway.metric("sluice_messages_dropped_total", reason="expired") == 1, "it expires")
-    (message,) = ctl.json("trace", "--topic", "in")["messages"]
+    (message,) = traced(ctl, "--topic", "in")["messages"]
     assert kinds(message)[-1] == "dropped" and message["state"] == "dropped"
     assert message["state_detail"] == "its expiry interval is over"
     assert "was dropped at " in ctl("trace", message["message_id"])
@@ -147,7 +147,7 @@ def test_one_of_qos_0_for_which_there_was_no_room_was_dropped(world):
     ctl = Ctl(gateway)
     world.client(broker).publish_all([("in/0", b""), ("in/1", b"")], qos=0)
     wait_until(lambda: gateway.metric("sluice_messages_dropped_total", reason="queue_full") == 1, "there is no room for both")
-    states = {message["topic"]: (message["state"], message["state_detail"]) for message in ctl.json("trace", "--topic", "in/#")["messages"]}
+    states = {message["topic"]: (message["state"], message["state_detail"]) for message in traced(ctl, "--topic", "in/#")["messages"]}
     assert states["in/0"] == ("dropped", "QoS 0, and its chain's queue is full") and states["in/1"][0] == "waiting"
 
 
@@ -157,7 +157,7 @@ def test_one_that_no_chain_takes_is_found(world):
     ctl = Ctl(gateway)
     publish(world, broker, ("in/1", b"x"))
     wait_until(ctl.letters, "it is a dead letter")
-    (message,) = ctl.json("trace", "--topic", "in/1")["messages"]
+    (message,) = traced(ctl, "--topic", "in/1")["messages"]
     assert message["state"] == "dead_letter" and kinds(message) == ["received", "journaled", "died"]
     assert message["state_detail"].startswith("no chain")
 

@@ -1,6 +1,8 @@
 // Looks at a gateway's dashboard in Chromium as an operator does: page.mjs URL FOLDER. Says {"ok": true} or what it missed,
 // and leaves pictures in FOLDER. The gateway and what happens in it are test_dashboard_page.py's.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
 const [url, folder] = process.argv.slice(2);
@@ -81,6 +83,30 @@ async function keyboard() {
   for (const role of ["banner", "navigation", "main"]) assert.equal(await page.getByRole(role).count(), 1, role);
 }
 
+// What axe-core can check of what people need who see little or nothing: the rules of WCAG 2.2, A and AA, in each view.
+async function accessible() {
+  const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    for (const name of ["Overview", "Dead letters", "Live tail", "Configuration"]) {
+      await view(name);
+      await page.evaluate(axe);
+      const { violations, passes } = await page.evaluate(() => window.axe.run());
+      assert.ok(passes.length > 10, "it has looked");
+      assert.deepEqual(violations.map((one) => `${name}, ${colorScheme}: ${one.help}: ${one.nodes.map((node) => node.html).join(" ")}`), []);
+    }
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+}
+
+// What a screen reader says, in the order of the page.
+async function heard() {
+  await view("Overview");
+  const said = await page.locator("body").ariaSnapshot();
+  for (const part of [/link "Skip to the content"/, /navigation "Views"/, /main/, /img "[^"]*Chains \(alarms stuck/, /table "Chains"/, /columnheader "Waiting"/, /button "Pause"/]) assert.match(said, part);
+  assert.ok(said.indexOf("Chain alarms is stuck") < said.indexOf('table "Chains"'), "what is wrong comes first");
+}
+
 async function deadLetters() {
   await view("Dead letters");
   const rows = inTable("Dead letters, the oldest first").locator("tbody tr");
@@ -152,6 +178,8 @@ try {
   await overview();
   await colours();
   await keyboard();
+  await accessible();
+  await heard();
   await deadLetters();
   await tail();
   await acts();

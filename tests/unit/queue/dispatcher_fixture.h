@@ -64,9 +64,9 @@ class FakeListener final : public DispatcherListener {
     }
   }
   void OnDropped(std::vector<LostMessage> messages) override {
-    for (const LostMessage& lost : messages) {
-      dropped.emplace_back(lost.message.message->payload, lost.loss);
-      if (lost.message.record != 0) forgotten.push_back(lost.message.record);
+    for (const LostMessage& one : messages) {
+      dropped.emplace_back(one.message.message->payload, one.loss);
+      if (one.message.record != 0) forgotten.push_back(one.message.record);
     }
   }
 

@@ -60,7 +60,7 @@ TEST(OpenMetricsText, GivesEachBucketTheNewestExemplar) {
                        .unix_ns = 1'795'000'000'123'456'789});
   histogram.Exemplify({.trace_high = 0, .trace_low = 9, .span = 8, .nanos = 700'000'000'000, .unix_ns = 5'000'000'000});
   const std::string text = OpenMetricsText(registry);
-  EXPECT_THAT(text, HasSubstr("sluice_wait_seconds_bucket{chain=\"t\",le=\"0.001\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("sluice_wait_seconds_bucket{chain=\"t\",le=\"0.0001\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("sluice_wait_seconds_bucket{chain=\"t\",le=\"0.0025\"} 2 "
                               "# {trace_id=\"4bf92f3577b34da6a3ce929d0e0e4736\",span_id=\"00f067aa0ba902b7\"} 0.00225 "
                               "1795000000.123\n"));
