@@ -124,7 +124,7 @@ class Router final : public InboundSink {
   const Clock& clock_;
   const Route no_route_;  // Names the connection, and is none.
   const ReceivedCounters received_;
-  MessageSpans* spans_ = nullptr;   // Null: nothing is traced.
+  MessageSpans* spans_ = nullptr;         // Null: nothing is traced.
   std::array<Counter*, kDrops> drops_{};  // By Drop.
   std::array<Counter*, kDrops> dead_{};   // By Drop; null: that is dropped at any QoS.
 
