@@ -215,6 +215,7 @@ absl::Status Gateway::Stages::StartAdmin() {
       .restorer = *restorer_,
       .chains = chains_,
       .routes = routes_,
+      .configured = [this](auto chain) { return configured_chains_.Get()->contains(chain); },
       .may_name = [this](auto chain) { return MayName(chain); },
       .journal = journal_,
       .next = backlog_ ? static_cast<RoutedSink&>(*backlog_) : *this,

@@ -140,6 +140,12 @@ void Gateway::Stages::SetRules(const GatewayConfig& config) {
     if (route->target.pattern != nullptr) templates.push_back(route->target.pattern);
   }
   templates_.Set(std::move(templates));
+  std::set<std::string, std::less<>> chains;
+  for (const auto& [name, options] : config.chains) chains.insert(name);
+  for (const Route* route : routes) {
+    if (route->target.chain != nullptr) chains.insert(route->target.chain->name);
+  }
+  configured_chains_.Set(std::move(chains));
   const auto permissions = std::make_shared<const ReplyPermissions>(config.replies.allow, config.replies.allow_loops,
                                                                     routes, BrokerOfEach(config.connections));
   rules_.Set({.permits = [permissions](const Route& route, std::string_view topic,

@@ -280,6 +280,7 @@ class Gateway::Stages final : private RoutedSink,
   ChainDirectory chains_{config_.chain_defaults, config_.max_template_chains};
   RouteTable routes_;
   Live<std::vector<std::shared_ptr<const TargetPattern>>> templates_{{}};
+  Live<std::set<std::string, std::less<>>> configured_chains_{{}};
   Live<Connections> connections_{config_.connections};  // Within a change already those that it brings.
   OpenJournal opened_journal_;
   Journal& journal_ = opened_journal_.journal();

@@ -96,9 +96,11 @@ std::vector<absl::Status> Replayer::Replay(std::vector<StoredLetter> letters) {
 absl::Status Replayer::Restore(StoredLetter letter, std::vector<RoutedMessage>& out) const {
   if (AnyRouteOf(letter.connection) == nullptr) return Gone("connection", letter.connection);
   if (letter.chain.empty()) return RouteAnew(letter, out);
-  const Route* route = parts_.routes.Find(letter.route);
+  const Route* route = parts_.routes.FindInService(letter.route);
   if (route == nullptr || route->connection != letter.connection) return Gone("route", letter.route);
-  ChainRef chain = parts_.chains.Find(letter.chain);
+  // One that a change of the configuration took away is still known.
+  const bool configured = parts_.configured == nullptr || parts_.configured(letter.chain);
+  ChainRef chain = configured ? parts_.chains.Find(letter.chain) : nullptr;
   if (chain == nullptr) {
     if (!parts_.may_name || !parts_.may_name(letter.chain)) return Gone("chain", letter.chain);
     chain = parts_.chains.ForMessage(letter.chain);  // Held until the restorer finds it.
@@ -123,7 +125,7 @@ absl::Status Replayer::RouteAnew(const StoredLetter& letter, std::vector<RoutedM
     return absl::FailedPreconditionError(absl::StrCat("no worker could be given it: ", valid.message()));
   }
   std::vector<const Route*> routes;
-  if (const Route* route = parts_.routes.Find(letter.route);
+  if (const Route* route = parts_.routes.FindInService(letter.route);
       route != nullptr && route->connection == letter.connection) {
     routes.push_back(route);
   } else {

@@ -26,6 +26,8 @@ class Replayer final : public ReplaySink {
     Restorer& restorer;
     ChainDirectory& chains;
     const RouteTable& routes;
+    // Whether the configuration names the chain, in `chains` or as a route's target. Null: it names all that are known.
+    std::function<bool(std::string_view chain)> configured{};
     // Whether a route's template can name the chain, so that one which is not known yet may still be served. Null: no.
     std::function<bool(std::string_view chain)> may_name{};
     Journal& journal;

@@ -101,15 +101,18 @@ void ReadAdmin(Reading& reading, MapReader& top, Draft& draft) {
   std::string listen;
   const bool listen_is_wrong = map.Find("listen") != nullptr && !map.Read("listen", listen);
   if (map.Find("listen") != nullptr && !listen_is_wrong) admin.listen = listen;
+  const Entry* auth = map.Find("auth");
   if (const Entry* tls = map.Find("tls")) {
     ReadListenerTls(
         reading, kAdminTlsSection, *tls, "admin.tls",
-        "clientCaFile is not set, so any client that reaches the port reads, replays and purges dead letters",
+        auth != nullptr
+            ? ""
+            : "clientCaFile is not set, so any client that reaches the port reads, replays and purges dead letters",
         admin.tls.emplace());
   }
   const Entry* dashboard = map.Find("dashboard");
   if (dashboard != nullptr) ReadDashboard(reading, *dashboard, admin);
-  if (const Entry* auth = map.Find("auth")) {
+  if (auth != nullptr) {
     admin.auth = ReadAuthentication(reading, *auth, "admin.auth", admin.tls ? admin.tls : admin.dashboard.tls);
     if (dashboard == nullptr && (!admin.listen || admin.listen->empty() || admin.listen->starts_with("unix:"))) {
       map.Warn("auth", "nobody is asked on a Unix socket: whom its mode lets in is an administrator");

@@ -157,7 +157,7 @@ std::optional<Text> MapReader::ToText(const Key& key, const Value& value, const 
   if (secret || value.alias) result.shown = "a value that is not shown";
   const bool names_file = key.type == KeyType::kFile || key.type == KeyType::kFileOrDirectory;
   if (names_file && !LooksLikePath(value.text) && !text::Contains(value.text, "${")) {
-    result.shown = "a text that is not shown, as it does not look like a path";
+    result.shown = "a text that is not shown, as it does not look like a path (a file beside: ./NAME)";
   }
   if (value.literal || key.type == KeyType::kTarget || key.type == KeyType::kReplyFilters) return result;
   absl::StatusOr<std::string> expanded = ExpandReferences(value.text, reading_.surroundings().environment, secret);

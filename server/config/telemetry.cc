@@ -5,6 +5,7 @@
 #include "server/config/pem_files.h"
 #include "server/config/sections.h"
 #include "server/runtime/text.h"
+#include "server/spans/otlp_headers.h"
 
 namespace sluice {
 namespace {
@@ -70,6 +71,16 @@ void ReadRatio(MapReader& map, double& ratio) {
   ratio = value;
 }
 
+// What it holds is a secret: an error names a line, and shows nothing of it.
+void CheckHeaders(Reading& reading, MapReader& map, const std::string& file) {
+  const absl::StatusOr<std::string> content = reading.surroundings().read_file(file);
+  const absl::Status status = content.ok() ? ParseHeaders(*content).status() : content.status();
+  if (!status.ok()) {
+    map.Error("headersFile", text::Concat("'", file, "': ", text::Message(status),
+                                          "; allowed: lines such as \"Authorization: Bearer TOKEN\""));
+  }
+}
+
 }  // namespace
 
 void ReadTelemetry(Reading& reading, MapReader& top, Draft& draft) {
@@ -87,7 +98,7 @@ void ReadTelemetry(Reading& reading, MapReader& top, Draft& draft) {
     }
   }
   ReadRatio(map, otlp.sample_ratio);
-  map.Read("headersFile", otlp.headers_file);
+  if (map.Read("headersFile", otlp.headers_file)) CheckHeaders(reading, map, otlp.headers_file);
   map.Read("serviceName", otlp.service_name);
   if (const Entry* tls = map.Find("tls")) {
     ReadOtlpTls(reading, *tls, otlp.tls);

@@ -42,7 +42,9 @@ void ReadListenerTls(Reading& reading, const Section& section, const Entry& entr
   CheckTlsFiles(reading, {map, "certFile", tls.cert_file}, {map, "keyFile", tls.key_file},
                 {map, "keyPasswordFile", tls.key_password_file}, {map, "clientCaFile", tls.client_ca_file},
                 {map, "clientCrl", tls.client_crl});
-  if (asks && map.valid() && map.Find("clientCaFile") == nullptr) map.Warn("clientCaFile", without_ca);
+  if (asks && !without_ca.empty() && map.valid() && map.Find("clientCaFile") == nullptr) {
+    map.Warn("clientCaFile", without_ca);
+  }
 }
 
 void ReadWorkers(Reading& reading, MapReader& top, Draft& draft) {
@@ -56,12 +58,16 @@ void ReadWorkers(Reading& reading, MapReader& top, Draft& draft) {
   if (workers.socket_mode != "0600" && !workers.listen.starts_with("unix:")) {
     map.Warn("socketMode", text::Concat("it is for a unix:PATH only, and workers.listen is ", workers.listen));
   }
+  const Entry* auth = map.Find("auth");
   if (const Entry* tls = map.Find("tls")) {
-    ReadListenerTls(reading, kWorkersTlsSection, *tls, "workers.tls",
-                    "clientCaFile is not set, so any worker that reaches the port reads messages and publishes replies",
-                    workers.tls.emplace());
+    ReadListenerTls(
+        reading, kWorkersTlsSection, *tls, "workers.tls",
+        auth != nullptr
+            ? ""
+            : "clientCaFile is not set, so any worker that reaches the port reads messages and publishes replies",
+        workers.tls.emplace());
   }
-  if (const Entry* auth = map.Find("auth")) {
+  if (auth != nullptr) {
     workers.auth = ReadAuthentication(reading, *auth, "workers.auth", workers.tls);
   }
   const bool flag_is_wrong = map.Find("insecure") != nullptr && !map.Read("insecure", workers.insecure);

@@ -32,6 +32,7 @@ constexpr std::string_view kApi = "/api/";
 HttpLimits DashboardLimits() {
   return {.connections = 256,
           .posts = true,
+          .json_errors = true,
           .body_bytes = 64 * 1024,
           .request_time = Millis(10'000),
           .idle_time = Millis(60'000),

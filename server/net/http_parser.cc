@@ -32,12 +32,13 @@ ParsedRequest ParseHttpRequest(std::string_view bytes, size_t most, size_t most_
   }
   if (error == http::error::need_more) error = {};
   if (error) {
-    const bool large = error == http::error::header_limit || error == http::error::body_limit;
-    parsed.state = large ? ParsedRequest::State::kTooLarge : ParsedRequest::State::kMalformed;
+    parsed.state = error == http::error::header_limit ? ParsedRequest::State::kLargeHeader
+                   : error == http::error::body_limit ? ParsedRequest::State::kLargeBody
+                                                      : ParsedRequest::State::kMalformed;
     return parsed;
   }
   if (!parser.is_done()) {
-    if (bytes.size() > most + most_body) parsed.state = ParsedRequest::State::kTooLarge;
+    if (bytes.size() > most + most_body) parsed.state = ParsedRequest::State::kLargeBody;
     return parsed;
   }
   auto& message = parser.get();

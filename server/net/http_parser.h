@@ -15,7 +15,8 @@ struct ParsedRequest {
     kIncomplete,
     kDone,
     kMalformed,
-    kTooLarge,  // Its header, or its body.
+    kLargeHeader,
+    kLargeBody,
   };
   State state = State::kIncomplete;
   size_t size = 0;  // Of the request; what follows is the next one's.

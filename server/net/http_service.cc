@@ -32,6 +32,8 @@ std::string_view ReasonPhrase(int status) {
       return "Method Not Allowed";
     case 409:
       return "Conflict";
+    case 413:
+      return "Content Too Large";
     case 415:
       return "Unsupported Media Type";
     case 421:
@@ -158,18 +160,24 @@ class HttpConnection final : public HttpStream, public std::enable_shared_from_t
     if (parsed.state == ParsedRequest::State::kIncomplete) return ReadMore();
     owner_->WaitsNoMore(*this);
     if (parsed.state != ParsedRequest::State::kDone) {
-      const bool large = parsed.state == ParsedRequest::State::kTooLarge;
+      const bool large = parsed.state != ParsedRequest::State::kMalformed;
       owner_->refusals().Count("http_malformed", channel_->peer().text,
                                large ? "a request that is too large" : "what came is no HTTP request",
                                log::Level::kDebug);
       keep_alive_ = false;
-      return Answer(large ? TextResponse(431, "the request is too large\n") : TextResponse(400, "not HTTP\n"));
+      if (!large) return Refuse(400, "INVALID_ARGUMENT", "this is no HTTP request");
+      if (parsed.state == ParsedRequest::State::kLargeHeader) {
+        return Refuse(431, "RESOURCE_EXHAUSTED",
+                      text::Concat("the request's head is larger than ", owner_->limits().header_bytes, " bytes"));
+      }
+      return Refuse(413, "RESOURCE_EXHAUSTED",
+                    text::Concat("the request's body is larger than ", owner_->limits().body_bytes, " bytes"));
     }
     in_.erase(0, parsed.size);
     head_ = parsed.head;
     keep_alive_ = parsed.keep_alive && ++requests_ < owner_->limits().requests_per_connection;
     if (!parsed.known || (parsed.request.post && !owner_->limits().posts)) {
-      return Answer(TextResponse(405, owner_->limits().posts ? "only GET, HEAD and POST\n" : "only GET and HEAD\n"));
+      return Refuse(405, "UNIMPLEMENTED", owner_->limits().posts ? "only GET, HEAD and POST" : "only GET and HEAD");
     }
     if (peer_ == nullptr) peer_ = std::make_shared<const Peer>(channel_->peer());
     parsed.request.peer = peer_;
@@ -184,6 +192,13 @@ class HttpConnection final : public HttpStream, public std::enable_shared_from_t
                        self->Answer(std::move(response));
                      });
                    });
+  }
+
+  void Refuse(int status, std::string_view code, std::string_view why) {
+    if (!owner_->limits().json_errors) return Answer(TextResponse(status, text::Concat(why, "\n")));
+    HttpResponse response = TextResponse(status, text::Concat("{\"code\":\"", code, "\",\"message\":\"", why, "\"}"));
+    response.content_type = "application/json";
+    Answer(std::move(response));
   }
 
   void Answer(HttpResponse response) {

@@ -3,20 +3,12 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
-#include "absl/status/statusor.h"
 #include "server/net/http_response.h"
 #include "server/otlp/exporter.h"
+#include "server/spans/otlp_headers.h"
 
 namespace sluice {
-
-using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
-
-// Lines of "NAME: VALUE"; empty ones and those that begin with '#' do not count. An error names the line and shows
-// nothing of it.
-absl::StatusOr<HttpHeaders> ParseHeaders(std::string_view text);
 
 // The head of a request with a body of protobuf.
 std::string PostHead(std::string_view path, std::string_view authority, const HttpHeaders& headers, size_t body_bytes);

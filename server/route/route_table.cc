@@ -86,6 +86,12 @@ const Route* RouteTable::Find(std::string_view id) const {
   return found == by_id_.end() ? nullptr : found->second;
 }
 
+const Route* RouteTable::FindInService(std::string_view id) const {
+  MutexLock lock(mutex_);
+  const auto found = std::ranges::find(in_service_, id, &Route::id);
+  return found == in_service_.end() ? nullptr : *found;
+}
+
 std::vector<const Route*> RouteTable::RoutesOf(std::string_view connection) const {
   MutexLock lock(mutex_);
   std::vector<const Route*> routes;

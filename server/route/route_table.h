@@ -36,6 +36,8 @@ class RouteTable {
   absl::Status Replace(std::span<const RouteSpec> specs, ChainDirectory& chains);
   // Of those in service, else of those that went. Null: there was none of this id.
   const Route* Find(std::string_view id) const;
+  // Null: there is none of this id by now.
+  const Route* FindInService(std::string_view id) const;
   // Of one connection, in service, in the order they were given.
   std::vector<const Route*> RoutesOf(std::string_view connection) const;
 

@@ -57,8 +57,10 @@ void ReadProperties(const mqtt::properties& properties, ConnectResult& result) {
   if (properties.contains(property::SESSION_EXPIRY_INTERVAL)) {
     result.session_expiry_s = mqtt::get<uint32_t>(properties, property::SESSION_EXPIRY_INTERVAL);
   }
-  if (properties.contains(property::ASSIGNED_CLIENT_IDENTIFER)) {
-    result.assigned_client_id = mqtt::get<std::string>(properties, property::ASSIGNED_CLIENT_IDENTIFER);
+  // MQTT 5.0 §3.2.2.3.7. Paho's name for it lacked a letter until 1.4.
+  constexpr auto kAssignedClientIdentifier = static_cast<property::code>(0x12);
+  if (properties.contains(kAssignedClientIdentifier)) {
+    result.assigned_client_id = mqtt::get<std::string>(properties, kAssignedClientIdentifier);
   }
 }
 

@@ -196,7 +196,7 @@ TEST_F(HttpTest, AnswersWhatIsNoRequestThatItKnows) {
   };
   EXPECT_EQ(answer_to("\x16\x03\x01\r\n\r\n").status, 400);
   EXPECT_EQ(answer_to(HttpText("/healthz", "X: " + std::string(9'000, 'x') + "\r\n")).status, 431);
-  EXPECT_EQ(answer_to(HttpText("/healthz", "Content-Length: 2000000\r\n")).status, 431);
+  EXPECT_EQ(answer_to(HttpText("/healthz", "Content-Length: 2000000\r\n")).status, 413);
   EXPECT_EQ(answer_to(HttpText("/healthz", "Content-Length: 2\r\n\r\nhi", "POST")).status, 405);
   const HttpAnswer head = answer_to(HttpText("/healthz", "Connection: close\r\n", "HEAD"));
   EXPECT_EQ(head.status, 200);

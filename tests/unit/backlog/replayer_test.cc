@@ -78,7 +78,8 @@ class ReplayerTest : public testing::Test {
     return reply.topic == denied_ ? absl::FailedPreconditionError("refused again: denied") : absl::OkStatus();
   }
 
-  std::string denied_;  // A topic that replies may not go to.
+  std::set<std::string, std::less<>> configured_;  // Empty: all.
+  std::string denied_;                             // A topic that replies may not go to.
   ManualClock clock_;
   MetricsRegistry metrics_;
   ChainDirectory chains_{ChainOptions{.order_by = {OrderBy::Kind::kTopic}}};
@@ -93,6 +94,7 @@ class ReplayerTest : public testing::Test {
                       .restorer = restorer_,
                       .chains = chains_,
                       .routes = routes_,
+                      .configured = [this](auto chain) { return configured_.empty() || configured_.contains(chain); },
                       .journal = journal_,
                       .next = queue_,
                       .outbox = outbox_,
@@ -198,6 +200,16 @@ TEST_F(ReplayerTest, WhatIsNotConfiguredAnyMoreIsSaidForEach) {
   EXPECT_THAT(std::string(statuses[1].message()), HasSubstr("the route 'pressure' is not configured any more"));
   EXPECT_THAT(std::string(statuses[2].message()), HasSubstr("the chain 'gone' is not configured any more"));
   EXPECT_TRUE(statuses[3].ok());
+  EXPECT_THAT(queue_.messages, SizeIs(1));
+}
+
+TEST_F(ReplayerTest, WhatAChangeOfTheConfigurationTookAwayIsNotConfiguredEither) {
+  configured_ = {"elsewhere"};
+  EXPECT_EQ(ReplayOne(MakeLetter()).message(), "the chain 'temperature' is not configured any more");
+  configured_.clear();
+  EXPECT_TRUE(ReplayOne(MakeLetter()).ok());
+  ASSERT_TRUE(routes_.Replace({}, chains_).ok());
+  EXPECT_FALSE(ReplayOne(MakeLetter()).ok());
   EXPECT_THAT(queue_.messages, SizeIs(1));
 }
 

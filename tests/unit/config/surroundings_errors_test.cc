@@ -62,10 +62,9 @@ TEST_F(SurroundingsErrors, AFileThatHoldsSomethingElseIsNotShown) {
 }
 
 TEST_F(SurroundingsErrors, APasswordOrAKeyInPlaceOfAPathIsNotShown) {
-  EXPECT_EQ(
-      Errors(WithWorkersTls("certFile: /etc/sluice/server.pem, keyFile: hunter2")),
-      "gw.yaml:4:52: workers.tls.keyFile: found a text that is not shown, as it does not look like a path (No such "
-      "file or directory); allowed: the path of a file\n");
+  EXPECT_EQ(Errors(WithWorkersTls("certFile: /etc/sluice/server.pem, keyFile: hunter2")),
+            "gw.yaml:4:52: workers.tls.keyFile: found a text that is not shown, as it does not look like a path (a "
+            "file beside: ./NAME) (No such file or directory); allowed: the path of a file\n");
   EXPECT_THAT(OfConnection("server: b, clientId: x, username: u, passwordFile: hunter2"), Not(HasSubstr("hunter2")));
   EXPECT_THAT(OfConnection("server: b, clientId: x, caFile: \"-----BEGIN PRIVATE KEY-----\\nhunter2\\n\""),
               Not(HasSubstr("hunter2")));

@@ -51,6 +51,15 @@ TEST_F(TelemetrySection, WhatIsNoEndpointIsRefused) {
   EXPECT_THAT(Errors("serviceName: x"), HasSubstr("endpoint"));
 }
 
+TEST_F(TelemetrySection, WhatIsNoHeaderIsSaidWithoutShowingIt) {
+  world_.files["/etc/sluice/otlp"] = "Authorization: Bearer hunter2\n";
+  EXPECT_EQ(Errors("endpoint: 'https://c', headersFile: /etc/sluice/otlp"), "");
+  world_.files["/etc/sluice/otlp"] = "x: 1\nhunter2\n";
+  const std::string errors = Errors("endpoint: 'https://c', headersFile: /etc/sluice/otlp");
+  EXPECT_THAT(errors, HasSubstr("telemetry.otlp.headersFile: '/etc/sluice/otlp': line 2 has no ':'"));
+  EXPECT_EQ(errors.find("hunter2"), std::string::npos) << errors;
+}
+
 TEST_F(TelemetrySection, ARatioIsANumberFrom0To1) {
   for (const char* ratio : {"0", "1", "1e-3", "0.5", "1.0"}) {
     EXPECT_EQ(Errors(std::string("endpoint: http://c, sampleRatio: ") + ratio), "") << ratio;

@@ -7,24 +7,6 @@ namespace {
 
 using enum SendOutcome::Code;
 
-TEST(OtlpHeaders, AreALineEach) {
-  const absl::StatusOr<HttpHeaders> headers =
-      ParseHeaders("Authorization: Bearer a:b\r\n\n# a comment\nx-scope:plant\n");
-  ASSERT_TRUE(headers.ok()) << headers.status();
-  EXPECT_EQ(*headers, (HttpHeaders{{"Authorization", "Bearer a:b"}, {"x-scope", "plant"}}));
-}
-
-TEST(OtlpHeaders, WhatIsNoneIsRefusedWithoutShowingIt) {
-  for (const char* text : {"secret", ": secret", "se cret: secret",
-                           "a: se\x01"
-                           "cret",
-                           "Host: secret", "Content-Length: secret", "transfer-encoding: secret"}) {
-    const absl::StatusOr<HttpHeaders> headers = ParseHeaders(text);
-    ASSERT_FALSE(headers.ok()) << text;
-    EXPECT_EQ(headers.status().message().find("secret"), absl::string_view::npos) << headers.status();
-  }
-}
-
 TEST(OtlpPost, HasWhatTheCollectorNeeds) {
   EXPECT_EQ(PostHead("/v1/traces", "collector:4318", {{"X-Scope", "plant"}}, 12),
             "POST /v1/traces HTTP/1.1\r\nHost: collector:4318\r\nContent-Type: application/x-protobuf\r\n"
