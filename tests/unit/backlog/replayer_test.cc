@@ -205,7 +205,7 @@ TEST_F(ReplayerTest, WhatIsNotConfiguredAnyMoreIsSaidForEach) {
 
 TEST_F(ReplayerTest, WhatAChangeOfTheConfigurationTookAwayIsNotConfiguredEither) {
   configured_ = {"elsewhere"};
-  EXPECT_EQ(ReplayOne(MakeLetter()).message(), "the chain 'temperature' is not configured any more");
+  EXPECT_EQ(ReplayOne(MakeLetter()).message(), "the chain 'readings' is not configured any more");
   configured_.clear();
   EXPECT_TRUE(ReplayOne(MakeLetter()).ok());
   ASSERT_TRUE(routes_.Replace({}, chains_).ok());

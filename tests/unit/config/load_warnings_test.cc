@@ -57,11 +57,6 @@ TEST_F(Load, WarnsOfOpenListeners) {
       Warnings(rest + "workers: {tls: {certFile: /etc/sluice/server.pem, keyFile: /etc/sluice/server.key}}\n"),
       "gw.yaml:3:11: workers.tls: clientCaFile is not set, so any worker that reaches the port reads messages and "
       "publishes replies\n");
-  // Workers show a token.
-  EXPECT_EQ(
-      Warnings(rest + "workers: {tls: {certFile: /etc/sluice/server.pem, keyFile: /etc/sluice/server.key}, auth: {jwt: "
-                      "[{issuer: 'https://i', audiences: [sluice], jwksFile: /etc/sluice/jwks.json}]}}\n"),
-      "");
 }
 
 }  // namespace

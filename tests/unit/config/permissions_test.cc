@@ -37,6 +37,19 @@ class PermissionsConfig : public testing::Test {
   FakeWorld world_;
 };
 
+TEST_F(PermissionsConfig, WhoShowsATokenNeedsNoCertificate) {
+  const std::string jwt = "jwt: [{issuer: i, audiences: [sluice], jwksFile: /etc/sluice/jwks.json}]";
+  const std::string tls =
+      "tls: {certFile: /etc/sluice/server.pem, keyFile: /etc/sluice/server.key}, auth: {" + jwt + "}}\n";
+  const LoadResult result = world_.Load(
+      "connections: {plant: {server: 'broker:1883', clientId: gw}}\n"
+      "routes: [{id: t, from: {path: a/b}, to: {path: temp}}]\n"
+      "workers: {" +
+      tls + "admin: {listen: '127.0.0.1:7444', " + tls + "permissions: [{who: ['**'], chains: ['*'], role: viewer}]\n");
+  EXPECT_EQ(Lines(result), "");
+  EXPECT_EQ(WarningLines(result), "");
+}
+
 TEST_F(PermissionsConfig, IsReadAsItIsWritten) {
   const LoadResult result = Load(
       "permissions:\n"
