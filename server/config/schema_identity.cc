@@ -90,7 +90,8 @@ constexpr Key kPermissionRateKeys[] = {
 
 constexpr Key kAuditKeys[] = {
     {"file", kPath, "", "the path of a file",
-     "Each act of an administrator and each refusal is a line of JSON: who, from where, what, how it went; never a "
+     "Each act of an administrator, each refusal and each look that fails is a line of JSON: who, from where, what, "
+     "how it went; never a "
      "payload or a secret. Appended to, made with mode 0600, opened for each line, so that it can be rotated. None: "
      "they "
      "stand in the log, as the event `audit`."},

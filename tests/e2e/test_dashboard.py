@@ -145,7 +145,9 @@ def test_headers_keep_scripts_frames_and_caches_out(world):
 def test_requests_have_bounds(world):
     _, gateway = open_to_all(world)
     page = Dashboard(gateway)
-    assert page.request("POST", "/api/LiveService/ListChains", "x" * 100_000).status == 431
+    large = page.request("POST", "/api/LiveService/ListChains", "x" * 100_000)
+    assert large.status == 413
+    assert json.loads(large.text) == {"code": "RESOURCE_EXHAUSTED", "message": "the request's body is larger than 65536 bytes"}
     assert page.request("GET", "/", X="y" * 20_000).status == 431
     host, port = gateway.dashboard.rsplit(":", 1)
     slow = socket.create_connection((host, int(port)), timeout=30)
