@@ -7,20 +7,19 @@
 #include <algorithm>
 #include <cstdint>
 #include <exception>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <string>
+
+#include "client/cpp/src/read_file.h"
+#include "client/cpp/src/tls_files.h"
 
 namespace sluice::client {
 namespace {
 
-Status ReadFile(const std::string& path, std::string& content) {
-  if (path.empty()) return {};
-  std::ifstream file(path, std::ios::binary);
-  content.assign(std::istreambuf_iterator<char>(file), {});
-  if (!file) return {StatusCode::kUnavailable, "cannot read " + path};
-  if (content.empty()) return {StatusCode::kUnavailable, path + " is empty"};
+Status ReadToken(const std::string& path, std::string& token) {
+  const std::string trouble = ReadWholeFile(path, token);
+  if (!trouble.empty()) return {StatusCode::kUnavailable, "token_file: cannot read " + path + ": " + trouble};
+  if (token.empty()) return {StatusCode::kUnavailable, "token_file: " + path + " is empty"};
   return {};
 }
 
@@ -40,7 +39,7 @@ Status ReadAuthorization(const Options& options, std::string& authorization) {
   if (options.token_file.empty() && !options.token) return {};
   const std::string from = options.token ? "options.token" : options.token_file;
   std::string token;
-  Status status = options.token ? AskForToken(options, token) : ReadFile(options.token_file, token);
+  Status status = options.token ? AskForToken(options, token) : ReadToken(options.token_file, token);
   if (!status.ok()) return status;
   constexpr const char* kBlanks = " \t\r\n";
   token.erase(token.find_last_not_of(kBlanks) + 1);
@@ -69,16 +68,20 @@ std::shared_ptr<grpc::Channel> MakeChannel(const Address& address, const Options
   if (options.security == Security::kPlaintext) {
     return grpc::CreateCustomChannel(address.Uri(), grpc::InsecureChannelCredentials(), arguments);
   }
-  grpc::SslCredentialsOptions files;
-  status = ReadFile(options.tls.ca_file, files.pem_root_certs);
-  if (status.ok()) status = ReadFile(options.tls.cert_file, files.pem_cert_chain);
-  if (status.ok()) status = ReadFile(options.tls.key_file, files.pem_private_key);
-  if (!status.ok()) return nullptr;
+  // Others may have replaced them since the options were checked.
+  TlsFiles files;
+  if (const std::string wrong = ReadTlsFiles(options.tls, files); !wrong.empty()) {
+    status = {StatusCode::kUnavailable, wrong};
+    return nullptr;
+  }
   // The address is dialled by number, the certificate is checked against the name.
   const std::string& name = options.tls.server_name.empty() ? address.host : options.tls.server_name;
   arguments.SetSslTargetNameOverride(name);
   arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, name);
-  return grpc::CreateCustomChannel(address.Uri(), grpc::SslCredentials(files), arguments);
+  return grpc::CreateCustomChannel(
+      address.Uri(),
+      grpc::SslCredentials({.pem_root_certs = files.ca, .pem_private_key = files.key, .pem_cert_chain = files.cert}),
+      arguments);
 }
 
 }  // namespace sluice::client

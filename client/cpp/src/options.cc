@@ -1,10 +1,10 @@
 #include "sluice/options.h"
 
 #include <cstdio>
-#include <fstream>
 #include <string>
 
 #include "client/cpp/src/address.h"
+#include "client/cpp/src/tls_files.h"
 
 namespace sluice::client {
 namespace {
@@ -26,11 +26,6 @@ Status CheckDuration(const char* field, std::chrono::milliseconds value, int64_t
              std::to_string(lowest) + " … " + std::to_string(kHighest));
 }
 
-Status CheckFile(const char* field, const std::string& path) {
-  if (path.empty() || std::ifstream(path)) return {};
-  return Bad(std::string("tls.") + field + ": cannot read " + path);
-}
-
 Status CheckTls(const Options& options) {
   const Tls& tls = options.tls;
   if (options.security == Security::kPlaintext) {
@@ -38,9 +33,9 @@ Status CheckTls(const Options& options) {
     return Bad("tls is set, but security is kPlaintext");
   }
   if (tls.cert_file.empty() != tls.key_file.empty()) return Bad("tls.cert_file and tls.key_file go together");
-  if (Status status = CheckFile("ca_file", tls.ca_file); !status.ok()) return status;
-  if (Status status = CheckFile("cert_file", tls.cert_file); !status.ok()) return status;
-  return CheckFile("key_file", tls.key_file);
+  TlsFiles files;
+  const std::string wrong = ReadTlsFiles(tls, files);
+  return wrong.empty() ? Status() : Bad(wrong);
 }
 
 }  // namespace

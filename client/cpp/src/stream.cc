@@ -19,7 +19,12 @@ constexpr std::chrono::seconds kActive{1};
 
 Status FromGrpc(const grpc::Status& status) {
   const int code = status.error_code();
-  return {code >= 0 && code <= 16 ? static_cast<StatusCode>(code) : StatusCode::kUnknown, status.error_message()};
+  std::string text = status.error_message();
+  // All that gRPC says of an address that TLS cannot be prepared for.
+  if (text.starts_with("empty address list")) {
+    text = "gRPC cannot use the TLS files: tls.key_file must be the key of tls.cert_file, and all must be whole";
+  }
+  return {code >= 0 && code <= 16 ? static_cast<StatusCode>(code) : StatusCode::kUnknown, std::move(text)};
 }
 
 }  // namespace

@@ -78,6 +78,17 @@ TEST(ConnectionTest, SaysWhatIsWrongWithATokensFileWithoutShowingIt) {
   EXPECT_EQ(failed->status.message(), file + " holds no token, or more than one");
 }
 
+TEST(ConnectionTest, SaysWhyATokensFileCannotBeRead) {
+  const TempDir directory;
+  FakeGateway gateway;
+  Options options = For(gateway);
+  options.token_file = directory.path();
+  RunningWorker worker(options, Echo);
+  const auto failed = worker.Await(Kind::kConnectFailed);
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(failed->status.message(), "token_file: cannot read " + options.token_file + ": Is a directory");
+}
+
 TEST(ConnectionTest, AsksForATokenForEachConnection) {
   FakeGateway gateway;
   Options options = For(gateway);

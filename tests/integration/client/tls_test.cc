@@ -99,6 +99,19 @@ TEST(TlsTest, ShowsItsOwnCertificateWhereTheGatewayAsks) {
   EXPECT_TRUE(gateway.ExpectHello());
 }
 
+TEST(TlsTest, AKeyOfAnotherCertificateIsSaid) {
+  CertificateAuthority authority;
+  FakeGateway gateway(Serving(authority.Server()));
+  Options options = Trusting(authority, gateway, "localhost");
+  options.tls.cert_file = authority.Client("worker-1").cert_file;
+  options.tls.key_file = authority.Client("worker-2").key_file;
+  RunningWorker worker(options, Echo);
+  const auto failed = worker.Await(Kind::kConnectFailed);
+  ASSERT_TRUE(failed);
+  EXPECT_NE(failed->status.message().find("tls.key_file must be the key of tls.cert_file"), std::string::npos)
+      << failed->status.message();
+}
+
 TEST(TlsTest, IsRefusedWithoutTheCertificateThatTheGatewayAsksFor) {
   CertificateAuthority authority;
   FakeGateway gateway(Serving(authority.Server(), authority.ca_file()));

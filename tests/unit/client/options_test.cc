@@ -4,6 +4,8 @@
 
 #include <functional>
 
+#include "tests/support/temp_dir.h"
+
 namespace sluice::client {
 namespace {
 
@@ -57,6 +59,34 @@ INSTANTIATE_TEST_SUITE_P(
                               o.security = Security::kPlaintext;
                               o.tls.ca_file = "/etc/hostname";
                             }}));
+
+Status OfTls(const std::string& ca_file, const std::string& cert_file = "", const std::string& key_file = "") {
+  Options options = Valid();
+  options.security = Security::kTls;
+  options.tls = {.ca_file = ca_file, .cert_file = cert_file, .key_file = key_file, .server_name = ""};
+  return Validate(options);
+}
+
+TEST(OptionsTest, ATlsFileThatCannotBeUsedIsNamedWithTheReason) {
+  const TempDir folder;
+  const std::string directory = folder.path();
+  const std::string empty = folder.Write("empty.pem", "");
+  const std::string junk = folder.Write("junk.pem", "junk");
+  const std::string cert = folder.Write("own.crt", "-----BEGIN CERTIFICATE-----\n");
+  const std::string key = folder.Write("own.key", "-----BEGIN EC PRIVATE KEY-----\n");
+  const std::string locked = folder.Write("locked.key", "-----BEGIN ENCRYPTED PRIVATE KEY-----\n");
+  EXPECT_EQ(OfTls(directory).message(), "tls.ca_file: cannot read " + directory + ": Is a directory");
+  EXPECT_EQ(OfTls("/nowhere").message(), "tls.ca_file: cannot read /nowhere: No such file or directory");
+  EXPECT_EQ(OfTls(empty).message(), "tls.ca_file: " + empty + " is empty");
+  EXPECT_EQ(OfTls(junk).message(), "tls.ca_file: " + junk + " holds no PEM certificate");
+  EXPECT_EQ(OfTls(key).message(), "tls.ca_file: " + key + " holds no PEM certificate, but a private key");
+  EXPECT_EQ(OfTls(cert, junk, key).message(), "tls.cert_file: " + junk + " holds no PEM certificate");
+  EXPECT_EQ(OfTls(cert, cert, cert).message(),
+            "tls.key_file: " + cert + " holds no PEM private key, but a certificate");
+  EXPECT_EQ(OfTls(cert, cert, locked).message(),
+            "tls.key_file: " + locked + " holds an encrypted key; decrypt it (openssl pkey)");
+  EXPECT_TRUE(OfTls(cert, cert, key).ok());
+}
 
 }  // namespace
 }  // namespace sluice::client
