@@ -1,11 +1,13 @@
 """Certificates of both sides: renewed under load, withdrawn, and told when they do not fit."""
 import signal
+import socket
 import threading
 
 import grpc
 import pytest
 from sluice.v1 import worker_pb2 as pb
 
+from harness.ctl import ctl
 from harness.issuer import Authority
 from harness.lasting_calls import LastingCalls
 from harness.process import free_port
@@ -223,3 +225,26 @@ def test_calls_of_an_administrator_that_last_end_when_the_certificate_is_revoked
         install(tls.at_gateway, list_crl=tls.old.crl(tls.worker_cert))
         revoked = (grpc.StatusCode.UNAUTHENTICATED, "revoked: the client certificate is not taken any more; connect with another")
         assert calls.ends() == {"Tail": revoked, "ImportDeadLetters": revoked}
+
+
+def test_of_a_handshake_that_fails_sluicectl_says_one_line_of_its_own(tmp_path):
+    """gRPC's log would stand around it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+        def answer():
+            while True:
+                try:
+                    peer, _ = listener.accept()
+                except OSError:
+                    return
+                with peer:
+                    peer.recv(1)
+                    peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        said = ctl("status", "--ca-file", Authority(tmp_path).cert, address=f"127.0.0.1:{port}", status=1)
+        listener.shutdown(socket.SHUT_RDWR)
+    lines = said.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("sluicectl: cannot reach the gateway"), said
+    assert "if it speaks no TLS, leave out" in said

@@ -48,7 +48,7 @@ class GrpcAdminClient final : public AdminClient {
     while (writing && next(letter)) writing = WriteInParts(*writer, letter);
     writer->WritesDone();
     const grpc::Status status = writer->Finish();
-    if (!status.ok()) return ExplainStatus(status, channel_.address);
+    if (!status.ok()) return ExplainStatus(status, channel_);
     return response;
   }
   absl::StatusOr<v1::EndSessionResponse> EndSession(const v1::EndSessionRequest& request) override {
@@ -119,7 +119,7 @@ class GrpcAdminClient final : public AdminClient {
     if (timeout) context.set_deadline(std::chrono::system_clock::now() + *timeout);
     Response response;
     const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
-    if (!status.ok()) return ExplainStatus(status, channel_.address);
+    if (!status.ok()) return ExplainStatus(status, channel_);
     return response;
   }
 

@@ -124,6 +124,13 @@ class LetterFile {
   absl::Status Open() {
     if (is_standard()) return absl::OkStatus();
     line_ = 0;
+    // A pipe would be empty the second time.
+    std::error_code error;
+    const std::filesystem::file_status found = std::filesystem::status(path_, error);
+    if (std::filesystem::is_directory(found)) return FileError(path_, "cannot be read", EISDIR);
+    if (std::filesystem::exists(found) && !std::filesystem::is_regular_file(found)) {
+      return absl::InvalidArgumentError(path_ + ": is no regular file; what comes out of a pipe is read with '-'");
+    }
     errno = 0;
     file_ = std::ifstream(path_, std::ios::binary);
     if (!file_.is_open()) return FileError(path_, "cannot be read", errno);

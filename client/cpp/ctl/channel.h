@@ -14,6 +14,7 @@ namespace sluice::ctl {
 
 struct AdminChannel {
   std::string address;
+  bool tls = false;
   std::string authorization;  // The calls' metadata of that name; empty: none.
   std::shared_ptr<grpc::Channel> channel;
 
@@ -22,10 +23,10 @@ struct AdminChannel {
   }
 };
 
-// INVALID_ARGUMENT: a file cannot be read. Does not connect yet.
+// INVALID_ARGUMENT: a file cannot be read or used. Does not connect yet.
 absl::StatusOr<AdminChannel> MakeAdminChannel(const Target& target);
 
 // What a call came to, with what to do about it.
-absl::Status ExplainStatus(const grpc::Status& status, const std::string& address);
+absl::Status ExplainStatus(const grpc::Status& status, const AdminChannel& channel);
 
 }  // namespace sluice::ctl

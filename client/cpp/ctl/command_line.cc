@@ -362,6 +362,7 @@ CommandLine ParseCommandLine(std::span<const std::string> arguments, const Conso
     return CheckAddresses(flags.addresses, console) ? line : Wrong(std::move(line));
   }
   if (!ChooseTarget(flags, console)) return Wrong(std::move(line));
+  if (!CheckTlsOptions(flags.target, console)) return Wrong(std::move(line));
   if (!CheckAddresses(flags.addresses, console)) return Wrong(std::move(line));
   line.all = parser.asks_replicas() && (flags.all_replicas || flags.addresses.size() > 1);
   if (flags.addresses.size() > 1 && !line.all) {

@@ -36,7 +36,7 @@ int Diff(AdminClient& client, const ConfigCommand& command, bool json, const Con
     return Fail(status, console);
   }
   const absl::StatusOr<v1::PlanConfigurationResponse> response = client.PlanConfiguration(request);
-  if (!response.ok()) return FailWithLines(response.status(), console);
+  if (!response.ok()) return Fail(response.status(), console);
   bool restart = false;
   for (const v1::ConfigurationChange& change : response->changes()) restart = restart || change.needs_restart();
   if (json) {

@@ -7,11 +7,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <system_error>
 #include <variant>
 
+#include "client/cpp/ctl/files.h"
 #include "server/config/document.h"
 #include "server/config/nearest.h"
 #include "server/telemetry/json_string.h"
@@ -134,10 +133,9 @@ absl::StatusOr<Contexts> ParseContexts(std::string_view text, const std::string&
 absl::StatusOr<Contexts> ReadContexts(const std::string& path) {
   std::error_code error;
   if (path.empty() || !std::filesystem::exists(path, error)) return Contexts();
-  std::ifstream file(path, std::ios::binary);
-  const std::string text(std::istreambuf_iterator<char>(file), {});
-  if (!file) return Trouble(path, "read");
-  return ParseContexts(text, path);
+  const absl::StatusOr<std::string> text = ReadNamedFile("", path);
+  if (!text.ok()) return text.status();
+  return ParseContexts(*text, path);
 }
 
 std::string ToYaml(const Contexts& contexts) {

@@ -58,7 +58,7 @@ class GrpcLiveClient final : public LiveClient {
     for (v1::TailResponse response; !ended && reader->Read(&response);) ended = !take(response);
     if (ended) context.TryCancel();
     const grpc::Status status = reader->Finish();
-    return ended || status.ok() ? absl::OkStatus() : ExplainStatus(status, channel_.address);
+    return ended || status.ok() ? absl::OkStatus() : ExplainStatus(status, channel_);
   }
 
  private:
@@ -70,7 +70,7 @@ class GrpcLiveClient final : public LiveClient {
     context.set_deadline(std::chrono::system_clock::now() + kAnswerTimeout);
     Response response;
     const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
-    if (!status.ok()) return ExplainStatus(status, channel_.address);
+    if (!status.ok()) return ExplainStatus(status, channel_);
     return response;
   }
 

@@ -26,7 +26,9 @@ bool WantsColour() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  using namespace sluice::ctl;  // NOLINT(google-build-using-namespace): the program is all of it.
+  // sluicectl says itself what failed; gRPC's own lines only for those who ask.
+  setenv("GRPC_VERBOSITY", "NONE", 0);  // NOLINT(concurrency-mt-unsafe): one thread.
+  using namespace sluice::ctl;          // NOLINT(google-build-using-namespace): the program is all of it.
   const bool terminal = isatty(STDOUT_FILENO) != 0;
   const Console console{.out = std::cout,
                         .err = std::cerr,

@@ -1,8 +1,9 @@
-#include <fstream>
 #include <iterator>
 #include <string>
+#include <utility>
 
 #include "client/cpp/ctl/commands.h"
+#include "client/cpp/ctl/files.h"
 #include "client/cpp/ctl/json.h"
 #include "server/trial/trial_text.h"
 
@@ -13,10 +14,9 @@ int RunRoutesTest(AdminClient& client, const RoutesTestCommand& command, bool js
   if (command.payload_path == "-") {
     request.set_payload(std::string(std::istreambuf_iterator<char>(console.in), {}));
   } else if (!command.payload_path.empty()) {
-    std::ifstream file(command.payload_path, std::ios::binary);
-    request.set_payload(std::string(std::istreambuf_iterator<char>(file), {}));
-    if (!file)
-      return Fail(absl::InvalidArgumentError("--payload: cannot read '" + command.payload_path + "'"), console);
+    absl::StatusOr<std::string> payload = ReadNamedFile("--payload", command.payload_path);
+    if (!payload.ok()) return Fail(payload.status(), console);
+    request.set_payload(*std::move(payload));
   }
   const absl::StatusOr<v1::TestRoutesResponse> answer = client.TestRoutes(request);
   if (!answer.ok()) return Fail(answer.status(), console);

@@ -1,4 +1,5 @@
 #include <memory>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -55,7 +56,12 @@ int RunLive(const CommandLine& line, const Console& console) {
 }  // namespace
 
 int Fail(const absl::Status& status, const Console& console) {
-  console.err << "sluicectl: " << Printable(std::string(status.message())) << "\n";
+  std::string_view rest(status.message().data(), status.message().size());
+  do {
+    const size_t end = rest.find('\n');
+    console.err << "sluicectl: " << Printable(rest.substr(0, end)) << "\n";
+    rest = end == std::string_view::npos ? "" : rest.substr(end + 1);
+  } while (!rest.empty());
   return kFailure;
 }
 

@@ -53,6 +53,14 @@ bool CheckAddresses(const std::vector<std::string>& addresses, const Console& co
   return true;
 }
 
+bool CheckTlsOptions(const Target& target, const Console& console) {
+  if (target.cert_file.empty() == target.key_file.empty()) return true;
+  const bool has_cert = !target.cert_file.empty();
+  console.err << (has_cert ? "--cert-file: the certificate's key is missing; give --key-file, too\n"
+                           : "--key-file: the key's certificate is missing; give --cert-file, too\n");
+  return false;
+}
+
 bool ChooseTarget(TargetFlags& flags, const Console& console) {
   std::string name = flags.context;
   if (name.empty()) name = console.environment(kContextVariable).value_or("");

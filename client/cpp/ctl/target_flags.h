@@ -21,6 +21,9 @@ struct TargetFlags {
 // False: one is none, which has been said.
 bool CheckAddresses(const std::vector<std::string>& addresses, const Console& console);
 
+// False: of a certificate and its key one is missing, which has been said.
+bool CheckTlsOptions(const Target& target, const Console& console);
+
 // At least one address stands in `flags` then. A context that is named fills up what the command line leaves open; the
 // one in use counts only where no address is said at all, so that none of its files goes to another gateway. False:
 // there is no such context, or its file is wrong, which has been said.

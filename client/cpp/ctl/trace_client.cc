@@ -25,7 +25,7 @@ class GrpcTraceClient final : public TraceClient {
     context.set_deadline(std::chrono::system_clock::now() + kTraceTimeout);
     v1::TraceResponse response;
     const grpc::Status status = stub_->Trace(&context, request, &response);
-    if (!status.ok()) return ExplainStatus(status, channel_.address);
+    if (!status.ok()) return ExplainStatus(status, channel_);
     return response;
   }
 

@@ -65,7 +65,7 @@ TEST_F(PermissionsTest, SaysWhatIsWrongWithTheQuestionOrTheFile) {
   const std::vector<std::string> nowhere = {"permissions", "test",  "--config", "/nowhere",
                                             "--as",        "sub:w", "--chain",  "c"};
   EXPECT_EQ(ctl::Run(nowhere, fake_.console()), kFailure);
-  EXPECT_THAT(fake_.err.str(), HasSubstr("/nowhere"));
+  EXPECT_THAT(fake_.err.str(), HasSubstr("the configuration is wrong:\nsluicectl:   command line: --config /nowhere"));
 }
 
 }  // namespace
