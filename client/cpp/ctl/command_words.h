@@ -46,12 +46,29 @@ inline CLI::ParseError NoSuchOption(const CLI::App& app, const std::string& name
   const std::vector<std::string_view> names(known.begin(), known.end());
   return {"'" + name + "' is no option" + Of(app) + DidYouMean(name, names), CLI::ExitCodes::ExtrasError};
 }
+// " (did you mean 'chain pause'?)" of "chains pause": some groups of one are told from those of many, and each has
+// commands of its own. Else empty.
+inline std::string DidYouMeanOtherGroup(const CLI::App& group, const std::string& word) {
+  if (group.get_parent() == nullptr) return "";
+  for (const CLI::App* other : Subcommands(*group.get_parent())) {
+    if (other->get_name() != group.get_name() + "s" && other->get_name() + "s" != group.get_name()) continue;
+    std::vector<std::string_view> names;
+    const std::vector<const CLI::App*> commands = Subcommands(*other);
+    names.reserve(commands.size());
+    for (const CLI::App* each : commands) names.push_back(each->get_name());
+    const std::string_view nearest = Nearest(word, names);
+    if (!nearest.empty()) return " (did you mean '" + other->get_name() + " " + std::string(nearest) + "'?)";
+  }
+  return "";
+}
 inline CLI::ParseError NoSuchCommand(const CLI::App& app, const std::vector<const CLI::App*>& known,
                                      const std::string& word) {
   std::vector<std::string_view> names;
   names.reserve(known.size());
   for (const CLI::App* each : known) names.push_back(each->get_name());
-  return {"'" + word + "' is no command" + Of(app) + DidYouMean(word, names) + "; there are: " + NamesOf(known),
+  std::string advice = DidYouMean(word, names);
+  if (advice.empty()) advice = DidYouMeanOtherGroup(app, word);
+  return {"'" + word + "' is no command" + Of(app) + advice + "; there are: " + NamesOf(known),
           CLI::ExitCodes::ExtrasError};
 }
 

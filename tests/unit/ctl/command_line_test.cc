@@ -10,6 +10,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 class CtlCommandLineTest : public testing::Test {
  protected:
@@ -121,6 +122,12 @@ TEST_F(CtlCommandLineTest, AMistypedCommandIsAnsweredWithTheNearest) {
   EXPECT_THAT(Mistake({"stauts"}),
               HasSubstr("'stauts' is no command (did you mean 'status'?); there are: status, dlq, "));
   EXPECT_THAT(Mistake({"--address", "unix:/status", "--json", "dql", "list"}), HasSubstr("did you mean 'dlq'?"));
+  EXPECT_THAT(Mistake({"chains", "pause", "x"}), HasSubstr("of chains (did you mean 'chain pause'?); there are: list"));
+  EXPECT_THAT(Mistake({"chains", "resum", "x"}), HasSubstr("(did you mean 'chain resume'?)"));
+  EXPECT_THAT(Mistake({"worker", "list"}), HasSubstr("(did you mean 'workers list'?)"));
+  EXPECT_THAT(Mistake({"workers", "drain", "x"}), HasSubstr("(did you mean 'worker drain'?)"));
+  EXPECT_THAT(Mistake({"connection", "list"}), HasSubstr("(did you mean 'connections list'?)"));
+  EXPECT_THAT(Mistake({"chains", "frobnicate"}), Not(HasSubstr("did you mean")));
   EXPECT_THAT(Mistake({"dlq", "lits"}), HasSubstr("'lits' is no command of dlq (did you mean 'list'?)"));
   EXPECT_THAT(Mistake({"nothing-like-it"}), HasSubstr("'nothing-like-it' is no command; there are: "));
   EXPECT_EQ(ParseAs<ShowCommand>({"dlq", "show", "lits"}).id, "lits") << "no command, but an id";
