@@ -17,7 +17,7 @@ class Listener final : public DispatcherListener {
   void OnPressure(const Chain& /*chain*/, bool /*high*/) override {}
   void OnDeadLetters(std::vector<DeadLetter> /*letters*/) override {}
   void OnLost(const LostDeliveries& /*lost*/) override {}
-  void OnForgotten(std::span<const RecordId> /*records*/) override {}
+  void OnDropped(std::vector<LostMessage> /*dropped*/) override {}
   void OnAttempts(std::span<const AttemptsNote> /*notes*/) override {}
 };
 
