@@ -2,6 +2,7 @@
 // its subscriptions.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -26,6 +27,18 @@ class SubscriptionNews {
     changed_.NotifyAll();
   }
 
+  // Other subscriptions are asked for: until the driver's thread has taken them up, and told of them, nothing is ready.
+  // From any thread.
+  void Expect() {
+    MutexLock lock(mutex_);
+    ++expected_;
+  }
+  // From the driver's thread: what was expected `times` times is taken up and told.
+  void TakenUp(uint64_t times = 1) {
+    MutexLock lock(mutex_);
+    expected_ -= times;
+  }
+
   // Waits until all shared subscriptions are left, the connection is gone (`up` is false), or for `deadline`. True if
   // they are.
   template <typename Up>
@@ -38,8 +51,8 @@ class SubscriptionNews {
   // Of a connection that is up.
   void Show(ConnectionState& state) const {
     MutexLock lock(mutex_);
-    state.detail = detail_;
-    state.ready = ready_;
+    state.detail = expected_ == 0 ? detail_ : "its subscriptions change";
+    state.ready = ready_ && expected_ == 0;
   }
 
  private:
@@ -47,6 +60,7 @@ class SubscriptionNews {
   CondVar changed_;
   std::string detail_ ABSL_GUARDED_BY(mutex_);
   bool ready_ ABSL_GUARDED_BY(mutex_) = false;
+  uint64_t expected_ ABSL_GUARDED_BY(mutex_) = 0;
   bool left_shared_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

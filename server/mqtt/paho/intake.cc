@@ -88,9 +88,10 @@ void IntakeCore::OnDown() {
 }
 
 SteadyTime IntakeCore::OnControl(Client* client) {
-  ReadWishes();
+  const uint64_t resubscribed = ReadWishes();
   if (client == nullptr) {
     news_.Tell(subscriptions_);
+    news_.TakenUp(resubscribed);
     return kNever;
   }
   ReadAnswers();
@@ -101,10 +102,12 @@ SteadyTime IntakeCore::OnControl(Client* client) {
   for (size_t index : leaving_now_) Leave(*client, index);
   if (subscriptions_.unresponsive()) link_.Drop("the broker does not answer to SUBSCRIBE or UNSUBSCRIBE");
   news_.Tell(subscriptions_);
+  news_.TakenUp(resubscribed);
   return next;
 }
 
-void IntakeCore::ReadWishes() {
+uint64_t IntakeCore::ReadWishes() {
+  uint64_t resubscribed = 0;
   bool leave = false;
   std::optional<std::vector<size_t>> stay_out;
   std::optional<std::vector<Subscription>> resubscribe;
@@ -114,12 +117,14 @@ void IntakeCore::ReadWishes() {
     leave = leave_shared_;
     stay_out.swap(stay_out_);
     resubscribe.swap(resubscribe_);
+    resubscribed = std::exchange(resubscribed_, 0);
     remainders.swap(remainders_);
   }
   for (const std::string& filter : remainders) subscriptions_.AddRemainder(filter);
   if (resubscribe) subscriptions_.Replace(*std::move(resubscribe));
   if (leave) subscriptions_.LeaveShared();
   if (stay_out) subscriptions_.StayOut(*stay_out);
+  return resubscribed;
 }
 
 void IntakeCore::Ask(Client& client, size_t index) {
@@ -191,6 +196,8 @@ void IntakeCore::Resubscribe(std::vector<Subscription> subscriptions) {
   {
     MutexLock lock(mutex_);
     resubscribe_ = std::move(subscriptions);
+    ++resubscribed_;
+    news_.Expect();
     stay_out_.reset();  // It counted in others.
   }
   link_.Wake();

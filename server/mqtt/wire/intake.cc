@@ -311,9 +311,12 @@ void IntakeCore::StayOut(std::vector<size_t> shared_subscriptions) {
 }
 
 void IntakeCore::Resubscribe(std::vector<Subscription> subscriptions) {
+  news_.Expect();
   link_.Post([this, wanted = std::move(subscriptions)] {
     subscriptions_.Replace(wanted);
-    link_.up() ? Advance() : news_.Tell(subscriptions_);
+    if (link_.up()) Advance();
+    news_.Tell(subscriptions_);
+    news_.TakenUp();
   });
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "server/mqtt/intake_handle.h"
 #include "tests/unit/mqtt/subscription_set_fixture.h"
 
 namespace sluice {
@@ -23,6 +24,23 @@ TEST_F(SubscriptionSetTest, AsksForAllOfThemOnce) {
   EXPECT_EQ(set_.Detail(), "");
   EXPECT_THAT(Due(), IsEmpty());
   EXPECT_EQ(next_, kNever);
+}
+
+TEST_F(SubscriptionSetTest, IsNotReadyFromTheMomentThatOthersAreAskedFor) {
+  UpAndGranted();
+  SubscriptionNews news;
+  news.Tell(set_);
+  ConnectionState state;
+  news.Show(state);
+  EXPECT_TRUE(state.ready);
+  news.Expect();
+  news.Tell(set_);  // Of something else, before the driver's thread has heard of it.
+  news.Show(state);
+  EXPECT_FALSE(state.ready);
+  EXPECT_EQ(state.detail, "its subscriptions change");
+  news.TakenUp();
+  news.Show(state);
+  EXPECT_TRUE(state.ready);
 }
 
 TEST_F(SubscriptionSetTest, AsksInAnyCaseTheFirstTimeBecauseAnOlderProcessMayHaveAskedForOthers) {
