@@ -68,7 +68,8 @@ void ReadDashboard(Reading& reading, const Entry& entry, AdminConfig& admin) {
   if (!map.valid()) return;
   const bool listens = map.Find("listen") != nullptr && map.Read("listen", dashboard.listen);
   if (const Entry* tls = map.Find("tls")) {
-    ReadListenerTls(reading, kAdminDashboardTlsSection, *tls, "admin.dashboard.tls", "", dashboard.tls.emplace());
+    ReadListenerTls(reading, kAdminDashboardTlsSection, *tls, "admin.dashboard.tls", "", nullptr,
+                    dashboard.tls.emplace());
   }
   map.Read("hosts", dashboard.hosts);
   for (std::string& host : dashboard.hosts) {
@@ -105,9 +106,7 @@ void ReadAdmin(Reading& reading, MapReader& top, Draft& draft) {
   if (const Entry* tls = map.Find("tls")) {
     ReadListenerTls(
         reading, kAdminTlsSection, *tls, "admin.tls",
-        auth != nullptr
-            ? ""
-            : "clientCaFile is not set, so any client that reaches the port reads, replays and purges dead letters",
+        "clientCaFile is not set, so any client that reaches the port reads, replays and purges dead letters", auth,
         admin.tls.emplace());
   }
   const Entry* dashboard = map.Find("dashboard");

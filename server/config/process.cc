@@ -72,7 +72,7 @@ void ReadHttp(Reading& reading, const Entry& entry, HttpConfig& http) {
   if (!map.valid()) return;
   map.Read("listen", http.listen);
   if (const Entry* given = map.Find("tls")) {
-    ReadListenerTls(reading, kHttpTlsSection, *given, "http.tls", "", http.tls.emplace());
+    ReadListenerTls(reading, kHttpTlsSection, *given, "http.tls", "", nullptr, http.tls.emplace());
   }
   if (map.Read("metricsTokenFile", http.metrics_token_file)) CheckToken(reading, map, http);
 }

@@ -67,8 +67,9 @@ void CheckPlaces(Reading& reading, const Entry& root, const Draft& draft);
 std::optional<AuthenticationOptions> ReadAuthentication(Reading& reading, const Entry& entry, const std::string& path,
                                                         const std::optional<ListenerTls>& tls);
 
-// TLS of a listener. `without_ca` is warned of when there is no clientCaFile, where the section has one.
+// TLS of a listener. `without_ca` is warned of when neither clientCaFile, where the section has one, nor `auth` asks who
+// comes. `auth` null: there is none.
 void ReadListenerTls(Reading& reading, const Section& section, const Entry& entry, std::string path,
-                     std::string_view without_ca, ListenerTls& tls);
+                     std::string_view without_ca, const Entry* auth, ListenerTls& tls);
 
 }  // namespace sluice

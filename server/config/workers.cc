@@ -26,7 +26,7 @@ void CheckSecurity(MapReader& map, const WorkersConfig& workers) {
 }  // namespace
 
 void ReadListenerTls(Reading& reading, const Section& section, const Entry& entry, std::string path,
-                     std::string_view without_ca, ListenerTls& tls) {
+                     std::string_view without_ca, const Entry* auth, ListenerTls& tls) {
   MapReader map(reading, section, entry, std::move(path));
   if (map.Find("certFile") != nullptr) map.Read("certFile", tls.cert_file);
   if (map.Find("keyFile") != nullptr) map.Read("keyFile", tls.key_file);
@@ -42,7 +42,7 @@ void ReadListenerTls(Reading& reading, const Section& section, const Entry& entr
   CheckTlsFiles(reading, {map, "certFile", tls.cert_file}, {map, "keyFile", tls.key_file},
                 {map, "keyPasswordFile", tls.key_password_file}, {map, "clientCaFile", tls.client_ca_file},
                 {map, "clientCrl", tls.client_crl});
-  if (asks && !without_ca.empty() && map.valid() && map.Find("clientCaFile") == nullptr) {
+  if (asks && auth == nullptr && map.valid() && map.Find("clientCaFile") == nullptr) {
     map.Warn("clientCaFile", without_ca);
   }
 }
@@ -60,12 +60,9 @@ void ReadWorkers(Reading& reading, MapReader& top, Draft& draft) {
   }
   const Entry* auth = map.Find("auth");
   if (const Entry* tls = map.Find("tls")) {
-    ReadListenerTls(
-        reading, kWorkersTlsSection, *tls, "workers.tls",
-        auth != nullptr
-            ? ""
-            : "clientCaFile is not set, so any worker that reaches the port reads messages and publishes replies",
-        workers.tls.emplace());
+    ReadListenerTls(reading, kWorkersTlsSection, *tls, "workers.tls",
+                    "clientCaFile is not set, so any worker that reaches the port reads messages and publishes replies",
+                    auth, workers.tls.emplace());
   }
   if (auth != nullptr) {
     workers.auth = ReadAuthentication(reading, *auth, "workers.auth", workers.tls);

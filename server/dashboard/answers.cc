@@ -63,6 +63,9 @@ absl::StatusCode CodeOf(int http_status) {
       return absl::StatusCode::kPermissionDenied;
     case 404:
       return absl::StatusCode::kNotFound;
+    case 413:
+    case 431:
+      return absl::StatusCode::kResourceExhausted;
     default:
       return absl::StatusCode::kInvalidArgument;
   }

@@ -32,7 +32,6 @@ constexpr std::string_view kApi = "/api/";
 HttpLimits DashboardLimits() {
   return {.connections = 256,
           .posts = true,
-          .json_errors = true,
           .body_bytes = 64 * 1024,
           .request_time = Millis(10'000),
           .idle_time = Millis(60'000),
@@ -181,7 +180,8 @@ absl::StatusOr<std::unique_ptr<DashboardServer>> DashboardServer::Start(const Ad
   impl->listener = *std::move(listener);
   impl->service = HttpService::Make(
       limits, refusals,
-      [impl = impl.get()](const HttpRequest& request, const HttpReply& reply) { impl->Handle(request, reply); });
+      [impl = impl.get()](const HttpRequest& request, const HttpReply& reply) { impl->Handle(request, reply); },
+      [](int status, std::string why) { return RefusedResponse({.status = status, .why = std::move(why)}); });
   impl->loop.Start(nullptr);
   impl->listener->Start(impl->loop, {}, [service = impl->service](std::unique_ptr<Channel> channel) {
     service->Serve(std::move(channel));

@@ -40,7 +40,8 @@ struct HttpOptions {
 //   /healthz  200 while the process lives and what `health` asks turns, whatever the brokers do; else 503 and why
 //   /readyz   200 "ready" or 503 "not ready", then one line per item: "[+] connection plant" when it is ready,
 //             "[-] connection plant: connection refused" when not
-//   /metrics  Prometheus' text format, or OpenMetrics for those who accept it; made by a thread of its own, once for all who ask meanwhile
+//   /metrics  Prometheus' text format, or OpenMetrics for those who accept it; made by a thread of its own, once for all
+//             who ask meanwhile
 class HttpServer {
  public:
   // Serves from its return on. An error names the address and says why it cannot be listened on. `metrics` and `clock`

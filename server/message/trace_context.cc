@@ -30,14 +30,14 @@ std::optional<uint64_t> ParseHex(std::string_view digits) {
   return value;
 }
 
-std::string OthersIn(std::string_view tracestate, size_t most) {
+std::string OthersIn(std::string_view tracestate) {
   std::string others;
   if (tracestate.size() > kMostStateBytes) return others;
   size_t members = 0;
   for (std::string_view member : text::Split(tracestate, ',')) {
     member = text::Trimmed(member);
     if (member.empty() || member.starts_with(kEntry)) continue;
-    if (++members > most) break;
+    if (++members >= kMostMembers) break;  // One is the gateway's.
     if (!others.empty()) others += ',';
     others += member;
   }
@@ -87,7 +87,7 @@ std::string WithGatewayEntry(std::string_view tracestate, SpanId parent, EntryOf
   std::string text(kEntry);
   if (what == EntryOf::kReply) text += kReplyMark;
   text::AppendHex64(parent, text);
-  const std::string others = OthersIn(tracestate, kMostMembers - 1);
+  const std::string others = OthersIn(tracestate);
   if (!others.empty()) text.append(",").append(others);
   return text;
 }

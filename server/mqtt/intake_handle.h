@@ -33,10 +33,10 @@ class SubscriptionNews {
     MutexLock lock(mutex_);
     ++expected_;
   }
-  // From the driver's thread: what was expected `times` times is taken up and told.
-  void TakenUp(uint64_t times = 1) {
+  // From the driver's thread, once for each Expect(): it is taken up and told.
+  void TakenUp() {
     MutexLock lock(mutex_);
-    expected_ -= times;
+    --expected_;
   }
 
   // Waits until all shared subscriptions are left, the connection is gone (`up` is false), or for `deadline`. True if

@@ -72,8 +72,6 @@ struct HttpLimits {
   size_t connections = 2'000;
   size_t header_bytes = 8 * 1024;
   bool posts = false;  // POST is taken, besides GET and HEAD.
-  bool json_errors =
-      false;  // What is no request, or too large, is answered by {"code": …, "message": …}, else by text.
   // Parsed again with each read, so that it must stay small.
   size_t body_bytes = 1'024;
   // From accept, or from the first byte of a further request, until the request is there.

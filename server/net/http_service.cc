@@ -64,6 +64,7 @@ class HttpConnectionOwner {
   virtual const HttpLimits& limits() const = 0;
   virtual Refusals& refusals() = 0;
   virtual void Handle(const HttpRequest& request, HttpReply reply) = 0;
+  virtual HttpResponse Refused(int status, std::string why) = 0;
   // It waits for a request from now on, or no more.
   virtual void Waits(HttpConnection& connection) = 0;
   virtual void WaitsNoMore(HttpConnection& connection) = 0;
@@ -165,19 +166,18 @@ class HttpConnection final : public HttpStream, public std::enable_shared_from_t
                                large ? "a request that is too large" : "what came is no HTTP request",
                                log::Level::kDebug);
       keep_alive_ = false;
-      if (!large) return Refuse(400, "INVALID_ARGUMENT", "this is no HTTP request");
-      if (parsed.state == ParsedRequest::State::kLargeHeader) {
-        return Refuse(431, "RESOURCE_EXHAUSTED",
-                      text::Concat("the request's head is larger than ", owner_->limits().header_bytes, " bytes"));
-      }
-      return Refuse(413, "RESOURCE_EXHAUSTED",
-                    text::Concat("the request's body is larger than ", owner_->limits().body_bytes, " bytes"));
+      if (!large) return Answer(owner_->Refused(400, "this is no HTTP request"));
+      const HttpLimits& limits = owner_->limits();
+      return Answer(
+          parsed.state == ParsedRequest::State::kLargeHeader
+              ? owner_->Refused(431, text::Concat("the request's head is larger than ", limits.header_bytes, " bytes"))
+              : owner_->Refused(413, text::Concat("the request's body is larger than ", limits.body_bytes, " bytes")));
     }
     in_.erase(0, parsed.size);
     head_ = parsed.head;
     keep_alive_ = parsed.keep_alive && ++requests_ < owner_->limits().requests_per_connection;
     if (!parsed.known || (parsed.request.post && !owner_->limits().posts)) {
-      return Refuse(405, "UNIMPLEMENTED", owner_->limits().posts ? "only GET, HEAD and POST" : "only GET and HEAD");
+      return Answer(owner_->Refused(405, owner_->limits().posts ? "only GET, HEAD and POST" : "only GET and HEAD"));
     }
     if (peer_ == nullptr) peer_ = std::make_shared<const Peer>(channel_->peer());
     parsed.request.peer = peer_;
@@ -192,13 +192,6 @@ class HttpConnection final : public HttpStream, public std::enable_shared_from_t
                        self->Answer(std::move(response));
                      });
                    });
-  }
-
-  void Refuse(int status, std::string_view code, std::string_view why) {
-    if (!owner_->limits().json_errors) return Answer(TextResponse(status, text::Concat(why, "\n")));
-    HttpResponse response = TextResponse(status, text::Concat("{\"code\":\"", code, "\",\"message\":\"", why, "\"}"));
-    response.content_type = "application/json";
-    Answer(std::move(response));
   }
 
   void Answer(HttpResponse response) {
@@ -308,8 +301,8 @@ class HttpConnection final : public HttpStream, public std::enable_shared_from_t
 
 class HttpConnections final : public HttpService, private HttpConnectionOwner {
  public:
-  HttpConnections(HttpLimits limits, std::shared_ptr<Refusals> refusals, Handler handler)
-      : limits_(limits), refusals_(std::move(refusals)), handler_(std::move(handler)) {
+  HttpConnections(HttpLimits limits, std::shared_ptr<Refusals> refusals, Handler handler, HttpService::Refusal refusal)
+      : limits_(limits), refusals_(std::move(refusals)), handler_(std::move(handler)), refusal_(std::move(refusal)) {
     refusals_->AddReasons({"http_request_time", "http_evicted", "http_malformed", "http_answer_time"});
   }
   ~HttpConnections() override { Stop(); }
@@ -345,6 +338,7 @@ class HttpConnections final : public HttpService, private HttpConnectionOwner {
   const HttpLimits& limits() const override { return limits_; }
   Refusals& refusals() override { return *refusals_; }
   void Handle(const HttpRequest& request, HttpReply reply) override { handler_(request, std::move(reply)); }
+  HttpResponse Refused(int status, std::string why) override { return refusal_(status, std::move(why)); }
   void Waits(HttpConnection& connection) override {
     connection.place = waiting_.insert(waiting_.end(), &connection);
     connection.waits = true;
@@ -358,6 +352,7 @@ class HttpConnections final : public HttpService, private HttpConnectionOwner {
   const HttpLimits limits_;
   const std::shared_ptr<Refusals> refusals_;
   const Handler handler_;
+  const HttpService::Refusal refusal_;
   bool stopped_ = false;
   std::map<HttpConnection*, std::shared_ptr<HttpConnection>> connections_;
   std::list<HttpConnection*> waiting_;  // The one that has waited longest first.
@@ -365,8 +360,9 @@ class HttpConnections final : public HttpService, private HttpConnectionOwner {
 
 }  // namespace
 
-std::shared_ptr<HttpService> HttpService::Make(HttpLimits limits, std::shared_ptr<Refusals> refusals, Handler handler) {
-  return std::make_shared<HttpConnections>(limits, std::move(refusals), std::move(handler));
+std::shared_ptr<HttpService> HttpService::Make(HttpLimits limits, std::shared_ptr<Refusals> refusals, Handler handler,
+                                               Refusal refusal) {
+  return std::make_shared<HttpConnections>(limits, std::move(refusals), std::move(handler), std::move(refusal));
 }
 
 }  // namespace sluice

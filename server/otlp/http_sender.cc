@@ -13,6 +13,7 @@ namespace {
 constexpr Millis kConnectTime{5'000};
 constexpr Millis kAnswerTime{10'000};  // Connecting included.
 constexpr size_t kMostAnswer = 64u << 10;
+constexpr size_t kMostHeaders = 64u << 10;
 
 MqttOptions TransportOptions(const OtlpConfig& config) {
   MqttOptions options;
@@ -33,7 +34,7 @@ MqttOptions TransportOptions(const OtlpConfig& config) {
 
 absl::StatusOr<HttpHeaders> HeadersOf(const std::string& file) {
   if (file.empty()) return HttpHeaders{};
-  absl::StatusOr<std::string> content = ReadRegularFile(file, kMostOtlpHeaderBytes);
+  absl::StatusOr<std::string> content = ReadRegularFile(file, kMostHeaders);
   absl::StatusOr<HttpHeaders> headers = content.ok() ? ParseHeaders(*content) : content.status();
   if (headers.ok()) return headers;
   return absl::UnavailableError(text::Concat("headersFile '", file, "': ", text::Message(headers.status())));

@@ -18,12 +18,6 @@ bool IsHeaderName(std::string_view name) {
   });
 }
 
-std::string_view WithoutBlanks(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r')) text.remove_suffix(1);
-  return text;
-}
-
 }  // namespace
 
 absl::StatusOr<HttpHeaders> ParseHeaders(std::string_view text) {
@@ -31,15 +25,16 @@ absl::StatusOr<HttpHeaders> ParseHeaders(std::string_view text) {
   size_t number = 0;
   for (std::string_view line : text::Split(text, '\n')) {
     ++number;
-    line = WithoutBlanks(line);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    line = text::Trimmed(line);
     if (line.empty() || line.front() == '#') continue;
     const auto refuse = [number](std::string_view why) {
       return absl::InvalidArgumentError(text::Concat("line ", number, " ", why));
     };
     const size_t colon = line.find(':');
     if (colon == std::string_view::npos) return refuse("has no ':' between a header's name and its value");
-    const std::string_view name = WithoutBlanks(line.substr(0, colon));
-    const std::string_view value = WithoutBlanks(line.substr(colon + 1));
+    const std::string_view name = text::Trimmed(line.substr(0, colon));
+    const std::string_view value = text::Trimmed(line.substr(colon + 1));
     if (!IsHeaderName(name)) return refuse("does not begin with the name of a header");
     if (std::ranges::find(kOwnHeaders, text::Lower(name)) != std::end(kOwnHeaders)) {
       return refuse("names a header that the gateway sets itself");

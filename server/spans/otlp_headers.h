@@ -1,7 +1,6 @@
 // What `telemetry.otlp.headersFile` holds. Pure.
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,8 +9,6 @@
 #include "absl/status/statusor.h"
 
 namespace sluice {
-
-inline constexpr size_t kMostOtlpHeaderBytes = size_t{64} * 1'024;  // Of the file.
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 

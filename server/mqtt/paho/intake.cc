@@ -88,10 +88,10 @@ void IntakeCore::OnDown() {
 }
 
 SteadyTime IntakeCore::OnControl(Client* client) {
-  const uint64_t resubscribed = ReadWishes();
+  const bool others = ReadWishes();
   if (client == nullptr) {
     news_.Tell(subscriptions_);
-    news_.TakenUp(resubscribed);
+    if (others) news_.TakenUp();
     return kNever;
   }
   ReadAnswers();
@@ -102,12 +102,11 @@ SteadyTime IntakeCore::OnControl(Client* client) {
   for (size_t index : leaving_now_) Leave(*client, index);
   if (subscriptions_.unresponsive()) link_.Drop("the broker does not answer to SUBSCRIBE or UNSUBSCRIBE");
   news_.Tell(subscriptions_);
-  news_.TakenUp(resubscribed);
+  if (others) news_.TakenUp();
   return next;
 }
 
-uint64_t IntakeCore::ReadWishes() {
-  uint64_t resubscribed = 0;
+bool IntakeCore::ReadWishes() {
   bool leave = false;
   std::optional<std::vector<size_t>> stay_out;
   std::optional<std::vector<Subscription>> resubscribe;
@@ -117,14 +116,14 @@ uint64_t IntakeCore::ReadWishes() {
     leave = leave_shared_;
     stay_out.swap(stay_out_);
     resubscribe.swap(resubscribe_);
-    resubscribed = std::exchange(resubscribed_, 0);
     remainders.swap(remainders_);
   }
   for (const std::string& filter : remainders) subscriptions_.AddRemainder(filter);
-  if (resubscribe) subscriptions_.Replace(*std::move(resubscribe));
+  const bool others = resubscribe.has_value();
+  if (others) subscriptions_.Replace(*std::move(resubscribe));
   if (leave) subscriptions_.LeaveShared();
   if (stay_out) subscriptions_.StayOut(*stay_out);
-  return resubscribed;
+  return others;
 }
 
 void IntakeCore::Ask(Client& client, size_t index) {
@@ -195,9 +194,8 @@ void IntakeCore::StayOut(std::vector<size_t> shared_subscriptions) {
 void IntakeCore::Resubscribe(std::vector<Subscription> subscriptions) {
   {
     MutexLock lock(mutex_);
+    if (!resubscribe_) news_.Expect();
     resubscribe_ = std::move(subscriptions);
-    ++resubscribed_;
-    news_.Expect();
     stay_out_.reset();  // It counted in others.
   }
   link_.Wake();

@@ -57,8 +57,8 @@ class IntakeCore final : public Link::User {
   };
   void Ask(Client& client, size_t index);
   void Leave(Client& client, size_t index);
-  // Hands what was asked for since the last time to the subscription set.
-  uint64_t ReadWishes();  // How often it was to resubscribe.
+  // Hands what was asked for since the last time to the subscription set. Whether these are other subscriptions.
+  bool ReadWishes();
   // Hands the answers that came to the subscription set.
   void ReadAnswers();
 
@@ -83,7 +83,6 @@ class IntakeCore final : public Link::User {
   Mutex mutex_;
   std::optional<std::vector<size_t>> stay_out_ ABSL_GUARDED_BY(mutex_);           // Not handed on yet.
   std::optional<std::vector<Subscription>> resubscribe_ ABSL_GUARDED_BY(mutex_);  // Likewise.
-  uint64_t resubscribed_ ABSL_GUARDED_BY(mutex_) = 0;                             // How often, since then.
   std::vector<std::string> remainders_ ABSL_GUARDED_BY(mutex_);                   // Likewise.
   bool leave_shared_ ABSL_GUARDED_BY(mutex_) = false;
 };
