@@ -175,8 +175,14 @@ func (s *Stream) expect(what string, is func() bool) {
 // ExpectSettle waits for the delivery's outcome.
 func (s *Stream) ExpectSettle(id uint64) *sluicev1.Settle {
 	s.gateway.t.Helper()
-	s.expect(fmt.Sprintf("settle of delivery %d", id), func() bool { return len(s.settles[id]) > 0 })
-	return s.settles[id][0]
+	var settle *sluicev1.Settle
+	s.expect(fmt.Sprintf("settle of delivery %d", id), func() bool {
+		if len(s.settles[id]) > 0 {
+			settle = s.settles[id][0]
+		}
+		return settle != nil
+	})
+	return settle
 }
 
 // ExpectReply waits for the next reply that was sent ahead of its settle, and takes it.
