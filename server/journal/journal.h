@@ -56,6 +56,9 @@ class Journal {
  public:
   virtual ~Journal() = default;
 
+  // Whether its calls wait for a disk. No network thread may make them then, but for messages of QoS 0 and Confirm().
+  virtual bool waits_for_disk() const { return false; }
+
   // Takes messages in and gives each of QoS >= 1 its record; QoS 0 keeps record 0. On return of OK the broker may be
   // told. An error leaves nothing behind.
   virtual absl::Status Append(std::span<RoutedMessage> batch) = 0;

@@ -105,6 +105,8 @@ absl::Status SegmentJournal::AppendIntake(std::span<RoutedMessage> batch, std::s
                                           std::span<const ReceivedPacket> packets) {
   const auto messages = static_cast<size_t>(std::ranges::count_if(
       batch, [](const RoutedMessage& routed) { return routed.message->qos != Qos::kAtMostOnce; }));
+  // QoS 0 stands in no journal, so it needs none.
+  if (messages == 0 && unroutable.empty() && packets.empty()) return absl::OkStatus();
   RecordId first = 0;
   const auto apply = [&](const BatchEncoder& encoder, RecordLocation at) {
     mutex_.AssertHeld();

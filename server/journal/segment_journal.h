@@ -70,6 +70,7 @@ class SegmentJournal final : public Journal, public MessageReader {
   SegmentJournal(const SegmentJournal&) = delete;
   SegmentJournal& operator=(const SegmentJournal&) = delete;
 
+  bool waits_for_disk() const override { return true; }
   absl::Status Append(std::span<RoutedMessage> batch) override { return AppendReceived(batch, {}); }
   absl::Status AppendReceived(std::span<RoutedMessage> batch, std::span<const ReceivedPacket> packets) override {
     return AppendIntake(batch, {}, packets);

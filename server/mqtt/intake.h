@@ -35,10 +35,13 @@ class InboundSink {
  public:
   virtual ~InboundSink() = default;
   // What one read of the socket brought (with Paho: one message). On OK the gateway answers for the messages and the
-  // driver may acknowledge them; on an error it must not, and may offer the same batch again later. Called from the
-  // driver's thread, one batch at a time per connection; must not wait for anything but the journal, must not call the
-  // driver.
+  // driver may acknowledge them; on an error it must not, and may offer the same batch again later. Called from one
+  // thread at a time per connection; must not wait for anything but the journal, must not call the driver.
   virtual absl::Status OnMessages(std::span<InboundMessage> batch) = 0;
+  // Not null: calls of this wait for a disk. So a driver that has other things to do makes them from a thread of their own,
+  // and hands messages of QoS 0 to this other sink, whose OnMessages and TakeRemainders wait for nothing, from its own
+  // thread and beside them. Lives as long.
+  virtual InboundSink* AtMostOnce() { return nullptr; }
 
   // QoS 2 over the end of the process (MQTT 5.0 §4.3.3): a packet id that was given with a message stays taken until
   // it is released; a driver that gives none has these for nothing. From the same thread.

@@ -74,6 +74,27 @@ Router::Router(const MqttOptions& connection, std::span<const ReceivedPacket> un
   for (const ReceivedPacket& packet : unreleased) {
     if (packet.session == session_) NoteUnreleased(packet.packet_id, true);
   }
+  if (journal.waits_for_disk()) at_most_once_.reset(new Router(Beside(), *this));
+}
+
+Router::Router(Beside /*tag*/, const Router& other)
+    : connection_(other.connection_),
+      session_(other.session_),
+      metrics_(other.metrics_),
+      chains_(other.chains_),
+      journal_(other.journal_),
+      next_(other.next_),
+      unroutable_sink_(other.unroutable_sink_),
+      clock_(other.clock_),
+      no_route_(other.no_route_),
+      received_(other.received_),
+      drops_(other.drops_),
+      dead_(other.dead_),
+      routing_(other.routing_) {}
+
+void Router::TraceBy(MessageSpans* spans) {
+  spans_ = spans;
+  if (at_most_once_ != nullptr) at_most_once_->spans_ = spans;
 }
 
 std::shared_ptr<const Router::Routing> Router::MakeRouting(const SubscriptionGroup& group,
@@ -88,7 +109,12 @@ std::shared_ptr<const Router::Routing> Router::MakeRouting(const SubscriptionGro
 }
 
 void Router::SetRoutes(const SubscriptionGroup& group, const SubscriptionGroup& retired) {
-  std::shared_ptr<const Routing> routing = MakeRouting(group, retired);
+  const std::shared_ptr<const Routing> routing = MakeRouting(group, retired);
+  Adopt(routing);
+  if (at_most_once_ != nullptr) at_most_once_->Adopt(routing);
+}
+
+void Router::Adopt(std::shared_ptr<const Routing> routing) {
   MutexLock lock(mutex_);
   next_routing_ = std::move(routing);
   routing_changed_.store(true, std::memory_order_release);

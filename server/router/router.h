@@ -48,7 +48,8 @@ ReceivedCounters ReceivedBy(const std::string& connection, MetricsRegistry& metr
 // or that is wrong inside, becomes a dead letter with the reason, in the same append. At QoS 0, and when it has expired,
 // it is counted in sluice_messages_dropped_total and answered for all the same: sending it again would not help.
 //
-// Driven by its connection's thread alone (InboundSink's rule), so it has no lock; its buffers are reused.
+// Driven by one thread at a time (InboundSink's rule), so it has no lock; its buffers are reused. Where the journal waits
+// for a disk there is a second one beside it, with the same routes, for messages of QoS 0.
 class Router final : public InboundSink {
  public:
   // `connection` gives the name for metrics and logs, and its session at the broker. It and `group` may go; all else
@@ -60,10 +61,11 @@ class Router final : public InboundSink {
   Router& operator=(const Router&) = delete;
 
   // Set-up: of what it takes in, this decides what is traced. It outlives the router.
-  void TraceBy(MessageSpans* spans) { spans_ = spans; }
+  void TraceBy(MessageSpans* spans);
 
   // An error is the journal's: then nothing was handed on, and nothing may be acknowledged.
   absl::Status OnMessages(std::span<InboundMessage> batch) override;
+  InboundSink* AtMostOnce() override { return at_most_once_.get(); }
   absl::Status OnReleased(std::span<const uint16_t> packet_ids) override;
   std::vector<uint16_t> UnreleasedPackets() override;
   absl::Status OnSessionLost() override;
@@ -86,6 +88,9 @@ class Router final : public InboundSink {
     uint64_t held_back = 0;
   };
 
+  struct Beside {};
+  Router(Beside, const Router& other);
+
   // What messages are matched against, and what goes with it.
   struct Routing {
     RouteIndex index;
@@ -93,6 +98,7 @@ class Router final : public InboundSink {
     std::vector<Counter*> routed_by;  // As index.routes().
   };
   std::shared_ptr<const Routing> MakeRouting(const SubscriptionGroup& group, const SubscriptionGroup& retired) const;
+  void Adopt(std::shared_ptr<const Routing> routing);
   void NoteUnreleased(uint16_t packet_id, bool unreleased);
   // `packet_ids` as the journal takes them; valid until the next call.
   std::span<const ReceivedPacket> PacketsOf(std::span<const uint16_t> packet_ids);
@@ -132,8 +138,10 @@ class Router final : public InboundSink {
   Mutex mutex_;
   std::shared_ptr<const Routing> next_routing_ ABSL_GUARDED_BY(mutex_);
 
-  std::shared_ptr<const Routing> routing_;  // Of the connection's thread.
-  // Of the connection's thread. The buffers are empty between batches, with their room kept.
+  std::unique_ptr<Router> at_most_once_;  // Constant. Null: this one takes all.
+
+  std::shared_ptr<const Routing> routing_;  // Of the thread that drives it.
+  // Likewise. The buffers are empty between batches, with their room kept.
   std::optional<TraceParent> parent_;  // Of the message at hand, if it is traced.
   std::vector<SpanLink> traced_;       // Of the batch.
   std::vector<RoutedMessage> routed_;

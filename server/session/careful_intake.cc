@@ -10,7 +10,10 @@ CarefulIntake::CarefulIntake(std::string connection, InboundSink& next, CrashMar
     : connection_(std::move(connection)),
       next_(next),
       mark_(marks, CrashMarks::Part::kIntake),
-      left_out_(LeftOutAfterCrashes(metrics, "intake")) {}
+      left_out_(LeftOutAfterCrashes(metrics, "intake")),
+      at_most_once_(next.AtMostOnce() == nullptr
+                        ? nullptr
+                        : std::make_unique<CarefulIntake>(connection_, *next.AtMostOnce(), marks, metrics)) {}
 
 absl::Status CarefulIntake::OnMessages(std::span<InboundMessage> batch) {
   if (mark_.careful()) return TakeOneByOne(batch);

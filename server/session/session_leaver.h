@@ -20,12 +20,13 @@ namespace sluice {
 // Between the connection to such a session and its router: knows when messages came last. Thread-safe.
 class LeavingSink final : public InboundSink {
  public:
-  explicit LeavingSink(std::unique_ptr<InboundSink> next) : next_(std::move(next)) {}
+  explicit LeavingSink(std::unique_ptr<InboundSink> next) : next_(std::move(next)), at_most_once_(*this) {}
 
   absl::Status OnMessages(std::span<InboundMessage> batch) override {
     taken_.fetch_add(1, std::memory_order_relaxed);
     return next_->OnMessages(batch);
   }
+  InboundSink* AtMostOnce() override { return next_->AtMostOnce() == nullptr ? nullptr : &at_most_once_; }
   absl::Status OnReleased(std::span<const uint16_t> packet_ids) override { return next_->OnReleased(packet_ids); }
   std::vector<uint16_t> UnreleasedPackets() override { return next_->UnreleasedPackets(); }
   absl::Status OnSessionLost() override { return next_->OnSessionLost(); }
@@ -34,8 +35,21 @@ class LeavingSink final : public InboundSink {
   uint64_t taken() const { return taken_.load(std::memory_order_relaxed); }
 
  private:
+  class AtMostOnceSink final : public InboundSink {
+   public:
+    explicit AtMostOnceSink(LeavingSink& leaving) : leaving_(leaving) {}
+    absl::Status OnMessages(std::span<InboundMessage> batch) override {
+      leaving_.taken_.fetch_add(1, std::memory_order_relaxed);
+      return leaving_.next_->AtMostOnce()->OnMessages(batch);
+    }
+
+   private:
+    LeavingSink& leaving_;
+  };
+
   const std::unique_ptr<InboundSink> next_;
   std::atomic<uint64_t> taken_{0};
+  AtMostOnceSink at_most_once_;
 };
 
 // A connection takes the session up as it is, and unsubscribes from all that it holds; not before those that take its

@@ -11,7 +11,7 @@
 
 namespace sluice {
 
-// As InboundSink says: of one connection's thread.
+// As InboundSink says: of one thread at a time.
 class SessionSink final : public InboundSink {
  public:
   // Both outlive it.
@@ -22,6 +22,7 @@ class SessionSink final : public InboundSink {
 
   absl::Status OnMessages(std::span<InboundMessage> batch) override { return next_.OnMessages(batch); }
   absl::Status OnReleased(std::span<const uint16_t> packet_ids) override { return next_.OnReleased(packet_ids); }
+  InboundSink* AtMostOnce() override { return next_.AtMostOnce(); }
   std::vector<uint16_t> UnreleasedPackets() override { return next_.UnreleasedPackets(); }
   absl::Status OnSessionLost() override {
     memory_.Renewed(name_);

@@ -13,6 +13,8 @@ class FailpointJournal final : public Journal {
   FailpointJournal(Journal& inner, Failpoint& failpoint, const Poison& poison)
       : inner_(inner), failpoint_(failpoint), poison_(poison) {}
 
+  bool waits_for_disk() const override { return inner_.waits_for_disk(); }
+
   absl::Status Append(std::span<RoutedMessage> batch) override { return AppendReceived(batch, {}); }
 
   absl::Status AppendReceived(std::span<RoutedMessage> batch, std::span<const ReceivedPacket> packets) override {

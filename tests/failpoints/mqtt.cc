@@ -16,6 +16,7 @@ class FailpointSink final : public InboundSink {
     if (status.ok()) failpoint_.Reach(Point::kHandedOver);
     return status;
   }
+  InboundSink* AtMostOnce() override { return inner_.AtMostOnce(); }
   absl::Status OnReleased(std::span<const uint16_t> packet_ids) override { return inner_.OnReleased(packet_ids); }
   std::vector<uint16_t> UnreleasedPackets() override { return inner_.UnreleasedPackets(); }
   absl::Status OnSessionLost() override { return inner_.OnSessionLost(); }
@@ -106,6 +107,7 @@ MqttDrivers WithFailpoint(const MqttDrivers& drivers, Failpoint& failpoint, cons
         return std::make_unique<FailpointPublisher>(std::move(between), std::move(publisher), failpoint, poison);
       },
       .end_session = drivers.end_session,
+      .shared = drivers.shared,  // No failpoints: only the disk has faults there.
   };
 }
 

@@ -65,7 +65,14 @@ std::string Client::Unfinished(std::string_view bytes) {
 // ---------------------------------------------------------------------------------------------- taking in
 
 void Client::Remember(std::span<const uint16_t> packet_ids) { state_->inbound.Remember(packet_ids); }
-void Client::AcceptAll() { state_->inbound.AcceptAll(); }
+void Client::Accept(uint64_t count) { state_->inbound.Accept(count); }
+uint64_t Client::received() const { return state_->inbound.received(); }
+void Client::WithholdCompletions() { state_->inbound.WithholdCompletions(); }
+void Client::Complete(size_t count) {
+  if (connected()) state_->inbound.Complete(count, state_->output);
+}
+void Client::KeepInDoubt(std::span<const uint16_t> packet_ids) { state_->inbound.KeepInDoubt(packet_ids); }
+void Client::Resolve(std::span<const uint16_t> packet_ids, bool taken) { state_->inbound.Resolve(packet_ids, taken); }
 void Client::AcknowledgeAccepted() {
   // After an error, too: what came before it is not to come again.
   const bool may_send = connected() || (state_->phase == Phase::kFailing && state_->accepted);

@@ -127,11 +127,23 @@ class Client {
   void Remember(std::span<const uint16_t> packet_ids);
   // The consumer has taken over every message handed to OnPublish so far. From now on their acknowledgement may be
   // sent, and a message of QoS 2 among them is known as a duplicate when it comes again, also over reconnects.
-  void AcceptAll();
+  void AcceptAll() { Accept(received()); }
+  // Where that is known later: of the first `count` PUBLISHes of QoS 1 and 2, duplicates too, that this connection has
+  // received; so many are received() so far.
+  void Accept(uint64_t count);
+  uint64_t received() const;
   // Appends the acknowledgements of all that was accepted: PUBACK and PUBREC, in the order in which the PUBLISHes came
   // (MQTT-4.6.0-2, -3). Not to call it holds the broker's window closed. To be called after a Receive that handed out
   // nothing as well, while unacknowledged() is not 0: a duplicate of QoS 2 is only acknowledged.
   void AcknowledgeAccepted();
+  // From the start: PUBCOMP is not appended when PUBREL comes (OnReleased), but with Complete(): those of the next `count`.
+  void WithholdCompletions();
+  void Complete(size_t count);
+  // After ConnectionLost(): of these messages of QoS 2 the consumer does not say yet whether it takes them over. Until
+  // Resolve(), over reconnects, they are duplicates when they come again; where they were not taken, a connection on
+  // which they came is to be given up, so that they come once more.
+  void KeepInDoubt(std::span<const uint16_t> packet_ids);
+  void Resolve(std::span<const uint16_t> packet_ids, bool taken);
   // From now on, until the connection is lost, what the broker publishes is passed over: no event, no acknowledgement,
   // so that it sends what is of QoS 1 and 2 again with the next connection. What came before is not concerned.
   void PassOver();

@@ -1,5 +1,7 @@
 #include "server/mqtt/protocol/inbound_flow.h"
 
+#include <algorithm>
+
 namespace sluice::wire {
 
 void InboundFlow::Begin(uint16_t receive_maximum) {
@@ -10,9 +12,26 @@ void InboundFlow::Begin(uint16_t receive_maximum) {
 void InboundFlow::ConnectionLost() {
   unacknowledged_.clear();
   accepted_ = 0;
+  gone_ = 0;
+  completions_.clear();
   for (Received& received : received_) {
     if (received == Received::kHandedOut) received = Received::kNothing;
     if (received == Received::kAccepted) received = Received::kRecorded;
+  }
+}
+
+void InboundFlow::KeepInDoubt(std::span<const uint16_t> packet_ids) {
+  for (const uint16_t packet_id : packet_ids) {
+    Received& received = StateOf(packet_id);
+    if (received == Received::kNothing) received = Received::kInDoubt;
+  }
+}
+
+void InboundFlow::Resolve(std::span<const uint16_t> packet_ids, bool taken) {
+  for (const uint16_t packet_id : packet_ids) {
+    // Else it is of another session by now.
+    Received& received = StateOf(packet_id);
+    if (received == Received::kInDoubt) received = taken ? Received::kRecorded : Received::kNothing;
   }
 }
 
@@ -59,21 +78,30 @@ Fault InboundFlow::ReceivePublish(const Publish& publish, bool& fresh) {
 
 Fault InboundFlow::ReceivePubrel(const Ack& pubrel, std::string& out) {
   Received& received = StateOf(pubrel.packet_id);
-  if (received == Received::kHandedOut || received == Received::kAccepted) {
+  if (received == Received::kHandedOut || received == Received::kAccepted || received == Received::kInDoubt) {
     return Violation("the packet identifier " + std::to_string(pubrel.packet_id) + " awaits its PUBREC",
                      FaultKind::kPacketId);
   }
   // Not known: the PUBCOMP was lost with an earlier connection, or our session is younger than the broker's.
   const bool known = received == Received::kRecorded || received == Received::kRemembered;
   received = Received::kNothing;
-  AppendAck(out, PacketType::kPubcomp, pubrel.packet_id,
-            known || !mqtt5_ ? uint8_t{0} : reason::kPacketIdentifierNotFound);
-  ReturnQuota();
+  completions_.push_back(
+      {.packet_id = pubrel.packet_id, .reason = known || !mqtt5_ ? uint8_t{0} : reason::kPacketIdentifierNotFound});
+  if (!withholds_completions_) Complete(1, out);
   return {};
 }
 
-void InboundFlow::AcceptAll() {
-  for (; accepted_ < unacknowledged_.size(); ++accepted_) {
+void InboundFlow::Complete(size_t count, std::string& out) {
+  const auto end = completions_.begin() + static_cast<std::ptrdiff_t>(std::min(count, completions_.size()));
+  for (auto one = completions_.begin(); one != end; ++one) {
+    AppendAck(out, PacketType::kPubcomp, one->packet_id, one->reason);
+    ReturnQuota();
+  }
+  completions_.erase(completions_.begin(), end);
+}
+
+void InboundFlow::Accept(uint64_t count) {
+  for (; accepted_ < unacknowledged_.size() && gone_ + accepted_ < count; ++accepted_) {
     const Unacknowledged& one = unacknowledged_[accepted_];
     if (one.qos == Qos::kExactlyOnce && received_[one.packet_id] == Received::kHandedOut) {
       received_[one.packet_id] = Received::kAccepted;
@@ -95,6 +123,7 @@ void InboundFlow::AcknowledgeAccepted(std::string& out) {
     if (received == Received::kAccepted) received = Received::kRecorded;
   }
   unacknowledged_.erase(unacknowledged_.begin(), end);
+  gone_ += accepted_;
   accepted_ = 0;
 }
 

@@ -27,6 +27,10 @@ class InboundFlow {
   void Begin(uint16_t receive_maximum);
   // It is gone, and the acknowledgements that were not sent with it.
   void ConnectionLost();
+  // After that: whether the consumer takes these over, of QoS 2, is not known yet. Until Resolve() they are duplicates
+  // that nobody acknowledges.
+  void KeepInDoubt(std::span<const uint16_t> packet_ids);
+  void Resolve(std::span<const uint16_t> packet_ids, bool taken);
   // Before the first connection: identifiers of messages that an earlier process took over, and saw no PUBREL for.
   void Remember(std::span<const uint16_t> packet_ids);
   // The broker has no session: an identifier it uses is a new message's (MQTT-3.2.2-5).
@@ -34,11 +38,14 @@ class InboundFlow {
 
   // `fresh`: it is to be handed out, else it is a duplicate that is only acknowledged.
   Fault ReceivePublish(const Publish& publish, bool& fresh);
-  // Answers at once.
+  // Answers at once, or in Complete().
   Fault ReceivePubrel(const Ack& pubrel, std::string& out);
 
   // See Client.
-  void AcceptAll();
+  void WithholdCompletions() { withholds_completions_ = true; }
+  void Complete(size_t count, std::string& out);
+  uint64_t received() const { return gone_ + unacknowledged_.size(); }
+  void Accept(uint64_t count);
   void AcknowledgeAccepted(std::string& out);
   size_t unacknowledged() const { return unacknowledged_.size(); }
 
@@ -48,6 +55,7 @@ class InboundFlow {
     kNothing,
     kHandedOut,  // On this connection, and not accepted.
     kAccepted,   // PUBREC is still to be sent on this connection.
+    kInDoubt,    // Was handed out on an earlier connection, and may be accepted.
     kRecorded,   // PUBREC was sent, on this connection or an earlier one; PUBREL is to come.
     // As kRecorded, by an earlier process. Its PUBCOMP may have been sent without anybody having noted it, so a PUBLISH
     // without DUP is a new message (MQTT-3.3.1-1).
@@ -63,6 +71,7 @@ class InboundFlow {
   void ReturnQuota();
 
   const bool mqtt5_;
+  bool withholds_completions_ = false;
 
   // Of the session.
   std::vector<Received> received_;  // By identifier; grows to what was ever used.
@@ -70,6 +79,8 @@ class InboundFlow {
   // Of the connection.
   std::vector<Unacknowledged> unacknowledged_;  // In the order in which they came (MQTT-4.6.0-2, -3).
   size_t accepted_ = 0;                         // At the front of these.
+  uint64_t gone_ = 0;                           // That were acknowledged before them.
+  std::vector<Ack> completions_;                // PUBCOMPs that are withheld.
   // How many more the broker may send (§4.9), counted as it must count: PUBCOMP gives one back even for a message of an
   // earlier connection, up to the maximum.
   uint16_t quota_ = UINT16_MAX;

@@ -6,7 +6,8 @@
 //  - A pause withholds acknowledgements: the broker's window closes after at most `receive_maximum` more messages of
 //    QoS 1 and 2, while pings and QoS 0 go on.
 //  - QoS 2 is exactly once over reconnects of this process as long as the broker keeps the session (out: with MQTT 5).
-//  - Each connection has a thread of its own.
+//  - Each connection has a thread of its own, which does not wait for a sink that waits for a disk (it says so with
+//    AtMostOnce()): that is called from another, and acknowledgements follow.
 #pragma once
 
 #include <functional>

@@ -47,8 +47,11 @@ IntakeCore::IntakeCore(Link& link, bool shares_link, std::vector<Subscription> s
       unwanted_retained_(UnwantedRetained(metrics, link.options())),
       retained_(subscriptions, link.options().mqtt5),
       subscriptions_(std::move(subscriptions), link_.options(), clock, metrics),
-      sink_(&sink) {
+      sink_(sink.AtMostOnce() == nullptr ? &sink : sink.AtMostOnce()) {
   link_.client().Remember(sink.UnreleasedPackets());
+  if (sink.AtMostOnce() == nullptr) return;
+  link_.client().WithholdCompletions();
+  taker_ = std::make_unique<Taker>(sink, [this] { link_.Post([this] { OnNews(); }); });
 }
 
 // ------------------------------------------------------------------------------------------------ messages
@@ -67,6 +70,7 @@ void IntakeCore::OnBadPublish(const BadPacket& packet) {
 }
 
 absl::Status IntakeCore::OnBatch() {
+  if (taker_ != nullptr) return HandOver();
   // First: a packet id that was released may already name one of the batch's messages.
   if (absl::Status told = TellReleased(); !told.ok()) return told;
   if (shares_link_ && offer_again_ > clock_.Now() && offer_again_ != kNever) return absl::OkStatus();
@@ -84,7 +88,7 @@ void IntakeCore::PassOver() {
 }
 
 bool IntakeCore::CatchUp() {
-  if (!passing_over_ || stopped_ || withholding_ || offer_again_ != kNever) return false;
+  if (!passing_over_ || stopped_ || withholding_ || refused_ || !pending_.empty()) return false;
   link_.Flush();
   link_.Drop("more came than the window while intake rested: connects anew, so that the broker sends it again");
   return true;
@@ -119,7 +123,9 @@ absl::Status IntakeCore::Offer() {
     if (sink_ == nullptr) return GivenUp();
     const absl::Status taken = sink_->OnMessages(batch_);
     if (!taken.ok()) {
-      Refused(taken);
+      Refuse(std::string(taken.message()));
+      offer_again_ = clock_.Now() + kOfferAgain;
+      link_.WakeAt(offer_again_);
       return absl::OkStatus();
     }
     batch_.clear();
@@ -127,26 +133,25 @@ absl::Status IntakeCore::Offer() {
     for (const std::string& filter : remainders) subscriptions_.AddRemainder(filter);
     if (!remainders.empty()) link_.WakeAt(clock_.Now());
   }
-  if (offer_again_ != kNever) TakenAgain();
+  if (refused_) TakenAgain();
   link_.client().AcceptAll();
   if (!withholding_) link_.client().AcknowledgeAccepted();
   return absl::OkStatus();
 }
 
-void IntakeCore::Refused(const absl::Status& why) {
-  if (offer_again_ == kNever) {
+void IntakeCore::Refuse(const std::string& why) {
+  if (!std::exchange(refused_, true)) {
     log::Error("messages cannot be taken in; they are not acknowledged, and it is tried again",
-               {{"connection", link_.options().name}, {"reason", std::string(why.message())}});
+               {{"connection", link_.options().name}, {"reason", why}});
   }
-  offer_again_ = clock_.Now() + kOfferAgain;
-  link_.WakeAt(offer_again_);
   // What comes meanwhile is not to pile up here, and answers to replies are behind it.
   if (shares_link_) PassOver();
   MutexLock lock(mutex_);
-  refusal_ = std::string(why.message());
+  refusal_ = why;
 }
 
 void IntakeCore::TakenAgain() {
+  refused_ = false;
   offer_again_ = kNever;
   log::Info("messages are taken in again", {{"connection", link_.options().name}});
   MutexLock lock(mutex_);
@@ -163,8 +168,9 @@ void IntakeCore::OnTime() {
 }
 
 bool IntakeCore::MayRead() const {
+  if (Overfull()) return false;
   if (shares_link_) return true;
-  if (offer_again_ != kNever) return false;
+  if (refused_ || stopped_) return false;
   // A broker that holds to the Receive Maximum sends no more than that, so reading goes on: answers, pings and QoS 0
   // still come. MQTT 3.1.1 has none, and mosquitto 2.0 sends a window more for each acknowledgement: what is past it
   // stays in the socket.
@@ -186,7 +192,7 @@ void IntakeCore::Resume() {
   }
   link_.Post([this] {
     withholding_ = false;
-    if (offer_again_ == kNever) link_.client().AcknowledgeAccepted();
+    if (offer_again_ == kNever) link_.client().AcknowledgeAccepted();  // What waits to be offered is not accepted.
     if (CatchUp()) return;
     link_.Flush();
     link_.ReadOn();
@@ -194,11 +200,13 @@ void IntakeCore::Resume() {
 }
 
 void IntakeCore::Stop(SteadyTime deadline) {
+  if (taker_ != nullptr) FinishTaking(deadline);
   if (shares_link_) {
     link_.Post([this] {
       stopped_ = true;
       PassOver();
       batch_.clear();
+      refused_ = false;
       offer_again_ = kNever;
       link_.WakeAt(kNever);
     });
@@ -208,6 +216,7 @@ void IntakeCore::Stop(SteadyTime deadline) {
     link_.Stop(deadline);
   }
   LetGoOfSink();
+  if (taker_ != nullptr) taker_->Stop();
 }
 
 void IntakeCore::LetGoOfSink() {
@@ -232,7 +241,8 @@ void IntakeCore::OnDown(uint8_t /*reason*/) {
   batch_.clear();
   passing_over_ = false;
   released_.clear();
-  if (offer_again_ != kNever) TakenAgain();
+  if (taker_ != nullptr) AbandonPending();
+  if (refused_) TakenAgain();
   asked_.clear();
   leaving_.clear();
   subscriptions_.OnDown();
@@ -241,6 +251,8 @@ void IntakeCore::OnDown(uint8_t /*reason*/) {
 
 void IntakeCore::Advance() {
   if (stopped_ || CatchUp()) return;
+  subscribes_later_ = SessionUntold();
+  if (subscribes_later_) return;
   if (!MayRead()) subscriptions_.CannotHear();
   asking_.clear();
   leaving_now_.clear();
@@ -295,12 +307,19 @@ void IntakeCore::OnSuback(uint16_t packet_id, uint8_t code) {
   const bool granted = code < reason::kUnspecifiedError;
   // An answer that cannot be understood is most likely that of a broker that holds it now.
   retained_.Answered(index, granted || code == reason::kMalformedPacket);
-  if (granted) {
-    MutexLock lock(sink_mutex_);
-    if (sink_ != nullptr) sink_->OnGranted(subscriptions_.at(index).filter);
-  }
+  if (granted) TellSink(subscriptions_.at(index).filter, /*granted=*/true);
   // For the retry of a refusal, and for the detail, once all of the answers are there.
   if (asked_.empty() || code >= reason::kUnspecifiedError) link_.WakeAt(clock_.Now());
+}
+
+void IntakeCore::TellSink(const std::string& filter, bool granted) {
+  if (taker_ != nullptr) {
+    filters_.emplace_back(filter, granted);
+    return;
+  }
+  MutexLock lock(sink_mutex_);
+  if (sink_ == nullptr) return;
+  granted ? sink_->OnGranted(filter) : sink_->OnRemainderLeft(filter);
 }
 
 void IntakeCore::StayOut(std::vector<size_t> shared_subscriptions) {
@@ -331,10 +350,7 @@ bool IntakeCore::UnsubscribeShared(SteadyTime deadline) {
 void IntakeCore::OnUnsuback(uint16_t packet_id, uint8_t code) {
   const size_t index = TakeIndex(leaving_, packet_id);
   if (index == std::string::npos) return;
-  if (subscriptions_.Left(index, code)) {
-    MutexLock lock(sink_mutex_);
-    if (sink_ != nullptr) sink_->OnRemainderLeft(subscriptions_.at(index).filter);
-  }
+  if (subscriptions_.Left(index, code)) TellSink(subscriptions_.at(index).filter, /*granted=*/false);
   retained_.Left(index);
   if (!leaving_.empty() && code < reason::kUnspecifiedError) return;
   news_.Tell(subscriptions_);

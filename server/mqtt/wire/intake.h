@@ -1,7 +1,9 @@
 // IntakeConnection over the wire client. Its parts: Link keeps the connection, SubscriptionSet the subscriptions; this
-// file hands what each read brought to the sink, and acknowledges.
+// class hands what each read brought to the sink, and acknowledges. A sink that waits for a disk has a thread for that, the
+// Taker's: the loop hands over, goes on, and acknowledges when the news come that a turn is taken.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,6 +15,7 @@
 #include "server/mqtt/subscription_set.h"
 #include "server/mqtt/wire/inbound.h"
 #include "server/mqtt/wire/link.h"
+#include "server/mqtt/wire/taker.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
 #include "server/telemetry/metrics.h"
@@ -52,10 +55,27 @@ class IntakeCore final : public Link::User {
   absl::Status OnBatch() override;
   void OnTime() override;
   bool MayRead() const override;
+  bool OwesAcknowledgements() const override { return !pending_.empty(); }
   // Hands the batch to the sink and acknowledges it; on an error it stays, to be offered again.
   absl::Status Offer();
-  void Refused(const absl::Status& why);
+  void Refuse(const std::string& why);
   void TakenAgain();
+  // ---- with a Taker (intake_taking.cc)
+  // Hands over what one read brought, in its order, but for QoS 0, which goes past.
+  absl::Status HandOver();
+  absl::Status TakeAtMostOnce();
+  void OnNews();
+  // The connection is gone.
+  void AbandonPending();
+  // So much is handed over and not taken that no more is to come.
+  bool Overfull() const;
+  // The sink is to hear of a new session before anything is asked for in it.
+  bool SessionUntold() const { return taker_ != nullptr && (session_lost_ || taker_->SessionUntold()); }
+  // Before the connection is stopped: what is handed over is taken and acknowledged, if that does not take long.
+  void FinishTaking(SteadyTime deadline);
+
+  // The session has this filter now, or has it no more as a remainder.
+  void TellSink(const std::string& filter, bool granted);
   // Of packets of QoS 2; an error gives the connection up, so that their PUBCOMP is never sent.
   absl::Status TellReleased();
   // Asks for and leaves what is due.
@@ -83,8 +103,9 @@ class IntakeCore final : public Link::User {
   bool session_lost_ = false;        // And the sink has not been told.
   bool session_foreign_ = false;     // As session_lost_, and the broker has one: perhaps another server's.
   bool passing_over_ = false;        // See PassOver(), until the connection ends.
-  bool stopped_ = false;             // Of a shared link: intake only.
-  SteadyTime offer_again_ = kNever;  // When the sink did not take the batch.
+  bool stopped_ = false;             // Intake; a shared link goes on.
+  bool refused_ = false;             // The sink did not take what is next.
+  SteadyTime offer_again_ = kNever;  // When it is offered again; with a Taker, that does it.
   Arrival arrival_;                  // Of the batch.
   std::vector<InboundMessage> batch_;
   std::vector<uint16_t> released_;                    // Packets of QoS 2.
@@ -92,7 +113,20 @@ class IntakeCore final : public Link::User {
   std::vector<std::pair<uint16_t, size_t>> leaving_;  // Of an UNSUBSCRIBE, likewise.
   std::vector<size_t> asking_, leaving_now_;          // Scratch.
 
-  // Held while the sink is called.
+  // Of the loop's thread, with a Taker: its turns, which it has not told of yet.
+  struct Pending {
+    uint64_t received = 0;  // Client::received(), at its end.
+    size_t released = 0;    // PUBCOMPs that wait for it.
+    size_t bytes = 0;
+    std::vector<uint16_t> packet_ids{};  // Of its messages of QoS 2.
+  };
+  std::deque<Pending> pending_;
+  size_t pending_bytes_ = 0;
+  std::vector<std::pair<std::string, bool>> filters_;  // See Taker::Turn.
+  std::vector<InboundMessage> at_most_once_;           // Scratch.
+  bool subscribes_later_ = false;                      // See SessionUntold().
+
+  // Held while the sink is called, by the loop's thread. With a Taker: its AtMostOnce().
   Mutex sink_mutex_;
   InboundSink* sink_ ABSL_GUARDED_BY(sink_mutex_);
 
@@ -102,6 +136,8 @@ class IntakeCore final : public Link::User {
   std::string pause_reason_ ABSL_GUARDED_BY(mutex_);  // Empty: not paused.
   bool stop_shown_ ABSL_GUARDED_BY(mutex_) = false;   // Stopped on a link that goes on.
   std::string refusal_ ABSL_GUARDED_BY(mutex_);       // Why the sink does not take the batch; empty: it does.
+
+  std::unique_ptr<Taker> taker_;  // Null: the sink waits for nothing. Last: its thread tells of news.
 };
 
 using Intake = IntakeHandle<IntakeCore>;

@@ -192,7 +192,7 @@ void Link::OnConnack(const Connack& connack) {
 // ------------------------------------------------------------------------------------------------ moving bytes
 
 void Link::Read() {
-  if (reading_ || transport_ == nullptr || !user_->MayRead()) return;
+  if (reading_ || failing_ || transport_ == nullptr || !user_->MayRead()) return;
   if (write_under_way_ && client_.output().size() > kMostUnwrittenBytes) return;
   reading_ = true;
   transport_->Read(buffer_.Space(), [this](const absl::Status& status, size_t bytes) { OnRead(status, bytes); });
@@ -212,12 +212,13 @@ void Link::OnRead(const absl::Status& status, size_t bytes) {
   buffer_.Consume(progress.consumed, progress.wanted);
   if (!refusal_.empty()) return ConnectFailed(refusal_, /*refused=*/true);
   if (progress.error) {
-    client_.EndAfterError();
-    Flush();
     std::string why = farewell_.empty() ? progress.error->text : farewell_;
     if (!progress.error->topic_before.empty())
       why += "; before it came a PUBLISH to '" + progress.error->topic_before + "'";
-    return Failed(why, farewell_.empty() ? 0 : progress.error->reason);
+    failing_.emplace(why, farewell_.empty() ? 0 : progress.error->reason);
+    if (!farewell_.empty() || phase_ != Phase::kUp || !user_->OwesAcknowledgements()) return EndIfFailing();
+    Flush();
+    return phase_timer_.Set(clock_.Now() + options_.connect_timeout, [this] { EndIfFailing(); });
   }
   if (!taken.ok()) return Failed("what came could not be taken: " + std::string(taken.message()), 0);
   Flush();
@@ -256,6 +257,7 @@ void Link::ReadOn() {
 void Link::OnKeepAlive() {
   const uint16_t keep_alive_s = client_.connack().server_keep_alive_s.value_or(client_.options().keep_alive_s);
   keep_alive_timer_.Set(clock_.Now() + KeepAlive::TickPeriod(keep_alive_s), [this] { OnKeepAlive(); });
+  if (failing_) return;
   // Nobody hears an answer while nobody reads.
   if (!reading_ && !user_->MayRead()) keep_alive_.Received();
   if (StuckInAPacket()) {

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -69,6 +70,8 @@ class Link final : private ClientEvents {
     virtual void OnTime() {}
     // False: what comes is left in the socket for now.
     virtual bool MayRead() const { return true; }
+    // Acknowledgements of what came are to be appended later, from any of the loop's tasks; then EndIfFailing() is called.
+    virtual bool OwesAcknowledgements() const { return false; }
   };
 
   enum class Role : uint8_t { kIntake, kReplies, kShared };
@@ -109,6 +112,8 @@ class Link final : private ClientEvents {
   void ReadOn();
   // OnTime at `when`, replacing what was set before; kNever: not at all.
   void WakeAt(SteadyTime when);
+  // Ends a connection that is of no use any more and has waited for its user's acknowledgements.
+  void EndIfFailing();
   // Disconnects for good, as Stop() does; whoever owns it still has to call that.
   void Leave();
   // The broker serves this connection: if it breaks all the same, the pause before the next one is the shortest.
@@ -173,6 +178,8 @@ class Link final : private ClientEvents {
   bool write_under_way_ = false;
   bool stopping_ = false;
   Phase phase_ = Phase::kDown;
+  // What came before an error is acknowledged first, or it would come again with each connection, and the error with it.
+  std::optional<std::pair<std::string, uint8_t>> failing_;
   bool unanswered_ = false;           // The last CONNECT was sent and got no CONNACK.
   std::string refusal_;               // Of a CONNACK that refuses.
   std::string farewell_;              // Of the broker's DISCONNECT.

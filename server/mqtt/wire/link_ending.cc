@@ -16,6 +16,14 @@ void Link::Drop(const std::string& why) {
   if (phase_ == Phase::kUp) Failed(why, 0);
 }
 
+void Link::EndIfFailing() {
+  if (!failing_) return;
+  client_.EndAfterError();
+  Flush();
+  const auto [why, reason] = *std::exchange(failing_, std::nullopt);
+  Failed(why, reason);
+}
+
 void Link::ConnectFailed(const std::string& error, bool refused) {
   if (phase_ == Phase::kConnecting && !refused) {
     unanswered_ = true;
@@ -24,6 +32,7 @@ void Link::ConnectFailed(const std::string& error, bool refused) {
   }
   transport_.reset();
   reading_ = write_under_way_ = false;
+  failing_.reset();
   client_.ConnectionLost();
   phase_ = Phase::kDown;
   SetDetail(error);
@@ -37,6 +46,7 @@ void Link::Failed(const std::string& why, uint8_t reason) {
   const bool wanted = phase_ == Phase::kClosing;
   transport_.reset();
   reading_ = write_under_way_ = false;
+  failing_.reset();
   keep_alive_timer_.Cancel();
   user_timer_.Cancel();
   client_.ConnectionLost();

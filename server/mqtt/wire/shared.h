@@ -41,6 +41,8 @@ class SharedCore final : public Link::User {
   void Produce() override { out_.Produce(); }
   void OnWritten() override { out_.OnWritten(); }
   void OnTime() override;
+  bool MayRead() const override { return in_ == nullptr || in_->MayRead(); }
+  bool OwesAcknowledgements() const override { return in_ != nullptr && in_->OwesAcknowledgements(); }
 
   const Clock& clock_;
   MetricsRegistry& metrics_;

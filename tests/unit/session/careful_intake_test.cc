@@ -34,6 +34,9 @@ class FakeRouter final : public InboundSink {
     return absl::OkStatus();
   }
 
+  InboundSink* AtMostOnce() override { return at_most_once; }
+
+  InboundSink* at_most_once = nullptr;
   bool kills_always = false;
   std::string refused;
   std::vector<size_t> sizes;
@@ -90,6 +93,24 @@ TEST_F(CarefulIntakeTest, AMessageThatIsTheEndThreeTimesIsHandedOnAsUndeliverabl
   EXPECT_THAT(router_.taken, ElementsAre("c", "poison", "d"));
   EXPECT_THAT(router_.sizes, ElementsAre(1, 1, 1));
   EXPECT_THAT(router_.reasons, ElementsAre(HasSubstr("3 times in a row")));
+}
+
+TEST_F(CarefulIntakeTest, WhatIsAtMostOnceIsMarkedApart) {
+  EXPECT_EQ(intake_->AtMostOnce(), nullptr);
+  FakeRouter beside;
+  router_.at_most_once = &beside;
+  Start();
+  std::vector<InboundMessage> good = Batch({"a", "b"});
+  ASSERT_TRUE(intake_->AtMostOnce()->OnMessages(good).ok());
+  for (int i = 0; i < 3; ++i) {
+    std::vector<InboundMessage> batch = Batch({"poison"});
+    EXPECT_THROW((void)intake_->AtMostOnce()->OnMessages(batch), Killed);
+    Start();
+  }
+  std::vector<InboundMessage> batch = Batch({"c", "poison"});
+  EXPECT_TRUE(intake_->AtMostOnce()->OnMessages(batch).ok());
+  EXPECT_THAT(beside.taken, ElementsAre("a", "b", "c", "poison"));
+  EXPECT_THAT(router_.taken, IsEmpty());
 }
 
 TEST_F(CarefulIntakeTest, AMessageThatIsTheEndEvenSoIsLeftOut) {
