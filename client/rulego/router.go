@@ -153,6 +153,21 @@ func plainRouter(pool types.RuleEnginePool, config types.Config, chain, node str
 	return scoped(router)
 }
 
-func withRun(ctx context.Context, run *run) context.Context {
-	return context.WithValue(ctx, runKey{}, run)
+// chainContext is what nodes see: the values of the message's context, and the end of the worker's, as RuleGo's endpoint
+// hands its own to chains. That a delivery is lost does not cut a chain in the middle.
+type chainContext struct {
+	context.Context // The worker's; it has no values of anybody's.
+	message         context.Context
+	run             *run
+}
+
+// Value asks the worker's context first: package context looks there for what a derived one hangs on.
+func (c *chainContext) Value(key any) any {
+	if key == (runKey{}) {
+		return c.run
+	}
+	if value := c.Context.Value(key); value != nil {
+		return value
+	}
+	return c.message.Value(key)
 }

@@ -34,6 +34,9 @@ type Worker struct {
 
 	drain, stop         chan struct{}
 	drainOnce, stopOnce sync.Once
+
+	chains    context.Context // Of all messages' chains; ends with Stop and Run.
+	endChains context.CancelFunc
 }
 
 // New loads the chains and endpoints. A chain that cannot run is an event, and is served when its file is mended; an
@@ -43,6 +46,7 @@ func New(options Options) (*Worker, error) {
 		return nil, err
 	}
 	w := &Worker{options: options, config: *options.Config, pool: engine.NewPool(), drain: make(chan struct{}), stop: make(chan struct{})}
+	w.chains, w.endChains = context.WithCancel(context.Background())
 	w.config.EndpointEnabled = false
 	if options.NodePool != "" {
 		if err := w.loadNodePool(options.NodePool); err != nil {
@@ -105,6 +109,7 @@ func (w *Worker) worker() (*sluice.Worker, error) {
 // errors are those of the SDK's Worker.Run.
 func (w *Worker) Run() error {
 	defer w.pool.Stop()
+	defer w.endChains()
 	if w.routers.gateways != nil {
 		defer w.routers.gateways.close()
 	}
@@ -171,8 +176,13 @@ func (w *Worker) RunUntilSignal() error {
 // Drain takes no new messages, lets chains finish, and lets Run return. It returns at once.
 func (w *Worker) Drain() { w.drainOnce.Do(func() { close(w.drain) }) }
 
-// Stop ends the streams as they are; what is in work will be delivered again.
-func (w *Worker) Stop() { w.stopOnce.Do(func() { close(w.stop) }) }
+// Stop ends the streams as they are, and the context of chains; what is in work will be delivered again.
+func (w *Worker) Stop() {
+	w.stopOnce.Do(func() {
+		close(w.stop)
+		w.endChains()
+	})
+}
 
 // handle runs one message through its router.
 func (w *Worker) handle(ctx context.Context, message *sluice.Message) (replies sluice.Replies, err error) {
@@ -190,7 +200,7 @@ func (w *Worker) handle(ctx context.Context, message *sluice.Message) (replies s
 			replies, err = w.wrong(nil, fmt.Errorf("a processor panicked: %v", problem))
 		}
 	}()
-	to.process(withRun(ctx, run), exchange)
+	to.process(&chainContext{w.chains, ctx, run}, exchange)
 	return w.outcome(run, exchange)
 }
 

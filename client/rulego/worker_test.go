@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rulego/rulego/api/types"
 	"github.com/rulego/rulego/api/types/endpoint"
@@ -127,6 +128,34 @@ func TestAChainGetsWhatRuleGoGivesIt(t *testing.T) {
 	if got.Id != "m-1" || got.Type != "plant/a" || got.DataType != types.TEXT || got.GetData() != `{"n":1}` ||
 		got.Metadata.GetValue("topic") != "plant/a" || got.Metadata.GetValue("site") != "north" {
 		t.Errorf("%+v %v", got, got.Metadata.Values())
+	}
+}
+
+type valueKey struct{}
+
+func TestAChainSeesTheHandlersValuesAndEndsWithTheWorkerOnly(t *testing.T) {
+	var value any
+	began, ended := make(chan struct{}), make(chan error, 1)
+	action.Functions.Register("test_waits", func(ctx types.RuleContext, msg types.RuleMsg) {
+		value = ctx.GetContext().Value(valueKey{})
+		close(began)
+		<-ctx.GetContext().Done()
+		ended <- ctx.GetContext().Err()
+		ctx.TellSuccess(msg)
+	})
+	w := served(t, Ack, strings.Replace(panicking, "test_panics", "test_waits", 1))
+	ctx, lose := context.WithCancel(context.WithValue(context.Background(), valueKey{}, "a span"))
+	go func() { _, _ = w.handle(ctx, message()) }()
+	<-began
+	lose() // The gateway has given the message to another worker.
+	select {
+	case err := <-ended:
+		t.Error("a lost delivery has ended its chain:", err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	w.Stop()
+	if err := <-ended; !errors.Is(err, context.Canceled) || value != "a span" {
+		t.Error(err, value)
 	}
 }
 

@@ -44,8 +44,11 @@ std::string_view Nearest(std::string_view word, std::span<const std::string_view
     nearest = candidate;
   }
   if (!nearest.empty() || word.size() < 3) return nearest;
-  auto longer = std::find_if(candidates.begin(), candidates.end(),
-                             [&](std::string_view candidate) { return candidate.starts_with(word); });
+  auto longer = std::find_if(candidates.begin(), candidates.end(), [&](std::string_view candidate) {
+    if (candidate.starts_with(word)) return true;
+    return candidate.size() > word.size() &&
+           text::EqualsIgnoreCase(candidate.substr(candidate.size() - word.size()), word);  // "keyFile": certKeyFile.
+  });
   return longer == candidates.end() ? std::string_view{} : *longer;
 }
 

@@ -12,7 +12,8 @@ namespace sluice {
 size_t EditDistance(std::string_view a, std::string_view b);
 
 // The candidate with the smallest distance, the first of equals, if it is within a third of the word's length (at most
-// 4); else the first that `word`, of at least 3 letters, begins; else empty: no advice is better than wild advice.
+// 4); else the first that `word`, of at least 3 letters, begins or ends; else empty: no advice is better than wild
+// advice.
 std::string_view Nearest(std::string_view word, std::span<const std::string_view> candidates);
 
 // " (did you mean 'WORD'?)", or empty.

@@ -122,9 +122,11 @@ def test_a_version_is_set_and_its_changes_are_cut_and_nothing_is_committed(clone
     assert "ARG VERSION=9.8.7" in (clone / "Dockerfile").read_text()
     assert subprocess.run(["git", "-C", clone, "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=30).stdout == head
     assert json.loads((folder / "release.json").read_text())["commit"] == head[:12] + "-dirty"
-    # Again, over what it has prepared itself; then with --commit.
+    # Again, over what it has prepared itself: that is committed now.
     release("9.8.7", "--only", "source", "--commit", cwd=clone)
     assert (clone / "CHANGELOG.md").read_text().count("## [9.8.7]") == 1
+    assert subprocess.run(["git", "-C", clone, "status", "--porcelain"], capture_output=True, text=True, check=True, timeout=30).stdout == ""
+    assert re.fullmatch(r"[0-9a-f]{12}", json.loads((folder / "release.json").read_text())["commit"])
 
 
 def test_commit_commits_what_it_changes(clone):

@@ -1,4 +1,8 @@
+#include <unistd.h>
+
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -6,9 +10,20 @@
 #include "client/cpp/ctl/commands.h"
 #include "client/cpp/ctl/replicas.h"
 #include "client/cpp/ctl/text.h"
+#include "server/message/utf8.h"
 
 namespace sluice::ctl {
 namespace {
+
+// What a request could not carry. A file may be called anything: its name is not sent.
+std::optional<size_t> NotUtf8(std::span<const std::string> arguments) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    const std::string value = argument.substr(argument.find('=') + 1);
+    if (!IsUtf8(argument) && access(argument.c_str(), F_OK) != 0 && access(value.c_str(), F_OK) != 0) return i;
+  }
+  return std::nullopt;
+}
 
 int AskAll(const CommandLine& line, const Console& console) {
   absl::StatusOr<std::vector<ReplicaTarget>> targets = AllReplicas(line.targets);
@@ -73,6 +88,10 @@ bool Confirm(const std::string& question, const Console& console) {
 }
 
 int Run(std::span<const std::string> arguments, const Console& console) {
+  if (const std::optional<size_t> at = NotUtf8(arguments)) {
+    console.err << "sluicectl: argument " << *at + 1 << ", '" << Printable(arguments[*at]) << "', is no text in UTF-8\n";
+    return kUsage;
+  }
   const CommandLine line = ParseCommandLine(arguments, console);
   if (line.exit) return *line.exit;
   if (const auto* journal = std::get_if<JournalCommand>(&line.command)) return RunJournal(*journal, line.json, console);

@@ -91,6 +91,7 @@ TEST(Nearest, AdvisesOnlyWhatIsNear) {
   EXPECT_EQ(Nearest("passwordfil", words), "passwordFile");
   EXPECT_EQ(Nearest("user", words), "username");
   EXPECT_EQ(Nearest("warn", words), "warning");
+  EXPECT_EQ(Nearest("file", words), "passwordFile");
   EXPECT_EQ(Nearest("se", words), "");
   EXPECT_EQ(Nearest("", words), "");
   EXPECT_EQ(Nearest("elephant", words), "");

@@ -174,6 +174,7 @@ TEST_F(TlsConfig, AKeyOnTheWrongLevelIsShownItsPlace) {
               HasSubstr("connections.plant.tls: unknown key 'caFile' (did you mean 'connections.plant.caFile', a level "
                         "up?)"));
   EXPECT_THAT(Lines(Connection("tls: {caFiel: /tls/ca.pem}")), HasSubstr("'connections.plant.caFile'"));
+  EXPECT_THAT(Lines(Connection("tls: {keyFile: /tls/key.pem}")), HasSubstr("'connections.plant.certKeyFile'"));
   EXPECT_THAT(
       Lines(Connection("minVersion: 1.3")),
       HasSubstr("connections.plant: unknown key 'minVersion' (did you mean 'connections.plant.tls.minVersion'?)"));

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fstream>
+
 #include "client/cpp/ctl/channel.h"
 #include "client/cpp/ctl/commands.h"
 #include "client/cpp/ctl/target_flags.h"
@@ -33,6 +35,17 @@ class CtlFilesTest : public testing::Test {
   const TempDir folder_;
   FakeConsole fake_;
 };
+
+TEST_F(CtlFilesTest, AnArgumentThatIsNoTextIsRefusedUnlessItNamesAFile) {
+  EXPECT_THAT(Said({"chains", "show", "\xff"}, kUsage), HasSubstr("argument 3, '"));
+  EXPECT_THAT(Said({"chains", "show", "caf\xe9"}, kUsage), HasSubstr("is no text in UTF-8"));
+  EXPECT_THAT(Said({"tail", "--topic=plant/\xff"}, kUsage), HasSubstr("argument 2, '"));
+
+  const std::string latin1 = folder_ / "caf\xe9.pem";
+  std::ofstream(latin1) << "no certificate";
+  EXPECT_THAT(Said({"status", "--ca-file", latin1}), Not(HasSubstr("UTF-8")));
+  EXPECT_THAT(Said({"status", "--ca-file=" + latin1}), Not(HasSubstr("UTF-8")));
+}
 
 TEST_F(CtlFilesTest, OneThatCannotBeReadIsNamedWithTheReason) {
   const std::string directory = folder_.path();

@@ -31,6 +31,7 @@ func run() error {
 	from := flag.String("from-processors", "", "of the router's from, cut at commas")
 	qos := flag.Int("qos", 1, "of the subscription")
 	wait := flag.Bool("wait", false, "one message after the other, acknowledged after the chain")
+	alone := flag.Duration("alone", 0, "for so long: no broker, messages are made here; prints what one costs")
 	reload := flag.Bool("reload", false, "take up changed files, as RuleGo's own programs do: ReloadSelf")
 	flag.Parse()
 
@@ -40,23 +41,16 @@ func run() error {
 	if err := pool.Load(*folder, engine.WithConfig(config)); err != nil {
 		return err
 	}
+	if *alone > 0 {
+		return measureAlone(config, pool, *target, *from, *alone)
+	}
 	own := &mqtt.Endpoint{}
 	if err := own.Init(config, types.Configuration{"server": *broker, "qos": *qos, "clientId": "rulego", "cleanSession": false}); err != nil {
 		return err
 	}
-	router := impl.NewRouter(endpoint.RouterOptions.WithRuleGo(pool), endpoint.RouterOptions.WithRuleConfig(config))
-	source := router.From(*filter)
-	for _, name := range strings.FieldsFunc(*from, func(r rune) bool { return r == ',' }) {
-		process, ok := processor.InBuiltins.Get(name)
-		if !ok {
-			return fmt.Errorf("no processor %s", name)
-		}
-		source.Process(process)
-	}
-	to := source.To(*target)
-	for _, name := range []string{"metadataToHeaders", "responseToBody"} {
-		process, _ := processor.OutBuiltins.Get(name)
-		to.Process(process)
+	router, to, err := makeRouter(config, pool, *filter, *target, *from)
+	if err != nil {
+		return err
 	}
 	if *wait {
 		to.Wait()
@@ -75,6 +69,24 @@ func run() error {
 	signal.Notify(end, syscall.SIGTERM, syscall.SIGINT)
 	<-end
 	return nil
+}
+
+func makeRouter(config types.Config, pool *engine.Pool, filter, target, from string) (endpoint.Router, endpoint.To, error) {
+	router := impl.NewRouter(endpoint.RouterOptions.WithRuleGo(pool), endpoint.RouterOptions.WithRuleConfig(config))
+	source := router.From(filter)
+	for _, name := range strings.FieldsFunc(from, func(r rune) bool { return r == ',' }) {
+		process, ok := processor.InBuiltins.Get(name)
+		if !ok {
+			return nil, nil, fmt.Errorf("no processor %s", name)
+		}
+		source.Process(process)
+	}
+	to := source.To(target)
+	for _, name := range []string{"metadataToHeaders", "responseToBody"} {
+		process, _ := processor.OutBuiltins.Get(name)
+		to.Process(process)
+	}
+	return router, to, nil
 }
 
 // follow reloads chains whose files have changed.
