@@ -22,7 +22,8 @@ import (
 
 const about = `Measures messages/s, and the worker's CPU time for a message: 128 B delivered, 128 B in the reply.
 
-  floor   a bare gRPC stream that answers each frame with one made before, without looking at it
+  wire    a bare gRPC stream that answers each frame with one made before, without looking at it
+  floor   a worker of the generated code, in one goroutine: what there is without an SDK
   inline  the SDK with WithConcurrency(0)
   pool    the SDK with its defaults
 
@@ -40,7 +41,7 @@ func main() {
 	payload := flag.Int("payload", 128, "bytes of a message")
 	window := flag.Int("window", 1000, "messages in flight")
 	sizes := flag.String("sizes", "1,8,64", "messages to a frame")
-	modes := flag.String("modes", "floor,inline,pool", "what is measured")
+	modes := flag.String("modes", "wire,floor,inline,pool", "what is measured")
 	worker := flag.String("worker", "", "be the worker of this mode, for the gateway at the argument")
 	perFrame := flag.Int("per-frame", 1, "messages to a frame, for the worker")
 	profile := flag.String("cpuprofile", "", "the worker's profile goes to this file; only with one mode, size and round")
