@@ -1,9 +1,10 @@
 #include "server/otlp/encode.h"
 
 #include <algorithm>
+#include <array>
+#include <numeric>
 
-#include "google/protobuf/arena.h"
-#include "server/message/utf8.h"
+#include "server/message/wire_writer.h"
 #include "sluice/otlp/v1/otlp.pb.h"
 
 namespace sluice {
@@ -11,81 +12,141 @@ namespace {
 
 namespace pb = ::sluice::otlp::v1;
 
-std::string BigEndian(uint64_t value) {
-  std::string bytes;
-  for (int shift = 56; shift >= 0; shift -= 8) bytes += static_cast<char>(value >> shift & 0xff);
-  return bytes;
+// Of the messaging conventions whose names are used.
+constexpr std::string_view kSchema = "https://opentelemetry.io/schemas/1.30.0";
+constexpr uint64_t kError = 2;    // Of a status.
+constexpr uint32_t kSampled = 1;  // Of flags.
+
+// An id's bytes, the first digit first.
+template <size_t words>
+class IdBytes {
+ public:
+  explicit IdBytes(const std::array<uint64_t, words>& id) {
+    for (size_t i = 0; i < bytes_.size(); ++i) bytes_[i] = static_cast<char>(id[i / 8] >> (56 - i % 8 * 8) & 0xff);
+  }
+  explicit operator std::string_view() const { return {bytes_.data(), bytes_.size()}; }
+
+ private:
+  std::array<char, words * 8> bytes_;
+};
+
+std::string_view View(const IdBytes<1>& id) { return std::string_view(id); }
+std::string_view View(const IdBytes<2>& id) { return std::string_view(id); }
+IdBytes<1> BytesOf(SpanId id) { return IdBytes<1>({id}); }
+IdBytes<2> BytesOf(TraceId id) { return IdBytes<2>({id.high, id.low}); }
+
+uint64_t Nanos(int64_t unix_ns) { return static_cast<uint64_t>(std::max<int64_t>(0, unix_ns)); }
+
+// Each describes the inside of a message of otlp.proto, to a WireSizer and to a WireWriter.
+
+template <typename Wire>
+void DescribeText(Wire& wire, std::string_view name, std::string_view text) {
+  wire.String(pb::KeyValue::kKeyFieldNumber, name);
+  wire.Message(pb::KeyValue::kValueFieldNumber,
+               [text](auto& value) { value.StringAlways(pb::AnyValue::kStringValueFieldNumber, text); });
 }
 
-std::string BytesOf(TraceId id) { return BigEndian(id.high) + BigEndian(id.low); }
-
-// A text that is none would make the whole request one that cannot be read.
-void SetUtf8(std::string_view text, std::string& to) {
-  to.assign(text);
-  MendUtf8(to.data(), to.size());
+template <typename Wire>
+void Describe(Wire& wire, const SpanAttribute& attribute) {
+  if (const auto* text = std::get_if<std::string>(&attribute.value)) return DescribeText(wire, attribute.name, *text);
+  const auto number = static_cast<uint64_t>(std::get<int64_t>(attribute.value));
+  wire.String(pb::KeyValue::kKeyFieldNumber, attribute.name);
+  wire.Message(pb::KeyValue::kValueFieldNumber,
+               [number](auto& value) { value.VarintAlways(pb::AnyValue::kIntValueFieldNumber, number); });
 }
 
-void AddAttribute(const SpanAttribute& attribute, google::protobuf::RepeatedPtrField<pb::KeyValue>& to) {
-  pb::KeyValue& added = *to.Add();
-  added.mutable_key()->assign(attribute.name);
-  if (const auto* text = std::get_if<std::string>(&attribute.value)) {
-    SetUtf8(*text, *added.mutable_value()->mutable_string_value());
-  } else {
-    added.mutable_value()->set_int_value(std::get<int64_t>(attribute.value));
+template <typename Wire>
+void Describe(Wire& wire, const SpanEvent& event) {
+  wire.Fixed64(pb::Span::Event::kTimeUnixNanoFieldNumber, Nanos(event.unix_ns));
+  wire.String(pb::Span::Event::kNameFieldNumber, event.name);
+  for (const SpanAttribute& attribute : event.attributes) {
+    wire.Message(pb::Span::Event::kAttributesFieldNumber, [&attribute](auto& inside) { Describe(inside, attribute); });
   }
 }
 
-void Encode(const Span& span, pb::Span& out) {
-  constexpr int kError = 2;
-  constexpr uint32_t kSampled = 1;
-  out.set_trace_id(BytesOf(span.trace));
-  out.set_span_id(BigEndian(span.id));
-  if (span.parent != 0) out.set_parent_span_id(BigEndian(span.parent));
-  SetUtf8(span.name, *out.mutable_name());
-  out.set_kind(static_cast<int>(span.kind));
-  out.set_start_time_unix_nano(static_cast<uint64_t>(std::max<int64_t>(0, span.start_unix_ns)));
-  out.set_end_time_unix_nano(static_cast<uint64_t>(std::max(span.start_unix_ns, span.end_unix_ns)));
-  out.set_flags(kSampled);
-  for (const SpanAttribute& attribute : span.attributes) AddAttribute(attribute, *out.mutable_attributes());
-  for (const SpanEvent& event : span.events) {
-    pb::Span::Event& added = *out.add_events();
-    added.set_time_unix_nano(static_cast<uint64_t>(std::max<int64_t>(0, event.unix_ns)));
-    added.mutable_name()->assign(event.name);
-    for (const SpanAttribute& attribute : event.attributes) AddAttribute(attribute, *added.mutable_attributes());
+template <typename Wire>
+void Describe(Wire& wire, const SpanLink& link) {
+  wire.Bytes(pb::Span::Link::kTraceIdFieldNumber, View(BytesOf(link.trace)));
+  wire.Bytes(pb::Span::Link::kSpanIdFieldNumber, View(BytesOf(link.span)));
+}
+
+template <typename Wire>
+void Describe(Wire& wire, const Span& span) {
+  wire.Bytes(pb::Span::kTraceIdFieldNumber, View(BytesOf(span.trace)));
+  wire.Bytes(pb::Span::kSpanIdFieldNumber, View(BytesOf(span.id)));
+  if (span.parent != 0) wire.Bytes(pb::Span::kParentSpanIdFieldNumber, View(BytesOf(span.parent)));
+  wire.String(pb::Span::kNameFieldNumber, span.name);
+  wire.Varint(pb::Span::kKindFieldNumber, static_cast<uint64_t>(span.kind));
+  wire.Fixed64(pb::Span::kStartTimeUnixNanoFieldNumber, Nanos(span.start_unix_ns));
+  wire.Fixed64(pb::Span::kEndTimeUnixNanoFieldNumber, Nanos(std::max(span.start_unix_ns, span.end_unix_ns)));
+  const auto all = [&wire](uint32_t field, const auto& parts) {
+    for (const auto& part : parts) wire.Message(field, [&part](auto& inside) { Describe(inside, part); });
+  };
+  all(pb::Span::kAttributesFieldNumber, span.attributes);
+  all(pb::Span::kEventsFieldNumber, span.events);
+  all(pb::Span::kLinksFieldNumber, span.links);
+  if (span.error) {
+    wire.Message(pb::Span::kStatusFieldNumber, [&span](auto& status) {
+      status.String(pb::Status::kMessageFieldNumber, span.status);
+      status.Varint(pb::Status::kCodeFieldNumber, kError);
+    });
   }
-  for (const SpanLink& link : span.links) {
-    pb::Span::Link& added = *out.add_links();
-    added.set_trace_id(BytesOf(link.trace));
-    added.set_span_id(BigEndian(link.span));
-  }
-  if (!span.error) return;
-  out.mutable_status()->set_code(kError);
-  SetUtf8(span.status, *out.mutable_status()->mutable_message());
+  wire.Fixed32(pb::Span::kFlagsFieldNumber, kSampled);
+}
+
+size_t SizeOf(const Span& span) {
+  WireSizer sizer;
+  Describe(sizer, span);
+  return sizer.size();
 }
 
 }  // namespace
 
+// By hand, since a request has thousands of small parts, each of them an object of protobuf's.
 std::string EncodeSpans(std::span<const Span> spans, const OtlpResource& resource, const std::string& version) {
-  // Of the messaging conventions whose names are used.
-  constexpr char kSchema[] = "https://opentelemetry.io/schemas/1.30.0";
-  // A request has thousands of small parts.
-  google::protobuf::ArenaOptions options;
-  options.start_block_size = options.max_block_size = 64u << 10;
-  google::protobuf::Arena arena(options);
-  auto& request = *google::protobuf::Arena::CreateMessage<pb::ExportTraceServiceRequest>(&arena);
-  pb::ResourceSpans& of_gateway = *request.add_resource_spans();
-  of_gateway.set_schema_url(kSchema);
-  for (const auto& [name, value] : resource) {
-    pb::KeyValue& added = *of_gateway.mutable_resource()->add_attributes();
-    added.set_key(name);
-    SetUtf8(value, *added.mutable_value()->mutable_string_value());
+  std::vector<size_t> sizes;
+  sizes.reserve(spans.size());
+  std::ranges::transform(spans, std::back_inserter(sizes), SizeOf);
+
+  // What is around the spans; these come last.
+  const auto describe_resource = [&resource](auto& wire) {
+    wire.Message(pb::ResourceSpans::kResourceFieldNumber, [&resource](auto& inside) {
+      for (const auto& [name, value] : resource) {
+        inside.Message(pb::Resource::kAttributesFieldNumber,
+                       [&](auto& attribute) { DescribeText(attribute, name, value); });
+      }
+    });
+    wire.String(pb::ResourceSpans::kSchemaUrlFieldNumber, kSchema);
+  };
+  const auto describe_scope = [&version](auto& wire) {
+    wire.Message(pb::ScopeSpans::kScopeFieldNumber, [&version](auto& scope) {
+      scope.String(pb::InstrumentationScope::kNameFieldNumber, "sluice");
+      scope.String(pb::InstrumentationScope::kVersionFieldNumber, version);
+    });
+    wire.String(pb::ScopeSpans::kSchemaUrlFieldNumber, kSchema);
+  };
+  const auto nested = [](uint32_t field, size_t inside) {
+    return WireSizer::TagSize(field) + VarintSize(inside) + inside;
+  };
+  WireSizer scope, around;
+  describe_scope(scope);
+  describe_resource(around);
+  const size_t scope_size = std::accumulate(sizes.begin(), sizes.end(), scope.size(), [&](size_t sum, size_t size) {
+    return sum + nested(pb::ScopeSpans::kSpansFieldNumber, size);
+  });
+  const size_t resource_size = around.size() + nested(pb::ResourceSpans::kScopeSpansFieldNumber, scope_size);
+
+  std::string out(nested(pb::ExportTraceServiceRequest::kResourceSpansFieldNumber, resource_size), '\0');
+  WireWriter writer(reinterpret_cast<uint8_t*>(out.data()));
+  writer.Length(pb::ExportTraceServiceRequest::kResourceSpansFieldNumber, resource_size);
+  describe_resource(writer);
+  writer.Length(pb::ResourceSpans::kScopeSpansFieldNumber, scope_size);
+  describe_scope(writer);
+  for (size_t i = 0; i < spans.size(); ++i) {
+    writer.Length(pb::ScopeSpans::kSpansFieldNumber, sizes[i]);
+    Describe(writer, spans[i]);
   }
-  pb::ScopeSpans& scope = *of_gateway.add_scope_spans();
-  scope.mutable_scope()->set_name("sluice");
-  scope.mutable_scope()->set_version(version);
-  scope.set_schema_url(kSchema);
-  for (const Span& span : spans) Encode(span, *scope.add_spans());
-  return request.SerializeAsString();
+  return out;
 }
 
 Rejected RejectedIn(std::string_view body) {

@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "server/route/processors.h"
-#include "server/worker/wire_writer.h"
+#include "server/message/wire_writer.h"
 #include "sluice/v1/worker.pb.h"
 
 namespace sluice {

@@ -89,7 +89,8 @@ bool Confirm(const std::string& question, const Console& console) {
 
 int Run(std::span<const std::string> arguments, const Console& console) {
   if (const std::optional<size_t> at = NotUtf8(arguments)) {
-    console.err << "sluicectl: argument " << *at + 1 << ", '" << Printable(arguments[*at]) << "', is no text in UTF-8\n";
+    console.err << "sluicectl: argument " << *at + 1 << ", '" << Printable(arguments[*at])
+                << "', is no text in UTF-8\n";
     return kUsage;
   }
   const CommandLine line = ParseCommandLine(arguments, console);

@@ -13,7 +13,9 @@
 namespace sluice {
 
 inline constexpr uint32_t kVarintType = 0;
+inline constexpr uint32_t kFixed64Type = 1;
 inline constexpr uint32_t kLengthType = 2;
+inline constexpr uint32_t kFixed32Type = 5;
 
 constexpr size_t VarintSize(uint64_t value) { return (static_cast<size_t>(std::bit_width(value | 1)) + 6) / 7; }
 
@@ -24,6 +26,8 @@ class WireSizer {
     if (value != 0) VarintAlways(field, value);
   }
   void VarintAlways(uint32_t field, uint64_t value) { size_ += TagSize(field) + VarintSize(value); }
+  void Fixed64(uint32_t field, uint64_t) { size_ += TagSize(field) + sizeof(uint64_t); }
+  void Fixed32(uint32_t field, uint32_t) { size_ += TagSize(field) + sizeof(uint32_t); }
   // `bytes` fields.
   void Bytes(uint32_t field, std::string_view bytes) {
     if (!bytes.empty()) BytesAlways(field, bytes);
@@ -71,6 +75,14 @@ class WireWriter {
     Tag(field, kVarintType);
     Raw(value);
   }
+  void Fixed64(uint32_t field, uint64_t value) {
+    Tag(field, kFixed64Type);
+    LittleEndian(value);
+  }
+  void Fixed32(uint32_t field, uint32_t value) {
+    Tag(field, kFixed32Type);
+    LittleEndian(value);
+  }
   void Bytes(uint32_t field, std::string_view bytes) {
     if (!bytes.empty()) BytesAlways(field, bytes);
   }
@@ -110,6 +122,10 @@ class WireWriter {
 
  private:
   void Tag(uint32_t field, uint32_t type) { Raw(uint64_t{field} << 3 | type); }
+  template <typename Number>
+  void LittleEndian(Number value) {
+    for (size_t i = 0; i < sizeof(Number); ++i) *out_++ = static_cast<uint8_t>(value >> 8 * i);
+  }
   void Raw(uint64_t value) {
     while (value >= 0x80) {
       *out_++ = static_cast<uint8_t>(value | 0x80);
