@@ -45,7 +45,7 @@ class WireSizer {
   void Message(uint32_t field, const Describe& describe) {
     WireSizer inside;
     describe(inside);
-    size_ += TagSize(field) + VarintSize(inside.size()) + inside.size();
+    size_ += NestedSize(field, inside.size());
   }
   // A `bytes` field that stands elsewhere than in the buffer (see WireWriter): counted in size(), not in inline_size().
   void External(uint32_t field, std::string_view bytes) {
@@ -56,6 +56,10 @@ class WireSizer {
   size_t size() const { return size_; }
   size_t inline_size() const { return size_ - external_; }
 
+  // Of a nested message whose inside takes so much.
+  static constexpr size_t NestedSize(uint32_t field, size_t inside) {
+    return TagSize(field) + VarintSize(inside) + inside;
+  }
   static constexpr size_t TagSize(uint32_t field) { return VarintSize(uint64_t{field} << 3); }
 
  private:

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 
 #include "server/message/wire_writer.h"
 #include "sluice/otlp/v1/otlp.pb.h"
@@ -94,21 +93,21 @@ void Describe(Wire& wire, const Span& span) {
   wire.Fixed32(pb::Span::kFlagsFieldNumber, kSampled);
 }
 
-size_t SizeOf(const Span& span) {
-  WireSizer sizer;
-  Describe(sizer, span);
-  return sizer.size();
-}
-
 }  // namespace
 
 // By hand, since a request has thousands of small parts, each of them an object of protobuf's.
-std::string EncodeSpans(std::span<const Span> spans, const OtlpResource& resource, const std::string& version) {
-  std::vector<size_t> sizes;
-  sizes.reserve(spans.size());
-  std::ranges::transform(spans, std::back_inserter(sizes), SizeOf);
+std::string EncodeSpan(const Span& span) {
+  WireSizer sizer;
+  Describe(sizer, span);
+  std::string out(WireSizer::NestedSize(pb::ScopeSpans::kSpansFieldNumber, sizer.size()), '\0');
+  WireWriter writer(reinterpret_cast<uint8_t*>(out.data()));
+  writer.Length(pb::ScopeSpans::kSpansFieldNumber, sizer.size());
+  Describe(writer, span);
+  return out;
+}
 
-  // What is around the spans; these come last.
+std::string EncodeRequest(std::span<const std::string> spans, const OtlpResource& resource,
+                          const std::string& version) {
   const auto describe_resource = [&resource](auto& wire) {
     wire.Message(pb::ResourceSpans::kResourceFieldNumber, [&resource](auto& inside) {
       for (const auto& [name, value] : resource) {
@@ -125,27 +124,22 @@ std::string EncodeSpans(std::span<const Span> spans, const OtlpResource& resourc
     });
     wire.String(pb::ScopeSpans::kSchemaUrlFieldNumber, kSchema);
   };
-  const auto nested = [](uint32_t field, size_t inside) {
-    return WireSizer::TagSize(field) + VarintSize(inside) + inside;
-  };
   WireSizer scope, around;
   describe_scope(scope);
   describe_resource(around);
-  const size_t scope_size = std::accumulate(sizes.begin(), sizes.end(), scope.size(), [&](size_t sum, size_t size) {
-    return sum + nested(pb::ScopeSpans::kSpansFieldNumber, size);
-  });
-  const size_t resource_size = around.size() + nested(pb::ResourceSpans::kScopeSpansFieldNumber, scope_size);
+  size_t scope_size = scope.size();
+  for (const std::string& span : spans) scope_size += span.size();
+  const size_t resource_size =
+      around.size() + WireSizer::NestedSize(pb::ResourceSpans::kScopeSpansFieldNumber, scope_size);
 
-  std::string out(nested(pb::ExportTraceServiceRequest::kResourceSpansFieldNumber, resource_size), '\0');
+  std::string out(WireSizer::NestedSize(pb::ExportTraceServiceRequest::kResourceSpansFieldNumber, resource_size), '\0');
   WireWriter writer(reinterpret_cast<uint8_t*>(out.data()));
   writer.Length(pb::ExportTraceServiceRequest::kResourceSpansFieldNumber, resource_size);
   describe_resource(writer);
   writer.Length(pb::ResourceSpans::kScopeSpansFieldNumber, scope_size);
   describe_scope(writer);
-  for (size_t i = 0; i < spans.size(); ++i) {
-    writer.Length(pb::ScopeSpans::kSpansFieldNumber, sizes[i]);
-    Describe(writer, spans[i]);
-  }
+  uint8_t* position = writer.position();
+  for (const std::string& span : spans) position = std::ranges::copy(span, position).out;
   return out;
 }
 

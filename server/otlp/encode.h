@@ -15,8 +15,11 @@ namespace sluice {
 // Of the process that makes the spans: service.name and others.
 using OtlpResource = std::vector<std::pair<std::string, std::string>>;
 
-// The body of a request. `version`: the gateway's.
-std::string EncodeSpans(std::span<const Span> spans, const OtlpResource& resource, const std::string& version);
+// As it stands in a request.
+std::string EncodeSpan(const Span& span);
+
+// The body of a request with what EncodeSpan() made. `version`: the gateway's.
+std::string EncodeRequest(std::span<const std::string> spans, const OtlpResource& resource, const std::string& version);
 
 // What a collector says that it did not take of a request that it answered with 200.
 struct Rejected {

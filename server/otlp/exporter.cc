@@ -1,6 +1,7 @@
 #include "server/otlp/exporter.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "server/telemetry/log.h"
@@ -15,6 +16,9 @@ constexpr char kDroppedHelp[] =
 Counter& DroppedFor(MetricsRegistry& metrics, const char* reason) {
   return metrics.GetCounter("sluice_spans_dropped_total", kDroppedHelp, {{"reason", reason}});
 }
+
+// What it takes of memory.
+size_t BytesOf(const std::string& span) { return sizeof(span) + span.size(); }
 
 }  // namespace
 
@@ -42,11 +46,16 @@ SpanExporter::SpanExporter(const Clock& clock, ExporterLimits limits, OtlpResour
 void SpanExporter::Take(std::vector<Span> spans) {
   size_t dropped = 0;
   bool wake = false;
-  {
+  std::vector<std::string> encoded;
+  encoded.reserve(spans.size());
+  // Here rather than later: what a span is made of goes where it came from, and a text of known size is kept.
+  if (HasRoom()) std::ranges::transform(spans, std::back_inserter(encoded), EncodeSpan);
+  dropped = spans.size() - encoded.size();
+  if (!encoded.empty()) {
     MutexLock lock(mutex_);
     const bool was_due = waiting_.size() >= limits_.request_spans;
-    for (Span& span : spans) {
-      const size_t bytes = span.bytes();
+    for (std::string& span : encoded) {
+      const size_t bytes = BytesOf(span);
       if (held_spans_ >= limits_.max_spans || held_bytes_ + bytes > limits_.max_bytes) {
         ++dropped;
         continue;
@@ -60,6 +69,11 @@ void SpanExporter::Take(std::vector<Span> spans) {
   }
   if (dropped > 0) dropped_full_.Add(dropped);
   if (wake) wake_();
+}
+
+bool SpanExporter::HasRoom() const {
+  MutexLock lock(mutex_);
+  return held_spans_ < limits_.max_spans && held_bytes_ < limits_.max_bytes;
 }
 
 SteadyTime SpanExporter::Tick(SteadyTime now) {
@@ -78,7 +92,7 @@ SteadyTime SpanExporter::Tick(SteadyTime now) {
 }
 
 bool SpanExporter::MakeRequest(SteadyTime now) {
-  std::vector<Span> spans;
+  std::vector<std::string> spans;
   size_t bytes = 0;
   {
     MutexLock lock(mutex_);
@@ -86,8 +100,8 @@ bool SpanExporter::MakeRequest(SteadyTime now) {
                                            now >= oldest_ + limits_.interval);
     if (!due) return false;
     while (!waiting_.empty() && spans.size() < limits_.request_spans &&
-           (spans.empty() || bytes + waiting_.front().bytes() <= limits_.request_bytes)) {
-      bytes += waiting_.front().bytes();
+           (spans.empty() || bytes + BytesOf(waiting_.front()) <= limits_.request_bytes)) {
+      bytes += BytesOf(waiting_.front());
       spans.push_back(std::move(waiting_.front()));
       waiting_.pop_front();
     }
@@ -97,7 +111,7 @@ bool SpanExporter::MakeRequest(SteadyTime now) {
   request.spans = spans.size();
   request.bytes = bytes;
   request.begun = request.again_at = now;
-  request.body = EncodeSpans(spans, resource_, version_);
+  request.body = EncodeRequest(spans, resource_, version_);
   return true;
 }
 

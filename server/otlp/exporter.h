@@ -86,6 +86,7 @@ class SpanExporter final : public SpanSink {
     bool sending = false;
   };
 
+  bool HasRoom() const;
   bool MakeRequest(SteadyTime now);
   void OnOutcome(const SendOutcome& outcome);
   void Release(size_t spans, size_t bytes);
@@ -111,8 +112,8 @@ class SpanExporter final : public SpanSink {
   std::atomic<bool> flushing_ = false;
   mutable Mutex mutex_;
   CondVar emptied_;
-  std::deque<Span> waiting_ ABSL_GUARDED_BY(mutex_);
-  SteadyTime oldest_ ABSL_GUARDED_BY(mutex_) = kNever;  // When the first of waiting_ came, about.
+  std::deque<std::string> waiting_ ABSL_GUARDED_BY(mutex_);  // Encoded.
+  SteadyTime oldest_ ABSL_GUARDED_BY(mutex_) = kNever;       // When the first of waiting_ came, about.
   size_t held_spans_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t held_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
 };

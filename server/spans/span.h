@@ -54,9 +54,6 @@ struct Span {
     if (!value.empty()) attributes.push_back({attribute, std::string(value)});
   }
   void Set(std::string_view attribute, int64_t value) { attributes.push_back({attribute, value}); }
-
-  // What it takes of memory, about.
-  size_t bytes() const;
 };
 
 // Where finished spans go. Thread-safe.

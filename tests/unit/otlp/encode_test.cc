@@ -9,7 +9,12 @@ namespace {
 
 namespace pb = ::sluice::otlp::v1;
 
-TEST(EncodeSpans, HasIdsInTheOrderOfTheirDigitsAndAllElse) {
+std::string OneSpan(const Span& span, const OtlpResource& resource, const std::string& version) {
+  const std::string encoded = EncodeSpan(span);
+  return EncodeRequest({&encoded, 1}, resource, version);
+}
+
+TEST(EncodeRequest, HasIdsInTheOrderOfTheirDigitsAndAllElse) {
   Span span;
   span.trace = {0x0102030405060708, 0x090a0b0c0d0e0f10};
   span.id = 0x1112131415161718;
@@ -27,7 +32,7 @@ TEST(EncodeSpans, HasIdsInTheOrderOfTheirDigitsAndAllElse) {
   span.status = "not \xff UTF-8";
 
   pb::ExportTraceServiceRequest request;
-  ASSERT_TRUE(request.ParseFromString(EncodeSpans({&span, 1}, {{"service.name", "sluice"}}, "0.1.0")));
+  ASSERT_TRUE(request.ParseFromString(OneSpan(span, {{"service.name", "sluice"}}, "0.1.0")));
 
   const pb::ResourceSpans& of = request.resource_spans(0);
   EXPECT_EQ(of.resource().attributes(0).key(), "service.name");
@@ -49,12 +54,12 @@ TEST(EncodeSpans, HasIdsInTheOrderOfTheirDigitsAndAllElse) {
   EXPECT_EQ(out.status().message(), "not ? UTF-8");
 }
 
-TEST(EncodeSpans, AFirstSpanHasNoParentAndWhatWentWellHasNoStatus) {
+TEST(EncodeRequest, AFirstSpanHasNoParentAndWhatWentWellHasNoStatus) {
   Span span;
   span.start_unix_ns = 9;
   span.end_unix_ns = 5;  // The clock was set.
   pb::ExportTraceServiceRequest request;
-  ASSERT_TRUE(request.ParseFromString(EncodeSpans({&span, 1}, {}, "")));
+  ASSERT_TRUE(request.ParseFromString(OneSpan(span, {}, "")));
   const pb::Span& out = request.resource_spans(0).scope_spans(0).spans(0);
   EXPECT_EQ(out.parent_span_id(), "");
   EXPECT_FALSE(out.has_status());

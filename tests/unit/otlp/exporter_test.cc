@@ -122,10 +122,9 @@ TEST_F(ExporterTest, WhatIsPastTheBoundIsDroppedAndCountedTheRequestUnderWayIncl
 }
 
 TEST_F(ExporterTest, TheBoundOnBytesHolds) {
-  SpanExporter small(clock_, {.max_bytes = 2 * sizeof(Span)}, {}, "", collector_, metrics_, 1, [] {});
-  std::vector<Span> spans(1);
-  spans[0].name = std::string(3 * sizeof(Span), 'x');
-  small.Take(std::move(spans));
+  SpanExporter small(clock_, {.max_bytes = 2 * (sizeof(std::string) + EncodeSpan(Span()).size())}, {}, "", collector_,
+                     metrics_, 1, [] {});
+  small.Take(std::vector<Span>(3));
   EXPECT_EQ(Dropped("full"), 1u);
 }
 
