@@ -6,8 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/message/utf8.h"
-#include "server/worker/wire_reader.h"
 #include "server/message/wire_writer.h"
+#include "server/worker/wire_reader.h"
 #include "sluice/v1/worker.pb.h"
 
 namespace sluice {

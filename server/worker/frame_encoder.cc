@@ -2,8 +2,8 @@
 
 #include <memory>
 
-#include "server/route/processors.h"
 #include "server/message/wire_writer.h"
+#include "server/route/processors.h"
 #include "sluice/v1/worker.pb.h"
 
 namespace sluice {
