@@ -176,21 +176,21 @@ INSTANTIATE_TEST_SUITE_P(Mqtt, BadPackets, testing::Bool(), VersionName);
 // MQTT-3.3.1-2.
 TEST_P(BadPackets, DupWithQos0IsPassedOver) {
   peer_.Establish();
-  EXPECT_THAT(peer_.Receive(Packet(0x38, Str("t") + (mqtt5() ? U8(0) : ""))),
+  EXPECT_THAT(peer_.Receive(Packet(0x38, Str("t") + (Mqtt5() ? U8(0) : ""))),
               ElementsAre("bad PUBLISH flags qos 0 to 't': the DUP flag with QoS 0"));
   EXPECT_FALSE(peer_.error());
 }
 
 TEST_P(BadPackets, HaveTheirTurnAmongTheOthers) {
   peer_.Establish();
-  peer_.Receive(PublishPacket(mqtt5(), 2, "a", 1, "") + PublishPacket(mqtt5(), 4, "a/#", 2, "") +
-                PublishPacket(mqtt5(), 2, "b", 3, ""));
+  peer_.Receive(PublishPacket(Mqtt5(), 2, "a", 1, "") + PublishPacket(Mqtt5(), 4, "a/#", 2, "") +
+                PublishPacket(Mqtt5(), 2, "b", 3, ""));
   peer_.Acknowledge();
   EXPECT_EQ(peer_.SentHex(), Hex(Puback(1) + Pubrec(2) + Puback(3)));
 }
 
 TEST_P(BadPackets, CountAgainstTheReceiveMaximum) {
-  if (!mqtt5()) GTEST_SKIP() << "MQTT 3.1.1 has none";
+  if (!Mqtt5()) GTEST_SKIP() << "MQTT 3.1.1 has none";
   Peer peer(Limited(true));
   peer.Establish();
   for (unsigned id = 1; id <= 4; ++id) peer.Receive(PublishPacket(true, 2, "a/#", id, ""));
@@ -208,10 +208,10 @@ TEST(BadPacket, MayGiveATopicAliasItsTopic) {
 
 // MQTT-3.1.2-24. MQTT 3.1.1 has no way to announce a maximum: any client may publish what is too large.
 TEST_P(BadPackets, APublishThatIsTooLargePassesByAndIsAcknowledged) {
-  Peer peer(Limited(mqtt5()));
+  Peer peer(Limited(Mqtt5()));
   peer.Establish();
-  const std::string large = PublishPacket(mqtt5(), 2, "t", 7, std::string(300'000, 'x'));
-  EXPECT_THAT(peer.Receive(PublishPacket(mqtt5(), 0, "a", 0, "")), SizeIs(1));
+  const std::string large = PublishPacket(Mqtt5(), 2, "t", 7, std::string(300'000, 'x'));
+  EXPECT_THAT(peer.Receive(PublishPacket(Mqtt5(), 0, "a", 0, "")), SizeIs(1));
   // In pieces as a socket brings them; the client says how much it wants to have at once.
   Client::Progress progress;
   EventLog events;
@@ -234,18 +234,18 @@ TEST_P(BadPackets, APublishThatIsTooLargePassesByAndIsAcknowledged) {
   EXPECT_FALSE(peer->passing_by());
   peer.Acknowledge();
   EXPECT_EQ(peer.SentHex(), Hex(Puback(7)));
-  EXPECT_THAT(peer.Receive(PublishPacket(mqtt5(), 0, "b", 0, "")), ElementsAre("publish b ''"));
+  EXPECT_THAT(peer.Receive(PublishPacket(Mqtt5(), 0, "b", 0, "")), ElementsAre("publish b ''"));
 }
 
 TEST_P(BadPackets, HalfOfAPublishThatIsTooLargeIsForgottenWithItsConnection) {
-  Peer peer(Limited(mqtt5()));
+  Peer peer(Limited(Mqtt5()));
   peer.Establish();
   EventLog events;
-  peer->Receive(PublishPacket(mqtt5(), 2, "t", 7, std::string(300'000, 'x')).substr(0, 100'000), events);
+  peer->Receive(PublishPacket(Mqtt5(), 2, "t", 7, std::string(300'000, 'x')).substr(0, 100'000), events);
   EXPECT_TRUE(peer->passing_by());
   peer.Reconnect(true);
   EXPECT_FALSE(peer->passing_by());
-  EXPECT_THAT(peer.Receive(PublishPacket(mqtt5(), 0, "b", 0, "")), ElementsAre("publish b ''"));
+  EXPECT_THAT(peer.Receive(PublishPacket(Mqtt5(), 0, "b", 0, "")), ElementsAre("publish b ''"));
 }
 
 // ---------------------------------------------------------------------------------------------- answers
@@ -292,7 +292,7 @@ TEST_P(BadPackets, APubrelPingrespOrAuthThatIsWrongIsPassedOver) {
               ElementsAre("bad PINGRESP length: is longer than its fields", "pingresp"));
   EXPECT_FALSE(peer_->ping_outstanding()) << "the broker is there";
   // MQTT-4.12.0-6, MQTT-3.15.1-1.
-  if (mqtt5()) {
+  if (Mqtt5()) {
     EXPECT_THAT(peer_.Receive(Packet(0xF0, "")), ElementsAre(StartsWith("bad AUTH other: ")));
     EXPECT_THAT(peer_.Receive(Packet(0xF0, U8(0x19) + Props("\x15" + Str("KERBEROS")))),
                 ElementsAre(StartsWith("bad AUTH other: the broker asks for the authentication method 'KERBEROS'")));
@@ -305,11 +305,11 @@ TEST_P(BadPackets, APubrelPingrespOrAuthThatIsWrongIsPassedOver) {
 TEST_P(BadPackets, WhatCameBeforeAnErrorIsAcknowledgedBeforeTheEnd) {
   peer_.Establish();
   EventLog events;
-  const Client::Progress progress = peer_->Receive(PublishPacket(mqtt5(), 2, "a", 1, "") + Packet(0x00, ""), events);
+  const Client::Progress progress = peer_->Receive(PublishPacket(Mqtt5(), 2, "a", 1, "") + Packet(0x00, ""), events);
   ASSERT_TRUE(progress.error);
   peer_.Acknowledge();
   peer_->EndAfterError();
-  EXPECT_EQ(peer_.SentHex(), Hex(Puback(1) + (mqtt5() ? Packet(0xE0, U8(0x81)) : "")));
+  EXPECT_EQ(peer_.SentHex(), Hex(Puback(1) + (Mqtt5() ? Packet(0xE0, U8(0x81)) : "")));
   peer_.Acknowledge();
   EXPECT_EQ(peer_.Sent(), "") << "nothing follows the end";
 }
@@ -319,7 +319,7 @@ TEST_P(BadPackets, AFixedHeaderThatHasEndedTwoConnectionsIsGotPast) {
   peer_.Establish();
   const std::string flags = Packet(0x60, U16(7));
   const std::string pingreq = Packet(0xC0, "");
-  for (const std::string& bytes : {flags, pingreq, ConnackPacket(mqtt5(), false)}) {
+  for (const std::string& bytes : {flags, pingreq, ConnackPacket(Mqtt5(), false)}) {
     for (int connection = 1; connection <= 2; ++connection) {
       peer_.Receive(bytes);
       ASSERT_TRUE(peer_.error()) << connection;
@@ -330,7 +330,7 @@ TEST_P(BadPackets, AFixedHeaderThatHasEndedTwoConnectionsIsGotPast) {
   }
   peer_.Sent();
   EXPECT_THAT(peer_.Receive(flags), ElementsAre(StartsWith("bad PUBREL other: the flags"), "released 7"));
-  EXPECT_EQ(peer_.SentHex(), Hex(mqtt5() ? Reasoned(0x70, 7, 0x92) : Pubcomp(7))) << "taken for what it says";
+  EXPECT_EQ(peer_.SentHex(), Hex(Mqtt5() ? Reasoned(0x70, 7, 0x92) : Pubcomp(7))) << "taken for what it says";
 }
 
 // What looks like a packet behind one whose length is wrong may be anybody's payload.
@@ -348,7 +348,7 @@ TEST_P(BadPackets, WhatIsLikelyNoPacketIsNeverGotPast) {
 
 TEST_P(BadPackets, WhatCannotBeFramedIsSaidToComeAgain) {
   peer_.Establish();
-  const std::string astray = PublishPacket(mqtt5(), 0, "plant/\x01", 0, "x") + "\x30\xFF\xFF\xFF\xFF";
+  const std::string astray = PublishPacket(Mqtt5(), 0, "plant/\x01", 0, "x") + "\x30\xFF\xFF\xFF\xFF";
   peer_.Receive(astray);
   EXPECT_EQ(peer_.error_text(), "PUBLISH: the Remaining Length does not end after four bytes");
   EXPECT_EQ(peer_.topic_before(), "plant/?");

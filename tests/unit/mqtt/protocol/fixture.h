@@ -156,7 +156,7 @@ class Peer {
   // The bytes of the packets that were passed over.
   const std::vector<std::string>& bad() const { return events_.bad; }
 
-  bool mqtt5() const { return mqtt5_; }
+  bool Mqtt5() const { return mqtt5_; }
   Client* operator->() { return &client_; }
   Client& client() { return client_; }
 
@@ -170,7 +170,7 @@ class Peer {
 // For what holds with both versions.
 class BothVersions : public testing::TestWithParam<bool> {
  protected:
-  bool mqtt5() const { return GetParam(); }
+  bool Mqtt5() const { return GetParam(); }
   Peer peer_{GetParam()};
 };
 

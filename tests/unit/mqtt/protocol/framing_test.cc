@@ -77,34 +77,34 @@ class Framing : public BothVersions {
  protected:
   // The whole after its CONNACK, which has to be a piece of its own for the commands to come in time.
   Result Whole(const std::string& bytes) {
-    const size_t connack = ConnackPacket(mqtt5(), false, 0, mqtt5() ? "\x21" + U16(10) : "").size();
+    const size_t connack = ConnackPacket(Mqtt5(), false, 0, Mqtt5() ? "\x21" + U16(10) : "").size();
     bool first = true;
-    return Play(mqtt5(), bytes, [&] { return std::exchange(first, false) ? connack : bytes.size(); });
+    return Play(Mqtt5(), bytes, [&] { return std::exchange(first, false) ? connack : bytes.size(); });
   }
 };
 INSTANTIATE_TEST_SUITE_P(Mqtt, Framing, testing::Bool(), VersionName);
 
 TEST_P(Framing, ByteByByteIsTheSameAsAtOnce) {
-  const std::string bytes = WholeConversation(mqtt5());
+  const std::string bytes = WholeConversation(Mqtt5());
   const Result whole = Whole(bytes);
-  EXPECT_EQ(whole.events.size(), mqtt5() ? 29u : 28u);
-  EXPECT_TRUE(whole == Play(mqtt5(), bytes, [] { return size_t{1}; }));
+  EXPECT_EQ(whole.events.size(), Mqtt5() ? 29u : 28u);
+  EXPECT_TRUE(whole == Play(Mqtt5(), bytes, [] { return size_t{1}; }));
 }
 
 TEST_P(Framing, AnySplitIsTheSameAsAtOnce) {
-  const std::string bytes = WholeConversation(mqtt5());
+  const std::string bytes = WholeConversation(Mqtt5());
   const Result whole = Whole(bytes);
   for (unsigned seed = 1; seed <= 300; ++seed) {
     std::mt19937 random(seed);
     std::uniform_int_distribution<size_t> sizes(1, seed % 7 == 0 ? 4'000 : 40);
     // CONNACK ends where a piece ends, as above.
-    size_t left = ConnackPacket(mqtt5(), false, 0, mqtt5() ? "\x21" + U16(10) : "").size();
+    size_t left = ConnackPacket(Mqtt5(), false, 0, Mqtt5() ? "\x21" + U16(10) : "").size();
     const auto next = [&] {
       const size_t size = left == 0 ? sizes(random) : std::min(left, sizes(random));
       left -= std::min(left, size);
       return size;
     };
-    ASSERT_TRUE(whole == Play(mqtt5(), bytes, next)) << "seed " << seed;
+    ASSERT_TRUE(whole == Play(Mqtt5(), bytes, next)) << "seed " << seed;
   }
 }
 
@@ -118,7 +118,7 @@ TEST_P(Framing, WantsWhatItKnowsToBeMissing) {
   EXPECT_EQ(wanted("\x30\xFF\xFF\xFF"), 5u);
   EXPECT_EQ(wanted("\x30\x7F"), 129u);
   EXPECT_EQ(wanted("\x30" + Varint(100'000)), 100'004u);
-  EXPECT_EQ(wanted(PublishPacket(mqtt5(), 0, "t", 0, "whole") + "\x30"), 2u);
+  EXPECT_EQ(wanted(PublishPacket(Mqtt5(), 0, "t", 0, "whole") + "\x30"), 2u);
 }
 
 // What no body can make good is told before the body is there.
@@ -146,12 +146,12 @@ TEST_P(Framing, CommandsMayBeGivenWithinEvents) {
   };
   peer_.Establish();
   Answers events(peer_.client());
-  const std::string bytes = PublishPacket(mqtt5(), 2, "t", 7, "") + Puback(1) + PublishPacket(mqtt5(), 2, "t", 8, "");
+  const std::string bytes = PublishPacket(Mqtt5(), 2, "t", 7, "") + Puback(1) + PublishPacket(Mqtt5(), 2, "t", 8, "");
   const Client::Progress progress = peer_->Receive(bytes, events);
   EXPECT_EQ(progress.consumed, bytes.size());
   EXPECT_FALSE(progress.error);
   EXPECT_EQ(events.Take().size(), 1u);
-  EXPECT_EQ(peer_.SentHex(), Hex(Puback(7) + PublishPacket(mqtt5(), 2, "reply", 1, "") + Packet(0xE0, "")));
+  EXPECT_EQ(peer_.SentHex(), Hex(Puback(7) + PublishPacket(Mqtt5(), 2, "reply", 1, "") + Packet(0xE0, "")));
 }
 
 }  // namespace

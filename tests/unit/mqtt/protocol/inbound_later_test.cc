@@ -10,10 +10,10 @@ using testing::IsEmpty;
 class InboundLater : public BothVersions {
  protected:
   std::vector<std::string> ReceivePublish(unsigned qos, unsigned id, bool dup = false) {
-    return peer_.Receive(PublishPacket(mqtt5(), qos << 1 | (dup ? 8 : 0), "t", id, ""));
+    return peer_.Receive(PublishPacket(Mqtt5(), qos << 1 | (dup ? 8 : 0), "t", id, ""));
   }
   // An answer to PUBREL for an identifier that is not known.
-  std::string NotFound(unsigned id) { return mqtt5() ? Reasoned(0x70, id, 0x92) : Pubcomp(id); }
+  std::string NotFound(unsigned id) { return Mqtt5() ? Reasoned(0x70, id, 0x92) : Pubcomp(id); }
 };
 INSTANTIATE_TEST_SUITE_P(Mqtt, InboundLater, testing::Bool(), VersionName);
 

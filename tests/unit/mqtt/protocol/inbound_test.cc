@@ -10,10 +10,10 @@ using testing::IsEmpty;
 class Inbound : public BothVersions {
  protected:
   std::vector<std::string> ReceivePublish(unsigned qos, unsigned id, bool dup = false) {
-    return peer_.Receive(PublishPacket(mqtt5(), qos << 1 | (dup ? 8 : 0), "t", id, ""));
+    return peer_.Receive(PublishPacket(Mqtt5(), qos << 1 | (dup ? 8 : 0), "t", id, ""));
   }
   // An answer to PUBREL for an identifier that is not known.
-  std::string NotFound(unsigned id) { return mqtt5() ? Reasoned(0x70, id, 0x92) : Pubcomp(id); }
+  std::string NotFound(unsigned id) { return Mqtt5() ? Reasoned(0x70, id, 0x92) : Pubcomp(id); }
 };
 INSTANTIATE_TEST_SUITE_P(Mqtt, Inbound, testing::Bool(), VersionName);
 
@@ -186,7 +186,7 @@ TEST_P(Inbound, AReleaseOfWhatIsNotKnownIsAnswered) {
   peer_.Establish();
   EXPECT_THAT(peer_.Receive(Pubrel(77)), ElementsAre("released 77"));
   EXPECT_EQ(peer_.SentHex(), Hex(NotFound(77)));
-  if (mqtt5()) {
+  if (Mqtt5()) {
     EXPECT_THAT(peer_.Receive(Reasoned(0x62, 78, 0x92)), ElementsAre("released 78"));
     EXPECT_EQ(peer_.SentHex(), Hex(NotFound(78)));
   }
@@ -205,7 +205,7 @@ TEST_P(Inbound, AReleaseBeforeThePubrecIsPassedOver) {
 
 TEST_P(Inbound, Qos0NeedsNoAcknowledgement) {
   peer_.Establish();
-  peer_.Receive(PublishPacket(mqtt5(), 1, "t", 0, "kept"));
+  peer_.Receive(PublishPacket(Mqtt5(), 1, "t", 0, "kept"));
   EXPECT_EQ(peer_->unacknowledged(), 0u);
   peer_.Acknowledge();
   EXPECT_EQ(peer_.Sent(), "");
@@ -216,8 +216,8 @@ TEST_P(Inbound, TellsAllThatAPublishSays) {
   const std::string list = "\x01" + U8(1) + "\x02" + U32(9) + "\x03" + Str("text") + "\x08" + Str("re/ply") + "\x09" +
                            Str("") + "\x0b" + Varint(1) + "\x26" + Str("k") + Str("1") + "\x0b" + Varint(268'435'455) +
                            "\x26" + Str("k") + Str("2");
-  const std::string first = PublishPacket(mqtt5(), 1, "a/b", 0, "body", list);
-  if (!mqtt5()) {
+  const std::string first = PublishPacket(Mqtt5(), 1, "a/b", 0, "body", list);
+  if (!Mqtt5()) {
     EXPECT_THAT(peer_.Receive(PublishPacket(false, 0x0D, "a/b", 7, "body")),
                 ElementsAre("publish a/b 'body' qos 2 id 7 dup retain"));
     return;

@@ -17,7 +17,7 @@ class Inherited : public BothVersions {
   }
   bool Publish(uint64_t token, int qos) { return peer_->Publish(token, Message("t", std::to_string(token), qos)); }
   std::string PublishOf(uint64_t token, unsigned qos, unsigned id, bool dup = false) {
-    return PublishPacket(mqtt5(), qos << 1 | (dup ? 8 : 0), "t", id, std::to_string(token));
+    return PublishPacket(Mqtt5(), qos << 1 | (dup ? 8 : 0), "t", id, std::to_string(token));
   }
 };
 INSTANTIATE_TEST_SUITE_P(Mqtt, Inherited, testing::Bool(), VersionName);
@@ -79,16 +79,16 @@ TEST_P(Inherited, AfterAConnectWithoutAnAnswerNobodyKnowsWhoseItIs) {
 
 TEST_P(Inherited, OfAnotherBrokersSessionNothingIsTakenUp) {
   ASSERT_TRUE(Publish(1, 2));
-  peer_.Receive(PublishPacket(mqtt5(), 2 << 1, "t", 7, "a"));
+  peer_.Receive(PublishPacket(Mqtt5(), 2 << 1, "t", 7, "a"));
   peer_->AcceptAll();
   peer_->AcknowledgeAccepted();
   peer_->ConnectionLost();
   peer_->options().foreign_session = true;
   peer_->Connect();
   peer_.Sent();
-  peer_.Receive(ConnackPacket(mqtt5(), /*session_present=*/true));
+  peer_.Receive(ConnackPacket(Mqtt5(), /*session_present=*/true));
   EXPECT_EQ(peer_.SentHex(), "") << "no PUBREL of the other session";
-  EXPECT_THAT(peer_.Receive(PublishPacket(mqtt5(), 2 << 1, "t", 7, "b")), SizeIs(1)) << "a message of its own";
+  EXPECT_THAT(peer_.Receive(PublishPacket(Mqtt5(), 2 << 1, "t", 7, "b")), SizeIs(1)) << "a message of its own";
   ASSERT_TRUE(Publish(1, 2));
   EXPECT_EQ(peer_.SentHex(), Hex(Pubrel(2) + PublishOf(1, 2, 2)));
 }

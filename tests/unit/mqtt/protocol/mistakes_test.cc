@@ -195,7 +195,7 @@ INSTANTIATE_TEST_SUITE_P(Mqtt, NoMistake, testing::Bool(), VersionName);
 // MQTT-1.5.4-3; 3.1.1: MQTT-1.5.3-3. And control characters: a broker may let them pass, and so may a client.
 TEST_P(NoMistake, AByteOrderMarkIsPartOfTheTopic) {
   peer_.Establish();
-  EXPECT_THAT(peer_.Receive(PublishPacket(mqtt5(), 0,
+  EXPECT_THAT(peer_.Receive(PublishPacket(Mqtt5(), 0,
                                           "\xEF\xBB\xBF"
                                           "a\x01",
                                           0, "")),
@@ -204,21 +204,21 @@ TEST_P(NoMistake, AByteOrderMarkIsPartOfTheTopic) {
 }
 
 TEST_P(NoMistake, APacketOfExactlyTheMaximumSize) {
-  Peer peer(LimitedTo(mqtt5()));
+  Peer peer(LimitedTo(Mqtt5()));
   peer.Establish();
-  const size_t header = PublishPacket(mqtt5(), 0, "t", 0, std::string(500, 'x')).size() - 500;
-  EXPECT_EQ(peer.Receive(PublishPacket(mqtt5(), 0, "t", 0, std::string(1'000 - header, 'x'))).size(), 1u);
+  const size_t header = PublishPacket(Mqtt5(), 0, "t", 0, std::string(500, 'x')).size() - 500;
+  EXPECT_EQ(peer.Receive(PublishPacket(Mqtt5(), 0, "t", 0, std::string(1'000 - header, 'x'))).size(), 1u);
   EXPECT_FALSE(peer.error());
 }
 
 // §3.1.2.11.4: such a packet is an error, and a broker that does not count the fixed header makes it.
 TEST_P(NoMistake, ABrokerMayBeAllowedToMiscountTheSize) {
-  ConnectOptions options = LimitedTo(mqtt5());
+  ConnectOptions options = LimitedTo(Mqtt5());
   options.packet_limit = options.max_packet_bytes + 5;
   Peer peer(options);
   peer.Establish();
-  const size_t header = PublishPacket(mqtt5(), 0, "t", 0, std::string(500, 'x')).size() - 500;
-  EXPECT_EQ(peer.Receive(PublishPacket(mqtt5(), 0, "t", 0, std::string(1'005 - header, 'x'))).size(), 1u);
+  const size_t header = PublishPacket(Mqtt5(), 0, "t", 0, std::string(500, 'x')).size() - 500;
+  EXPECT_EQ(peer.Receive(PublishPacket(Mqtt5(), 0, "t", 0, std::string(1'005 - header, 'x'))).size(), 1u);
   EXPECT_FALSE(peer.error());
 }
 

@@ -341,7 +341,7 @@ INSTANTIATE_TEST_SUITE_P(Mqtt, ModelTest, testing::Bool(), VersionName);
 TEST_P(ModelTest, NothingIsLostAndQos2IsExactlyOnceWhileTheBrokerKeepsTheSession) {
   for (unsigned seed = 1; seed <= 150 && !HasFailure(); ++seed) {
     SCOPED_TRACE(seed);
-    Model(mqtt5(), seed, /*may_lose_session=*/false).Run(2'000);
+    Model(Mqtt5(), seed, /*may_lose_session=*/false).Run(2'000);
   }
 }
 
@@ -349,7 +349,7 @@ TEST_P(ModelTest, NothingIsLostAndQos2IsExactlyOnceWhileTheBrokerKeepsTheSession
 TEST_P(ModelTest, NothingWePublishIsLostWhenTheBrokerLosesSessions) {
   for (unsigned seed = 1; seed <= 150 && !HasFailure(); ++seed) {
     SCOPED_TRACE(seed);
-    Model(mqtt5(), seed, /*may_lose_session=*/true).Run(2'000);
+    Model(Mqtt5(), seed, /*may_lose_session=*/true).Run(2'000);
   }
 }
 

@@ -11,7 +11,7 @@ class Outbound : public BothVersions {
  protected:
   bool Publish(uint64_t token, int qos) { return peer_->Publish(token, Message("t", std::to_string(token), qos)); }
   std::string PublishOf(uint64_t token, unsigned qos, unsigned id, bool dup = false) {
-    return PublishPacket(mqtt5(), qos << 1 | (dup ? 8 : 0), "t", id, std::to_string(token));
+    return PublishPacket(Mqtt5(), qos << 1 | (dup ? 8 : 0), "t", id, std::to_string(token));
   }
 };
 INSTANTIATE_TEST_SUITE_P(Mqtt, Outbound, testing::Bool(), VersionName);
@@ -27,14 +27,14 @@ TEST_P(Outbound, SendsPropertiesWithMqtt5Only) {
   peer_->Publish(0, message);
   const std::string list = "\x02" + U32(1) + "\x03" + Str("c") + "\x08" + Str("r") + "\x09" + Str("") + "\x26" +
                            Str("k") + Str("v") + "\x26" + Str("") + Str("");
-  EXPECT_EQ(peer_.SentHex(), Hex(PublishPacket(mqtt5(), 0, "t", 0, "body", list)));
+  EXPECT_EQ(peer_.SentHex(), Hex(PublishPacket(Mqtt5(), 0, "t", 0, "body", list)));
 }
 
 TEST_P(Outbound, SendsRemainingLengthsOfEverySize) {
   peer_.Establish();
   for (size_t size : {0u, 127u, 128u, 16'383u, 16'384u, 2'097'151u, 2'097'152u}) {
     peer_->Publish(0, Message("t", std::string(size, 'x'), 0));
-    EXPECT_TRUE(peer_.Sent() == PublishPacket(mqtt5(), 0, "t", 0, std::string(size, 'x'))) << size;
+    EXPECT_TRUE(peer_.Sent() == PublishPacket(Mqtt5(), 0, "t", 0, std::string(size, 'x'))) << size;
   }
 }
 
@@ -115,7 +115,7 @@ TEST_P(Outbound, IsSentAsNewWhenTheSessionIsGone) {
 TEST_P(Outbound, IsForgottenByACleanStart) {
   peer_.Establish();
   Publish(1, 1);
-  peer_.Receive(PublishPacket(mqtt5(), 4, "t", 9, ""));
+  peer_.Receive(PublishPacket(Mqtt5(), 4, "t", 9, ""));
   peer_.Acknowledge();
   peer_->options().clean_start = true;
   peer_->ConnectionLost();
@@ -123,7 +123,7 @@ TEST_P(Outbound, IsForgottenByACleanStart) {
   EXPECT_EQ(peer_->unconfirmed(), 0u);
   peer_->options().clean_start = false;
   peer_.Reconnect(/*session_present=*/true);
-  EXPECT_THAT(peer_.Receive(PublishPacket(mqtt5(), 4, "t", 9, "")), ElementsAre("publish t '' qos 2 id 9"));
+  EXPECT_THAT(peer_.Receive(PublishPacket(Mqtt5(), 4, "t", 9, "")), ElementsAre("publish t '' qos 2 id 9"));
   Publish(1, 1);
   EXPECT_EQ(peer_.SentHex(), Hex(PublishOf(1, 1, 2)));
 }
@@ -184,12 +184,12 @@ TEST_P(Outbound, AnswersToWhatIsNotKnownDoNoHarm) {
   peer_.Establish();
   EXPECT_THAT(peer_.Receive(Puback(5) + Pubcomp(6) + Pubrec(7)), IsEmpty());
   EXPECT_FALSE(peer_.error());
-  EXPECT_EQ(peer_.SentHex(), Hex(mqtt5() ? Reasoned(0x62, 7, 0x92) : Pubrel(7)));
-  const std::string properties = mqtt5() ? U8(0) : "";
+  EXPECT_EQ(peer_.SentHex(), Hex(Mqtt5() ? Reasoned(0x62, 7, 0x92) : Pubrel(7)));
+  const std::string properties = Mqtt5() ? U8(0) : "";
   // They may have been meant for something that waits.
   EXPECT_THAT(peer_.Receive(Packet(0x90, U16(8) + properties + U8(0))),
               ElementsAre("bad SUBACK packet_id astray: the packet identifier 8 is that of nothing that was asked"));
-  EXPECT_THAT(peer_.Receive(Packet(0xB0, U16(9) + (mqtt5() ? U16(0) : ""))),
+  EXPECT_THAT(peer_.Receive(Packet(0xB0, U16(9) + (Mqtt5() ? U16(0) : ""))),
               ElementsAre("bad UNSUBACK packet_id astray: the packet identifier 9 is that of nothing that was asked"));
   EXPECT_FALSE(peer_.error());
 }
