@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <random>
 #include <set>
 #include <utility>
 
@@ -11,7 +12,6 @@
 #include "server/config/address.h"
 #include "server/limit_metrics.h"
 #include "server/mqtt/client_ids.h"
-#include "server/mqtt/wire/factory.h"
 #include "server/route/subscription_plan.h"
 #include "server/route/target.h"
 #include "server/rpc/library_log.h"
@@ -38,17 +38,19 @@ MetricsRegistry& NewRegistry() {
 
 }  // namespace
 
-Gateway::Stages::Stages(GatewayConfig config, MqttDrivers drivers, GatewaySeams seams, ConfigOrigin origin,
-                        OpenJournal journal)
+Gateway::Stages::Stages(GatewayConfig config, GatewayParts parts, OpenJournal journal)
     : config_(std::move(config)),
-      drivers_(std::move(drivers)),
-      seams_(std::move(seams)),
+      drivers_(std::move(parts.mqtt)),
+      seams_(std::move(parts.seams)),
+      ticks_by_hand_(parts.clock != nullptr),
+      clock_(ticks_by_hand_ ? *parts.clock : Clock::Real()),
+      seed_(parts.seed ? *parts.seed : std::random_device{}()),
       metrics_(NewRegistry()),
       otlp_(config_.otlp.on() ? std::make_unique<OtlpClient>(config_.otlp, config_.name, clock_, metrics_) : nullptr),
       spans_(otlp_ ? std::make_unique<MessageSpans>(clock_, config_.otlp.sample_ratio, otlp_->sink()) : nullptr),
       running_(
-          config_, std::move(origin), [this](const auto& wanted, const auto& plan) { return Carry(wanted, plan); },
-          clock_, metrics_),
+          config_, std::move(parts.origin),
+          [this](const auto& wanted, const auto& plan) { return Carry(wanted, plan); }, clock_, metrics_),
       opened_journal_(std::move(journal)),
       intake_control_(LadderOptions(config_.pressure), clock_, metrics_,
                       [this](SteadyTime deadline) { ticker_.WakeBy(deadline); }) {
@@ -62,7 +64,7 @@ Gateway::Stages::Stages(GatewayConfig config, MqttDrivers drivers, GatewaySeams 
   opened_journal_.AddMetrics(metrics_);
 }
 
-absl::Status Gateway::Stages::Start() {
+absl::Status Gateway::Stages::Build() {
   certificate_watch_.Tick(clock_.Now());
 
   // Chains and routes.
@@ -101,7 +103,8 @@ absl::Status Gateway::Stages::Start() {
           .gateway = config_.name,
           .admission = {.chains = chains_, .may_create = [this](std::string_view chain) { return MayName(chain); }},
           .wake_by = [this](SteadyTime deadline) { ticker_.WakeBy(deadline); },
-          .seed = std::random_device{}(),
+          .seed = seed_ + 1,
+          .serve = seams_.serve_workers,
           .authenticator = worker_authenticator_.get(),
           .permissions = permissions_of_principals_.empty() ? nullptr : &permissions_of_principals_},
       clock_, metrics_, static_cast<DeliverySource&>(*this), *settler_, read_gate_);
@@ -110,8 +113,14 @@ absl::Status Gateway::Stages::Start() {
   BuildBacklog();
   BuildIntake();
   if (absl::Status status = BuildLiveView(); !status.ok()) return status;
+  BuildAdmin();
+  return absl::OkStatus();
+}
 
-  // Now that every stage is there, workers may come, and people may look.
+absl::Status Gateway::Stages::Start() {
+  if (phase_ != Phase::kBuilt) return absl::FailedPreconditionError("a gateway is started once");
+  phase_ = Phase::kStarting;
+  // Workers may come, and people may look.
   StartDeadLetters();
   if (absl::Status status = workers_->Start(); !status.ok()) return status;
   if (absl::Status status = StartHttp(); !status.ok()) return status;
@@ -139,14 +148,22 @@ absl::Status Gateway::Stages::Start() {
   patient_ticker_.Add(certificate_watch_);
   if (http_tls_) patient_ticker_.Add(*http_tls_);
   if (metrics_token_) patient_ticker_.Add(*metrics_token_);
-  ticker_.Start();
-  patient_ticker_.Start();
+  if (!ticks_by_hand_) {
+    ticker_.Start();
+    patient_ticker_.Start();
+  }
   for (const auto& [name, publisher] : publishers_) publisher->Start();
   if (backlog_) backlog_->Start();
   session_leaver_.Start();
   for (const Intake& intake : intakes_) intake.connection->Start();
   running_.Open();
+  phase_ = Phase::kRunning;
   return absl::OkStatus();
+}
+
+void Gateway::Stages::Tick() {
+  ticker_.Step();
+  patient_ticker_.Step();
 }
 
 void Gateway::Stages::BuildOutboxRecovery() {
@@ -205,72 +222,6 @@ void Gateway::Stages::StartDeadLetters() {
   dead_letters_->Start(std::move(read));
 }
 
-absl::Status Gateway::Stages::StartAdmin() {
-  const bool on_disk = opened_journal_.on_disk() != nullptr;
-  const std::string beside_journal = on_disk ? absl::StrCat("unix:", config_.journal.path, "/admin.sock") : "";
-  const std::string listen = config_.admin.listen.value_or(beside_journal);
-  if (listen.empty() && config_.admin.dashboard.listen.empty()) return absl::OkStatus();
-  replayer_ = std::make_unique<Replayer>(Replayer::Parts{
-      .clock = clock_,
-      .restorer = *restorer_,
-      .chains = chains_,
-      .routes = routes_,
-      .configured = [this](auto chain) { return configured_chains_.Get()->contains(chain); },
-      .may_name = [this](auto chain) { return MayName(chain); },
-      .journal = journal_,
-      .next = backlog_ ? static_cast<RoutedSink&>(*backlog_) : *this,
-      .outbox = outbox_,
-      .check_reply =
-          [this](const OutboundMessage& reply, const Route& route) {
-            const auto refused = CheckReply(reply, route, *rules_.Get());
-            return refused ? absl::FailedPreconditionError("refused again: " + refused->message) : absl::OkStatus();
-          },
-      .draining = [this] { return draining_.load(); }});
-  broker_sessions_ = std::make_unique<BrokerSessions>(
-      config_.name, ClientIds(config_),
-      [this](const MqttOptions& options, std::function<void()> ended) {
-        return MakeWireSessionFarewell(options, std::move(ended), clock_);
-      },
-      clock_);
-  if (listen.empty()) return absl::OkStatus();
-  absl::StatusOr<std::unique_ptr<AdminServer>> admin = AdminServer::Start(
-      listen, config_.admin, clock_, metrics_, static_cast<const StatusSource&>(*this), *dead_letter_store_, *replayer_,
-      *broker_sessions_, AccessOfAdmins(), &running_, live_view_.get(), &tap_, tracer_.get());
-  if (admin.ok()) {
-    admin_ = *std::move(admin);
-    return absl::OkStatus();
-  }
-  // Nobody has asked for this very address, and its path may be too long for a socket.
-  if (config_.admin.listen || !absl::IsInvalidArgument(admin.status())) return admin.status();
-  log::Warning("no admin listener: set admin.listen", {{"reason", std::string(admin.status().message())}});
-  return absl::OkStatus();
-}
-
-AdminAccess Gateway::Stages::AccessOfAdmins() const {
-  return {.authenticator = admin_authenticator_.get(),
-          .permissions = permissions_of_principals_.empty() ? nullptr : &permissions_of_principals_,
-          .audit_file = config_.audit_file};
-}
-
-absl::Status Gateway::Stages::StartDashboard() {
-  if (config_.admin.dashboard.listen.empty()) return absl::OkStatus();
-  absl::StatusOr<std::unique_ptr<DashboardServer>> dashboard =
-      DashboardServer::Start(config_.admin, {.clock = clock_,
-                                             .metrics = metrics_,
-                                             .status = static_cast<const StatusSource&>(*this),
-                                             .store = *dead_letter_store_,
-                                             .replay = *replayer_,
-                                             .sessions = *broker_sessions_,
-                                             .access = AccessOfAdmins(),
-                                             .configuration = &running_,
-                                             .live = live_view_.get(),
-                                             .tap = &tap_,
-                                             .trace = tracer_.get()});
-  if (!dashboard.ok()) return dashboard.status();
-  dashboard_ = *std::move(dashboard);
-  return absl::OkStatus();
-}
-
 void Gateway::Stages::BuildBacklog() {
   restorer_ = std::make_unique<Restorer>(NamesOf(config_.connections), chains_, routes_);
   SegmentJournal* disk = opened_journal_.on_disk();
@@ -291,7 +242,7 @@ void Gateway::Stages::BuildBacklog() {
                                 .failure = [disk] { return std::string(disk->health().message()); }});
 }
 
-absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const GatewayConfig& config, GatewayParts parts) {
+absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Build(const GatewayConfig& config, GatewayParts parts) {
   absl::StatusOr<OpenJournal> journal = OpenJournal::Open(config.journal, parts.journal);
   if (!journal.ok()) return journal.status();
   const std::string path =
@@ -300,15 +251,17 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const GatewayConfig& con
   if (!store.ok()) return store.status();
   GatewayConfig desired = config;
   if (absl::Status status = TakeUp(*std::move(store), desired, parts.origin); !status.ok()) return status;
-  auto stages = std::make_unique<Stages>(std::move(desired), std::move(parts.mqtt), std::move(parts.seams),
-                                         std::move(parts.origin), *std::move(journal));
-  if (absl::Status status = stages->Start(); !status.ok()) return status;
+  auto stages = std::make_unique<Stages>(std::move(desired), std::move(parts), *std::move(journal));
+  if (absl::Status status = stages->Build(); !status.ok()) return status;
   return std::unique_ptr<Gateway>(new Gateway(std::move(stages)));
 }
 
 Gateway::Gateway(std::unique_ptr<Stages> stages) : stages_(std::move(stages)) {}
 Gateway::~Gateway() = default;
 
+absl::Status Gateway::Start() { return stages_->Start(); }
+void Gateway::Tick() { stages_->Tick(); }
+ConfigControl& Gateway::configuration() { return stages_->running(); }
 bool Gateway::Shutdown(Millis drain) { return stages_->Shutdown(drain); }
 absl::Status Gateway::Reload(const std::string& asker) {
   return stages_->running().Apply(std::nullopt, asker, "").status();

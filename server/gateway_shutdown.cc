@@ -43,6 +43,13 @@ Gateway::Stages::~Stages() {
 }
 
 bool Gateway::Stages::Shutdown(Millis drain) {
+  // One that never ran has taken nothing in.
+  if (phase_ == Phase::kRunning) ended_well_ = Drain(drain);
+  phase_ = Phase::kEnded;
+  return ended_well_;
+}
+
+bool Gateway::Stages::Drain(Millis drain) {
   const SteadyTime start = clock_.Now();
   const SteadyTime deadline = start + drain;
   draining_ = true;

@@ -119,9 +119,9 @@ int Run(const CommandLine& command_line, const GatewayConfig& config, GatewayPar
   log::Info("sluice-gateway starts", {{"version", Version()}, {"file_descriptors", RaiseDescriptorLimit()}});
   for (const std::string& warning : config.warnings) log::Warning("configuration warning", {{"says", warning}});
 
-  absl::StatusOr<std::unique_ptr<Gateway>> gateway = Gateway::Start(config, std::move(parts));
-  if (!gateway.ok()) {
-    log::Error("cannot start", {{"reason", gateway.status().ToString()}});
+  absl::StatusOr<std::unique_ptr<Gateway>> gateway = Gateway::Build(config, std::move(parts));
+  if (const absl::Status started = gateway.ok() ? (*gateway)->Start() : gateway.status(); !started.ok()) {
+    log::Error("cannot start", {{"reason", started.ToString()}});
     return EXIT_FAILURE;
   }
   log::Info("serving", {{"workers", (*gateway)->workers_address()},

@@ -1,6 +1,6 @@
 // What a gateway is made of: its stages, in the order of a message's path. gateway.cc makes them and joins them,
 // gateway_recovery.cc takes up what an earlier process left, gateway_connections.cc makes and exchanges connections to
-// brokers, gateway_reload.cc changes the rest while it runs, gateway_shutdown.cc ends them, gateway_state.cc says how they
+// brokers, gateway_admin.cc lets administrators in, gateway_reload.cc changes the rest while it runs, gateway_shutdown.cc ends them, gateway_state.cc says how they
 // are.
 #pragma once
 
@@ -8,7 +8,6 @@
 #include <atomic>
 #include <map>
 #include <memory>
-#include <random>
 #include <set>
 #include <span>
 #include <string>
@@ -72,13 +71,15 @@ class Gateway::Stages final : private RoutedSink,
                               private DispatcherListener,
                               private StatusSource {
  public:
-  Stages(GatewayConfig config, MqttDrivers drivers, GatewaySeams seams, ConfigOrigin origin, OpenJournal journal);
+  Stages(GatewayConfig config, GatewayParts parts, OpenJournal journal);
   // Stops whatever runs, without waiting for anybody's work.
   ~Stages() override;
 
-  // After an error it is only to be destroyed.
+  // Makes the rest, once. After an error of this or of Start() it is only to be destroyed.
+  absl::Status Build();
   absl::Status Start();
   bool Shutdown(Millis drain);
+  void Tick();
   RunningConfig& running() { return running_; }
 
   const std::string& workers_address() const { return workers_->address(); }
@@ -153,7 +154,9 @@ class Gateway::Stages final : private RoutedSink,
   absl::Status StartHttp();
   absl::Status BuildDeadLetters();
   void StartDeadLetters();
-  // The replayer, too, which administrators use.
+  // Empty: administrators have no listener.
+  std::string AdminAddress() const;
+  void BuildAdmin();
   absl::Status StartAdmin();
   absl::Status StartDashboard();
   AdminAccess AccessOfAdmins() const;
@@ -171,7 +174,9 @@ class Gateway::Stages final : private RoutedSink,
   bool Restore(RecoveredMessage message, RoutedMessage& out);
   // What the ends of earlier processes have to do with it; true: it is a dead letter.
   bool Convict(RoutedMessage& message);
-  // With a journal on disk, the middle of Shutdown(): what workers hold is settled, the rest stays where it is. Intake
+  // Shutdown() of one that runs.
+  bool Drain(Millis drain);
+  // With a journal on disk, the middle of Drain(): what workers hold is settled, the rest stays where it is. Intake
   // has ended when it returns.
   void SettleInFlight(SteadyTime start, SteadyTime deadline, SteadyTime intake_deadline);
   std::shared_ptr<DeliverySink> WithSeam(std::shared_ptr<DeliverySink> sink) const;
@@ -263,8 +268,13 @@ class Gateway::Stages final : private RoutedSink,
   const MqttDrivers drivers_;
   const GatewaySeams seams_;
   const std::string no_address_;
-  const Clock& clock_ = Clock::Real();
+  const bool ticks_by_hand_;  // See GatewayParts::clock.
+  const Clock& clock_;
+  const uint64_t seed_;
   std::atomic<bool> draining_ = false;
+  enum class Phase : uint8_t { kBuilt, kStarting, kRunning, kEnded };
+  Phase phase_ = Phase::kBuilt;  // kStarting, too, where a start has failed.
+  bool ended_well_ = true;
 
   MetricsRegistry& metrics_;
   Ticker ticker_{clock_};          // Of what must be in time: nothing on it waits for a file or for somebody.
@@ -291,12 +301,9 @@ class Gateway::Stages final : private RoutedSink,
   std::unique_ptr<PassingSink> passing_;
   std::unique_ptr<PassingUnroutable> passing_unroutable_;
   ReadGate read_gate_;
-  Dispatcher dispatcher_{clock_,
-                         metrics_,
-                         *this,
-                         [this](SteadyTime deadline) { ticker_.WakeBy(deadline); },
-                         std::random_device{}(),
-                         opened_journal_.in_hand()};
+  Dispatcher dispatcher_{clock_, metrics_,
+                         *this,  [this](SteadyTime deadline) { ticker_.WakeBy(deadline); },
+                         seed_,  opened_journal_.in_hand()};
   Outbox outbox_{clock_,
                  journal_,
                  metrics_,

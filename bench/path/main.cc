@@ -80,9 +80,9 @@ int Run(int argc, char** argv) {
                    .tls = {},
                    .sample_ratio = sample_ratio};
   }
-  auto gateway = sluice::Gateway::Start(config, {.mqtt = broker.Drivers(), .journal = {}});
-  if (!gateway.ok()) {
-    std::fprintf(stderr, "path_bench: %s\n", gateway.status().ToString().c_str());
+  auto gateway = sluice::Gateway::Build(config, {.mqtt = broker.Drivers(), .journal = {}});
+  if (const absl::Status started = gateway.ok() ? (*gateway)->Start() : gateway.status(); !started.ok()) {
+    std::fprintf(stderr, "path_bench: %s\n", started.ToString().c_str());
     return 1;
   }
   sluice::bench::JsonObject().Add("event", "listening").Add("workers", (*gateway)->workers_address()).Print();

@@ -24,13 +24,31 @@ void Ticker::WakeBy(SteadyTime deadline) {
   changed_.NotifyAll();
 }
 
+void Ticker::TickAll() {
+  SteadyTime wanted = kNever;
+  for (Tickable* tickable : tickables_) wanted = std::min(wanted, tickable->Tick(clock_.Now()));
+  MutexLock lock(mutex_);
+  // A WakeBy during the ticks has put an earlier time into next_; it stands until it has passed.
+  next_ = std::min(next_, wanted);
+}
+
+void Ticker::Step() {
+  bool due = true;
+  while (due) {
+    {
+      MutexLock lock(mutex_);
+      next_ = kNever;
+    }
+    TickAll();
+    MutexLock lock(mutex_);
+    due = next_ <= clock_.Now();
+  }
+}
+
 void Ticker::Run() {
   while (true) {
-    SteadyTime wanted = kNever;
-    for (Tickable* tickable : tickables_) wanted = std::min(wanted, tickable->Tick(clock_.Now()));
+    TickAll();
     MutexLock lock(mutex_);
-    // A WakeBy during the ticks has put an earlier time into next_; it stands until it has passed.
-    next_ = std::min(next_, wanted);
     while (!stopping_ && clock_.Now() < next_) {
       if (next_ == kNever) {
         changed_.Wait(mutex_);

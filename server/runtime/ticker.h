@@ -30,6 +30,8 @@ class Ticker {
   // Before Start(). `tickable` must outlive Stop().
   void Add(Tickable& tickable) { tickables_.push_back(&tickable); }
   void Start();
+  // Instead of Start(), for whoever moves the clock: calls them until none is due.
+  void Step();
   // Returns when no Tick is running and none will. Idempotent.
   void Stop();
   // All Tickables are called at `deadline` at the latest. Cheap when one is due earlier anyway.
@@ -37,6 +39,8 @@ class Ticker {
 
  private:
   void Run();
+  // Calls all of them, and notes when they want to be called next.
+  void TickAll();
 
   const Clock& clock_;
   std::vector<Tickable*> tickables_;  // Constant after Start().

@@ -81,6 +81,10 @@ WorkerServer::~WorkerServer() { Stop(Clock::Real().Now()); }
 
 absl::Status WorkerServer::Start() {
   const WorkersConfig& config = options_.config;
+  if (options_.serve) {
+    options_.serve(MakeWorkerService(registry_, config.max_frame_bytes));
+    return absl::OkStatus();
+  }
   if (config.tls.has_value() == config.insecure) {
     return absl::InvalidArgumentError("workers: exactly one of tls and insecure must be set");
   }

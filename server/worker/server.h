@@ -25,6 +25,7 @@ class WorkerServer final : public Tickable {
     AdmissionRules admission;                          // What it refers to outlives the server, as do the rest.
     std::function<void(SteadyTime deadline)> wake_by;  // Asks the ticker for a Tick.
     uint64_t seed = 0;                                 // For jitter and session names: another in each process.
+    std::function<void(rpc::Service workers)> serve;   // In place of the listener; unset: it listens.
     Authenticator* authenticator = nullptr;            // Null: nobody asks workers who they are.
     const Permissions* permissions = nullptr;          // Null: there are no rules.
   };
@@ -55,12 +56,14 @@ class WorkerServer final : public Tickable {
   void LookForChains() { registry_.LookForChains(); }
   // Whether a certificate that was let in would be let in now. After Start().
   absl::Status CheckCertificate(const PeerCertificate& certificate) const {
-    return endpoint_->CheckCertificate(certificate);
+    return endpoint_ == nullptr ? absl::OkStatus() : endpoint_->CheckCertificate(certificate);
   }
   // Whether it accepts connections; else why not, for /readyz. After Start().
-  absl::Status state() const { return endpoint_->state(); }
+  absl::Status state() const { return endpoint_ == nullptr ? absl::OkStatus() : endpoint_->state(); }
   // Whether its threads still turn, with so much patience; else why not, for /healthz. After Start().
-  absl::Status Alive(Millis patience) const { return endpoint_->Alive(patience); }
+  absl::Status Alive(Millis patience) const {
+    return endpoint_ == nullptr ? absl::OkStatus() : endpoint_->Alive(patience);
+  }
   // From now on grpc.health.v1 says NOT_SERVING, so that proxies send new streams elsewhere; those that come are
   // served.
   void SetNotServing() { health_.SetNotServing(); }
@@ -86,7 +89,7 @@ class WorkerServer final : public Tickable {
   SessionRegistry registry_;
   rpc::Health health_{{kWorkerServiceName}};
   uint64_t tls_generation_ = 0;              // Of the ticker's thread.
-  std::unique_ptr<rpc::Endpoint> endpoint_;  // Null before Start().
+  std::unique_ptr<rpc::Endpoint> endpoint_;  // Null before Start(), and where another serves.
   std::string address_;
   int port_ = 0;
 };

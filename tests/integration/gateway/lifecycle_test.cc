@@ -122,13 +122,20 @@ class GatewayLifecycle : public testing::Test {
   }
 
   absl::StatusOr<std::unique_ptr<Gateway>> Start() {
+    absl::StatusOr<std::unique_ptr<Gateway>> gateway = Build();
+    if (!gateway.ok()) return gateway.status();
+    if (absl::Status status = (*gateway)->Start(); !status.ok()) return status;
+    return gateway;
+  }
+
+  absl::StatusOr<std::unique_ptr<Gateway>> Build() {
     MqttDrivers drivers;
     drivers.intake = [this](const MqttOptions&, std::vector<Subscription>, InboundSink& sink, const Clock& clock,
                             MetricsRegistry&) { return std::make_unique<BusyIntake>(sink, clock, script_); };
     drivers.publisher = [this](const MqttOptions&, PublishListener& listener, const Clock&, MetricsRegistry&) {
       return std::make_unique<ConfirmingPublisher>(listener, script_);
     };
-    return Gateway::Start(config_, {.mqtt = std::move(drivers), .journal = {}});
+    return Gateway::Build(config_, {.mqtt = std::move(drivers), .journal = {}});
   }
 
   const TempDir folder_;
@@ -194,6 +201,40 @@ TEST_F(GatewayLifecycle, OneThatWasShutDownStopsNothingTwice) {
   EXPECT_TRUE((*gateway)->Shutdown(Millis(5'000))) << "what no worker takes stays in the journal";
   gateway->reset();
   EXPECT_THAT(script_.lines(), ElementsAre("intake stops", "replies stop"));
+}
+
+TEST_F(GatewayLifecycle, OneThatIsOnlyBuiltListensNowhereAndTakesNothingIn) {
+  const auto first = Start();
+  ASSERT_TRUE(first.ok()) << first.status();
+  config_.journal.path = folder_ / "other";
+  config_.workers.listen = (*first)->workers_address();
+  config_.http.listen = (*first)->http_address();
+  const auto second = Build();
+  ASSERT_TRUE(second.ok()) << second.status() << ": it has no use for its ports yet";
+  EXPECT_TRUE((*second)->Shutdown(Millis(5'000)));
+  EXPECT_THAT(script_.lines(), IsEmpty()) << "there is nothing to end";
+  EXPECT_EQ((*second)->Start().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(GatewayLifecycle, OneIsStartedOnceAndEndsOnce) {
+  const auto gateway = Start();
+  ASSERT_TRUE(gateway.ok()) << gateway.status();
+  EXPECT_EQ((*gateway)->Start().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE((*gateway)->Shutdown(Millis(5'000)));
+  EXPECT_TRUE((*gateway)->Shutdown(Millis(5'000)));
+  EXPECT_THAT(script_.lines(), ElementsAre("intake stops", "replies stop"));
+}
+
+TEST_F(GatewayLifecycle, OneWhoseStartHasFailedEndsWithoutADrain) {
+  const auto first = Start();
+  ASSERT_TRUE(first.ok()) << first.status();
+  config_.journal.path = folder_ / "other";
+  config_.http.listen = (*first)->http_address();
+  const auto second = Build();
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_FALSE((*second)->Start().ok());
+  EXPECT_TRUE((*second)->Shutdown(Millis(5'000)));
+  EXPECT_THAT(script_.lines(), IsEmpty());
 }
 
 }  // namespace
