@@ -10,7 +10,8 @@ namespace sluice {
 // Thread-safe.
 class ManualClock final : public Clock {
  public:
-  explicit ManualClock(SteadyTime begin = SteadyTime(Millis(1'000'000)))
+  ManualClock() : ManualClock(SteadyTime(Millis(1'000'000))) {}
+  explicit ManualClock(SteadyTime begin)
       : millis_(std::chrono::duration_cast<Millis>(begin.time_since_epoch()).count()) {}
 
   SteadyTime Now() const override { return SteadyTime(Millis(millis_.load())); }
