@@ -27,6 +27,13 @@ class SubscriptionNews {
     changed_.NotifyAll();
   }
 
+  // The same when the connection is gone: whether the next one is ready is for that one to tell.
+  void Lost(const SubscriptionSet& subscriptions) {
+    Tell(subscriptions);
+    MutexLock lock(mutex_);
+    ready_ = false;
+  }
+
   // Other subscriptions are asked for: until the driver's thread has taken them up, and told of them, nothing is ready.
   // From any thread.
   void Expect() {

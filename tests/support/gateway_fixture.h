@@ -113,7 +113,7 @@ class GatewayFixture : public testing::Test {
  protected:
   ~GatewayFixture() override { End(); }
 
-  // Builds and starts a gateway with this configuration, which needs neither `workers` nor `journal`.
+  // Builds and starts a gateway with this configuration, which says nothing of `journal`, `workers` and `http`.
   void Start(const std::string& yaml) {
     Write(yaml);
     LoadResult loaded = Load(std::nullopt, {});
@@ -160,7 +160,9 @@ class GatewayFixture : public testing::Test {
   std::unique_ptr<Gateway> gateway_;
 
  private:
-  void Write(const std::string& yaml) { yaml_ = yaml + "\njournal: {enabled: false}\nworkers: {insecure: true}\n"; }
+  void Write(const std::string& yaml) {
+    yaml_ = yaml + "\njournal: {enabled: false}\nworkers: {insecure: true}\nhttp: {listen: \"\"}\n";
+  }
   LoadResult Load(const std::optional<ConfigText>& text, std::span<const Addition> additions) const {
     return LoadConfig(text ? text->text : yaml_, "gateway.yaml", Surroundings::Real(), {}, additions);
   }

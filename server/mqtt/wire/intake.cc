@@ -246,13 +246,13 @@ void IntakeCore::OnDown(uint8_t /*reason*/) {
   asked_.clear();
   leaving_.clear();
   subscriptions_.OnDown();
-  news_.Tell(subscriptions_);
+  news_.Lost(subscriptions_);
 }
 
 void IntakeCore::Advance() {
   if (stopped_ || CatchUp()) return;
   subscribes_later_ = SessionUntold();
-  if (subscribes_later_) return;
+  if (subscribes_later_) return news_.Tell(subscriptions_);
   if (!MayRead()) subscriptions_.CannotHear();
   asking_.clear();
   leaving_now_.clear();

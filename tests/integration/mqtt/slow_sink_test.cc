@@ -258,6 +258,20 @@ TEST_P(SlowSinkTest, ASessionThatIsLostIsToldBeforeAnythingIsAskedForInIt) {
   Stop();
 }
 
+TEST_P(SlowSinkTest, AConnectionIsNotReadyBeforeItHasSubscribedInASessionThatIsNew) {
+  Start(Options());
+  sink_.Stall();
+  broker_.Kill();
+  broker_.Start();
+  ASSERT_TRUE(sink_.AwaitWaiting());
+  EXPECT_TRUE(Eventually([&] { return Connects() == 2; }));
+  EXPECT_FALSE(intake_->State().ready) << "what its last connection had is over";
+  sink_.GoOn();
+  EXPECT_TRUE(Ready());
+  EXPECT_THAT(sink_.told.WaitFor(4), ElementsAre("session lost", "granted a", "session lost", "granted a"));
+  Stop();
+}
+
 TEST_P(SlowSinkTest, RepliesOfASharedConnectionGoOn) {
   RecordingListener listener;
   SharedConnection both = MakeWireShared(Options(), listener, Clock::Real(), metrics_);
