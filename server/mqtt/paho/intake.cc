@@ -84,7 +84,7 @@ void IntakeCore::OnDown() {
   asked_.clear();
   leaving_.clear();
   subscriptions_.OnDown();
-  news_.Tell(subscriptions_);
+  news_.Lost(subscriptions_);
 }
 
 SteadyTime IntakeCore::OnControl(Client* client) {
