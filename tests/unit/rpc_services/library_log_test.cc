@@ -23,7 +23,7 @@ class LibraryLogTest : public testing::Test {
  protected:
   void SetUp() override {
     log::Configure(log::Level::kInfo, log::Format::kJson);
-    CaptureLibraryLogs(clock_);
+    CaptureLibraryLogs(clock);
     AddLibraryLogMetrics(metrics_);
     CaptureStderr();
   }
@@ -38,7 +38,7 @@ class LibraryLogTest : public testing::Test {
   }
 
   // The process' log function keeps it.
-  static inline ManualClock clock_;
+  static inline ManualClock clock;
   MetricsRegistry metrics_;
 };
 
